@@ -1,0 +1,88 @@
+"""Every error that this package raises on purpose.
+
+::
+
+    SraclError                     exit 1   it failed while running
+    ├── InputError                 exit 2   what was given cannot be used
+    │   ├── ConfigError                     a setting is unknown or out of range
+    │   ├── DataError                       a source file or a prepared dataset is not usable
+    │   ├── UnknownIdError                  a user or item that the dataset does not hold
+    │   ├── RunError                        a folder that is not a run, or not one of this version
+    │   └── CheckpointError                 a checkpoint that is damaged or does not fit
+    ├── NonFiniteLossError         exit 1   a part of the loss became NaN or infinite
+    ├── StorageError               exit 1   the disk is full or not writable
+    ├── ServiceError               exit 1   a server (data set host, LLM endpoint) did not do its part
+    └── Interrupted                exit 130 stopped by Ctrl-C or SIGTERM, after a checkpoint
+
+The message of each is one line that says what was found, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SraclError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class InputError(SraclError):
+    """What was given cannot be used: wrong usage, configuration or input."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class DataError(InputError):
+    """A source file or a prepared dataset is not usable."""
+
+
+class UnknownIdError(InputError):
+    """A user or item id that the dataset does not hold."""
+
+
+class RunError(InputError):
+    """A folder that is not a run directory, or one that this version cannot read."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is damaged, or that does not fit the run it lies in."""
+
+
+class NonFiniteLossError(SraclError):
+    """A part of the loss became NaN or infinite; no optimizer step was taken on it."""
+
+
+class StorageError(SraclError):
+    """The disk is full, or the folder cannot be written."""
+
+
+class ServiceError(SraclError):
+    """A server that was asked for something did not do its part."""
+
+
+class Interrupted(SraclError):
+    """Stopped by Ctrl-C or SIGTERM; what was computed so far is on disk."""
+
+    exit_code = 130
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A hint that names the closest of `choices`, or all of them when few, else nothing.
+
+    >>> nearest("itemid", ["user_id", "item_id"])
+    "; did you mean 'item_id'?"
+    """
+    options = [str(choice) for choice in choices]
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    if 0 < len(options) <= 12:
+        return f"; there is {', '.join(options)}"
+    return ""
