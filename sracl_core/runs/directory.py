@@ -1,0 +1,217 @@
+"""A run directory: where each file of a run lies, how one is made, opened and listed."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sracl_core.config import RunConfig
+from sracl_core.errors import InputError, RunError
+from sracl_core.runs.events import FORMAT_VERSION
+from sracl_core.runs.files import read_json, storage_error, write_json, write_text
+from sracl_core.runs.liveness import fresh_state, status
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of one run, and its small files read on demand."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is how a person refers to the run."""
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def meta_path(self) -> Path:
+        return self.path / "meta.json"
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Holds best/ and last/."""
+        return self.path / "checkpoints"
+
+    @property
+    def results_path(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def ranks_path(self) -> Path:
+        """Per-user ranks of the held-out items, for paired tests."""
+        return self.path / "ranks.npz"
+
+    @property
+    def model_dir(self) -> Path:
+        """Weights, item ids, item vectors and neighbor tables: what inference needs."""
+        return self.path / "model"
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The run's settings. Raises RunError when config.yaml is missing or damaged."""
+        try:
+            values = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
+            return RunConfig.model_validate(values)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            detail = (
+                error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).split("\n")[0]
+            )
+            raise RunError(f"{self.config_path} cannot be read: {detail}; the run cannot be used") from error
+
+    def meta(self) -> dict[str, Any]:
+        """What was known when the run was made: name, time, command line, dataset, versions."""
+        return read_json(self.meta_path) or {}
+
+    def state(self) -> dict[str, Any]:
+        """The latest state.json, {} while there is none."""
+        return read_json(self.state_path) or {}
+
+    def results(self) -> dict[str, Any] | None:
+        """results.json, or None before the evaluation has ended."""
+        return read_json(self.results_path)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of `sracl runs list`; metrics are those of the best epoch on validation."""
+
+    path: Path
+    name: str
+    status: str
+    created: float
+    dataset: str
+    model: str
+    seed: int | None
+    epoch: int | None
+    best_epoch: int | None
+    valid: dict[str, dict[str, float]]
+    test: dict[str, dict[str, float]]
+    seconds: float | None
+
+
+def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[str, Any]) -> RunDirectory:
+    """Make ``runs_dir/<utc time>-<name>/`` with config.yaml, meta.json and a first state.json.
+
+    Without a name the dataset's folder and the backbone give one. Raises InputError for a name
+    with no letter or digit, StorageError when the folder cannot be made.
+    """
+    label = _label(name if name is not None else f"{Path(config.dataset.path).name}-{config.model.name}")
+    now = time.time()
+    stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{label}"
+    path = _new_folder(Path(runs_dir), stem)
+    run = RunDirectory(path)
+    for folder in (run.checkpoints, run.model_dir):
+        folder.mkdir()
+    write_text(
+        run.config_path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    )
+    write_json(run.state_path, fresh_state(now))
+    write_json(run.meta_path, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
+    return run
+
+
+def open_run(path: Path | str) -> RunDirectory:
+    """The run in `path`. Raises RunError when it is none, or one of a newer version."""
+    run = RunDirectory(Path(path))
+    if not run.path.is_dir():
+        raise RunError(f"there is no run directory {run.path}; `sracl runs list` shows the runs")
+    if not run.meta_path.is_file():
+        raise RunError(
+            f"{run.path} is not a run directory: it has no meta.json; `sracl runs list` shows the runs"
+        )
+    meta = read_json(run.meta_path)
+    version = (meta or {}).get("format_version")
+    if not isinstance(version, int):
+        raise RunError(f"{run.meta_path} is damaged: no format_version could be read; the run cannot be used")
+    if version > FORMAT_VERSION:
+        raise RunError(
+            f"{run.path} has run format {version}, this version reads up to {FORMAT_VERSION}; "
+            "install a newer sracl"
+        )
+    return run
+
+
+def list_runs(runs_dir: Path | str) -> list[RunSummary]:
+    """The runs in `runs_dir`, newest first; folders that are no runs are passed over."""
+    folder = Path(runs_dir)
+    if not folder.is_dir():
+        return []
+    found = [summarize(RunDirectory(child)) for child in folder.iterdir() if (child / "meta.json").is_file()]
+    return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
+
+
+def summarize(run: RunDirectory) -> RunSummary:
+    """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
+    meta, state, results = run.meta(), run.state(), run.results() or {}
+    settings = _settings(run)
+    dataset = meta.get("dataset")
+    named = dataset.get("name") if isinstance(dataset, dict) else dataset
+    return RunSummary(
+        path=run.path,
+        name=run.name,
+        status=status(state),
+        created=float(meta.get("created") or 0.0),
+        dataset=str(named or Path(settings.get("dataset", {}).get("path", "")).name),
+        model=str(settings.get("model", {}).get("name", "")),
+        seed=settings.get("training", {}).get("seed"),
+        epoch=state.get("epoch"),
+        best_epoch=results.get("best_epoch", state.get("best_epoch")),
+        valid=results.get("valid") or state.get("best_valid") or {},
+        test=results.get("test") or {},
+        seconds=results.get("seconds"),
+    )
+
+
+def _settings(run: RunDirectory) -> dict[str, Any]:
+    """config.yaml unchecked: a list shows a run that `open_run` would refuse, too."""
+    try:
+        values = yaml.load(run.config_path.read_text(encoding="utf-8"), Loader=_FastLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+_FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _label(name: str) -> str:
+    label = re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).strip("-.")
+    if not label:
+        raise InputError(f"a run cannot be named '{name}': give it a name with a letter or a digit")
+    return label[:80]
+
+
+def _new_folder(runs_dir: Path, stem: str) -> Path:
+    for attempt in range(1, 1000):
+        path = runs_dir / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise storage_error(error, path) from error
+        return path
+    raise RunError(f"{runs_dir} already holds a thousand runs named {stem}; choose another --name")

@@ -1,0 +1,36 @@
+"""What a run tells the outside: the names of its events and the progress protocol.
+
+A run writes ``metrics.jsonl``, one JSON object a line, each with "event" and "time" (unix seconds).
+The fields of every event are listed in docs/cli.md; a reader ignores events that it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, TypeAlias
+
+FORMAT_VERSION = 1
+"""Version of the run directory's layout; a newer one is refused, an older one is read."""
+
+EventKind: TypeAlias = Literal[
+    "run_started",
+    "stage",
+    "progress",
+    "step",
+    "epoch",
+    "checkpoint",
+    "plateau",
+    "non_finite",
+    "message",
+    "run_resumed",
+    "run_ended",
+]
+
+Record: TypeAlias = dict[str, Any]
+"""One line of metrics.jsonl."""
+
+
+class Progress(Protocol):
+    """Anything that wants to hear how far a stage is; cheap enough to be called for every batch."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""

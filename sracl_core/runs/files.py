@@ -1,0 +1,92 @@
+"""Small files that are whole or absent: written beside, then moved into place."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from sracl_core.errors import StorageError
+
+_FULL_OR_CLOSED = {
+    errno.ENOSPC: "no space is left on the disk; free some and `sracl resume` the run",
+    errno.EDQUOT: "the disk quota is used up; free some space and `sracl resume` the run",
+    errno.EROFS: "the disk is mounted read-only; choose another folder",
+    errno.EACCES: "the folder cannot be written; check its permissions or choose another",
+    errno.EPERM: "the folder cannot be written; check its permissions or choose another",
+    errno.EIO: "the disk reports an input/output error",
+}
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """`error` as the one line that a person can act on."""
+    reason = _FULL_OR_CLOSED.get(error.errno or 0, error.strerror or str(error))
+    return StorageError(f"cannot write {path}: {reason}")
+
+
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replace `path` by `text` in one move; `durable` waits until the disk has it.
+
+    Raises StorageError when the disk is full or not writable; the old file survives.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise storage_error(error, path) from error
+
+
+def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
+    """Replace `path` by `value` as readable JSON; see `write_text`."""
+    write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`, or None where there is none that can be read."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def plain(value: Any) -> Any:
+    """What `json.dumps` asks about values it does not know: numpy numbers and arrays, paths."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def without_non_finite(value: Any, name: str = "") -> tuple[Any, list[str]]:
+    """`value` with NaN and infinities as None, and the dotted names of where they stood.
+
+    >>> without_non_finite({"loss": float("nan"), "valid": {"HR@5": 0.5}})
+    ({'loss': None, 'valid': {'HR@5': 0.5}}, ['loss'])
+    """
+    if isinstance(value, dict):
+        parts = {
+            key: without_non_finite(inner, f"{name}.{key}" if name else str(key))
+            for key, inner in value.items()
+        }
+        return {key: part[0] for key, part in parts.items()}, [
+            bad for part in parts.values() for bad in part[1]
+        ]
+    if isinstance(value, list | tuple):
+        listed = [without_non_finite(inner, f"{name}.{place}") for place, inner in enumerate(value)]
+        return [part[0] for part in listed], [bad for part in listed for bad in part[1]]
+    if hasattr(value, "tolist"):
+        return without_non_finite(value.tolist(), name)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None, [name]
+    return value, []

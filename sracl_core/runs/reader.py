@@ -1,0 +1,117 @@
+"""Following a run from outside: its events as they are appended, its state, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.events import Record
+from sracl_core.runs.files import read_json
+
+CHUNK_BYTES = 4 << 20
+"""Read at most this much a poll (about 20,000 events), so that a huge file never fills the memory."""
+
+LONGEST_LINE = 16 << 20
+"""A longer line is damage, not an event; it is skipped."""
+
+
+class RunReader:
+    """Reads metrics.jsonl from where it last stopped. Never raises for what a run may do.
+
+    A cut last line is left for the next poll; a line that is no JSON object is counted in
+    `damaged` and skipped; a file that vanished or shrank is read again from its start, which
+    `resets` tells (throw away what you gathered when it changes). `behind` says that there is
+    more to read right away.
+
+    >>> reader = RunReader("runs/20260101-120000-beauty")             # doctest: +SKIP
+    >>> for record in reader.poll(): ...                              # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path | str, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self.run = RunDirectory(Path(path))
+        self.behind = False
+        self.resets = 0
+        self.damaged = 0
+        self._chunk_bytes = chunk_bytes
+        self._offset = 0
+        self._identity: tuple[int, int] | None = None
+        self._rest = b""
+        self._skipping = False
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the run directory is gone."""
+        return not self.run.path.is_dir()
+
+    def poll(self) -> list[Record]:
+        """The events appended since the last poll, oldest first, from at most one chunk."""
+        data = self._read()
+        if not data:
+            return []
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if self._skipping and lines:
+            lines.pop(0)
+            self._skipping = False
+        if len(self._rest) > LONGEST_LINE:
+            self.damaged += not self._skipping
+            self._skipping, self._rest = True, b""
+        return [record for line in lines if (record := self._parse(line)) is not None]
+
+    def read_state(self) -> dict[str, Any] | None:
+        """state.json as it is now, or None while it cannot be read; see `liveness.status`."""
+        return read_json(self.run.state_path)
+
+    def read_results(self) -> dict[str, Any] | None:
+        """results.json, or None before the run has ended."""
+        return read_json(self.run.results_path)
+
+    def read_log(self, max_bytes: int = 64 << 10) -> str:
+        """The last lines of log.txt, "" where there is none."""
+        try:
+            with self.run.log_path.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size - max_bytes))
+                text = stream.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return text if size <= max_bytes else text.partition("\n")[2]
+
+    def _read(self) -> bytes:
+        self.behind = False
+        try:
+            with self.run.metrics_path.open("rb") as stream:
+                stat = os.fstat(stream.fileno())
+                identity = (stat.st_dev, stat.st_ino)
+                if self._identity is not None and (identity != self._identity or stat.st_size < self._offset):
+                    self._start_over()
+                self._identity = identity
+                stream.seek(self._offset)
+                data = stream.read(self._chunk_bytes)
+        except OSError:
+            if self._identity is not None:
+                self._start_over()
+            return b""
+        self._offset += len(data)
+        self.behind = self._offset < stat.st_size
+        return data
+
+    def _start_over(self) -> None:
+        self.resets += 1
+        self._offset, self._rest, self._skipping, self._identity = 0, b"", False, None
+
+    def _parse(self, line: bytes) -> Record | None:
+        if not line.strip():
+            return None
+        try:
+            record = json.loads(line)
+        except ValueError:
+            self.damaged += 1
+            return None
+        if not isinstance(record, dict) or not isinstance(record.get("event"), str):
+            self.damaged += 1
+            return None
+        return record

@@ -1,0 +1,16 @@
+"""A run directory to write into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sracl_core.config import RunConfig
+from sracl_core.runs.directory import RunDirectory, create_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    config = RunConfig.model_validate({"dataset": {"path": "data/shop"}})
+    return create_run(tmp_path / "runs", None, config, {"dataset": {"name": "shop"}})
