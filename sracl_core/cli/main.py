@@ -1,0 +1,158 @@
+"""The `sracl` command: finds the command's module, and turns every error into one line.
+
+Only the module of the command that was asked for is imported (torch alone takes 1.5 s), so the
+help of each command stands in a table here; a test holds it equal to the command's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import typer
+
+from sracl_core.errors import SraclError
+
+
+class Command(NamedTuple):
+    """Where a command lives: `attribute` of `module` is a function, or a Typer for a group."""
+
+    module: str
+    attribute: str
+    help: str
+    panel: str
+
+
+_DATA, _RUN, _ASK, _SETUP = "Data and texts", "Training", "A finished run", "Setup"
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("demo", "demo", "Train on the sample data and look at what came out.", _SETUP),
+    "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
+    "config": Command("config", "app", "Show or validate the settings of a run.", _SETUP),
+    "data": Command("data", "app", "Fetch, prepare and describe datasets.", _DATA),
+    "describe": Command("describe", "describe", "Let an LLM write the texts of items and users.", _DATA),
+    "train": Command("train", "train", "Train a recommender on a prepared dataset.", _RUN),
+    "resume": Command("train", "resume", "Continue a run that was stopped or crashed.", _RUN),
+    "stop": Command("train", "stop", "Ask a running training to checkpoint and stop.", _RUN),
+    "runs": Command("runs", "app", "List, show and compare runs.", _RUN),
+    "evaluate": Command(
+        "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK
+    ),
+    "recommend": Command("recommend", "recommend", "Recommend items for a user or a list of items.", _ASK),
+    "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
+    "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
+    "export": Command("export", "app", "Write a run's metrics as CSV, or its model as a folder.", _ASK),
+}
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """The command line with `wanted` loaded for real and every other command as its help line.
+
+    None loads nothing; "*" loads everything (shell completion needs it).
+    """
+    app = typer.Typer(
+        name="sracl",
+        help="Sequential recommendation that learns from what people did and from what items mean.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        epilog="Errors are one line on stderr; SRACL_DEBUG=1 shows the traceback. "
+        "Exit codes: 0 fine, 1 failed, 2 wrong usage or input, 130 interrupted.",
+    )
+    app.callback()(_root)
+    for name, command in COMMANDS.items():
+        if not _exists(command):
+            continue
+        target: Any = _load(command) if wanted in (name, "*") else _stands_in
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name, help=command.help, rich_help_panel=command.panel)
+        else:
+            app.command(
+                name, help=None if target is not _stands_in else command.help, rich_help_panel=command.panel
+            )(target)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; the console script `sracl`."""
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line on `argv` and return the exit code."""
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    if "_SRACL_COMPLETE" in os.environ:
+        wanted = "*"
+    try:
+        code = typer.main.get_command(build_app(wanted))(argv, prog_name="sracl", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("SRACL_DEBUG", "0") not in ("", "0"):
+            raise
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    if isinstance(error, SraclError):
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        # A group without a command has already printed its help.
+        if type(error).__name__ != "NoArgsIsHelpError":
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context is not None else "sracl"
+            print(f"error: {_one_line(usage())} (`{path} --help` shows the usage)", file=sys.stderr)
+        return int(getattr(error, "exit_code", 2))
+    if isinstance(error, MemoryError):
+        print("error: out of memory; a smaller training.batch_size or model needs less", file=sys.stderr)
+        return 1
+    name = type(error).__name__
+    print(
+        f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)", file=sys.stderr
+    )
+    return 1
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split()) or "no message"
+
+
+def _exists(command: Command) -> bool:
+    return importlib.util.find_spec(f"sracl_core.cli.{command.module}") is not None
+
+
+def _load(command: Command) -> Any:
+    return getattr(importlib.import_module(f"sracl_core.cli.{command.module}"), command.attribute)
+
+
+def _stands_in() -> None:
+    """A command that was not asked for."""
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"sracl {installed('sracl-tui')}")
+        raise typer.Exit
+    return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""What the commands print: data on stdout, progress and messages on stderr.
+
+Options that many commands share are here too, so that they read the same everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from sracl_core.runs.events import Progress
+from sracl_core.runs.files import plain
+from sracl_core.runs.rate import RateMeter
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages on stderr.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its size; touch nothing.")]
+
+PLAIN_LINE_SECONDS = 5.0
+
+
+def print_json(value: Any) -> None:
+    """`value` as readable JSON on stdout; numpy numbers and paths are understood."""
+    print(json.dumps(value, indent=2, default=plain, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+    """A table on stdout: drawn for a terminal, aligned columns of full length for anything else."""
+    cells = [[shown(value) for value in row] for row in rows]
+    numeric = [all(_is_number(row[at]) for row in rows) and bool(rows) for at in range(len(columns))]
+    if sys.stdout.isatty():
+        _draw_table(columns, cells, numeric, title)
+        return
+    if title:
+        print(title)
+    widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
+    for row in [list(columns), *cells]:
+        padded = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def print_pairs(pairs: Mapping[str, Any]) -> None:
+    """Names and values, one pair a line, on stdout."""
+    width = max((len(name) for name in pairs), default=0)
+    for name, value in pairs.items():
+        print(f"{name.ljust(width)}  {shown(value)}")
+
+
+def print_metrics(results: Mapping[str, Any]) -> None:
+    """The valid and test parts of results.json as one table, masked and unmasked side by side."""
+    columns = [(part, mask) for part in ("valid", "test") for mask in ("unmasked", "masked")]
+    columns = [(part, mask) for part, mask in columns if results.get(part, {}).get(mask)]
+    names = list(dict.fromkeys(name for part, mask in columns for name in results[part][mask]))
+    rows = [[name, *(results[part][mask].get(name) for part, mask in columns)] for name in names]
+    print_table(["metric", *(f"{part} {mask}" for part, mask in columns)], rows)
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it in a table: "-" for None, four digits for a float."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people: "0.4 s", "75 s", "12 min 5 s", "3 h 20 min".
+
+    >>> duration(725)
+    '12 min 5 s'
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """A message for people, on stderr."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_display(quiet: bool = False) -> Iterator[Progress]:
+    """A Progress that draws on stderr: bars with an ETA on a terminal, plain lines elsewhere.
+
+    >>> with progress_display() as progress:                             # doctest: +SKIP
+    ...     progress("embed", 64, 12101)
+    """
+    if quiet:
+        yield _silent
+    elif sys.stderr.isatty():
+        with _bars() as progress:
+            yield progress
+    else:
+        yield PlainProgress()
+
+
+class PlainProgress:
+    """A line at a stage's end, and every 5 s in between: for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, tuple[RateMeter, float]] = {}
+        self._due: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage not in self._meters:
+            self._meters[stage] = (RateMeter(now, done), now)
+            self._due[stage] = now + PLAIN_LINE_SECONDS
+        meter, began = self._meters[stage]
+        if done >= total:
+            del self._meters[stage]
+            say(f"{stage}: {total:,} in {duration(now - began)}")
+        elif now >= self._due[stage]:
+            self._due[stage] = now + PLAIN_LINE_SECONDS
+            left = meter.eta(now, done, total)
+            rest = f", about {duration(left)} left" if left is not None else ""
+            say(f"{stage}: {done:,} of {total:,}{rest}")
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """The Progress of --quiet."""
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    # rich costs 60 ms that a command without progress need not pay.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), refresh_per_second=4) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield progress
+
+
+def _draw_table(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool], title: str
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
