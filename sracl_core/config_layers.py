@@ -1,0 +1,219 @@
+"""Where settings come from: layers of sources, the later beating the earlier.
+
+1. the defaults in `config`
+2. the user file, ``config.yaml`` in the user's configuration folder
+3. ``./sracl.yaml``
+4. environment variables, ``SRACL_TRAINING__SEED=3``
+5. ``--preset NAME``
+6. ``--config FILE``
+7. ``--set part.key=value``, and flags with a name of their own such as ``--seed``
+
+What surrounds a command (2 to 4) yields to what the command itself says (5 to 7): a preset that
+somebody asks for is not undone by a file that they forgot.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from sracl_core.config import RunConfig
+from sracl_core.errors import ConfigError, nearest
+from sracl_core.yaml_source import flat_settings
+
+ENVIRONMENT_PREFIX = "SRACL_"
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key that can be set, e.g. "training.seed"."""
+
+    key: str
+    field: FieldInfo
+
+    @property
+    def default(self) -> Any:
+        """Its value when nobody sets it."""
+        return self.field.get_default(call_default_factory=True, validated_data={})
+
+
+def settings() -> dict[str, Setting]:
+    """Every key that can be set, in the order of the configuration."""
+    return {setting.key: setting for setting in _walk(RunConfig, "")}
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def user_file() -> Path:
+    """The user's own settings; need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("sracl", appauthor=False)) / "config.yaml"
+
+
+def load_config(
+    *,
+    preset: str | None = None,
+    config_file: Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, tuple[str, Any]] | None = None,
+    project_folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[RunConfig, dict[str, str]]:
+    """The settings of a run, and for each key the source that decided it.
+
+    `sets` are "part.key=value" texts. `flags` maps an option's name to its key and value, e.g.
+    ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Raises ConfigError, in
+    one line that names the key, the value and where it stood.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    known = settings()
+    layers = (
+        _file_layer(user_file(), required=False),
+        _file_layer((project_folder or Path()) / "sracl.yaml", required=False),
+        _environment_layer(os.environ if environment is None else environment, known),
+        _preset_layer(preset),
+        _file_layer(config_file, required=True) if config_file else [],
+        _set_layer(sets),
+        [(key, value, option) for option, (key, value) in (flags or {}).items() if value is not None],
+    )
+    for layer in layers:
+        for key, value, origin in layer:
+            _check_key(key, known, origin)
+            values[key] = _from_text(value, known[key]) if isinstance(value, str) else value
+            origins[key] = origin
+    config = validated(values, origins)
+    return config, {key: origins.get(key, "default") for key in known}
+
+
+def validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> RunConfig:
+    """A RunConfig of dotted keys. Raises ConfigError that names key, value, source and rule."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *parts, last = key.split(".")
+        section = nested
+        for part in parts:
+            section = section.setdefault(part, {})
+        section[last] = value
+    try:
+        return RunConfig.model_validate(nested)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(detail, origins) for detail in error.errors())) from error
+
+
+def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """The values of `config` by dotted key, in order."""
+    flat: dict[str, Any] = {}
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, f"{prefix}{name}.")
+        else:
+            yield Setting(prefix + name, field)
+
+
+Layer = list[tuple[str, Any, str]]
+
+
+def _file_layer(path: Path, required: bool) -> Layer:
+    if not required and not path.is_file():
+        return []
+    return flat_settings(path)
+
+
+def _preset_layer(name: str | None) -> Layer:
+    if name is None:
+        return []
+    if name not in preset_names():
+        raise ConfigError(f"there is no preset '{name}'{nearest(name, preset_names())}")
+    return [(key, value, f"--preset {name}") for key, value, _ in flat_settings(PRESETS / f"{name}.yaml")]
+
+
+def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setting]) -> Layer:
+    sections = {key.partition(".")[0] for key in known}
+    layer: Layer = []
+    for variable, text in sorted(environment.items()):
+        key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        if (
+            not variable.startswith(ENVIRONMENT_PREFIX)
+            or key.partition(".")[0].partition("_")[0] not in sections
+        ):
+            continue
+        if key not in known:
+            _refuse_variable(variable, key, known)
+        layer.append((key, text, f"environment {variable}"))
+    return layer
+
+
+def _refuse_variable(variable: str, key: str, known: Mapping[str, Setting]) -> None:
+    meant = nearest(key.replace("_", "."), [name.replace("_", ".") for name in known])
+    for name in known:
+        if f"'{name.replace('_', '.')}'" in meant:
+            spelled = ENVIRONMENT_PREFIX + name.upper().replace(".", "__")
+            raise ConfigError(f"environment variable {variable} is no setting; did you mean '{spelled}'?")
+    raise ConfigError(f"environment variable {variable} is no setting; `sracl config show` lists them")
+
+
+def _set_layer(sets: Sequence[str]) -> Layer:
+    layer: Layer = []
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set '{text}' has no value; write --set {key or 'part.key'}=VALUE")
+        layer.append((key.strip(), value.strip(), f"--set {key.strip()}"))
+    return layer
+
+
+def _check_key(key: str, known: Mapping[str, Setting], origin: str) -> None:
+    if key in known:
+        return
+    ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    inside = [name for name in known if name.startswith(f"{key}.")]
+    if inside:
+        raise ConfigError(f"{origin}: '{key}' is a section, not a setting; it has {', '.join(inside)}")
+    hint = f"; did you mean '{ends[0]}'?" if ends else nearest(key, known)
+    raise ConfigError(f"{origin}: there is no setting '{key}'{hint or '; `sracl config show` lists them'}")
+
+
+def _from_text(text: str, setting: Setting) -> Any:
+    """What `text` means for `setting`: a list is written 5,10,20 or [5, 10, 20]; pydantic does the rest."""
+    kind = setting.field.annotation
+    origin = typing.get_origin(kind)
+    if origin in (tuple, list):
+        return [part.strip() for part in text.strip("[]() ").split(",") if part.strip()]
+    if origin in (types.UnionType, typing.Union) and type(None) in typing.get_args(kind):
+        return None if text.lower() in ("", "null", "none") else text
+    return text
+
+
+def _explain(detail: Any, origins: Mapping[str, str]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    owner = next((name for name in origins if key == name or key.startswith(f"{name}.")), None)
+    if owner is None:
+        return f"{key}: {message}" if key else message
+    rule = message[:1].lower() + message[1:]
+    return f"{key} = {detail['input']!r} ({origins[owner]}): {rule}"
