@@ -78,25 +78,29 @@ def load_config(
     ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Raises ConfigError, in
     one line that names the key, the value and where it stood.
     """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
     known = settings()
-    layers = (
-        _file_layer(user_file(), required=False),
-        _file_layer((project_folder or Path()) / "sracl.yaml", required=False),
+    values, origins = _merge(
+        known,
+        _optional_file(user_file()),
+        _optional_file((project_folder or Path()) / "sracl.yaml"),
         _environment_layer(os.environ if environment is None else environment, known),
         _preset_layer(preset),
-        _file_layer(config_file, required=True) if config_file else [],
+        flat_settings(config_file) if config_file else [],
         _set_layer(sets),
         [(key, value, option) for option, (key, value) in (flags or {}).items() if value is not None],
     )
-    for layer in layers:
-        for key, value, origin in layer:
-            _check_key(key, known, origin)
-            values[key] = _from_text(value, known[key]) if isinstance(value, str) else value
-            origins[key] = origin
     config = validated(values, origins)
     return config, {key: origins.get(key, "default") for key in known}
+
+
+def validated_file(path: Path) -> dict[str, str]:
+    """Check one settings file against the defaults alone; returns the keys it sets, with their lines.
+
+    Raises ConfigError as `load_config` does.
+    """
+    values, origins = _merge(settings(), flat_settings(path))
+    validated(values, origins)
+    return origins
 
 
 def validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> RunConfig:
@@ -138,10 +142,19 @@ def _walk(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
 Layer = list[tuple[str, Any, str]]
 
 
-def _file_layer(path: Path, required: bool) -> Layer:
-    if not required and not path.is_file():
-        return []
-    return flat_settings(path)
+def _merge(known: Mapping[str, Setting], *layers: Layer) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for key, value, origin in layer:
+            _check_key(key, known, origin)
+            values[key] = _from_text(value, known[key]) if isinstance(value, str) else value
+            origins[key] = origin
+    return values, origins
+
+
+def _optional_file(path: Path) -> Layer:
+    return flat_settings(path) if path.is_file() else []
 
 
 def _preset_layer(name: str | None) -> Layer:

@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.events import Record
 from sracl_core.runs.files import plain, read_json, storage_error, without_non_finite, write_json
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.rate import RateMeter
@@ -24,15 +26,17 @@ class RunWriter:
 
     A line is handed to the system whole and at once, so a killed process leaves at most one cut
     line, the last, which the next writer closes. state.json is replaced in one move. Raises
-    StorageError when the disk is full or not writable.
+    StorageError when the disk is full or not writable. `listener` hears every event as well: that
+    is how a command shows on the terminal what it writes.
 
     >>> with RunWriter(run) as writer:                                  # doctest: +SKIP
     ...     writer.state(stage="train", total_steps=5140)
     ...     writer.event("step", step=10, epoch=0, loss=9.1)
     """
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, listener: Callable[[Record], None] | None = None) -> None:
         self.run = run
+        self._listener = listener
         self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
         self._metrics = _AppendOnly(run.metrics_path)
         self._log = _AppendOnly(run.log_path)
@@ -57,6 +61,8 @@ class RunWriter:
             self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {text}\n")
         if kind == "epoch" and record.get("best"):
             self.state(best_epoch=record.get("epoch"), best_valid=record.get("valid"))
+        if self._listener is not None:
+            self._listener(record)
 
     def message(self, text: str, level: str = "info") -> None:
         """A line for people: into log.txt and, as a `message` event, into metrics.jsonl."""

@@ -1,0 +1,76 @@
+"""`sracl config`: what the settings are, and where each came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sracl_core.cli import output, settings
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def show(
+    config: settings.ConfigOption = None,
+    preset: settings.PresetOption = None,
+    sets: settings.SetOption = None,
+    dataset: settings.DatasetOption = None,
+    seed: settings.SeedOption = None,
+    epochs: settings.EpochsOption = None,
+    device: settings.DeviceOption = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the defaults.")] = False,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print a file that --config takes.")] = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Print every setting, its value, and the source that decided it.
+
+    Takes the same options as `sracl train`. Later sources win: defaults, the user file,
+    ./sracl.yaml, SRACL_* variables, --preset, --config, --set and named options.
+    """
+    from sracl_core.config_layers import flatten
+    from sracl_core.config_layers import settings as all_settings
+
+    resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
+    known = all_settings()
+    values = {
+        key: value for key, value in flatten(resolved).items() if not changed or origins[key] != "default"
+    }
+    if yaml:
+        import yaml as pyyaml
+
+        print(pyyaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+    elif as_json:
+        output.print_json(
+            {
+                key: {"value": value, "origin": origins[key], "help": known[key].field.description}
+                for key, value in values.items()
+            }
+        )
+    else:
+        rows = [(key, _text(value), origins[key]) for key, value in values.items()]
+        output.print_table(["setting", "value", "from"], rows)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="Settings file (YAML).")],
+    as_json: output.JsonOption = False,
+) -> None:
+    """Check a settings file on its own: exit 0 when a run would take it, 2 with one line when not."""
+    from sracl_core.config_layers import settings as all_settings
+    from sracl_core.config_layers import validated_file
+
+    origins = validated_file(file)
+    if as_json:
+        output.print_json({"file": str(file), "valid": True, "settings": len(origins)})
+    else:
+        print(f"{file} is valid: {len(origins)} of {len(all_settings())} settings")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value)
+    return "''" if value == "" else str(value)
