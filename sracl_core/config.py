@@ -137,8 +137,8 @@ class SraclConfig(Section):
 class ObjectiveConfig(Section):
     """What is minimized: next_item + alpha * inter + beta * intra."""
 
-    next_item: NextItemConfig = Field(default_factory=NextItemConfig)
-    sracl: SraclConfig = Field(default_factory=SraclConfig)
+    next_item: NextItemConfig = NextItemConfig()
+    sracl: SraclConfig = SraclConfig()
 
 
 class TrainingConfig(Section):
@@ -152,6 +152,9 @@ class TrainingConfig(Section):
     batch_size: Annotated[int, Field(ge=2)] = Field(256, description="Prefixes a step (B).")
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Adam's rate.")
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Adam's L2 penalty.")
+    average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Evaluate a moving average of the weights with this decay; 0 keeps none."
+    )
     monitor: str = Field(
         "unmasked/NDCG@20",
         description="Validation metric that chooses the best epoch: masked or unmasked, slash, a metric.",
@@ -184,13 +187,13 @@ class EvaluationConfig(Section):
 class RunConfig(Section):
     """All settings of a run; `config.yaml` in a run directory is exactly this."""
 
-    dataset: DatasetConfig = Field(default_factory=DatasetConfig)
-    semantics: SemanticsConfig = Field(default_factory=SemanticsConfig)
-    retrieval: RetrievalConfig = Field(default_factory=RetrievalConfig)
-    model: ModelConfig = Field(default_factory=ModelConfig)
-    objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
-    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    dataset: DatasetConfig = DatasetConfig()
+    semantics: SemanticsConfig = SemanticsConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:

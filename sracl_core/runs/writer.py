@@ -45,7 +45,7 @@ class RunWriter:
         self._meters: dict[str, RateMeter] = {}
         self._write_state()
 
-    def event(self, kind: str, **fields: Any) -> None:
+    def event(self, kind: str, /, **fields: Any) -> None:
         """Append one line to metrics.jsonl, and to log.txt what a person reads.
 
         NaN and infinities become null, and their names go into a field "non_finite". The best

@@ -1,0 +1,94 @@
+"""The contract that every backbone keeps.
+
+Shape suffixes used throughout: B rows, L positions, D hidden size, N items, T tokens of a batch
+laid end to end, H heads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.models.dropout import MaskSource
+from sracl_core.seeding import generator
+
+INIT_STD = 0.02
+
+
+class SequenceEncoder(nn.Module, ABC):
+    """Maps a sequence of items to one state in the space of the item embeddings.
+
+    Holds the item embeddings (row 0 is padding, zero, and never updated) and the generator of
+    its dropout masks. `score` is the dot product of a state with every item: tied, no bias.
+
+    >>> from sracl_core.config import ModelConfig
+    >>> from sracl_core.models.registry import build_encoder
+    >>> encoder = build_encoder(ModelConfig(hidden_size=8), n_items=5).eval()
+    >>> encoder.encode(torch.tensor([[0, 3, 1]]), torch.tensor([2])).shape
+    torch.Size([1, 8])
+    """
+
+    def __init__(self, n_items: int, hidden_size: int, seed: int = 0) -> None:
+        super().__init__()
+        self.n_items = n_items
+        self.hidden_size = hidden_size
+        self.masks = MaskSource(generator(seed, "dropout"))
+        self.items = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
+
+    @abstractmethod
+    def encode(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+        """States at the last item.
+
+        Args:
+            items_BL: int64 item indices, right-aligned: row b ends at column L - 1 and is 0 before
+                its first item.
+            lengths_B: int64 number of items in each row, at least 1.
+
+        Returns:
+            states_BD: float32, comparable with rows of `item_embeddings` by dot product.
+        """
+
+    @property
+    def item_embeddings(self) -> Tensor:
+        """float32 [N + 1, D]; row 0 is padding."""
+        return self.items.weight
+
+    def initialize(self, seed: int) -> None:
+        """Draw every weight anew: matrices N(0, 0.02), biases 0, LayerNorm gains 1."""
+        torch_rng = torch.Generator().manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=INIT_STD, generator=torch_rng)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        with torch.no_grad():
+            self.items.weight[0].zero_()
+
+    def start_items_from(self, vectors_ND: np.ndarray) -> None:
+        """Start the item embeddings from text: `vectors_ND` float32 [N, D], row i is item i + 1."""
+        with torch.no_grad():
+            self.items.weight[1:].copy_(torch.from_numpy(np.ascontiguousarray(vectors_ND)))
+
+
+def text_start(item_vectors: np.ndarray, hidden_size: int) -> np.ndarray:
+    """The leading principal components of text vectors, scaled to the usual start.
+
+    Args:
+        item_vectors: float32 [N, D_text].
+        hidden_size: D; where D_text or N is smaller, the rest of the columns is 0.
+
+    Returns:
+        float32 [N, D] with an overall standard deviation of 0.02.
+    """
+    centered = item_vectors.astype(np.float64) - item_vectors.mean(axis=0, dtype=np.float64)
+    _, directions = np.linalg.eigh(centered.T @ centered)
+    leading = directions[:, ::-1][:, :hidden_size]
+    # An eigenvector's sign is arbitrary; fixing it makes the start the same on every machine.
+    signs = np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
+    start = np.zeros((len(item_vectors), hidden_size))
+    start[:, : leading.shape[1]] = centered @ (leading * signs)
+    scaled: np.ndarray = start * (INIT_STD / max(start.std(), 1e-12))
+    return scaled.astype(np.float32)

@@ -1,0 +1,102 @@
+"""L_rec: predict the next item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.config import NextItemConfig
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.objectives.base import Batch, LossParts, Objective, StepPlan
+
+ROWS_AT_ONCE = 1024
+
+
+class LinearCrossEntropy(torch.autograd.Function):
+    """Mean cross-entropy of states against all items, with its gradients found in the same pass.
+
+    Equals ``cross_entropy(states @ items.T, targets)`` and never holds more logits than
+    `ROWS_AT_ONCE` rows of them, nor any copy: the softmax overwrites the logits.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states_BD: Tensor, items_ND: Tensor, targets_B: Tensor) -> Tensor:
+        """`targets_B` are rows of `items_ND`."""
+        n = len(targets_B)
+        grad_states = torch.empty_like(states_BD)
+        grad_items = torch.zeros_like(items_ND)
+        total = states_BD.new_zeros((), dtype=torch.float32)
+        for start in range(0, n, ROWS_AT_ONCE):
+            states, targets = states_BD[start : start + ROWS_AT_ONCE], targets_B[start : start + ROWS_AT_ONCE]
+            logits = (states @ items_ND.T).float()
+            target_logits = logits.gather(1, targets[:, None])
+            largest = logits.amax(dim=1, keepdim=True)
+            sums = logits.sub_(largest).exp_().sum(dim=1, keepdim=True)
+            total += (sums.log() + largest - target_logits).sum()
+            logits.mul_(1.0 / (sums * n))
+            logits[torch.arange(len(targets), device=targets.device), targets] -= 1.0 / n
+            gradient = logits.to(states.dtype)
+            torch.mm(gradient, items_ND, out=grad_states[start : start + ROWS_AT_ONCE])
+            grad_items.addmm_(gradient.T, states)
+        ctx.save_for_backward(grad_states, grad_items)
+        return total / n
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        """The gradients that `forward` found, scaled."""
+        grad_states, grad_items = ctx.saved_tensors
+        return grad_states * grads[0], grad_items * grads[0], None
+
+
+def linear_cross_entropy(states_BD: Tensor, items_ND: Tensor, targets_B: Tensor) -> Tensor:
+    """Mean cross-entropy of `states_BD @ items_ND.T` against `targets_B`; see `LinearCrossEntropy`."""
+    loss: Tensor = LinearCrossEntropy.apply(states_BD, items_ND, targets_B)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class NextItem(Objective):
+    """Cross-entropy against every item (tied weights, no bias), or against sampled negatives.
+
+    Args:
+        config: which loss.
+        counts_N: int64 [N], how often each item is a training target; read where negatives are
+            drawn by popularity.
+    """
+
+    def __init__(self, config: NextItemConfig, counts_N: np.ndarray) -> None:
+        super().__init__()
+        self.config = config
+        share = counts_N + 1.0 if config.sampling == "popularity" else np.ones(len(counts_N))
+        self.share_N = share / share.sum()
+        self.cumulative_N = np.cumsum(self.share_N)
+
+    def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
+        """See `Objective.plan`."""
+        if self.config.loss == "full":
+            return StepPlan(lambda encoder, anchors_BD, _: self._full(encoder, anchors_BD, batch.targets_B))
+        draws = np.searchsorted(self.cumulative_N, rng.random(self.config.negatives), side="right")
+        negatives = torch.from_numpy(np.minimum(draws, len(self.share_N) - 1) + 1)
+        return StepPlan(lambda encoder, anchors_BD, _: self._sampled(encoder, anchors_BD, batch, negatives))
+
+    def _full(self, encoder: SequenceEncoder, anchors_BD: Tensor, targets_B: Tensor) -> LossParts:
+        loss = linear_cross_entropy(anchors_BD, encoder.item_embeddings[1:], targets_B - 1)
+        return {"next_item": loss}
+
+    def _sampled(
+        self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: Tensor
+    ) -> LossParts:
+        """Sampled softmax with the log-q correction (Bengio and Senecal, 2008)."""
+        negatives_S = negatives_S.to(anchors_BD.device)
+        log_q = torch.from_numpy(np.log(self.share_N * self.config.negatives)).to(anchors_BD)
+        table = encoder.items
+        positive_B1 = (anchors_BD * table(batch.targets_B)).sum(-1, keepdim=True)
+        positive_B1 = positive_B1 - log_q[batch.targets_B - 1][:, None]
+        negative_BS = anchors_BD @ table(negatives_S).T - log_q[negatives_S - 1]
+        same = batch.targets_B[:, None] == negatives_S
+        negative_BS = negative_BS.masked_fill(same, torch.finfo(negative_BS.dtype).min)
+        logits = torch.cat([positive_B1, negative_BS], dim=1).float()
+        target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+        return {"next_item": nn.functional.cross_entropy(logits, target)}

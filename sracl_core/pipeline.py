@@ -1,0 +1,226 @@
+"""The composition root: a run, from its settings to its results.
+
+dataset -> texts -> vectors -> neighbor tables -> encoder + objectives -> run directory
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from sracl_core.config import RunConfig
+from sracl_core.errors import Interrupted, RunError
+from sracl_core.models.base import SequenceEncoder, text_start
+from sracl_core.models.registry import build_encoder
+from sracl_core.objectives.base import Objective
+from sracl_core.objectives.next_item import NextItem
+from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.results import all_metrics, protocol, rank_split, write_results
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.events import Progress
+from sracl_core.runs.files import write_json
+from sracl_core.runs.writer import RunWriter
+from sracl_core.seeding import derive_seed
+from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
+from sracl_core.training.checkpoint import has_checkpoint, load_encoder
+from sracl_core.training.device import bfloat16_gain, pick_device, use_threads
+from sracl_core.training.loop import Trainer
+from sracl_core.training.session import Session
+from sracl_core.training.stopping import StopSignals
+
+PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
+
+
+def run_meta(config: RunConfig) -> dict[str, Any]:
+    """What meta.json says of a run before it starts. Raises whatever is wrong with its inputs."""
+    sources = load_sources(config)
+    device = pick_device(config.training.device)
+    return {
+        "argv": sys.argv,
+        "seed": config.training.seed,
+        "dataset": _dataset_identity(sources),
+        "protocol": protocol(config, sources),
+        "device": str(device),
+        "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
+        "versions": _versions(),
+    }
+
+
+def train(
+    config: RunConfig, run: RunDirectory, writer: RunWriter, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Train `config` into a fresh run directory; returns what results.json holds."""
+    return _run(config, run, writer, progress, resumed=False)
+
+
+def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
+    """Go on with a stopped or crashed run, to the numbers that it would have had anyway.
+
+    A run that was stopped before its first checkpoint starts over. Raises RunError when the
+    dataset is not the one that the run began with.
+    """
+    return _run(run.config, run, writer, progress, resumed=True)
+
+
+def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, Any]:
+    """Rank validation and test again with a run's best checkpoint, and write results.json anew."""
+    sources = _same_sources(run)
+    use_threads(run.config.training.threads)
+    encoder = load_encoder(run).to(pick_device(run.config.training.device))
+    earlier = run.results() or {}
+    return write_results(run, sources, encoder, progress, earlier.get("best_epoch"), earlier.get("seconds"))
+
+
+def _run(
+    config: RunConfig, run: RunDirectory, writer: RunWriter, progress: Progress | None, resumed: bool
+) -> dict[str, Any]:
+    def told(stage: str, done: int, total: int) -> None:
+        writer.progress(stage, done, total)
+        if progress:
+            progress(stage, done, total)
+
+    began = time.monotonic()
+    writer.event("run_resumed" if resumed else "run_started", run=run.name, argv=sys.argv)
+    writer.state(status="running", error=None)
+    try:
+        with StopSignals() as signals:
+            results = _stages(config, run, writer, told, signals, resumed)
+    except BaseException as error:
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        status = "stopped" if stopped else "failed"
+        writer.event("run_ended", status=status, seconds=time.monotonic() - began)
+        writer.state(status=status, error=None if stopped else f"{error}" or type(error).__name__)
+        raise
+    writer.event("run_ended", status="finished", seconds=results["seconds"], best_epoch=results["best_epoch"])
+    writer.state(status="finished", eta_seconds=0.0)
+    return results
+
+
+def _stages(
+    config: RunConfig,
+    run: RunDirectory,
+    writer: RunWriter,
+    told: Progress,
+    signals: StopSignals,
+    resumed: bool,
+) -> dict[str, Any]:
+    began = time.monotonic()
+    device = pick_device(config.training.device)
+    use_threads(config.training.threads)
+    if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
+        writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
+    sources = _same_sources(run)
+    semantics = build_semantics(
+        config,
+        sources,
+        told,
+        lambda stage, status, details: writer.event("stage", stage=stage, status=status, **details),
+    )
+    _write_model_inputs(run, sources, semantics)
+    encoder = start_encoder(config, sources, semantics).to(device)
+    objectives = [part.to(device) for part in start_objectives(config, sources, semantics, encoder)]
+    session = Session(encoder, objectives, config.training)
+    if resumed and has_checkpoint(run.checkpoints / "last"):
+        session.load(run.checkpoints / "last")
+    trainer = Trainer(
+        session,
+        sources.prefixes,
+        lambda: all_metrics(config, rank_split(config, sources, encoder, "valid", None)),
+        config,
+        run,
+        writer,
+        signals.requested,
+    )
+    writer.event("stage", stage="train", status="started", total_steps=trainer.steps_per_epoch)
+    signals.patient = True
+    state = trainer.fit()
+    signals.patient = False
+    best = load_encoder(run).to(device)
+    seconds = max(time.monotonic() - began, state.elapsed)
+    return write_results(run, sources, best, told, state.best_epoch, seconds)
+
+
+def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:
+    """The encoder before its first step."""
+    seed = derive_seed(config.training.seed, "model") % 2**32
+    encoder = build_encoder(config.model, sources.dataset.n_items, seed)
+    if config.model.item_init == "text":
+        encoder.start_items_from(text_start(semantics.item_vectors, config.model.hidden_size))
+    return encoder
+
+
+def start_objectives(
+    config: RunConfig, sources: Sources, semantics: Semantics, encoder: SequenceEncoder
+) -> list[Objective]:
+    """The objectives of a run before its first step; a part of weight 0 is not there."""
+    sracl = config.objective.sracl
+    counts = np.bincount(sources.prefixes.targets, minlength=sources.dataset.n_items + 1)[1:]
+    objectives: list[Objective] = [NextItem(config.objective.next_item, counts)]
+    if semantics.prefix_vectors is not None and semantics.prefix_neighbors is not None:
+        seed = derive_seed(config.training.seed, "synthesizer") % 2**32
+        objectives.append(
+            InterUser(
+                sracl,
+                sources.prefixes,
+                semantics.prefix_neighbors.ids,
+                semantics.prefix_vectors,
+                config.model.hidden_size,
+                encoder.masks,
+                seed,
+            )
+        )
+    if sracl.beta > 0:
+        objectives.append(IntraUser(sracl, semantics.item_neighbors.ids))
+    return objectives
+
+
+def _same_sources(run: RunDirectory) -> Sources:
+    """The run's dataset, as it was when the run began. Raises RunError when it has changed."""
+    sources = load_sources(run.config)
+    expected = (run.meta().get("dataset") or {}).get("hash")
+    if expected and expected != sources.dataset.hash:
+        raise RunError(
+            f"the dataset {run.config.dataset.path} has changed since {run.name} was trained (hash "
+            f"{sources.dataset.hash[:12]}, then {expected[:12]}); prepare it as it was, or train anew"
+        )
+    return sources
+
+
+def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantics) -> None:
+    """What asking the run needs beside its weights, from before the first step on."""
+    folder = run.model_dir
+    folder.mkdir(exist_ok=True)
+    with (folder / "item_vectors.npy").open("wb") as file:
+        np.save(file, semantics.item_vectors)
+    write_json(folder / "items.json", {"ids": list(sources.dataset.items.ids)})
+    write_json(folder / "semantics.json", semantics.notes)
+    semantics.item_neighbors.save(folder / "item_neighbors")
+    if semantics.prefix_neighbors is not None:
+        semantics.prefix_neighbors.save(folder / "prefix_neighbors")
+
+
+def _dataset_identity(sources: Sources) -> dict[str, Any]:
+    dataset = sources.dataset
+    return {
+        "name": dataset.name,
+        "path": str(dataset.folder),
+        "hash": dataset.hash,
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "interactions": dataset.n_interactions,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,87 @@
+"""The results of a run: ranks of held-out items, metrics, and the protocol that they follow."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sracl_core.config import RunConfig
+from sracl_core.data.prefixes import query_prefixes
+from sracl_core.evaluation.metrics import mean_metrics
+from sracl_core.evaluation.ranking import Ranks, rank_targets
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.events import Progress
+from sracl_core.runs.files import write_json
+from sracl_core.stages import Sources
+
+WHOLE_HISTORY = 2**31
+
+
+def rank_split(
+    config: RunConfig, sources: Sources, encoder: SequenceEncoder, part: str, progress: Progress | None
+) -> Ranks:
+    """Ranks of the held-out items of `part`, "valid" or "test"."""
+    split, sequences = sources.split, sources.dataset.sequences
+    users, ends = (
+        (split.valid_users, split.valid_ends) if part == "valid" else (split.test_users, split.test_ends)
+    )
+    queries = query_prefixes(sequences, users, ends, config.model.max_length)
+    histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
+    told = partial(progress, "evaluate") if progress else None
+    device = encoder.item_embeddings.device
+    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, device, told)
+
+
+def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
+    """How every metric of a run is to be read."""
+    loss = config.objective.next_item
+    return {
+        "split": sources.split.name,
+        "ranking": "all items",
+        "seen_items": "unmasked: every item competes; masked: items of the user's history before the "
+        "held-out one do not, the held-out one always does",
+        "ties": "count against the held-out item",
+        "valid_users": len(sources.split.valid_users),
+        "test_users": len(sources.split.test_users),
+        "items": sources.dataset.n_items,
+        "filters": sources.dataset.manifest.get("filters", {}),
+        "loss": "full softmax" if loss.loss == "full" else f"{loss.negatives} {loss.sampling} negatives",
+        "chosen_by": f"validation {config.training.monitor}",
+    }
+
+
+def write_results(
+    run: RunDirectory,
+    sources: Sources,
+    encoder: SequenceEncoder,
+    progress: Progress | None,
+    best_epoch: int | None,
+    seconds: float | None,
+) -> dict[str, Any]:
+    config = run.config
+    valid, test = (rank_split(config, sources, encoder, part, progress) for part in ("valid", "test"))
+    results = {
+        "protocol": protocol(config, sources),
+        "valid": all_metrics(config, valid),
+        "test": all_metrics(config, test),
+        "best_epoch": best_epoch,
+        "seconds": seconds,
+    }
+    arrays = {
+        f"{part}_{name}": getattr(ranks, name)
+        for part, ranks in (("valid", valid), ("test", test))
+        for name in ("users", "unmasked", "masked")
+    }
+    with run.ranks_path.open("wb") as file:
+        np.savez(file, **arrays)
+    write_json(run.results_path, results)
+    return results
+
+
+def all_metrics(config: RunConfig, ranks: Ranks) -> dict[str, dict[str, float]]:
+    """{"unmasked": {"HR@5": ...}, "masked": {...}} at the cut-offs of `config`."""
+    ks = config.evaluation.ks
+    return {"unmasked": mean_metrics(ranks.unmasked, ks), "masked": mean_metrics(ranks.masked, ks)}

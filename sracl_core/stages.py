@@ -1,0 +1,152 @@
+"""From a prepared dataset to everything that training reads: texts, vectors, neighbor tables.
+
+Each stage reuses what an earlier run left in the store, by content.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sracl_core.config import RunConfig
+from sracl_core.data.dataset import Dataset, load_dataset
+from sracl_core.data.prefixes import Prefixes, training_prefixes
+from sracl_core.data.split import Split, make_split
+from sracl_core.errors import DataError
+from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
+from sracl_core.runs.events import Progress
+from sracl_core.semantics.describe import ItemTexts, template_texts
+from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.semantics.profiles import prefix_titles, prefix_vectors
+from sracl_core.semantics.store import VectorStore
+
+Report = Callable[[str, str, dict[str, Any]], None]
+"""(stage, "started" or "done", details)."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A dataset, split, and its training prefixes."""
+
+    dataset: Dataset
+    split: Split
+    prefixes: Prefixes
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """What the texts say.
+
+    item_vectors: float32 [N, E], row i is item i + 1.
+    item_neighbors: K nearest items of each item, as row numbers.
+    prefix_vectors: float32 [P, E], and prefix_neighbors: both None where nothing reads them.
+    notes: counts worth keeping beside the run, such as texts that fell back.
+    """
+
+    item_vectors: np.ndarray
+    item_neighbors: NeighborTable
+    prefix_vectors: np.ndarray | None
+    prefix_neighbors: NeighborTable | None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def load_sources(config: RunConfig) -> Sources:
+    """Open the dataset that `config` names and split it. Raises DataError."""
+    if not config.dataset.path:
+        raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
+    dataset = load_dataset(config.dataset.path)
+    split = make_split(dataset, config.dataset)
+    prefixes = training_prefixes(split.train, config.model.max_length)
+    if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
+        raise DataError(
+            f"{config.dataset.path} leaves {len(prefixes)} training prefixes, {len(split.valid_users)} "
+            f"validation and {len(split.test_users)} test users; users with more interactions are needed"
+        )
+    return Sources(dataset, split, prefixes)
+
+
+def build_semantics(
+    config: RunConfig, sources: Sources, progress: Progress | None = None, report: Report | None = None
+) -> Semantics:
+    """Texts, vectors and neighbor tables of a run."""
+    notes: dict[str, Any] = {}
+    with _stage("describe", report) as details:
+        texts = _item_texts(config, sources.dataset)
+        notes["items_without_text"] = details["items_without_text"] = texts.fallback_count
+    with _stage("embed", report) as details:
+        encoder, store = load_encoder(config.semantics.encoder), VectorStore()
+        item_vectors = store.vectors(encoder, texts.texts, config.semantics.batch_size, progress)
+        prefix_vectors = None
+        if config.objective.sracl.alpha > 0:
+            prefix_vectors = _prefix_vectors(config, sources, item_vectors, encoder, store, progress, notes)
+        details["encoder"] = config.semantics.encoder
+    with _stage("neighbors", report) as details:
+        item_neighbors = _neighbors(config, item_vectors, None, progress)
+        details["items"] = notes["item_neighbors"] = _told(item_neighbors)
+        prefix_neighbors = None
+        if prefix_vectors is not None:
+            users = sources.prefixes.users if config.retrieval.same_user == "exclude" else None
+            prefix_neighbors = _neighbors(config, prefix_vectors, users, progress)
+            details["prefixes"] = notes["prefix_neighbors"] = _told(prefix_neighbors)
+    return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes)
+
+
+def _item_texts(config: RunConfig, dataset: Dataset) -> ItemTexts:
+    if config.semantics.items == "template":
+        return template_texts(dataset)
+    from sracl_core.semantics.llm_texts import llm_item_texts
+
+    return llm_item_texts(dataset)
+
+
+def _prefix_vectors(
+    config: RunConfig,
+    sources: Sources,
+    item_vectors: np.ndarray,
+    encoder: TextEncoder,
+    store: VectorStore,
+    progress: Progress | None,
+    notes: dict[str, Any],
+) -> np.ndarray:
+    kind, prefixes = config.semantics.users, sources.prefixes
+    if kind in ("pooled", "recency"):
+        decay = config.semantics.recency_decay
+        return prefix_vectors(kind, prefixes, item_vectors, decay=decay, progress=progress)
+    if kind == "titles":
+        texts = prefix_titles(prefixes, sources.dataset.titles())
+    else:
+        from sracl_core.semantics.llm_texts import llm_prefix_texts
+
+        written = llm_prefix_texts(sources.dataset, prefixes)
+        texts, notes["prefixes_without_text"] = written.texts, written.fallback_count
+    return store.vectors(encoder, texts, config.semantics.batch_size, progress)
+
+
+def _neighbors(
+    config: RunConfig, vectors: np.ndarray, groups: np.ndarray | None, progress: Progress | None
+) -> NeighborTable:
+    settings, training = config.retrieval, config.training
+    return find_neighbors(
+        vectors, settings.k, settings, groups, seed=training.seed, threads=training.threads, progress=progress
+    )
+
+
+def _told(table: NeighborTable) -> dict[str, Any]:
+    return {"method": table.method, "recall": table.recall, "hash": table.hash}
+
+
+@contextmanager
+def _stage(name: str, report: Report | None) -> Iterator[dict[str, Any]]:
+    """Reports the stage's start and, with its seconds and whatever is put in the dict, its end."""
+    details: dict[str, Any] = {}
+    if report:
+        report(name, "started", {})
+    start = time.monotonic()
+    yield details
+    if report:
+        report(name, "done", {"seconds": time.monotonic() - start, **details})

@@ -1,0 +1,128 @@
+"""Checkpoints: safetensors and plain JSON in a folder that is replaced as a whole.
+
+Nothing is unpickled. Every file's hash stands in state.json, so damage is noticed on loading.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sracl_core.errors import CheckpointError, StorageError
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.registry import build_encoder
+from sracl_core.runs.directory import RunDirectory
+
+STATE_FILE = "state.json"
+
+
+def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
+    """Write ``folder/<name>.safetensors`` for each entry of `tensors`, and state.json.
+
+    An earlier checkpoint stays whole until the new one is complete. Raises StorageError when the
+    disk is full or not writable; the earlier one then survives.
+    """
+    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        hashes = {}
+        for name, values in tensors.items():
+            path = fresh / f"{name}.safetensors"
+            save_file({key: value.detach().cpu().contiguous() for key, value in values.items()}, path)
+            hashes[path.name] = _hash(path)
+        (fresh / STATE_FILE).write_text(json.dumps({**state, "files": hashes}, indent=1))
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        reason = "the disk is full" if full else str(error).splitlines()[0]
+        raise StorageError(
+            f"checkpoint {folder} could not be written: {reason}; the earlier one is kept, "
+            "make room and `sracl resume` the run"
+        ) from error
+
+
+def find_checkpoint(folder: Path) -> Path:
+    """`folder`, or what a kill in the middle of replacing it left. Raises CheckpointError."""
+    for candidate in (folder, folder.with_name(folder.name + ".old")):
+        if candidate.is_dir():
+            return candidate
+    raise CheckpointError(f"there is no checkpoint in {folder}; the run ended before it wrote one")
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether `find_checkpoint` finds one."""
+    return folder.is_dir() or folder.with_name(folder.name + ".old").is_dir()
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """state.json of a checkpoint whose files are all as they were written.
+
+    Raises CheckpointError naming the damaged file.
+    """
+    try:
+        state: dict[str, Any] = json.loads((folder / STATE_FILE).read_text())
+        hashes = dict(state["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / STATE_FILE} is damaged; {_way_out(folder)}") from error
+    for name, expected in hashes.items():
+        if not (folder / name).is_file() or _hash(folder / name) != expected:
+            raise CheckpointError(f"{folder / name} is damaged or missing; {_way_out(folder)}")
+    return state
+
+
+def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of one file of a checkpoint."""
+    try:
+        return load_file(folder / f"{name}.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{folder / name}.safetensors cannot be read; {_way_out(folder)}") from error
+
+
+def load_into(module: torch.nn.Module, folder: Path, name: str) -> None:
+    """Load one file of a checkpoint into a module of the same shape. Raises CheckpointError."""
+    try:
+        module.load_state_dict(load_tensors(folder, name))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder / name}.safetensors does not fit the run's settings: its config.yaml or its "
+            "dataset has changed; train anew"
+        ) from error
+
+
+def load_encoder(run: RunDirectory, which: str = "best") -> SequenceEncoder:
+    """The encoder of a run, on the CPU and in evaluation mode.
+
+    Args:
+        run: a run directory with at least one checkpoint.
+        which: "best" or "last".
+    """
+    folder = find_checkpoint(run.checkpoints / which)
+    state = read_state(folder)
+    encoder = build_encoder(run.config.model, int(state["n_items"]))
+    load_into(encoder, folder, "model")
+    return encoder.eval()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+
+
+def _way_out(folder: Path) -> str:
+    other = "last" if folder.name.startswith("best") else "best"
+    return f"the {other} checkpoint beside it may be whole, else train anew"

@@ -1,0 +1,236 @@
+"""The training loop: computes, checks, keeps checkpoints, and reports numbers; draws nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from sracl_core.config import RunConfig
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.errors import Interrupted, NonFiniteLossError
+from sracl_core.objectives.base import Batch, loss_parts
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.writer import RunWriter
+from sracl_core.seeding import derive_seed, generator
+from sracl_core.training.batches import epoch_batches, steps_per_epoch
+from sracl_core.training.device import autocast
+from sracl_core.training.session import LoopState, Session
+
+REPORT_SECONDS = 2.0
+Metrics = dict[str, dict[str, float]]
+
+
+class Trainer:
+    """Fits a session's encoder to its objectives.
+
+    Args:
+        session: fresh, or loaded from a checkpoint.
+        prefixes: the training prefixes.
+        validate: called after each epoch; returns {"unmasked": {...}, "masked": {...}}.
+        config: the run's settings.
+        run, writer: where checkpoints and numbers go.
+        should_stop: asked after each step; True checkpoints and raises Interrupted.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        prefixes: Prefixes,
+        validate: Callable[[], Metrics],
+        config: RunConfig,
+        run: RunDirectory,
+        writer: RunWriter,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.session = session
+        self.prefixes = prefixes
+        self.validate = validate
+        self.config = config.training
+        self.max_length = config.model.max_length
+        self.run = run
+        self.writer = writer
+        self.should_stop = should_stop
+        self.steps_per_epoch = steps_per_epoch(len(prefixes), config.training.batch_size)
+
+    def fit(self) -> LoopState:
+        """Train until the epochs, the minutes or the patience run out.
+
+        Raises Interrupted after a checkpoint when asked to stop, NonFiniteLossError before the step
+        that would spoil the weights, StorageError when a checkpoint cannot be written.
+        """
+        state, config = self.session.state, self.config
+        while state.epoch < config.max_epochs and state.stale_epochs < config.patience:
+            if config.max_minutes and state.elapsed >= 60.0 * config.max_minutes:
+                break
+            self._epoch()
+        return state
+
+    def _epoch(self) -> None:
+        state, config = self.session.state, self.config
+        clock = _Clock(state)
+        self.session.train_mode()
+        if state.batch == 0:
+            for objective in self.session.objectives:
+                objective.start_epoch(self.session.encoder)
+        report, saved = _Report(), time.monotonic()
+        batches = epoch_batches(
+            self.prefixes,
+            config.batch_size,
+            self.max_length,
+            config.seed,
+            state.epoch,
+            state.batch,
+            self.session.device,
+        )
+        for batch in batches:
+            report.add(self._step(batch), len(batch.prefixes_B))
+            clock.tick()
+            if time.monotonic() - report.since >= REPORT_SECONDS:
+                self._tell(report)
+                report = _Report()
+            stop = self.should_stop()
+            if stop or time.monotonic() - saved >= 60.0 * config.checkpoint_minutes:
+                self._save_last()
+                saved = time.monotonic()
+            if stop:
+                raise Interrupted(
+                    f"stopped at step {state.step} after a checkpoint; `sracl resume {self.run.path}` goes on"
+                )
+        self._finish_epoch(clock)
+
+    def _step(self, batch: Batch) -> dict[str, float]:
+        """One optimizer step; returns the loss and its parts."""
+        session, seed = self.session, self.config.seed
+        state = session.state
+        session.encoder.masks.rng = generator(seed, "dropout", state.step)
+        torch.manual_seed(derive_seed(seed, "torch", state.step))
+        rng = generator(seed, "objectives", state.step)
+        with autocast(session.device, self.config.precision):
+            parts = loss_parts(session.encoder, session.objectives, batch, rng)
+        loss = torch.stack(list(parts.values())).sum()
+        values = {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
+        if not torch.isfinite(loss):
+            self._refuse([name for name, part in parts.items() if not torch.isfinite(part)])
+        session.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        session.optimizer.step()
+        state.step += 1
+        state.batch += 1
+        session.average.update(state.step)
+        count = len(batch.prefixes_B)
+        for name, value in values.items():
+            state.sums[name] = state.sums.get(name, 0.0) + value * count
+        state.counted += count
+        return values
+
+    def _refuse(self, bad: list[str]) -> None:
+        """The checkpoint of the last good step stays; nothing is trained on a broken loss."""
+        step = self.session.state.step
+        self.writer.event("non_finite", part=(bad or ["loss"])[0], step=step)
+        raise NonFiniteLossError(
+            f"the loss part {' and '.join(bad) or 'sum'} is not finite at step {step}; no step was taken on "
+            "it: a lower training.learning_rate or a higher objective.sracl.temperature may help"
+        )
+
+    def _finish_epoch(self, clock: _Clock) -> None:
+        session, state = self.session, self.session.state
+        train_seconds = state.epoch_seconds
+        with session.average.applied():
+            metrics = self.validate()
+            clock.tick()
+            better = self._is_better(metrics)
+            if better:
+                session.save_weights(self.run.checkpoints / "best", valid=metrics)
+                self._tell_checkpoint("best")
+        self.writer.event(
+            "epoch",
+            epoch=state.epoch,
+            step=state.step,
+            **{name: total / state.counted for name, total in state.sums.items()},
+            seconds=train_seconds,
+            elapsed=state.elapsed,
+            prefixes_per_second=state.counted / max(train_seconds, 1e-9),
+            valid=metrics,
+            best=better,
+        )
+        state.epoch, state.batch, state.epoch_seconds = state.epoch + 1, 0, 0.0
+        state.sums, state.counted = {}, 0
+        self._save_last()
+        if state.stale_epochs:
+            patience = self.config.patience
+            self.writer.event("plateau", epochs_without_gain=state.stale_epochs, patience=patience)
+
+    def _is_better(self, metrics: Metrics) -> bool:
+        state = self.session.state
+        mask, name = self.config.monitor.split("/")
+        score = metrics[mask][name]
+        if state.best_score is not None and score <= state.best_score:
+            state.stale_epochs += 1
+            return False
+        state.best_score, state.best_epoch, state.stale_epochs = score, state.epoch, 0
+        return True
+
+    def _tell(self, report: _Report) -> None:
+        state = self.session.state
+        seconds = time.monotonic() - report.since
+        total = self.config.max_epochs * self.steps_per_epoch
+        self.writer.event(
+            "step",
+            step=state.step,
+            epoch=state.epoch,
+            **report.means(),
+            prefixes_per_second=report.prefixes / seconds,
+            elapsed=state.elapsed,
+        )
+        self.writer.heartbeat(
+            stage="train",
+            step=state.step,
+            total_steps=total,
+            epoch=state.epoch,
+            eta_seconds=(total - state.step) * seconds / report.steps,
+            epoch_eta_seconds=(self.steps_per_epoch - state.batch) * seconds / report.steps,
+        )
+
+    def _save_last(self) -> None:
+        self.session.save(self.run.checkpoints / "last")
+        self._tell_checkpoint("last")
+
+    def _tell_checkpoint(self, kind: str) -> None:
+        state = self.session.state
+        path = f"checkpoints/{kind}"
+        self.writer.event("checkpoint", kind=kind, step=state.step, epoch=state.epoch, path=path)
+
+
+class _Report:
+    """Means since the last report."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+        self.steps = 0
+        self.prefixes = 0
+        self.sums: dict[str, float] = {}
+
+    def add(self, values: dict[str, float], prefixes: int) -> None:
+        self.steps += 1
+        self.prefixes += prefixes
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def means(self) -> dict[str, float]:
+        return {name: total / self.steps for name, total in self.sums.items()}
+
+
+class _Clock:
+    """Adds the seconds that pass to the state, so that they survive a stop."""
+
+    def __init__(self, state: LoopState) -> None:
+        self.state = state
+        self.last = time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        self.state.elapsed += now - self.last
+        self.state.epoch_seconds += now - self.last
+        self.last = now

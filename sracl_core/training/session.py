@@ -1,0 +1,109 @@
+"""Everything that training changes, and that a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sracl_core.config import TrainingConfig
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.objectives.base import Objective
+from sracl_core.training import checkpoint
+from sracl_core.training.average import WeightAverage
+
+
+@dataclass
+class LoopState:
+    """Everything besides tensors that a resumed run needs; chance is a function of seed and step."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    """Batches of the current epoch that are done."""
+    best_score: float | None = None
+    best_epoch: int | None = None
+    stale_epochs: int = 0
+    elapsed: float = 0.0
+    """Seconds of training and validation, over all sittings."""
+    epoch_seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    """Loss parts of the current epoch, each summed over prefixes."""
+    counted: int = 0
+
+
+class Session:
+    """An encoder and its objectives in training.
+
+    Args:
+        encoder: on its device already, as are the objectives.
+        objectives: whose parts sum to the loss.
+        config: rate, decay and averaging.
+    """
+
+    def __init__(
+        self, encoder: SequenceEncoder, objectives: Sequence[Objective], config: TrainingConfig
+    ) -> None:
+        self.encoder = encoder
+        self.objectives = list(objectives)
+        self.modules = nn.ModuleList(objectives)
+        self.device = encoder.item_embeddings.device
+        self.parameters = {
+            **{f"model.{name}": weight for name, weight in encoder.named_parameters()},
+            **{f"objectives.{name}": weight for name, weight in self.modules.named_parameters()},
+        }
+        self.optimizer = torch.optim.Adam(
+            self.parameters.values(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+        self.average = WeightAverage(encoder, config.average_decay)
+        self.state = LoopState()
+
+    def train_mode(self) -> None:
+        """Switch dropout on."""
+        self.encoder.train()
+        self.modules.train()
+
+    def save(self, folder: Path) -> None:
+        """A checkpoint from which training goes on as if it had not stopped."""
+        moments: dict[str, Tensor] = {}
+        for name, weight in self.parameters.items():
+            for key, value in self.optimizer.state[weight].items():
+                moments[f"{name}|{key}"] = torch.as_tensor(value)
+        tensors = {
+            "model": self.encoder.state_dict(),
+            "objectives": self.modules.state_dict(),
+            "optimizer": moments,
+            "average": self.average.values,
+        }
+        checkpoint.save_checkpoint(folder, tensors, self._description())
+
+    def save_weights(self, folder: Path, **facts: Any) -> None:
+        """A checkpoint for inference: the encoder and what the objectives have learned."""
+        tensors = {
+            "model": self.encoder.state_dict(),
+            "objectives": dict(self.modules.named_parameters()),
+        }
+        checkpoint.save_checkpoint(folder, tensors, {**self._description(), **facts})
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint that `save` wrote. Raises CheckpointError."""
+        folder = checkpoint.find_checkpoint(folder)
+        saved = checkpoint.read_state(folder)
+        self.state = LoopState(**{name: saved[name] for name in LoopState.__dataclass_fields__})
+        checkpoint.load_into(self.encoder, folder, "model")
+        checkpoint.load_into(self.modules, folder, "objectives")
+        for name, value in checkpoint.load_tensors(folder, "average").items():
+            self.average.values[name].copy_(value)
+        for name, value in checkpoint.load_tensors(folder, "optimizer").items():
+            weight, key = name.rsplit("|", 1)
+            self.optimizer.state[self.parameters[weight]][key] = value.to(self.device)
+
+    def _description(self) -> dict[str, Any]:
+        return {**asdict(self.state), "n_items": self.encoder.n_items}
