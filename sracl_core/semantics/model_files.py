@@ -1,0 +1,83 @@
+"""Which files make a sentence-transformers model, on disk and on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from sracl_core.errors import ConfigError, ServiceError
+
+_PARTS = {".json", ".txt", ".model", ".safetensors", ".bin", ".jinja"}
+_OTHER_RUNTIMES = {"onnx", "openvino", "coreml", "tflite", "gguf", ".git", ".cache"}
+_UNUSED = {"data_config.json"}
+_HUB_ORGANIZATION = "sentence-transformers"
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Of the files of a model (posix names), those that PyTorch reads, sorted.
+
+    >>> needed(["model.safetensors", "pytorch_model.bin", "onnx/model.onnx", "config.json", "README.md"])
+    ['config.json', 'model.safetensors']
+    """
+    paths = [PurePosixPath(name) for name in names]
+    with_safetensors = {path.parent for path in paths if path.suffix == ".safetensors"}
+    return sorted(
+        str(path)
+        for path in paths
+        if path.suffix in _PARTS
+        and path.name not in _UNUSED
+        and not _OTHER_RUNTIMES.intersection(path.parts)
+        and not (path.suffix == ".bin" and path.parent in with_safetensors)
+    )
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files in `folder` that decide what its model computes, in a fixed order."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [folder / name for name in needed(names)]
+
+
+def hub_folder(name: str) -> Path:
+    """The local copy of the model `name` of the Hugging Face hub, downloaded if need be.
+
+    sentence-transformers asks an unreachable hub fifteen times, 70 s in all, and then names a
+    proxy; this asks once. Raises ConfigError for an unknown name, ServiceError for a hub that
+    cannot be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    repository = name if "/" in name else f"{_HUB_ORGANIZATION}/{name}"
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return _download(name, repository)
+    except (HFValidationError, ValueError) as error:
+        raise ConfigError(
+            f"semantics.encoder '{name}' is no folder and no name of a sentence-transformers model; "
+            "give either"
+        ) from error
+
+
+def _download(name: str, repository: str) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    advice = "give a folder, or all-MiniLM-L6-v2, which comes with the install"
+    try:
+        found = huggingface_hub.HfApi().model_info(repository, timeout=20)
+        names = needed(sibling.rfilename for sibling in found.siblings or ())
+        return Path(huggingface_hub.snapshot_download(repository, allow_patterns=names))
+    except RepositoryNotFoundError as error:
+        raise ConfigError(
+            f"semantics.encoder '{name}': huggingface.co has no model {repository}; {advice}"
+        ) from error
+    except HfHubHTTPError as error:
+        raise ServiceError(
+            f"semantics.encoder '{name}': huggingface.co answered {error}; {advice}"
+        ) from error
+    except (OSError, OfflineModeIsEnabled) as error:
+        raise ServiceError(
+            f"semantics.encoder '{name}' is no folder, is not in the local Hugging Face cache, and "
+            f"huggingface.co cannot be reached; {advice}"
+        ) from error

@@ -1,0 +1,92 @@
+"""What a prefix means: one vector, or one text, for the taste behind it.
+
+Shapes: P prefixes, N items, D the width of the text vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.errors import InputError
+
+if TYPE_CHECKING:
+    from sracl_core.runs.events import Progress
+
+_CHUNK = 4096
+"""Prefixes at once: 6 MB of float32 at D = 384, which stays in cache."""
+
+
+def prefix_vectors(
+    kind: Literal["pooled", "recency"],
+    prefixes: Prefixes,
+    item_vectors: NDArray[np.float32],
+    *,
+    decay: float = 0.8,
+    out: NDArray[np.float32] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """The mean of the items' vectors of each prefix, float32 [P, D], of length 1.
+
+    kind: "pooled" weighs all items alike; "recency" gives an item `decay` times the weight of
+    the one after it.
+    item_vectors: float32 [N, D], row i is item index i + 1.
+    out: where to put the result, such as a memory map for data that memory does not hold.
+
+    An empty prefix, or one whose vectors cancel out, gets zeros. Time and memory grow with the
+    number of items in all prefixes; beside the result a few MB are used.
+    """
+    shape = (len(prefixes), item_vectors.shape[1])
+    if out is None:
+        out = np.empty(shape, dtype=np.float32)
+    elif out.shape != shape or out.dtype != np.float32:
+        raise ValueError(f"out is {out.dtype} {out.shape}, expected float32 {shape}")
+    if kind not in ("pooled", "recency"):
+        raise InputError(f"prefix vectors of kind '{kind}' are not made from item vectors")
+    weight = decay if kind == "recency" else 1.0
+    for start in range(0, len(prefixes), _CHUNK):
+        stop = min(start + _CHUNK, len(prefixes))
+        _pool(prefixes, item_vectors, weight, start, out[start:stop])
+        if progress is not None:
+            progress("embed", stop, len(prefixes))
+    return out
+
+
+def _pool(
+    prefixes: Prefixes, items: NDArray[np.float32], decay: float, start: int, out: NDArray[np.float32]
+) -> None:
+    """Fill `out` with the unit vectors of the prefixes from `start` on, one age of items at a time."""
+    ends = prefixes.ends[start : start + len(out)]
+    lengths = ends - prefixes.starts[start : start + len(out)]
+    longest_first = np.argsort(-lengths, kind="stable")
+    ends, lengths = ends[longest_first], lengths[longest_first]
+    total = np.zeros_like(out)
+    for age in range(int(lengths.max(initial=0))):
+        reaching = int(np.searchsorted(-lengths, -age, side="left"))
+        vectors = items[prefixes.values[ends[:reaching] - 1 - age] - 1]
+        if decay != 1.0:
+            vectors *= np.float32(decay**age)
+        total[:reaching] += vectors
+    norms = np.sqrt(np.einsum("pd,pd->p", total, total))
+    total /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+    out[longest_first] = total
+
+
+def prefix_titles(prefixes: Prefixes, titles: Sequence[str]) -> list[str]:
+    """One text for each prefix: its titles, the latest first, since encoders cut a text's end.
+
+    titles: N + 1 strings by item index, as `Dataset.titles` gives them.
+
+    >>> values, one = np.array([1, 2, 1], dtype=np.int32), np.array([0])
+    >>> prefix_titles(Prefixes(values, one.astype(np.int32), one, one + 2), ["", "Rose soap", "Comb"])
+    ['Comb; Rose soap']
+    """
+    values = prefixes.values
+    return [
+        "; ".join(titles[item] for item in values[start:end][::-1].tolist())
+        for start, end in zip(prefixes.starts.tolist(), prefixes.ends.tolist(), strict=True)
+    ]
