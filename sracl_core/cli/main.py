@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from sracl_core.errors import SraclError
+from sracl_core.errors import Interrupted, SraclError
 
 
 class Command(NamedTuple):
@@ -107,7 +107,8 @@ def run(argv: list[str]) -> int:
 
 def _report(error: Exception) -> int:
     if isinstance(error, SraclError):
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        prefix = "" if isinstance(error, Interrupted) else "error: "
+        print(f"{prefix}{_one_line(error)}", file=sys.stderr)
         return error.exit_code
     usage = getattr(error, "format_message", None)
     if usage is not None:

@@ -1,0 +1,167 @@
+"""`sracl train`, `sracl resume`, `sracl stop`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sracl_core.cli import output, settings
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.errors import RunError, StorageError
+
+if TYPE_CHECKING:
+    from sracl_core.config import RunConfig
+    from sracl_core.runs.directory import RunDirectory
+
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of the run; its folder adds the time.")]
+
+
+def train(
+    dataset: settings.DatasetOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    config: settings.ConfigOption = None,
+    preset: settings.PresetOption = None,
+    sets: settings.SetOption = None,
+    name: NameOption = None,
+    seed: settings.SeedOption = None,
+    epochs: settings.EpochsOption = None,
+    device: settings.DeviceOption = None,
+    dry_run: output.DryRunOption = False,
+    as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
+    verbose: output.VerboseOption = False,
+) -> None:
+    """Train a recommender on a prepared dataset.
+
+    Writes a run directory, which the dashboard can watch, and prints the results. Ctrl-C or
+    SIGTERM checkpoint and stop; `sracl resume` goes on from there.
+    """
+    resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
+    resolved = _with_absolute_dataset(resolved)
+    output.say("loading", quiet or dry_run)
+    from sracl_core import pipeline
+    from sracl_core.runs.directory import create_run
+
+    if dry_run:
+        _print_plan(resolved, as_json)
+        return
+    run = create_run(runs_dir, name, resolved, pipeline.run_meta(resolved))
+    output.say(f"run {run.path}", quiet)
+    _follow(run, resumed=False, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def resume(
+    run: RunArgument,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
+    verbose: output.VerboseOption = False,
+) -> None:
+    """Continue a run that was stopped or crashed.
+
+    It reaches the numbers that it would have reached without the interruption.
+    """
+    directory = find_run(run, runs_dir)
+    status = _status(directory)
+    if status == "running":
+        pid = directory.state().get("pid")
+        raise RunError(f"{directory.path} is running already, pid {pid}; `sracl stop` stops it")
+    if status == "finished":
+        raise RunError(f"{directory.path} has finished; `sracl runs show` shows its results")
+    _follow(directory, resumed=True, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def stop(
+    run: RunArgument,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for a checkpoint.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its end; 0 returns at once.")] = 60.0,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Ask a running training to checkpoint and stop."""
+    directory = find_run(run, runs_dir)
+    status = _status(directory)
+    if status != "running":
+        raise RunError(f"{directory.path} is not running, it is {status}")
+    state = directory.state()
+    _terminate(directory, state, twice=now)
+    end = time.monotonic() + wait
+    while (status := _status(directory)) == "running" and time.monotonic() < end:
+        time.sleep(0.2)
+    if as_json:
+        output.print_json({"run": str(directory.path), "pid": state["pid"], "status": status})
+    elif status == "running":
+        print(f"{directory.path} was asked to stop and is still at it, pid {state['pid']}")
+    else:
+        print(f"{directory.path} {status}")
+
+
+def _follow(run: RunDirectory, resumed: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Train in this process, show it on stderr, and print the results."""
+    from sracl_core import pipeline
+    from sracl_core.cli.live import TrainingDisplay
+    from sracl_core.cli.runs import protocol_line
+    from sracl_core.runs.writer import RunWriter
+
+    with TrainingDisplay(quiet, verbose) as display, RunWriter(run, display.on_event) as writer:
+        if resumed:
+            results = pipeline.resume(run, writer, display.progress)
+        else:
+            results = pipeline.train(run.config, run, writer, display.progress)
+    if as_json:
+        output.print_json({"run": str(run.path), **results})
+        return
+    output.print_metrics(results)
+    print(protocol_line(results))
+    print(f"run {run.path}")
+
+
+def _print_plan(config: RunConfig, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from sracl_core import pipeline
+
+    plan: dict[str, Any] = asdict(pipeline.plan(config))
+    if as_json:
+        output.print_json(plan)
+    else:
+        output.print_pairs(plan)
+
+
+def _with_absolute_dataset(config: RunConfig) -> RunConfig:
+    """A run must find its dataset again from any working directory."""
+    path = config.dataset.path
+    if not path or not Path(path).exists():
+        return config
+    dataset = config.dataset.model_copy(update={"path": str(Path(path).resolve())})
+    return config.model_copy(update={"dataset": dataset})
+
+
+def _status(run: RunDirectory) -> str:
+    from sracl_core.runs.liveness import status
+
+    return status(run.state())
+
+
+def _terminate(run: RunDirectory, state: dict[str, Any], twice: bool) -> None:
+    from sracl_core.runs.liveness import is_alive
+
+    if not is_alive(state):
+        raise RunError(
+            f"the process of {run.path} is not on this machine (pid {state.get('pid')} on "
+            f"{state.get('host')}); stop it there"
+        )
+    try:
+        os.kill(state["pid"], signal.SIGTERM)
+        if twice:
+            time.sleep(0.5)
+            os.kill(state["pid"], signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise StorageError(f"pid {state['pid']} belongs to another user; ask them to stop it") from error
