@@ -1,0 +1,89 @@
+"""What speaks for a recommendation: computed, not guessed; docs/explain.md says what it means."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.explorer.histories import Query
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.neighboring import NearPrefixes
+from sracl_core.explorer.results import Attribution, HistoryEffect, NeighborEvidence
+
+NEIGHBORS = 50
+"""Neighbors asked for evidence; more than a list shows, since a single one rarely bought the item."""
+
+
+def attribute(
+    loaded: LoadedRun, query: Query, items: list[int], near: NearPrefixes | None
+) -> list[Attribution]:
+    """An attribution for each of `items` (indices), all from one batch through the encoder.
+
+    The effect of a history item is the encoder's score with the whole history less its score when
+    that one item is left out.
+    """
+    history = query.items[-loaded.config.model.max_length :]
+    rows = np.array(items) - 1
+    embeddings = loaded.item_embeddings[rows]
+    scores = embeddings @ loaded.state(history)
+    effects = _effects(loaded, history, embeddings, scores)
+    attributions = []
+    for place, item in enumerate(items):
+        named = loaded.item(item)
+        attributions.append(
+            Attribution(
+                named.item,
+                named.title,
+                score=float(scores[place]),
+                history=_ordered(loaded, history, None if effects is None else effects[:, place]),
+                neighbors=[] if near is None else _evidence(loaded, near, item),
+            )
+        )
+    return attributions
+
+
+def _effects(
+    loaded: LoadedRun,
+    history: NDArray[np.int32],
+    embeddings: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> NDArray[np.float32] | None:
+    """float32 [L, K]: how much the score of each item falls without each of the history; None for L = 1."""
+    if len(history) < 2:
+        return None
+    without = loaded.states([np.delete(history, place) for place in range(len(history))])
+    effects: NDArray[np.float32] = scores[None] - without @ embeddings.T
+    return effects
+
+
+def _ordered(
+    loaded: LoadedRun, history: NDArray[np.int32], effects: NDArray[np.float32] | None
+) -> list[HistoryEffect]:
+    """The strongest first."""
+    order = range(len(history)) if effects is None else np.argsort(-effects, kind="stable").tolist()
+    found = []
+    for position in order:
+        named = loaded.item(int(history[position]))
+        effect = None if effects is None else float(effects[position])
+        found.append(HistoryEffect(named.item, named.title, position, effect))
+    return found
+
+
+def _evidence(loaded: LoadedRun, near: NearPrefixes, item: int) -> list[NeighborEvidence]:
+    """The neighbors that bought `item` in the training part, those for whom it came next first."""
+    prefixes, train = loaded.prefixes, loaded.sources.split.train
+    found = []
+    for place, row in enumerate(near.rows):
+        user = int(prefixes.users[row])
+        follows = int(prefixes.values[prefixes.ends[row]]) == item
+        if follows or item in train.of(user):
+            found.append(
+                NeighborEvidence(
+                    user=loaded.dataset.users.id_of(user),
+                    similarity=float(near.similarities[place]),
+                    weight=float(near.weights[place]) if near.weights is not None else None,
+                    bought=True,
+                    next=follows,
+                )
+            )
+    return sorted(found, key=lambda evidence: (not evidence.next, -evidence.similarity))

@@ -1,0 +1,216 @@
+"""The one class through which a finished run is asked; it holds no logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.errors import InputError, RunError
+from sracl_core.explorer import results
+from sracl_core.explorer.attribution import NEIGHBORS, attribute
+from sracl_core.explorer.histories import Query
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.nearest import best
+from sracl_core.explorer.neighboring import NearPrefixes, near_prefixes, neighbors_of
+from sracl_core.explorer.recommending import Steering, recommend, with_reasons
+from sracl_core.semantics.profiles import prefix_titles
+
+
+class Explorer:
+    """Answers questions about a run with its best checkpoint, on the CPU.
+
+    A history is either a `user` of the dataset, cut at `until`, or `history`: any item ids,
+    oldest first, of anybody. Ids are the dataset's own strings; an unknown one raises
+    UnknownIdError, which names the nearest.
+    """
+
+    def __init__(self, loaded: LoadedRun) -> None:
+        self.loaded = loaded
+
+    @classmethod
+    def open(cls, run_dir: Path | str, dataset: Path | str | None = None) -> Explorer:
+        """Open the run in `run_dir`; `dataset` is where its dataset lies now, when it was moved.
+
+        Raises RunError or CheckpointError when it cannot be asked.
+        """
+        return cls(LoadedRun.open(run_dir, dataset))
+
+    def info(self) -> dict[str, Any]:
+        """What is asked here: run, dataset, sizes, how neighbors are found."""
+        loaded = self.loaded
+        return {
+            "run": loaded.run.name,
+            "path": str(loaded.run.path),
+            "dataset": loaded.dataset.name,
+            "users": loaded.dataset.n_users,
+            "items": loaded.dataset.n_items,
+            "interactions": loaded.dataset.n_interactions,
+            "search": "exact" if loaded.pools_items else getattr(loaded.prefix_table, "method", "none"),
+            "synthesizer": loaded.synthesizer_kind,
+            "max_length": loaded.config.model.max_length,
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """results.json: protocol, valid, test, best_epoch, seconds. Raises RunError before it exists."""
+        found = self.loaded.run.results()
+        if found is None:
+            raise RunError(f"{self.loaded.run.path} has no results yet; `sracl evaluate` computes them")
+        return found
+
+    def history(self, user: str) -> results.History:
+        """A user's interactions, oldest first, each with the part of the split that it is in."""
+        loaded = self.loaded
+        index = loaded.dataset.users.index(user)
+        parts = loaded.histories.parts(index)
+        start = int(loaded.dataset.sequences.offsets[index])
+        times = loaded.dataset.timestamps[start : start + len(parts)].tolist()
+        items = loaded.dataset.sequences.of(index)
+        shown = [
+            results.HistoryItem(named.item, named.title, time, part)
+            for named, time, part in zip(loaded.items(items), times, parts, strict=True)
+        ]
+        lengths: dict[str, int] = {part: parts.count(part) for part in dict.fromkeys(parts)}
+        return results.History(user, shown, self._profile(items, parts.count("train")), "titles", lengths)
+
+    def recommend(
+        self,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        k: int = 10,
+        include_seen: bool = False,
+        until: str = "valid",
+        text: str | None = None,
+        text_weight: float = 0.0,
+        why: bool = False,
+    ) -> results.Recommendations:
+        """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1.
+
+        Seen items, those in the history that is read, are left out unless `include_seen`. `why`
+        adds an attribution to each item.
+        """
+        query = self._query(user, history, until)
+        found = recommend(self.loaded, query, _count(k), include_seen, self._steering(text, text_weight))
+        if not why or not found.items:
+            return found
+        indices = [self.loaded.dataset.items.index(item.item) for item in found.items]
+        return with_reasons(found, attribute(self.loaded, query, indices, self._evidence(query)))
+
+    def why(
+        self,
+        item: str,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        until: str = "valid",
+    ) -> results.Attribution:
+        """What in the history and among the neighbors speaks for `item`, recommended or not."""
+        query = self._query(user, history, until)
+        index = self.loaded.dataset.items.index(item)
+        return attribute(self.loaded, query, [index], self._evidence(query))[0]
+
+    def neighbors_of_user(
+        self,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        k: int = 10,
+        until: str = "valid",
+        distinct: bool = True,
+    ) -> results.UserNeighbors:
+        """The training prefixes of others whose text is nearest; `distinct`: one for each user."""
+        return neighbors_of(self.loaded, self._query(user, history, until), _count(k), distinct)
+
+    def neighbors_of_item(self, item: str, k: int = 10) -> results.ItemNeighbors:
+        """The `k` items whose texts are nearest, by exact search; the item itself is not among them."""
+        index = self.loaded.dataset.items.index(item)
+        scores = self.loaded.item_vectors @ self.loaded.item_vectors[index - 1]
+        scores[index - 1] = -np.inf
+        return results.ItemNeighbors(self.loaded.item(index), self._similar(scores, k), "exact", None)
+
+    def search(self, text: str, k: int = 10) -> results.SearchResults:
+        """The `k` items whose texts are nearest to `text` in meaning."""
+        return results.SearchResults(
+            text, self._similar(self.loaded.item_vectors @ self.encode_text(text), k)
+        )
+
+    def encode_text(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
+        if not isinstance(text, str) or not text.strip():
+            raise InputError("the text is empty; write what to look for")
+        vector: NDArray[np.float32] = self.loaded.text_encoder.encode([text])[0]
+        return vector
+
+    def users(self, prefix: str = "", limit: int = 200) -> results.UserMatches:
+        """Users whose id starts with `prefix`, then those that contain it; case is ignored."""
+        lengths = self.loaded.dataset.sequences.lengths
+        found, total = _matches(self._user_keys, prefix, limit)
+        ids = self.loaded.dataset.users.ids
+        return results.UserMatches([results.UserMatch(ids[row], int(lengths[row])) for row in found], total)
+
+    def items(self, prefix: str = "", limit: int = 200) -> results.ItemMatches:
+        """Items whose id or title starts with `prefix`, then those that contain it; case is ignored."""
+        found, total = _matches(self._item_keys, prefix, limit)
+        return results.ItemMatches([self.loaded.item(row + 1) for row in found], total)
+
+    @cached_property
+    def _user_keys(self) -> list[str]:
+        return [name.lower() for name in self.loaded.dataset.users.ids]
+
+    @cached_property
+    def _item_keys(self) -> list[str]:
+        titles = self.loaded.titles[1:]
+        ids = self.loaded.dataset.items.ids
+        return [f"{title}\n{name}".lower() for title, name in zip(titles, ids, strict=True)]
+
+    def _query(self, user: str | None, history: Sequence[str] | None, until: str) -> Query:
+        if (user is None) == (history is None):
+            raise InputError("give either a user or a history of item ids, not both and not neither")
+        if user is not None:
+            return self.loaded.histories.of_user(user, until)
+        return self.loaded.histories.raw(history or ())
+
+    def _steering(self, text: str | None, weight: float) -> Steering | None:
+        if not 0.0 <= weight <= 1.0:
+            raise InputError(f"text_weight {weight} is outside 0 to 1")
+        if text is None or weight == 0.0:
+            return None
+        return Steering(text, weight, self.loaded.item_vectors @ self.encode_text(text))
+
+    def _evidence(self, query: Query) -> NearPrefixes | None:
+        """Neighbors for an attribution; None for a history that this run's texts cannot be asked for."""
+        if not self.loaded.pools_items and (query.user < 0 or self.loaded.prefix_table is None):
+            return None
+        return near_prefixes(self.loaded, query, NEIGHBORS, distinct=True)
+
+    def _similar(self, scores: NDArray[np.float32], k: int) -> list[results.SimilarItem]:
+        rows = best(np.asarray(scores), _count(k))
+        named = self.loaded.items(rows + 1)
+        return [
+            results.SimilarItem(one.item, one.title, float(scores[row]))
+            for one, row in zip(named, rows, strict=True)
+        ]
+
+    def _profile(self, items: NDArray[np.int32], train: int) -> str:
+        start, end = max(0, train - self.loaded.config.model.max_length), train
+        one = Prefixes(items, np.zeros(1, np.int32), np.array([start]), np.array([end]))
+        return prefix_titles(one, self.loaded.titles)[0]
+
+
+def _count(k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
+    return k
+
+
+def _matches(keys: Sequence[str], typed: str, limit: int) -> tuple[list[int], int]:
+    """Rows whose key starts with what was typed, then rows that contain it; and how many in all."""
+    needle = typed.strip().lower()
+    if not needle:
+        return list(range(min(limit, len(keys)))), len(keys)
+    inside = [row for row, key in enumerate(keys) if needle in key]
+    inside.sort(key=lambda row: not keys[row].startswith(needle))
+    return inside[:limit], len(inside)

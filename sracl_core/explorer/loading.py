@@ -1,0 +1,183 @@
+"""A finished run, opened once: everything that questions are answered from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sracl_core.config import RunConfig
+from sracl_core.data.dataset import Dataset
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.errors import DataError, RunError
+from sracl_core.explorer.histories import Histories
+from sracl_core.explorer.nearest import PrefixSearch
+from sracl_core.explorer.results import Item
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.dropout import MaskSource
+from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
+from sracl_core.retrieval.neighbors import NeighborTable
+from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.files import read_json
+from sracl_core.seeding import generator
+from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.stages import Sources, load_sources
+from sracl_core.training import checkpoint
+
+
+@dataclass
+class LoadedRun:
+    """A run, its dataset and its best encoder; the rest is loaded when first asked for."""
+
+    run: RunDirectory
+    config: RunConfig
+    sources: Sources
+    encoder: SequenceEncoder
+
+    @classmethod
+    def open(cls, path: Path | str, dataset: Path | str | None = None) -> LoadedRun:
+        """Open a run; `dataset` is where its dataset lies now, when it was moved.
+
+        Raises RunError for a folder that is no run, or whose dataset is gone or has changed;
+        CheckpointError for a run without a whole checkpoint.
+        """
+        run = open_run(path)
+        encoder = checkpoint.load_encoder(run)
+        config = run.config
+        if dataset is not None:
+            moved = config.dataset.model_copy(update={"path": str(dataset)})
+            config = config.model_copy(update={"dataset": moved})
+        try:
+            sources = load_sources(config)
+        except DataError as error:
+            raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
+        _require_same_dataset(run, sources.dataset)
+        return cls(run, config, sources, encoder)
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.sources.dataset
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """The training prefixes, P of them."""
+        return self.sources.prefixes
+
+    @cached_property
+    def histories(self) -> Histories:
+        return Histories(self.dataset, self.sources.split)
+
+    @cached_property
+    def titles(self) -> list[str]:
+        return self.dataset.titles()
+
+    @cached_property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """float32 [N, E], memory-mapped; row i is item i + 1."""
+        path = self.run.model_dir / "item_vectors.npy"
+        try:
+            vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} is missing or damaged; train anew") from error
+        if len(vectors) != self.dataset.n_items:
+            raise RunError(
+                f"{path} holds {len(vectors)} vectors for {self.dataset.n_items} items; train anew"
+            )
+        return vectors
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        return load_encoder(self.config.semantics.encoder)
+
+    @property
+    def pools_items(self) -> bool:
+        """Whether a history's vector is made of its items' vectors, without a text of its own."""
+        return self.config.semantics.users in ("pooled", "recency")
+
+    @cached_property
+    def prefix_search(self) -> PrefixSearch:
+        """Exact search over the training prefixes; only where `pools_items`."""
+        semantics = self.config.semantics
+        decay = semantics.recency_decay if semantics.users == "recency" else 1.0
+        return PrefixSearch(self.prefixes, np.asarray(self.item_vectors), decay)
+
+    @cached_property
+    def prefix_table(self) -> NeighborTable | None:
+        """The neighbors that training used, None where it used none."""
+        place = self.run.model_dir / "prefix_neighbors"
+        if self.config.objective.sracl.alpha == 0:
+            return None
+        return NeighborTable.load(place)
+
+    @property
+    def synthesizer_kind(self) -> str:
+        """ "learned", "mean", or "none" where the run has no inter-user objective."""
+        sracl = self.config.objective.sracl
+        return sracl.synthesizer if sracl.alpha > 0 else "none"
+
+    @cached_property
+    def synthesizer(self) -> Synthesizer | None:
+        """What mixed the neighbors in training, in evaluation mode."""
+        if self.synthesizer_kind == "none":
+            return None
+        if self.synthesizer_kind == "mean":
+            return MeanSynthesizer()
+        folder = checkpoint.find_checkpoint(self.run.checkpoints / "best")
+        tensors = checkpoint.load_tensors(folder, "objectives")
+        weights = {
+            name.rpartition("synthesizer.")[2]: tensor
+            for name, tensor in tensors.items()
+            if "synthesizer." in name
+        }
+        hidden, text_size = weights["project.weight"].shape
+        learned = LearnedSynthesizer(text_size, hidden, 0.0, MaskSource(generator(0, "unused")), 0)
+        learned.load_state_dict(weights)
+        return learned.eval()
+
+    def item(self, index: int) -> Item:
+        """Item `index` as a person reads it."""
+        return Item(self.dataset.items.id_of(index), self.titles[index])
+
+    def items(self, indices: Any) -> list[Item]:
+        """Several items, in order."""
+        return [self.item(int(index)) for index in indices]
+
+    @torch.no_grad()
+    def state(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The encoder's state after a history, float32 [D]."""
+        return self.states([items])[0]
+
+    @torch.no_grad()
+    def states(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """The states after several histories of at least one item each, float32 [B, D]."""
+        most = self.config.model.max_length
+        latest = [items[-most:] for items in histories]
+        lengths = np.array([len(items) for items in latest])
+        padded = np.zeros((len(latest), lengths.max()), dtype=np.int64)
+        for row, items in enumerate(latest):
+            padded[row, -len(items) :] = items
+        states: NDArray[np.float32] = self.encoder.encode(
+            torch.from_numpy(padded), torch.from_numpy(lengths)
+        ).numpy()
+        return states
+
+    @cached_property
+    def item_embeddings(self) -> NDArray[np.float32]:
+        """The encoder's, float32 [N, D], row i is item i + 1."""
+        embeddings: NDArray[np.float32] = self.encoder.item_embeddings.detach()[1:].numpy()
+        return embeddings
+
+
+def _require_same_dataset(run: RunDirectory, dataset: Dataset) -> None:
+    expected = (run.meta().get("dataset") or {}).get("hash")
+    known = (read_json(run.model_dir / "items.json") or {}).get("ids")
+    if (expected and expected != dataset.hash) or (known is not None and known != dataset.items.ids):
+        raise RunError(
+            f"the dataset {dataset.folder} has changed since {run.name} was trained on it; prepare it as it "
+            "was, give --dataset FOLDER when the old one lies elsewhere, or train anew"
+        )

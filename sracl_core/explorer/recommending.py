@@ -1,0 +1,99 @@
+"""Lists of items for a history, with or without a text that steers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.explorer.histories import Query
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.nearest import best
+from sracl_core.explorer.results import Attribution, HeldOut, Item, Recommendation, Recommendations
+
+
+@dataclass(frozen=True)
+class Steering:
+    """A text that pulls the list towards its meaning.
+
+    weight: 0 is the history alone, 1 the text alone.
+    similarities: float32 [N], cosine of the text with each item's.
+    """
+
+    text: str
+    weight: float
+    similarities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """encoder: float32 [N], state . item embedding. total: what orders the list, float32 [N]."""
+
+    encoder: NDArray[np.float32]
+    total: NDArray[np.float32]
+
+
+def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
+    """Scores of every item; column j is item j + 1."""
+    encoder = loaded.item_embeddings @ loaded.state(query.items)
+    if steering is None:
+        return Scores(encoder, encoder)
+    weight = np.float32(steering.weight)
+    return Scores(encoder, (1 - weight) * _standard(encoder) + weight * _standard(steering.similarities))
+
+
+def recommend(
+    loaded: LoadedRun, query: Query, k: int, include_seen: bool, steering: Steering | None
+) -> Recommendations:
+    """The best `k` items for a history, best first."""
+    scores = score(loaded, query, steering)
+    seen = np.zeros(len(scores.total), dtype=bool)
+    seen[query.items - 1] = True
+    candidates = scores.total if include_seen else np.where(seen, np.float32(-np.inf), scores.total)
+    items = []
+    for rank, row in enumerate(best(candidates, k), start=1):
+        named = loaded.item(int(row) + 1)
+        items.append(
+            Recommendation(
+                named.item,
+                named.title,
+                rank=rank,
+                score=float(scores.total[row]),
+                encoder_score=float(scores.encoder[row]),
+                text_similarity=float(steering.similarities[row]) if steering else None,
+                seen=bool(seen[row]),
+                held_out=query.held_out.get(int(row) + 1),
+                why=None,
+            )
+        )
+    return Recommendations(
+        user=loaded.dataset.users.id_of(query.user) if query.user >= 0 else None,
+        history=loaded.items(query.items),
+        until=query.until,
+        items=items,
+        held_out={
+            part: _held_out(loaded.item(item), scores.total, candidates, item - 1)
+            for part, item in query.next_held_out.items()
+        },
+        method="exact",
+        text=steering.text if steering else None,
+        text_weight=steering.weight if steering else 0.0,
+    )
+
+
+def with_reasons(found: Recommendations, reasons: list[Attribution]) -> Recommendations:
+    """`found` with an attribution for each item, in the same order."""
+    items = [replace(item, why=why) for item, why in zip(found.items, reasons, strict=True)]
+    return replace(found, items=items)
+
+
+def _held_out(named: Item, total: NDArray[np.float32], candidates: NDArray[np.float32], row: int) -> HeldOut:
+    """The rank that the evaluation gives: an equal score counts as better, the item always competes."""
+    ahead = int((candidates >= total[row]).sum()) - int(candidates[row] >= total[row])
+    return HeldOut(named.item, named.title, rank=ahead + 1)
+
+
+def _standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    standard: NDArray[np.float32] = (values - values.mean()) / max(float(values.std()), 1e-9)
+    return standard
