@@ -88,12 +88,15 @@ class NextItem(Objective):
     def _sampled(
         self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: Tensor
     ) -> LossParts:
-        """Sampled softmax with the log-q correction (Bengio and Senecal, 2008)."""
+        """Sampled softmax (Bengio and Senecal, 2008): an estimate of the full one.
+
+        exp(score) / (S q) over S draws from q estimates the sum over all items. The target is
+        always there, not drawn, so its score needs no correction.
+        """
         negatives_S = negatives_S.to(anchors_BD.device)
         log_q = torch.from_numpy(np.log(self.share_N * self.config.negatives)).to(anchors_BD)
         table = encoder.items
         positive_B1 = (anchors_BD * table(batch.targets_B)).sum(-1, keepdim=True)
-        positive_B1 = positive_B1 - log_q[batch.targets_B - 1][:, None]
         negative_BS = anchors_BD @ table(negatives_S).T - log_q[negatives_S - 1]
         same = batch.targets_B[:, None] == negatives_S
         negative_BS = negative_BS.masked_fill(same, torch.finfo(negative_BS.dtype).min)

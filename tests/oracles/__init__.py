@@ -1,0 +1,1 @@
+"""The slow and obvious ways, kept to check the fast ones."""
