@@ -147,10 +147,10 @@ class LoadedRun:
         """Several items, in order."""
         return [self.item(int(index)) for index in indices]
 
-    @torch.no_grad()
     def state(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """The encoder's state after a history, float32 [D]."""
-        return self.states([items])[0]
+        state: NDArray[np.float32] = self.states([items])[0]
+        return state
 
     @torch.no_grad()
     def states(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:

@@ -1,0 +1,54 @@
+"""What the commands that ask a finished run have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sracl_core.cli.run_argument import find_run
+from sracl_core.errors import InputError
+
+if TYPE_CHECKING:
+    from sracl_core.explorer import Explorer
+
+UserOption = Annotated[str | None, typer.Option("--user", help="A user of the run's dataset.")]
+HistoryOption = Annotated[
+    str | None, typer.Option("--history", metavar="ID,ID,...", help="Item ids of anybody, oldest first.")
+]
+CountOption = Annotated[int, typer.Option("--k", "-k", help="How many.")]
+MovedOption = Annotated[
+    Path | None, typer.Option("--dataset", help="Where the run's dataset lies now, when it was moved.")
+]
+UntilOption = Annotated[
+    str,
+    typer.Option(
+        "--until",
+        help="End of the user's history: train (before the validation item), valid (before the test item) or "
+        "test (all of it).",
+    ),
+]
+
+
+def open_explorer(run: str, runs_dir: Path, dataset: Path | None) -> Explorer:
+    """The run that `run` names, ready to be asked."""
+    directory = find_run(run, runs_dir)
+    # After the run was found: a typing error should not cost the second that torch takes.
+    from sracl_core.explorer import Explorer
+
+    return Explorer.open(directory.path, dataset)
+
+
+def one_of(**given: str | None) -> None:
+    """Raises InputError unless exactly one of the options was given."""
+    names = " or ".join(f"--{name}" for name in given)
+    if sum(value is not None for value in given.values()) != 1:
+        raise InputError(f"give one of {names}")
+
+
+def split_ids(text: str | None) -> list[str] | None:
+    """The ids of "a,b,c"; None stays None."""
+    if text is None:
+        return None
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,29 @@
+"""`sracl evaluate`."""
+
+from __future__ import annotations
+
+from sracl_core.cli import output
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.cli.runs import protocol_line
+
+
+def evaluate(
+    run: RunArgument,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
+) -> None:
+    """Rank the held-out items again with a run's best model.
+
+    Every item competes, seen items unmasked and masked; results.json and ranks.npz are written anew.
+    """
+    directory = find_run(run, runs_dir)
+    from sracl_core import pipeline
+
+    with output.progress_display(quiet) as progress:
+        results = pipeline.evaluate(directory, progress)
+    if as_json:
+        output.print_json({"run": str(directory.path), **results})
+    else:
+        output.print_metrics(results)
+        print(protocol_line(results))

@@ -1,0 +1,74 @@
+"""`sracl recommend`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sracl_core.cli import asking, output
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
+
+if TYPE_CHECKING:
+    from sracl_core.explorer.results import Recommendations
+
+
+def recommend(
+    run: RunArgument,
+    user: asking.UserOption = None,
+    history: asking.HistoryOption = None,
+    k: asking.CountOption = 10,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Items of the history may be recommended again.")
+    ] = False,
+    until: asking.UntilOption = "valid",
+    text: Annotated[str | None, typer.Option("--text", help="Steer the list towards this meaning.")] = None,
+    text_weight: Annotated[
+        float, typer.Option("--text-weight", help="How far: 0 not at all, 1 the text alone.")
+    ] = 0.5,
+    why: Annotated[bool, typer.Option("--why", help="Show what speaks for each item.")] = False,
+    dataset: asking.MovedOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Recommend items for a user or a list of items.
+
+    Uses the best checkpoint of the run. For a user of the dataset the held-out items that the
+    history does not reach are marked, so that hits can be seen.
+    """
+    asking.one_of(user=user, history=history)
+    explorer = asking.open_explorer(run, runs_dir, dataset)
+    found = explorer.recommend(
+        user=user,
+        history=asking.split_ids(history),
+        k=k,
+        include_seen=include_seen,
+        until=until,
+        text=text,
+        text_weight=text_weight if text is not None else 0.0,
+        why=why,
+    )
+    if as_json:
+        output.print_json(asdict(found))
+    else:
+        print_recommendations(found)
+
+
+def print_recommendations(found: Recommendations) -> None:
+    """A list of items as a table, then the ranks of the held-out items and the reasons."""
+    rows = [
+        (item.rank, item.item, item.title, item.score, "seen" if item.seen else "", item.held_out or "")
+        for item in found.items
+    ]
+    output.print_table(["rank", "item", "title", "score", "seen", "held out"], rows)
+    for part, item in found.held_out.items():
+        print(f"held-out {part} item {item.item} ({item.title}) has rank {item.rank}")
+    for reason in (item.why for item in found.items if item.why is not None):
+        print(f"\n{reason.title}")
+        for effect in reason.history[:3]:
+            change = "the only item" if effect.effect is None else f"{effect.effect:+.3f}"
+            print(f"  {change}  {effect.title}")
+        for neighbor in reason.neighbors[:3]:
+            when = "bought it next" if neighbor.next else "bought it"
+            print(f"  neighbor {neighbor.user} {when} (similarity {neighbor.similarity:.3f})")
