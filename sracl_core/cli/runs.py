@@ -63,15 +63,10 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
 def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False) -> None:
     """Show one run: state, dataset, how it was started, stages, epochs and results."""
     from sracl_core.runs.directory import summarize
-    from sracl_core.runs.history import RunHistory
-    from sracl_core.runs.reader import RunReader
+    from sracl_core.runs.reader import read_history
 
     directory = find_run(run, runs_dir)
-    reader, history = RunReader(directory.path), RunHistory(most_points=2)
-    while True:
-        history.add(reader.poll())
-        if not reader.behind:
-            break
+    history = read_history(directory.path)
     summary, meta, results = summarize(directory), directory.meta(), directory.results()
     if as_json:
         output.print_json(
@@ -132,7 +127,14 @@ def compare(
 def protocol_line(results: dict[str, Any]) -> str:
     """The protocol of results.json in one line, without which no metric means anything."""
     protocol = results.get("protocol") or {}
-    return "protocol: " + "; ".join(f"{name} {output.shown(value)}" for name, value in protocol.items())
+    return "protocol: " + "; ".join(f"{name} {_told(value)}" for name, value in protocol.items())
+
+
+def _told(value: Any) -> str:
+    """A value of the protocol; of a table of choices only those that were made."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {choice}" for name, choice in value.items() if choice is not None)
+    return output.shown(value)
 
 
 def _status_line(status: str, state: dict[str, Any]) -> str:

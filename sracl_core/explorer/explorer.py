@@ -170,6 +170,8 @@ class Explorer:
         if (user is None) == (history is None):
             raise InputError("give either a user or a history of item ids, not both and not neither")
         if user is not None:
+            if not isinstance(user, str):
+                raise InputError(f"user is {user!r}; an id is a string")
             return self.loaded.histories.of_user(user, until)
         return self.loaded.histories.raw(history or ())
 

@@ -10,6 +10,7 @@ from typing import Any
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.files import read_json
+from sracl_core.runs.history import RunHistory
 
 CHUNK_BYTES = 4 << 20
 """Read at most this much a poll (about 20,000 events), so that a huge file never fills the memory."""
@@ -115,3 +116,12 @@ class RunReader:
             self.damaged += 1
             return None
         return record
+
+
+def read_history(path: Path | str) -> RunHistory:
+    """The whole course of a run so far, in bounded memory."""
+    reader, history = RunReader(path), RunHistory()
+    while True:
+        history.add(reader.poll())
+        if not reader.behind:
+            return history

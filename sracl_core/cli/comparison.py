@@ -1,0 +1,133 @@
+"""How runs differ: their settings, their metrics, and whether the difference is more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sracl_core.cli import output
+from sracl_core.errors import RunError
+
+if TYPE_CHECKING:
+    from sracl_core.runs.directory import RunDirectory
+
+MASKS = ("unmasked", "masked")
+TESTED = ("HR@20", "NDCG@20")
+
+
+def compare_runs(runs: Sequence[RunDirectory], part: str) -> dict[str, Any]:
+    """Settings that differ, metrics of `part`, and a paired test of each run against the first.
+
+    Raises RunError for runs of different datasets or splits: their metrics say nothing together.
+    """
+    from sracl_core.config_layers import flatten
+
+    _require_comparable(runs)
+    flat = [flatten(run.config) for run in runs]
+    differing = [key for key in flat[0] if any(values[key] != flat[0][key] for values in flat)]
+    results = [run.results() or {} for run in runs]
+    metrics = {
+        mask: {
+            name: [(result.get(part, {}).get(mask) or {}).get(name) for result in results]
+            for name in dict.fromkeys(
+                name for result in results for name in result.get(part, {}).get(mask) or {}
+            )
+        }
+        for mask in MASKS
+    }
+    return {
+        "part": part,
+        "runs": [run.name for run in runs],
+        "settings": {key: [values[key] for values in flat] for key in differing},
+        "metrics": metrics,
+        "seconds": [result.get("seconds") for result in results],
+        "paired": [_paired(runs[0], run, part) for run in runs[1:]],
+    }
+
+
+def print_comparison(comparison: dict[str, Any]) -> None:
+    """The comparison as tables."""
+    names = comparison["runs"]
+    for letter, name in zip(_letters(names), names, strict=True):
+        print(f"{letter}  {name}")
+    letters = _letters(names)
+    print()
+    if comparison["settings"]:
+        output.print_table(
+            ["setting", *letters], [[key, *values] for key, values in comparison["settings"].items()]
+        )
+    else:
+        print("the settings are the same")
+    print()
+    rows = [
+        [f"{name} {mask}", *values] for mask in MASKS for name, values in comparison["metrics"][mask].items()
+    ]
+    output.print_table([comparison["part"], *letters], rows)
+    rows = [
+        [
+            f"{letter} - {letters[0]}",
+            test["metric"],
+            test["mask"],
+            test["difference"],
+            test["p_value"],
+            test["users"],
+        ]
+        for letter, tests in zip(letters[1:], comparison["paired"], strict=True)
+        for test in tests
+    ]
+    if rows:
+        print("\npaired randomization test over users, two-sided")
+        output.print_table(["runs", "metric", "seen items", "difference", "p", "users"], rows)
+
+
+def _letters(names: Sequence[str]) -> list[str]:
+    return [chr(ord("A") + place) if place < 26 else str(place) for place in range(len(names))]
+
+
+def _require_comparable(runs: Sequence[RunDirectory]) -> None:
+    hashes = {(run.meta().get("dataset") or {}).get("hash") for run in runs}
+    splits = {run.config.dataset.split for run in runs}
+    if len(hashes) > 1 or len(splits) > 1:
+        what = "datasets" if len(hashes) > 1 else "splits"
+        raise RunError(
+            f"{', '.join(run.name for run in runs)} have different {what}; compare runs of the same"
+        )
+
+
+def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str, Any]]:
+    """Tests on the users that both ranked; none while a run has no ranks."""
+    if not (base.ranks_path.is_file() and other.ranks_path.is_file()):
+        return []
+    import numpy as np
+
+    from sracl_core.evaluation.metrics import hit, ndcg
+    from sracl_core.evaluation.significance import paired_test
+
+    first, second = _ranks(base, part), _ranks(other, part)
+    if not np.array_equal(first["users"], second["users"]):
+        raise RunError(f"{base.name} and {other.name} ranked different users; evaluate both again")
+    values: dict[str, Callable[[Any, int], Any]] = {"HR@20": hit, "NDCG@20": ndcg}
+    tests = []
+    for name in TESTED:
+        for mask in MASKS:
+            test = paired_test(values[name](second[mask], 20), values[name](first[mask], 20))
+            tests.append(
+                {
+                    "metric": name,
+                    "mask": mask,
+                    "difference": test.difference,
+                    "p_value": test.p_value,
+                    "users": test.n,
+                }
+            )
+    return tests
+
+
+def _ranks(run: RunDirectory, part: str) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        with np.load(run.ranks_path) as stored:
+            return {name: stored[f"{part}_{name}"] for name in ("users", *MASKS)}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(f"{run.ranks_path} is damaged; `sracl evaluate` writes it anew") from error

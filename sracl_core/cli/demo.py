@@ -1,0 +1,117 @@
+"""`sracl demo`, also `make demo`: the whole way from a small shop's files to recommendations."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sracl_core.cli import output
+from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
+from sracl_core.errors import DataError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def demo(
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the training data.")] = 6,
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the sample is prepared.")] = Path(
+        "data/sample"
+    ),
+    runs_dir: RunsDirOption = RUNS_DIR,
+    quiet: output.QuietOption = False,
+) -> None:
+    """Train on the sample data and look at what came out.
+
+    Takes a minute or two on two CPU cores and needs no network.
+    """
+    began = time.monotonic()
+    _heading("1. Prepare the sample: a small synthetic shop", quiet)
+    prepare_sample(data_dir, quiet)
+    _heading("2. Train SRA-CL on it", quiet)
+    run = _train(data_dir, runs_dir, epochs, quiet)
+    _heading("3. Ask the run", quiet)
+    user = _look_around(run)
+    output.say(
+        f"\ndone in {output.duration(time.monotonic() - began)}. Next:\n"
+        f"  sracl recommend {run} --user {user} --why\n"
+        f"  sracl runs show {run}\n"
+        "  sracl-tui                     the dashboard\n"
+        "  sracl data prepare YOUR_FILES --out data/yours && sracl train --dataset data/yours",
+        quiet,
+    )
+
+
+def prepare_sample(out: Path, quiet: bool) -> None:
+    """Prepare the sample data into `out`, unless it lies there already."""
+    from sracl_core.data.dataset import MANIFEST, read_manifest
+
+    if not (out / MANIFEST).is_file():
+        from sracl_core.data.prepare import PrepareOptions, prepare
+
+        prepare(sample_folder(), out, PrepareOptions(name="sample"))
+    counts = read_manifest(out)["counts"]
+    numbers = ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions"))
+    output.say(f"{out}: {numbers}", quiet)
+
+
+def sample_folder() -> Path:
+    """The sample's raw files: in the package when installed, beside it in a checkout."""
+    for folder in (PACKAGE / "sample_data", PACKAGE.parent / "sample_data"):
+        if (folder / "interactions.csv").is_file():
+            return folder
+    raise DataError(
+        "the sample data did not come with this install; clone the repository, or use your own files"
+    )
+
+
+def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
+    from sracl_core import pipeline
+    from sracl_core.cli.live import TrainingDisplay
+    from sracl_core.cli.runs import protocol_line
+    from sracl_core.config import RunConfig
+    from sracl_core.runs.directory import create_run
+    from sracl_core.runs.writer import RunWriter
+
+    config = RunConfig.model_validate(
+        {"dataset": {"path": str(data_dir.resolve())}, "training": {"max_epochs": epochs}}
+    )
+    run = create_run(runs_dir, "demo", config, pipeline.run_meta(config))
+    with TrainingDisplay(quiet) as display, RunWriter(run, display.on_event) as writer:
+        results = pipeline.train(config, run, writer, display.progress)
+    print()
+    output.print_metrics(results)
+    print(protocol_line(results))
+    return run.path
+
+
+def _look_around(run: Path) -> str:
+    """Print one user's history, neighbors and recommendations; returns the user."""
+    from sracl_core.cli.neighbors import print_user_neighbors
+    from sracl_core.cli.recommend import print_recommendations
+    from sracl_core.explorer import Explorer
+
+    explorer = Explorer.open(run)
+    user = explorer.users(limit=1).users[0].user
+    history = explorer.history(user)
+    print(f"{user} bought")
+    output.print_table(
+        ["item", "title", "part"], [(item.item, item.title, item.part) for item in history.items]
+    )
+    print(f"\nothers whose purchases mean the same as those of {user} before the test item")
+    print_user_neighbors(explorer.neighbors_of_user(user, k=5))
+    print(f"\nrecommended to {user}")
+    print_recommendations(explorer.recommend(user, k=10))
+    return user
+
+
+def _heading(text: str, quiet: bool) -> None:
+    output.say(f"\n{text}", quiet)
+
+
+if __name__ == "__main__":
+    from sracl_core.cli.main import main
+
+    main(["demo"])

@@ -1,0 +1,111 @@
+"""`sracl export`: a run's numbers and its model for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sracl_core.cli import output
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from sracl_core.runs.directory import RunDirectory
+
+app = typer.Typer(no_args_is_help=True)
+MODEL_FILES = ("items.json", "item_vectors.npy", "semantics.json")
+
+
+@app.command()
+def metrics(
+    run: RunArgument,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; stdout where not given.")] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="The losses within epochs instead.")] = False,
+    runs_dir: RunsDirOption = RUNS_DIR,
+) -> None:
+    """Write the course of a run as CSV: a row an epoch, or with --steps about one every 2 s."""
+    directory = find_run(run, runs_dir)
+    rows = _step_rows(directory) if steps else _epoch_rows(directory)
+    if not rows:
+        raise RunError(f"{directory.path} has recorded no {'steps' if steps else 'epochs'} yet")
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    if out is None:
+        print(text.getvalue(), end="")
+        return
+    from sracl_core.runs.files import write_text
+
+    write_text(out, text.getvalue())
+    output.say(f"{len(rows)} rows in {out}")
+
+
+@app.command()
+def model(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make; must not exist.")],
+    runs_dir: RunsDirOption = RUNS_DIR,
+) -> None:
+    """Write a run's best model as a folder: weights (safetensors), item ids, item vectors, settings.
+
+    Row i + 1 of the item embeddings is item i of items.json; row 0 is padding.
+    """
+    directory = find_run(run, runs_dir)
+    if out.exists():
+        raise InputError(f"{out} exists; name a folder that does not")
+    # Loading the checkpoint checks every file's hash, so that nothing damaged is handed on.
+    from sracl_core.training.checkpoint import find_checkpoint, read_state
+
+    checkpoint = find_checkpoint(directory.checkpoints / "best")
+    read_state(checkpoint)
+    _write_folder(directory, checkpoint, out)
+    output.say(f"model of {directory.name} in {out}")
+
+
+def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
+    from sracl_core.runs.files import storage_error
+
+    beside = out.with_name(f".{out.name}.tmp")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        shutil.copy2(checkpoint / "model.safetensors", beside / "model.safetensors")
+        for name in MODEL_FILES:
+            if (directory.model_dir / name).is_file():
+                shutil.copy2(directory.model_dir / name, beside / name)
+        shutil.copy2(directory.config_path, beside / "config.yaml")
+        if directory.results_path.is_file():
+            shutil.copy2(directory.results_path, beside / "results.json")
+        beside.rename(out)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise storage_error(error, out) from error
+
+
+def _epoch_rows(run: RunDirectory) -> list[dict[str, Any]]:
+    rows = []
+    for record in _history(run).epochs:
+        valid = record.get("valid") or {}
+        row = {key: value for key, value in record.items() if key not in ("event", "valid", "non_finite")}
+        measured = {f"{mask}/{name}": value for mask, part in valid.items() for name, value in part.items()}
+        rows.append({**row, **measured})
+    return rows
+
+
+def _step_rows(run: RunDirectory) -> list[dict[str, Any]]:
+    steps = _history(run).steps
+    return [dict(zip(steps, values, strict=True)) for values in zip(*steps.values(), strict=True)]
+
+
+def _history(run: RunDirectory) -> Any:
+    from sracl_core.runs.reader import read_history
+
+    return read_history(run.path)
