@@ -1,0 +1,128 @@
+"""A prepared dataset: a folder of three files, and its form in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sracl_core.data.sequences import Sequences, Times
+from sracl_core.data.vocabulary import Vocabulary
+from sracl_core.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Dataset", "Sequences", "Vocabulary", "load_dataset", "read_manifest"]
+
+FORMAT_VERSION = 1
+INTERACTIONS, ITEMS, MANIFEST = "interactions.parquet", "items.parquet", "dataset.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Users 0..U-1 and items 1..N with their sequences, oldest interaction first.
+
+    hash: of what the dataset says: equal for equal content, however the raw file was ordered.
+    timestamps: int64 or float64 [n], aligned with `sequences.values`.
+    """
+
+    folder: Path
+    name: str
+    hash: str
+    manifest: dict[str, Any]
+    users: Vocabulary
+    items: Vocabulary
+    sequences: Sequences
+    timestamps: Times
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_interactions(self) -> int:
+        return len(self.sequences.values)
+
+    @property
+    def order_hash(self) -> str:
+        """`hash`, and the order of interactions at the same time, which the raw file decides."""
+        return str(self.manifest["order_hash"])
+
+    def item_table(self) -> pl.DataFrame:
+        """N rows in vocabulary order: item_id, title (null where missing), other attributes."""
+        import polars as pl
+
+        return pl.read_parquet(self.folder / ITEMS)
+
+    def titles(self) -> list[str]:
+        """N + 1 titles by item index; "" for padding, the item's id where the title is missing."""
+        return self._titles
+
+    @cached_property
+    def _titles(self) -> list[str]:
+        titles = self.item_table()["title"].to_list()
+        return ["", *(title or name for title, name in zip(titles, self.items.ids, strict=True))]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        what = "is not a prepared dataset (no dataset.json)" if folder.is_dir() else "is not there"
+        raise DataError(f"{folder} {what}; make one with `sracl data prepare SOURCE --out {folder}`")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version = int(manifest["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error}); prepare the dataset again") from error
+    if version > FORMAT_VERSION:
+        raise DataError(
+            f"{path} has format version {version}, this program reads {FORMAT_VERSION}; update sracl"
+        )
+    return dict(manifest)
+
+
+def load_dataset(folder: Path | str) -> Dataset:
+    """Open a folder written by `prepare`; raises DataError where it is none, or damaged."""
+    import polars as pl
+
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    _verify(folder, manifest)
+    items = pl.read_parquet(folder / ITEMS, columns=["item_id"])["item_id"]
+    table = pl.read_parquet(folder / INTERACTIONS)
+    runs = table.select(pl.col("user_id").rle()).unnest("user_id")
+    values = table["item_id"].cast(pl.Enum(items)).to_physical().cast(pl.Int32) + 1
+    offsets = np.concatenate(([0], np.cumsum(runs["len"].to_numpy(), dtype=np.int64)))
+    return Dataset(
+        folder=folder,
+        name=str(manifest["name"]),
+        hash=str(manifest["hash"]),
+        manifest=manifest,
+        users=Vocabulary(runs["value"].to_list(), first=0),
+        items=Vocabulary(items.to_list(), first=1),
+        sequences=Sequences(values.to_numpy(), offsets),
+        timestamps=table["timestamp"].to_numpy(),
+    )
+
+
+def _verify(folder: Path, manifest: dict[str, Any]) -> None:
+    """A file edited by hand would make every cached vector and neighbor table a lie."""
+    for name in (INTERACTIONS, ITEMS):
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing; prepare the dataset again")
+        with path.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+        if found != manifest["files"][name]:
+            raise DataError(f"{path} is not the file that {MANIFEST} describes; prepare the dataset again")

@@ -1,0 +1,95 @@
+"""What is kept of a log, and a funnel that says what each filter dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+import polars as pl
+
+from sracl_core.data.kcore import k_core
+from sracl_core.errors import DataError
+
+LEAST_HISTORY = 3
+"""Leave-one-out needs one interaction to learn from, one for validation and one for test."""
+
+
+class FunnelStep(TypedDict):
+    """What is left after a filter."""
+
+    step: str
+    users: int
+    items: int
+    interactions: int
+
+
+@dataclass
+class Log:
+    """Interactions as codes: columns user, item (uint32), timestamp and perhaps rating.
+
+    Sorted by user, time and row of the source from the start; filters only take rows away.
+    """
+
+    frame: pl.DataFrame
+    funnel: list[FunnelStep] = field(default_factory=list)
+
+    def keep(self, step: str, frame: pl.DataFrame) -> None:
+        """Go on with `frame` and note in the funnel what is left; raises DataError if nothing is."""
+        before = self.frame.height
+        self.frame = frame
+        users, items = frame.select(pl.col("user", "item").n_unique()).row(0)
+        self.funnel.append(FunnelStep(step=step, users=users, items=items, interactions=frame.height))
+        if frame.is_empty():
+            raise DataError(
+                f"nothing is left after '{step}' (of {before:,} interactions before it); loosen that filter"
+            )
+
+
+def by_rating(log: Log, least: float) -> None:
+    """Keep interactions rated `least` or more."""
+    log.keep(f"rating >= {least:g}", log.frame.filter(pl.col("rating") >= least))
+
+
+def by_time(log: Log, since: float | None, until: float | None) -> None:
+    """Keep times in [since, until)."""
+    frame, words = log.frame, []
+    if since is not None:
+        frame, words = frame.filter(pl.col("timestamp") >= since), [f"{since:.15g} <= time"]
+    if until is not None:
+        frame, words = frame.filter(pl.col("timestamp") < until), [*words, f"time < {until:.15g}"]
+    log.keep(" and ".join(words), frame)
+
+
+def without_duplicates(log: Log) -> None:
+    """Drop repetitions of the same user, item and time; the same item at another time is kept."""
+    keys = ["user", "item", "timestamp"]
+    log.keep("exact duplicates dropped", log.frame.unique(keys, keep="first", maintain_order=True))
+
+
+def by_core(log: Log, k: int) -> None:
+    """Keep the k-core, then see that every user is left with the history that a split needs."""
+    if k > 1:
+        log.keep(f"{k}-core", _core(log.frame, k, k))
+    shortest = log.frame.group_by("user").len()["len"].min()
+    if isinstance(shortest, int) and shortest < LEAST_HISTORY:
+        step = f"users with fewer than {LEAST_HISTORY} interactions dropped"
+        log.keep(step, _core(log.frame, LEAST_HISTORY, k))
+
+
+def _core(frame: pl.DataFrame, user_min: int, item_min: int) -> pl.DataFrame:
+    users, items = frame["user"].to_numpy(), frame["item"].to_numpy()
+    return frame[k_core(users, items, user_min, item_min)]
+
+
+def by_sample(log: Log, count: int, seed: int) -> None:
+    """Keep `count` users at random, whole; which ones does not depend on the file's order."""
+    users = log.frame["user"].unique().sort().to_numpy()
+    chosen = np.random.default_rng(seed).permutation(users)[:count]
+    log.keep(f"sample of {count:,} users", log.frame.filter(pl.col("user").is_in(chosen)))
+
+
+def by_length(log: Log, most: int) -> None:
+    """Keep every user's latest `most` interactions."""
+    from_end = pl.int_range(pl.len(), 0, -1).over("user")
+    log.keep(f"latest {most} of each user", log.frame.filter(from_end <= most))

@@ -1,0 +1,129 @@
+"""Raw text files: decompressed, checked to be whole and UTF-8, and read line by line."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import zstandard
+
+from sracl_core.data.readers.base import Locator
+from sracl_core.errors import DataError
+
+CHUNK = 1 << 20
+
+
+def plain(path: Path, scratch: Path) -> Path:
+    """A file with the text of `path`: itself, or decompressed into the folder `scratch`.
+
+    Raises DataError where it is missing, empty, cut, or not UTF-8 (naming the line).
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is not there; give a file or a folder that exists")
+    suffix = path.suffix.lower()
+    target = None
+    if suffix in (".gz", ".zst"):
+        scratch.mkdir(parents=True, exist_ok=True)
+        target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
+    try:
+        if target is None:
+            _copy_checked(path, path.open("rb"), None)
+        else:
+            with target.open("wb") as out:
+                _copy_checked(path, _decompressed(path), out)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise DataError(
+            f"{path} is cut or damaged ({str(error).rstrip('.')}); fetch or compress it again"
+        ) from error
+    return target or path
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    # A frame that ends early is no error to zstandard, so the reader below looks for its end.
+    return cast(IO[bytes], _ZstdReader(path))
+
+
+class _ZstdReader:
+    """Streams a .zst file and refuses one whose last frame is not complete."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._decoder = _zstd()
+        self._rest = b""
+
+    def __enter__(self) -> _ZstdReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        while raw := self._rest or self._file.read(size // 16):
+            if self._decoder.eof:
+                self._decoder = _zstd()
+            out = self._decoder.decompress(raw)
+            self._rest = self._decoder.unused_data if self._decoder.eof else b""
+            if out:
+                return out
+        if not self._decoder.eof:
+            raise EOFError("it ends before its last frame does")
+        return b""
+
+
+def _zstd() -> zstandard.ZstdDecompressionObj:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+
+
+def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines, size = 1, 0
+    with source:
+        while True:
+            chunk = source.read(CHUNK)
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                line = lines + error.object[: error.start].count(b"\n")
+                raise DataError(
+                    f"{path} line {line} is not UTF-8 (byte 0x{error.object[error.start]:02x}); "
+                    "convert it, for example with: iconv -f latin1 -t utf-8"
+                ) from error
+            if not chunk:
+                break
+            lines += chunk.count(b"\n")
+            size += len(chunk)
+            if out is not None:
+                out.write(chunk)
+    if not size:
+        raise DataError(f"{path} is empty; give a file that holds interactions")
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of a plain file; a leading BOM is dropped."""
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            yield number, line.rstrip("\r\n")
+
+
+def csv_locator(path: Path, shown: Path, separator: str) -> Locator:
+    """Finds the line of a data row of a CSV file; reads the file again, so for messages only."""
+
+    def locate(row: int) -> str:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            records = csv.reader(file, delimiter=separator)
+            try:
+                for index, _ in enumerate(records):
+                    if index == row + 1:
+                        return f"{shown} line {records.line_num}"
+            except csv.Error:
+                pass
+        return f"{shown} row {row + 1}"
+
+    return locate
