@@ -20,6 +20,7 @@ from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.next_item import NextItem
 from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.plan import Plan, plan
 from sracl_core.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Progress
@@ -32,6 +33,8 @@ from sracl_core.training.device import bfloat16_gain, pick_device, use_threads
 from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
+
+__all__ = ["Plan", "evaluate", "plan", "resume", "run_meta", "train"]
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
 

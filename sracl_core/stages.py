@@ -16,7 +16,7 @@ import numpy as np
 from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
-from sracl_core.data.split import Split, make_split
+from sracl_core.data.split import Split, leave_one_out
 from sracl_core.errors import DataError
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
 from sracl_core.runs.events import Progress
@@ -60,7 +60,7 @@ def load_sources(config: RunConfig) -> Sources:
     if not config.dataset.path:
         raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
     dataset = load_dataset(config.dataset.path)
-    split = make_split(dataset, config.dataset)
+    split = _split(config, dataset)
     prefixes = training_prefixes(split.train, config.model.max_length)
     if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
         raise DataError(
@@ -70,13 +70,22 @@ def load_sources(config: RunConfig) -> Sources:
     return Sources(dataset, split, prefixes)
 
 
+def _split(config: RunConfig, dataset: Dataset) -> Split:
+    if config.dataset.split == "leave_one_out":
+        return leave_one_out(dataset.sequences)
+    from sracl_core.data.split import temporal
+
+    shares = config.dataset.valid_share, config.dataset.test_share
+    return temporal(dataset.sequences, dataset.timestamps, *shares)
+
+
 def build_semantics(
     config: RunConfig, sources: Sources, progress: Progress | None = None, report: Report | None = None
 ) -> Semantics:
     """Texts, vectors and neighbor tables of a run."""
     notes: dict[str, Any] = {}
     with _stage("describe", report) as details:
-        texts = _item_texts(config, sources.dataset)
+        texts = item_texts(config, sources.dataset)
         notes["items_without_text"] = details["items_without_text"] = texts.fallback_count
     with _stage("embed", report) as details:
         encoder, store = load_encoder(config.semantics.encoder), VectorStore()
@@ -96,7 +105,8 @@ def build_semantics(
     return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes)
 
 
-def _item_texts(config: RunConfig, dataset: Dataset) -> ItemTexts:
+def item_texts(config: RunConfig, dataset: Dataset) -> ItemTexts:
+    """The text of every item, from its attributes or as `sracl describe` wrote it."""
     if config.semantics.items == "template":
         return template_texts(dataset)
     from sracl_core.semantics.llm_texts import llm_item_texts

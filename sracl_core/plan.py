@@ -1,0 +1,92 @@
+"""What a run would do, before it does it: `sracl train --dry-run` and the dashboard's estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sracl_core.config import RunConfig
+from sracl_core.models.registry import build_encoder
+from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.store import VectorStore
+from sracl_core.stages import Sources, item_texts, load_sources
+from sracl_core.training.batches import steps_per_epoch
+from sracl_core.training.device import pick_device
+
+FLOAT = 4
+# Parameters, gradients, two moments of Adam, and one copy while validating.
+COPIES_OF_WEIGHTS = 5
+PROCESS_MB = 450
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run; memory in MB is an estimate of the process's peak."""
+
+    dataset: str
+    users: int
+    items: int
+    interactions: int
+    split: str
+    training_prefixes: int
+    mean_prefix_length: float
+    items_without_text: int
+    texts_to_encode: int
+    neighbors: str
+    backbone: str
+    parameters: int
+    objectives: str
+    device: str
+    steps_per_epoch: int
+    max_epochs: int
+    sequences_per_step: int
+    memory_mb: int
+
+
+def plan(config: RunConfig) -> Plan:
+    """Resolve `config` against its dataset without writing anything. Raises what a run would."""
+    sources = load_sources(config)
+    texts = item_texts(config, sources.dataset)
+    encoder = load_encoder(config.semantics.encoder)
+    model = build_encoder(config.model, sources.dataset.n_items)
+    sracl, n_prefixes = config.objective.sracl, len(sources.prefixes)
+    parts = ["next_item", *(["inter"] if sracl.alpha else []), *(["intra"] if sracl.beta else [])]
+    return Plan(
+        dataset=str(sources.dataset.folder),
+        users=sources.dataset.n_users,
+        items=sources.dataset.n_items,
+        interactions=sources.dataset.n_interactions,
+        split=sources.split.name,
+        training_prefixes=n_prefixes,
+        mean_prefix_length=round(float(sources.prefixes.lengths.mean()), 2),
+        items_without_text=texts.fallback_count,
+        texts_to_encode=VectorStore().missing(encoder, texts.texts),
+        neighbors=f"{config.retrieval.k} {config.retrieval.source}, same user {config.retrieval.same_user}",
+        backbone=config.model.name,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        objectives=" + ".join(parts),
+        device=str(pick_device(config.training.device)),
+        steps_per_epoch=steps_per_epoch(n_prefixes, config.training.batch_size),
+        max_epochs=config.training.max_epochs,
+        sequences_per_step=_sequences(config),
+        memory_mb=_memory_mb(config, sources, encoder.dimension),
+    )
+
+
+def _sequences(config: RunConfig) -> int:
+    """Sequences that a step encodes at most."""
+    sracl, batch = config.objective.sracl, config.training.batch_size
+    neighbors = (sracl.neighbors_per_step or config.retrieval.k) if sracl.neighbor_states == "live" else 0
+    return batch * (1 + (2 if sracl.beta else 0) + (neighbors if sracl.alpha else 0))
+
+
+def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
+    n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
+    model = config.model
+    weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
+    texts = n_items * text_size + (n_prefixes * text_size if config.objective.sracl.alpha else 0)
+    logits = config.training.batch_size * n_items if config.objective.next_item.loss == "full" else 0
+    tokens = _sequences(config) * float(sources.prefixes.lengths.mean())
+    # Per token and layer: keys, values, queries, attention, feed-forward and their dropout masks.
+    activations = tokens * model.layers * (10 * model.hidden_size + 3 * model.inner_size)
+    ranking = config.evaluation.batch_size * n_items
+    return round(PROCESS_MB + FLOAT * (weights + texts + logits + activations + ranking) / 1e6)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from sracl_core.errors import CheckpointError, StorageError
+from sracl_core.training import checkpoint
+
+
+def save(folder, value: float, step: int = 1) -> None:
+    checkpoint.save_checkpoint(folder, {"model": {"w": torch.full((4,), value)}}, {"step": step})
+
+
+def value(folder) -> float:
+    found = checkpoint.find_checkpoint(folder)
+    checkpoint.read_state(found)
+    return float(checkpoint.load_tensors(found, "model")["w"][0])
+
+
+def test_a_checkpoint_replaces_the_one_before(tmp_path) -> None:
+    folder = tmp_path / "last"
+    save(folder, 1.0)
+    save(folder, 2.0, step=7)
+    assert value(folder) == 2.0
+    assert checkpoint.read_state(folder)["step"] == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["last"]
+
+
+def test_a_full_disk_leaves_the_earlier_one(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "last"
+    save(folder, 1.0)
+
+    def full(tensors, path) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(StorageError, match="the disk is full; the earlier one is kept"):
+        save(folder, 2.0)
+    assert value(folder) == 1.0
+    assert [path.name for path in tmp_path.iterdir()] == ["last"]
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path) -> None:
+    folder = tmp_path / "last"
+    save(folder, 1.0)
+    folder.rename(tmp_path / "last.old")
+    save(tmp_path / "other", 2.0)
+    (tmp_path / "other").rename(tmp_path / "last.new")
+    assert value(folder) == 1.0
+    assert checkpoint.has_checkpoint(folder)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete", "json"])
+def test_damage_is_noticed_and_named(tmp_path, damage: str) -> None:
+    folder = tmp_path / "best"
+    save(folder, 1.0)
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    if damage == "flip":
+        data[-1] ^= 1
+        weights.write_bytes(bytes(data))
+    elif damage == "cut":
+        weights.write_bytes(bytes(data[:-3]))
+    elif damage == "delete":
+        weights.unlink()
+    else:
+        (folder / "state.json").write_text(json.dumps({"step": 1}))
+    name = "state.json" if damage == "json" else "model.safetensors"
+    with pytest.raises(CheckpointError, match=name):
+        value(folder)
+
+
+def test_none_at_all_is_an_error(tmp_path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoint.find_checkpoint(tmp_path / "last")
+    assert not checkpoint.has_checkpoint(tmp_path / "last")
+
+
+def test_weights_of_another_shape_do_not_fit(tmp_path) -> None:
+    folder = tmp_path / "best"
+    checkpoint.save_checkpoint(folder, {"model": torch.nn.Linear(2, 3).state_dict()}, {})
+    with pytest.raises(CheckpointError, match="does not fit"):
+        checkpoint.load_into(torch.nn.Linear(2, 4), folder, "model")

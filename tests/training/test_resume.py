@@ -1,0 +1,110 @@
+"""Training that is killed and resumed ends where it would have ended anyway."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = (
+    "training.max_epochs=3",
+    "training.threads=1",
+    "training.device=cpu",
+    "training.checkpoint_minutes=0.001",
+    "training.average_decay=0.99",
+    "training.batch_size=128",
+    "model.hidden_size=16",
+    "model.inner_size=32",
+)
+
+
+def sracl(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "sracl_core.cli.main", *arguments]
+
+
+def train_command(dataset: Path, runs: Path, name: str, *extra: str) -> list[str]:
+    sets = [part for setting in (*SETTINGS, *extra) for part in ("--set", setting)]
+    return sracl("train", "--dataset", str(dataset), "--runs-dir", str(runs), "--name", name, *sets, "-q")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("data") / "sample"
+    subprocess.run(sracl("data", "prepare", str(ROOT / "sample_data"), "--out", str(out)), check=True)
+    return out
+
+
+def run_of(runs: Path, name: str) -> Path:
+    (found,) = [path for path in runs.iterdir() if path.name.endswith(name)]
+    return found
+
+
+def epochs(run: Path) -> list[dict]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines() if line]
+    latest = {record["epoch"]: record for record in records if record["event"] == "epoch"}
+    return [latest[epoch] for epoch in sorted(latest)]
+
+
+def kill_when(process: subprocess.Popen, runs: Path, name: str, wanted: str, number: signal.Signals) -> None:
+    """Send `number` as soon as `wanted` stands in the run's metrics.jsonl."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        found = [p for p in runs.glob(f"*{name}") if (p / "metrics.jsonl").is_file()]
+        if found and wanted in (found[0] / "metrics.jsonl").read_text():
+            process.send_signal(number)
+            process.wait(60)
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"{wanted} never appeared; exit code {process.poll()}")
+
+
+def same_numbers(one: Path, other: Path) -> None:
+    for first, second in zip(epochs(one), epochs(other), strict=True):
+        for part in ("loss", "next_item", "inter", "intra"):
+            assert first[part] == pytest.approx(second[part], abs=1e-6)
+        assert first["valid"] == second["valid"]
+    results = [json.loads((run / "results.json").read_text()) for run in (one, other)]
+    assert results[0]["test"] == results[1]["test"]
+    assert results[0]["best_epoch"] == results[1]["best_epoch"]
+
+
+@pytest.mark.parametrize("states", ["live", "cached"])
+def test_killed_inside_and_between_epochs_it_reaches_the_same_numbers(
+    dataset: Path, tmp_path: Path, states: str
+) -> None:
+    extra = f"objective.sracl.neighbor_states={states}"
+    subprocess.run(train_command(dataset, tmp_path, "whole", extra), check=True, stdout=subprocess.DEVNULL)
+    moments = ('"step": 20, "epoch": 0', '"kind": "best"', '"epoch": 1, "step"')
+    command = train_command(dataset, tmp_path, "killed", extra)
+    for moment in moments:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        kill_when(process, tmp_path, "killed", moment, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        command = sracl("resume", str(run_of(tmp_path, "killed")), "-q")
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    same_numbers(run_of(tmp_path, "whole"), run_of(tmp_path, "killed"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
+    dataset: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = train_command(dataset, tmp_path, "asked", "training.checkpoint_minutes=100")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    kill_when(process, tmp_path, "asked", '"stage": "train", "status": "started"', number)
+    run = run_of(tmp_path, "asked")
+    assert process.returncode == 130
+    assert "sracl resume" in process.stderr.read()
+    state = json.loads((run / "state.json").read_text())
+    assert state["status"] == "stopped"
+    assert (run / "checkpoints/last/model.safetensors").is_file()
+    done = subprocess.run(sracl("resume", str(run), "--json", "-q"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["test"]["unmasked"]["NDCG@20"] > 0
+    assert Path(json.loads(done.stdout)["run"]).samefile(run)
