@@ -55,6 +55,52 @@ class SemanticsConfig(Section):
     )
 
 
+class DescribeConfig(Section):
+    """`sracl describe`: the model that writes texts, how it is asked, and what that may cost."""
+
+    model: str = Field(
+        "",
+        description="Name of the model at the endpoint. Training reads the texts of this model, or where "
+        "empty those that were taken up last.",
+    )
+    base_url: str = Field("", description="OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
+    scope: Literal["user", "prefix"] = Field(
+        "user",
+        description="user: one text for a user, which its prefixes share. prefix: one for each training "
+        "prefix, as in the paper; about six times as many calls.",
+    )
+    domain: Literal["auto", "generic", "beauty", "sports", "office", "restaurants", "movies"] = Field(
+        "auto", description="Wording of the prompts; auto goes by the dataset's name."
+    )
+    contexts: Annotated[int, Field(ge=0)] = Field(
+        10, description="Purchase contexts in an item's prompt at most, drawn from the train part."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        42, description="Draws the contexts; apart from training.seed, so that runs share their texts."
+    )
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = Field(0.0, description="Sampling temperature.")
+    max_output_tokens: Positive = Field(400, description="Longest answer, in tokens.")
+    structured: bool = Field(True, description="Ask for JSON by schema where the server has it.")
+    concurrency: Positive = Field(32, description="Calls in flight.")
+    requests_per_minute: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Limit; 0 is none.")
+    tokens_per_minute: Annotated[float, Field(ge=0.0)] = Field(
+        0.0, description="Limit on input and most possible output tokens; 0 is none."
+    )
+    timeout_seconds: Annotated[float, Field(gt=0.0)] = Field(120.0, description="Longest wait for an answer.")
+    retries: Annotated[int, Field(ge=0)] = Field(6, description="Tries after the first one of a call.")
+    price_input: Annotated[float, Field(ge=0.0)] | None = Field(
+        None, description="Money for a million input tokens; 0 for a server of one's own."
+    )
+    price_output: Annotated[float, Field(ge=0.0)] | None = Field(
+        None, description="Money for a million output tokens."
+    )
+    tokenizer: str = Field(
+        "",
+        description="What counts tokens before a job: a tokenizer.json or a name in the Hugging Face cache; "
+        "empty is the model's own where it is on this machine, else an estimate.",
+    )
+
+
 class RetrievalConfig(Section):
     """How neighbors of items and prefixes are found."""
 
@@ -189,6 +235,7 @@ class RunConfig(Section):
 
     dataset: DatasetConfig = DatasetConfig()
     semantics: SemanticsConfig = SemanticsConfig()
+    describe: DescribeConfig = DescribeConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()

@@ -45,7 +45,7 @@ class Plan:
 def plan(config: RunConfig) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would."""
     sources = load_sources(config)
-    texts = item_texts(config, sources.dataset)
+    texts = item_texts(config, sources)
     encoder = load_encoder(config.semantics.encoder)
     model = build_encoder(config.model, sources.dataset.n_items)
     sracl, n_prefixes = config.objective.sracl, len(sources.prefixes)

@@ -22,6 +22,7 @@ from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.describe import ItemTexts, template_texts
 from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.semantics.llm_texts import LlmTexts, llm_item_texts, llm_prefix_texts
 from sracl_core.semantics.profiles import prefix_titles, prefix_vectors
 from sracl_core.semantics.store import VectorStore
 
@@ -85,8 +86,10 @@ def build_semantics(
     """Texts, vectors and neighbor tables of a run."""
     notes: dict[str, Any] = {}
     with _stage("describe", report) as details:
-        texts = item_texts(config, sources.dataset)
+        texts = item_texts(config, sources)
         notes["items_without_text"] = details["items_without_text"] = texts.fallback_count
+        if isinstance(texts, LlmTexts):
+            notes["item_texts"] = texts.notes()
     with _stage("embed", report) as details:
         encoder, store = load_encoder(config.semantics.encoder), VectorStore()
         item_vectors = store.vectors(encoder, texts.texts, config.semantics.batch_size, progress)
@@ -105,13 +108,11 @@ def build_semantics(
     return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes)
 
 
-def item_texts(config: RunConfig, dataset: Dataset) -> ItemTexts:
+def item_texts(config: RunConfig, sources: Sources) -> ItemTexts | LlmTexts:
     """The text of every item, from its attributes or as `sracl describe` wrote it."""
     if config.semantics.items == "template":
-        return template_texts(dataset)
-    from sracl_core.semantics.llm_texts import llm_item_texts
-
-    return llm_item_texts(dataset)
+        return template_texts(sources.dataset)
+    return llm_item_texts(sources.dataset, sources.split.train, config.describe.model)
 
 
 def _prefix_vectors(
@@ -130,10 +131,12 @@ def _prefix_vectors(
     if kind == "titles":
         texts = prefix_titles(prefixes, sources.dataset.titles())
     else:
-        from sracl_core.semantics.llm_texts import llm_prefix_texts
-
-        written = llm_prefix_texts(sources.dataset, prefixes)
-        texts, notes["prefixes_without_text"] = written.texts, written.fallback_count
+        settings = config.describe
+        written = llm_prefix_texts(
+            sources.dataset, sources.split.train, prefixes, settings.scope, settings.model
+        )
+        texts, notes["prefix_texts"] = written.texts, written.notes()
+        notes["prefixes_without_text"] = written.fallback_count
     return store.vectors(encoder, texts, config.semantics.batch_size, progress)
 
 

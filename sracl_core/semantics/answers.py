@@ -1,0 +1,59 @@
+"""From what a model wrote to the text that the sentence encoder reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+ITEM_FIELDS = ("summary", "audience")
+
+ITEM_SCHEMA: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "item",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ITEM_FIELDS},
+            "required": list(ITEM_FIELDS),
+            "additionalProperties": False,
+        },
+    },
+}
+
+REPAIR = (
+    "That is not the JSON object that was asked for. Answer again with one JSON object and nothing else, "
+    'with the two texts "summary" and "audience".'
+)
+
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```[a-zA-Z]*")
+
+
+def item_answer(raw: str) -> str | None:
+    """The summary and the audience of the first JSON object in `raw` that has both, else None.
+
+    >>> item_answer('Sure! {"summary": "A soap.", "audience": "Everybody."} Anything else?')
+    'A soap. Everybody.'
+    """
+    text = _THOUGHT.sub("", raw)
+    decoder = json.JSONDecoder(strict=False)
+    for found in re.finditer(r"\{", text):
+        try:
+            value, _ = decoder.raw_decode(text, found.start())
+        except (ValueError, RecursionError):
+            continue
+        parts = [_part(value.get(name)) for name in ITEM_FIELDS] if isinstance(value, dict) else [""]
+        if all(parts):
+            return " ".join(parts)
+    return None
+
+
+def plain_answer(raw: str) -> str:
+    """`raw` without thoughts, code fences and superfluous blanks; may be empty."""
+    return " ".join(_FENCE.sub(" ", _THOUGHT.sub("", raw)).split())
+
+
+def _part(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else ""

@@ -1,0 +1,278 @@
+"""One question to a chat model behind an OpenAI-compatible server, with patience.
+
+Retries with exponential backoff and jitter on 408, 409, 429, 5xx, timeouts and cut connections, and
+waits as long as Retry-After says. What no retry can mend (a refused key, an unknown model, no server)
+ends the job with one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sracl_core.errors import ConfigError, ServiceError, nearest
+from sracl_core.semantics.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    import openai
+
+KEY_VARIABLES = ("SRACL_LLM_API_KEY", "OPENAI_API_KEY")
+LONGEST_BACKOFF = 60.0
+LONGEST_RETRY_AFTER = 900.0
+RETRIED = (408, 409, 429)
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model wrote. The token counts are None where the server does not tell."""
+
+    text: str
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class CallFailed(Exception):
+    """One question got no answer, whatever was tried; others may."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask, and how.
+
+    backoff_seconds: the first wait after a failure; doubled after each further one.
+    """
+
+    base_url: str
+    model: str
+    temperature: float = 0.0
+    max_output_tokens: int = 400
+    structured: bool = True
+    timeout_seconds: float = 120.0
+    retries: int = 6
+    backoff_seconds: float = 0.5
+
+
+def api_key(environment: Mapping[str, str] = os.environ) -> str:
+    """The key from the environment; "" where there is none, as local servers need none."""
+    return next((environment[name] for name in KEY_VARIABLES if environment.get(name)), "")
+
+
+def check_endpoint(base_url: str) -> None:
+    """Raise ConfigError unless `base_url` can be asked and holds no secret."""
+    if not base_url:
+        raise ConfigError(
+            "no endpoint is given: use --base-url URL of an OpenAI-compatible server, such as "
+            "http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1"
+        )
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError("--base-url is no URL like http://localhost:8000/v1; correct it")
+    if parts.username or parts.password or parts.query:
+        raise ConfigError(f"--base-url holds more than an address; put the key into {KEY_VARIABLES[0]}")
+
+
+class ChatClient:
+    """Asks one endpoint. `limit` is shared by all questions; use inside `async with`.
+
+    sent: requests that went out. retried: how many of them repeat an earlier one.
+    """
+
+    def __init__(self, endpoint: Endpoint, limit: RateLimit | None = None, key: str = "") -> None:
+        check_endpoint(endpoint.base_url)
+        try:
+            import openai
+        except ImportError:
+            raise ConfigError(
+                "asking a model needs the openai client; install it with: pip install 'sracl-tui[llm]'"
+            ) from None
+        self.endpoint = endpoint
+        self._key = key
+        self._limit = limit or RateLimit()
+        self._openai = openai
+        # Anything that is not empty; a server that wants a key will refuse this one.
+        self._client = openai.AsyncOpenAI(
+            api_key=key or "none",
+            base_url=endpoint.base_url,
+            max_retries=0,
+            timeout=endpoint.timeout_seconds,
+        )
+        self._options: dict[str, Any] = {
+            "temperature": endpoint.temperature,
+            "max_tokens": endpoint.max_output_tokens,
+        }
+        self._schema = endpoint.structured
+        self._any_success = False
+        self.sent = self.retried = 0
+
+    async def __aenter__(self) -> ChatClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def ask(self, messages: list[Message], schema: dict[str, Any] | None, tokens: int) -> Reply:
+        """The model's reply, or CallFailed after all retries.
+
+        schema: the `response_format` to ask for where the server has it. tokens: about how many the
+        request has, for the rate limit. Raises ConfigError or ServiceError where asking on is useless.
+        """
+        question = uuid.uuid4().hex
+        attempt = 0
+        while True:
+            await self._limit.turn(tokens)
+            self.sent += 1
+            used, format_sent = dict(self._options), schema if self._schema else None
+            try:
+                reply = _reply(await self._send(messages, used, format_sent, question))
+                self._any_success = True
+                return reply
+            except self._openai.APIStatusError as error:
+                if self._adapts(error, used, format_sent is not None):
+                    continue
+                await self._judge(error)
+                wait = self._retry_after(error)
+                reason = f"the server answered {error.status_code}: {self._scrub(error)}"
+            except self._openai.APITimeoutError:
+                wait, reason = None, f"no answer within {self.endpoint.timeout_seconds:g} s"
+            except self._openai.APIConnectionError as error:
+                wait, reason = None, f"the connection broke ({self._scrub(error.__cause__ or error)})"
+                if not self._any_success and attempt and _refused(error):
+                    raise ServiceError(
+                        f"no server answers at {self.endpoint.base_url}; start it, or correct --base-url"
+                    ) from None
+            except (self._openai.OpenAIError, ValueError, _Unusable) as error:
+                wait, reason = None, f"the answer is no chat completion ({self._scrub(error)})"
+            if attempt >= self.endpoint.retries:
+                raise CallFailed(reason)
+            await self._wait(attempt, wait)
+            attempt += 1
+            self.retried += 1
+
+    async def _send(
+        self, messages: list[Message], options: dict[str, Any], schema: dict[str, Any] | None, question: str
+    ) -> Any:
+        create: Any = self._client.chat.completions.create
+        if schema is not None:
+            options = {**options, "response_format": schema}
+        return await create(
+            model=self.endpoint.model,
+            messages=messages,
+            extra_headers={"Idempotency-Key": question},
+            **options,
+        )
+
+    def _adapts(self, error: openai.APIStatusError, used: dict[str, Any], with_schema: bool) -> bool:
+        """Leave away, or rename, what this server says it does not know; true if that changed anything."""
+        if error.status_code not in (400, 422, 501):
+            return False
+        complaint = self._scrub(error).lower()
+        if with_schema and any(word in complaint for word in ("response_format", "json_schema", "grammar")):
+            self._schema = False
+            return True
+        if "max_tokens" in used and "max_completion_tokens" in complaint:
+            if "max_tokens" in self._options:
+                self._options["max_completion_tokens"] = self._options.pop("max_tokens")
+            return True
+        if "temperature" in used and "temperature" in complaint:
+            self._options.pop("temperature", None)
+            return True
+        return False
+
+    async def _judge(self, error: openai.APIStatusError) -> None:
+        """Raise what ends the job, or the question, at once; return where a retry may help."""
+        status, said = error.status_code, self._scrub(error)
+        if status in (401, 403):
+            have = f"the key in {' or '.join(KEY_VARIABLES)}" if self._key else "a request without a key"
+            raise ConfigError(f"{self.endpoint.base_url} refuses {have} ({status}: {said})") from None
+        if status == 429 and getattr(error, "code", None) == "insufficient_quota":
+            raise ServiceError(f"the account has no credit left ({said}); start again when it has") from None
+        if status == 404 or (status == 400 and "model" in said.lower() and not self._any_success):
+            raise ConfigError(await self._about_model(said)) from None
+        if status not in RETRIED and status < 500:
+            raise CallFailed(f"the server refused the request ({status}: {said})")
+        if (wait := self._retry_after(error) or 0.0) > LONGEST_RETRY_AFTER:
+            raise ServiceError(f"the server asks to wait {wait:,.0f} s; start again then, nothing is lost")
+
+    async def _about_model(self, said: str) -> str:
+        offered = await self.models()
+        if offered is None:
+            return f"{self.endpoint.base_url} has no model '{self.endpoint.model}' or no such path ({said})"
+        listed = ", ".join(offered[:12]) + (f" and {len(offered) - 12} more" if len(offered) > 12 else "")
+        hint = nearest(self.endpoint.model, offered) if len(offered) > 12 else ""
+        return f"the server has no model '{self.endpoint.model}' ({said}); it offers {listed or 'none'}{hint}"
+
+    async def models(self) -> list[str] | None:
+        """The names the server offers, None where it does not tell."""
+        try:
+            return sorted([model.id async for model in self._client.models.list()])
+        except (self._openai.OpenAIError, ValueError, TypeError, AttributeError):
+            return None
+
+    def _retry_after(self, error: openai.APIStatusError) -> float | None:
+        # The client's own parser knows seconds, milliseconds and dates.
+        wait = self._client._parse_retry_after_header(error.response.headers)
+        return wait if wait is not None and wait > 0 else None
+
+    async def _wait(self, attempt: int, wait: float | None) -> None:
+        if wait is not None:
+            self._limit.pause(wait)
+        else:
+            longest = min(LONGEST_BACKOFF, self.endpoint.backoff_seconds * 2.0**attempt)
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+
+    def _scrub(self, error: object) -> str:
+        """A server may repeat the key in its complaint; what we keep and print must not."""
+        text = " ".join(str(getattr(error, "message", None) or error or type(error).__name__).split())
+        return scrub(text, self._key)[:300]
+
+    def scrub(self, text: str) -> str:
+        """`text` without the key."""
+        return scrub(text, self._key)
+
+
+def scrub(text: str, key: str) -> str:
+    """`text` with every occurrence of `key` replaced.
+
+    >>> scrub("Incorrect API key provided: sk-1", "sk-1")
+    'Incorrect API key provided: [key]'
+    """
+    return text.replace(key, "[key]") if key else text
+
+
+class _Unusable(Exception):
+    """A 200 whose body is not what was asked for."""
+
+
+def _reply(completion: Any) -> Reply:
+    try:
+        message = completion.choices[0].message
+        usage = completion.usage
+        return Reply(
+            message.content or "",
+            usage.prompt_tokens if usage else None,
+            usage.completion_tokens if usage else None,
+        )
+    except (AttributeError, IndexError, TypeError) as error:
+        raise _Unusable(str(error)) from error
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether nobody listens, as opposed to a connection that broke."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ == "ConnectError":
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,270 @@
+"""Every answer of a language model, kept in SQLite from the moment it arrives.
+
+answers: one row for each question (a hash of model, parameters and prompt), shared by all jobs.
+jobs, subjects: which texts a job wants, and the question of each. claims: questions that a living
+process is asking right now, so that two processes never pay for the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sracl_core.errors import StorageError
+from sracl_core.runs.liveness import is_alive, process_start
+from sracl_core.semantics.cache import cache_folder, make_folder
+
+FORMAT_VERSION = 1
+BUSY_SECONDS = 30.0
+ELSEWHERE_SECONDS = 900.0
+"""A process on another machine cannot be asked whether it lives; its claims end by themselves."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    key BLOB PRIMARY KEY, model TEXT NOT NULL, form TEXT NOT NULL, text TEXT NOT NULL, raw TEXT NOT NULL,
+    error TEXT NOT NULL, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL, money REAL, seconds REAL NOT NULL, time REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, dataset TEXT NOT NULL, train TEXT NOT NULL, what TEXT NOT NULL, scope TEXT NOT NULL,
+    model TEXT NOT NULL, prompt_version TEXT NOT NULL, parameters TEXT NOT NULL, name TEXT NOT NULL,
+    subjects INTEGER NOT NULL, updated REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS subjects (
+    job TEXT NOT NULL, subject TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (job, subject)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    key BLOB PRIMARY KEY, owner TEXT NOT NULL, time REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one question.
+
+    form: "json" or "text" as asked for, "repaired" (JSON at the second asking), "plain" (no JSON, kept as
+    it came), or "failed".
+    calls: answered requests it took. money: None where no price was known.
+    """
+
+    form: str
+    text: str
+    raw: str = ""
+    error: str = ""
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    money: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One purpose for which texts are written.
+
+    dataset: the dataset's hash. train: fingerprint of the train part that the prompts have seen.
+    subjects: how many there are in all, asked for or not. name: the dataset's, for people.
+    """
+
+    dataset: str
+    train: str
+    what: str
+    scope: str
+    model: str
+    prompt_version: str
+    parameters: str
+    name: str
+    subjects: int
+
+    @property
+    def id(self) -> str:
+        """The same for the same purpose, whenever it is taken up again."""
+        import hashlib
+
+        parts = {name: value for name, value in asdict(self).items() if name not in ("name", "subjects")}
+        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+class LlmCache:
+    """The file `llm.sqlite` in the cache folder; several processes may hold it open.
+
+    read_only: never creates or changes anything; a file that is not there is an empty cache.
+    Raises StorageError where the file cannot be used.
+    """
+
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
+        self.path = path or cache_folder() / "llm.sqlite"
+        host = socket.gethostname()
+        self.owner = json.dumps([host, os.getpid(), process_start(os.getpid())])
+        with self._told():
+            if not read_only:
+                make_folder(self.path.parent)
+                self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+            elif self.path.is_file():
+                uri = f"{self.path.resolve().as_uri()}?mode=ro"
+                self._db = sqlite3.connect(uri, timeout=BUSY_SECONDS, uri=True, isolation_level=None)
+            else:
+                self._db = sqlite3.connect(":memory:", isolation_level=None)
+                self._db.executescript(_SCHEMA)
+                return
+            self._check_version(read_only)
+
+    def _check_version(self, read_only: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT_VERSION:
+            raise StorageError(
+                f"{self.path} has format version {version}, this program reads {FORMAT_VERSION}; update sracl"
+            )
+        if version < FORMAT_VERSION and not read_only:
+            self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
+
+    def close(self) -> None:
+        """Give the file back; what was stored is stored."""
+        self._db.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StorageError(
+                f"cannot use the answer cache {self.path} ({error}); answers stored before are kept; "
+                "free space, or set SRACL_CACHE_DIR to a folder that can be written"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"{self.path} is no answer cache ({error}); move it away, or set SRACL_CACHE_DIR"
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def begin(self, job: Job) -> None:
+        """Note that `job` was taken up now."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (job.id, *(getattr(job, name) for name in Job.__dataclass_fields__), time.time()),
+            )
+
+    def want(self, job_id: str, subjects: Iterable[tuple[str, bytes]]) -> None:
+        """Note the question of each of some subjects of a job."""
+        with self._writing() as db:
+            rows = ((job_id, subject, key) for subject, key in subjects)
+            db.executemany("INSERT OR REPLACE INTO subjects VALUES (?,?,?)", rows)
+
+    def forms(self, keys: Sequence[bytes]) -> dict[bytes, str]:
+        """The form of each of `keys` (at most a few hundred) that has an answer, "failed" included."""
+        marks = ",".join("?" * len(keys))
+        with self._told():
+            return dict(self._db.execute(f"SELECT key, form FROM answers WHERE key IN ({marks})", keys))
+
+    def claim(self, keys: Sequence[bytes], retry_failed_before: float) -> tuple[list[bytes], list[bytes]]:
+        """Reserve questions for this process: (mine now, being asked by another living process).
+
+        Those in neither list have been answered. Answers that failed at or after the unix time
+        `retry_failed_before` count as answered.
+        """
+        mine, others = [], []
+        marks = ",".join("?" * len(keys))
+        with self._writing() as db:
+            answered = {
+                key
+                for key, form, when in db.execute(
+                    f"SELECT key, form, time FROM answers WHERE key IN ({marks})", keys
+                )
+                if form != "failed" or when >= retry_failed_before
+            }
+            claims = {
+                key: (owner, when)
+                for key, owner, when in db.execute(f"SELECT * FROM claims WHERE key IN ({marks})", keys)
+            }
+            for key in keys:
+                if key in answered:
+                    continue
+                if key in claims and self._living(*claims[key]):
+                    others.append(key)
+                else:
+                    mine.append(key)
+            now = time.time()
+            rows = ((key, self.owner, now) for key in mine)
+            db.executemany("INSERT OR REPLACE INTO claims VALUES (?,?,?)", rows)
+        return mine, others
+
+    def _living(self, owner: str, when: float) -> bool:
+        if owner == self.owner:
+            return False
+        host, pid, start = json.loads(owner)
+        if host != socket.gethostname():
+            return time.time() - when < ELSEWHERE_SECONDS
+        return is_alive({"pid": pid, "process_start": start})
+
+    def release(self) -> None:
+        """Give up every claim of this process."""
+        with self._writing() as db:
+            db.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+
+    def store(self, key: bytes, model: str, answer: Answer) -> None:
+        """Keep an answer (or a failure) and end its claim; tokens and money of earlier tries add up."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+                "form=excluded.form, text=excluded.text, raw=excluded.raw, error=excluded.error, "
+                "calls=calls+excluded.calls, input_tokens=input_tokens+excluded.input_tokens, "
+                "output_tokens=output_tokens+excluded.output_tokens, "
+                "money=CASE WHEN money IS NULL AND excluded.money IS NULL THEN NULL "
+                "ELSE coalesce(money,0)+coalesce(excluded.money,0) END, "
+                "seconds=seconds+excluded.seconds, time=excluded.time",
+                (key, model, *asdict(answer).values(), time.time()),
+            )
+            db.execute("DELETE FROM claims WHERE key = ?", (key,))
+
+    def jobs(self, **fields: str) -> list[dict[str, Any]]:
+        """The jobs whose columns equal `fields`, the latest first, with what has been done of each."""
+        where = " AND ".join(f"jobs.{name} = ?" for name in fields) or "1"
+        with self._told():
+            cursor = self._db.execute(
+                "SELECT jobs.*, count(keys.key) AS wanted, total(form != 'failed') AS done, "
+                "total(form = 'failed') AS failed, total(form = 'plain') AS plain, "
+                "total(form = 'repaired') AS repaired, total(calls) AS calls, "
+                "total(input_tokens) AS input_tokens, total(output_tokens) AS output_tokens, "
+                "sum(money) AS money, total(seconds) AS call_seconds FROM jobs "
+                "LEFT JOIN (SELECT DISTINCT job, key FROM subjects) AS keys ON keys.job = jobs.id "
+                f"LEFT JOIN answers ON answers.key = keys.key WHERE {where} "
+                "GROUP BY jobs.id ORDER BY jobs.updated DESC",
+                tuple(fields.values()),
+            )
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        counts = ("done", "failed", "plain", "repaired", "calls", "input_tokens", "output_tokens")
+        return [{**row, **{name: int(row[name]) for name in counts}} for row in rows]
+
+    def texts(self, job_id: str) -> dict[str, tuple[str, str]]:
+        """(form, text) of each subject of a job that has an answer."""
+        with self._told():
+            return {
+                subject: (form, text)
+                for subject, form, text in self._db.execute(
+                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) WHERE job = ?",
+                    (job_id,),
+                )
+            }
