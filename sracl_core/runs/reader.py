@@ -47,6 +47,11 @@ class RunReader:
         """Whether the run directory is gone."""
         return not self.run.path.is_dir()
 
+    @property
+    def offset(self) -> int:
+        """Bytes of metrics.jsonl that were read so far."""
+        return self._offset
+
     def poll(self) -> list[Record]:
         """The events appended since the last poll, oldest first, from at most one chunk."""
         data = self._read()
