@@ -80,7 +80,7 @@ def prepare(
 
     def at(stage: str) -> None:
         if progress:
-            progress(f"prepare: {stage}", STAGES.index(stage), len(STAGES))
+            progress("prepare", STAGES.index(stage), len(STAGES))
 
     with appearing(Path(out), MANIFEST) as work:
         at("read")
@@ -106,7 +106,7 @@ def prepare(
         manifest["counts"]["items_without_row"] = missing
         _write(work, numbered, items, manifest)
     if progress:
-        progress("prepare: write", len(STAGES), len(STAGES))
+        progress("prepare", len(STAGES), len(STAGES))
     return manifest
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.data.sequences import Sequences
+from sracl_core.data.sequences import Sequences, Times
+from sracl_core.errors import ConfigError
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -41,6 +42,42 @@ def leave_one_out(sequences: Sequences) -> Split:
     kept = sequences.lengths.copy()
     kept[asked] -= 2
     return _split("leave_one_out", sequences, kept, (asked, test_ends - 1), (asked, test_ends))
+
+
+def temporal(sequences: Sequences, timestamps: Times, valid_share: float, test_share: float) -> Split:
+    """Two dates for everybody: what happens from the later one on is test, between them validation.
+
+    The dates are chosen so that the latest `test_share` of all interactions is test, and
+    `valid_share` before it validation. A query asks for a user's *first* item of a period, so no
+    history and no trained weight knows anything of the time after the date (leave-one-out leaks
+    it). Users with nothing before a period are not asked about in it.
+
+    Raises ConfigError where the shares leave nothing to train on.
+    """
+    total = len(timestamps)
+    test_count, valid_count = round(total * test_share), round(total * valid_share)
+    if test_count + valid_count >= total:
+        raise ConfigError(
+            f"dataset.valid_share {valid_share} and dataset.test_share {test_share} leave nothing "
+            "to train on; lower them"
+        )
+    ordered = np.sort(timestamps)
+    later = np.append(ordered, np.inf)[total - test_count]
+    earlier = np.append(ordered, np.inf)[total - test_count - valid_count]
+    starts, stops = sequences.offsets[:-1], sequences.offsets[1:]
+    valid_ends = starts + _count_before(earlier, timestamps, sequences)
+    test_ends = starts + _count_before(later, timestamps, sequences)
+    valid = np.flatnonzero((valid_ends > starts) & (valid_ends < test_ends))
+    test = np.flatnonzero((test_ends > starts) & (test_ends < stops))
+    return _split(
+        "temporal", sequences, valid_ends - starts, (valid, valid_ends[valid]), (test, test_ends[test])
+    )
+
+
+def _count_before(date: float, timestamps: Times, sequences: Sequences) -> Int64:
+    """How many interactions of each user come before the date, int64 [U]."""
+    running = np.concatenate(([0], np.cumsum(timestamps < date)))
+    return running[sequences.offsets[1:]] - running[sequences.offsets[:-1]]
 
 
 def _split(

@@ -64,6 +64,8 @@ def clean_numbers(column: pl.Series, locate: Locator, name: str) -> pl.Series:
         numbers = numbers.set(~numbers.is_finite().fill_null(False), None)
     if numbers.is_null().any():
         row = int(numbers.is_null().arg_max() or 0)
+        if column[row] is None or column[row] == "":
+            raise DataError(f"{locate(row)}: the {name} is missing; correct or remove it")
         hint = "; for dates give --time-format auto" if name == "timestamp" else ""
         raise DataError(f"{locate(row)}: {name} '{column[row]}' is not a number{hint}")
     return numbers.alias(name)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from sracl_core.data.readers.base import Locator, file_kind, refusing
-from sracl_core.data.readers.text import csv_locator, lines_of, plain
+from sracl_core.data.readers.text import blank_records, csv_locator, lines_of, plain
 from sracl_core.errors import DataError
 
 SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
@@ -21,12 +22,16 @@ KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
 
 @dataclass(frozen=True)
 class Table:
-    """A file's rows; `locate(row)` says where row number `row` stands, for messages."""
+    """A file's rows; `locate(row)` says where row number `row` stands, for messages.
+
+    `blank_rows()` lists the rows that are empty lines: asked only where a row has no value at all.
+    """
 
     path: Path
     frame: pl.LazyFrame
     columns: list[str]
     locate: Locator
+    blank_rows: Callable[[], list[int]] = list
 
     def select(self, columns: dict[str, str]) -> tuple[pl.DataFrame, Locator]:
         """The columns as {new name: column}, in the file's order, without blank lines."""
@@ -35,9 +40,8 @@ class Table:
             data = self.frame.select(wanted).collect(engine="streaming")
             if not data.select(pl.all_horizontal(pl.all().is_null()).any()).item():
                 return data, self.locate
-            blank = self.frame.select(pl.all_horizontal(pl.all().is_null())).collect().to_series()
-        rows = (~blank).arg_true()
-        return data.filter(~blank), lambda row: self.locate(rows[row])
+        rows = np.setdiff1d(np.arange(data.height), self.blank_rows())
+        return data[rows], lambda row: self.locate(int(rows[row]))
 
 
 def open_table(path: Path, scratch: Path, separator: str | None = None) -> Table:
@@ -81,6 +85,7 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
         frame.rename(dict(zip(found, columns, strict=True))),
         columns,
         csv_locator(text, path, separator),
+        lambda: blank_records(text, separator),
     )
 
 

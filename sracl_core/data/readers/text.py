@@ -112,6 +112,16 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r\n")
 
 
+def blank_records(path: Path, separator: str) -> list[int]:
+    """The data rows of a CSV file that are empty lines, unlike rows of empty cells."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            records = csv.reader(file, delimiter=separator)
+            return [row - 1 for row, cells in enumerate(records) if not cells]
+        except csv.Error:
+            return []
+
+
 def csv_locator(path: Path, shown: Path, separator: str) -> Locator:
     """Finds the line of a data row of a CSV file; reads the file again, so for messages only."""
 

@@ -1,0 +1,161 @@
+"""`sracl data`: from somebody's files to a dataset that a run can learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sracl_core.cli import output
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def prepare(
+    source: Annotated[
+        list[str],
+        typer.Argument(help="A folder, files, or a name of `sracl data list`."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write; appears only when it is complete.")],
+    k_core: Annotated[int, typer.Option(help="Least interactions of each user and item; 1 keeps all.")] = 5,
+    min_rating: Annotated[float | None, typer.Option(help="Keep interactions rated this or more.")] = None,
+    since: Annotated[str | None, typer.Option(help="Keep from this time or date (2019-01-01) on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Keep what is before this time or date.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Keep each user's latest interactions.")] = None,
+    sample_users: Annotated[int | None, typer.Option(help="Keep so many users, for a quick look.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides which users --sample-users keeps.")] = 42,
+    form: Annotated[str | None, typer.Option("--format", help="The files' form; else found.")] = None,
+    user_col: Annotated[str | None, typer.Option(help="Column of user ids.")] = None,
+    item_col: Annotated[str | None, typer.Option(help="Column of item ids.")] = None,
+    time_col: Annotated[str | None, typer.Option(help="Column of times.")] = None,
+    rating_col: Annotated[str | None, typer.Option(help="Column of ratings, for --min-rating.")] = None,
+    title_col: Annotated[str | None, typer.Option(help="Column of item titles.")] = None,
+    text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
+    raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
+    as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
+) -> None:
+    """Filter raw interactions, number users and items, and write a dataset folder."""
+    from sracl_core.data.catalog import resolve
+    from sracl_core.data.prepare import PrepareOptions
+    from sracl_core.data.prepare import prepare as run
+    from sracl_core.data.readers.base import ReadOptions
+    from sracl_core.data.times import as_time
+
+    paths, entry = resolve(source, raw_dir)
+    reading = ReadOptions(
+        format=form or (entry.reader if entry else None),
+        user_col=user_col,
+        item_col=item_col,
+        time_col=time_col,
+        rating_col=rating_col,
+        title_col=title_col,
+        text_cols=tuple(text_cols.split(",")) if text_cols else None,
+        time_format=time_format,
+    )
+    options = PrepareOptions(
+        k_core=k_core,
+        min_rating=min_rating,
+        since=as_time("--since", since),
+        until=as_time("--until", until),
+        max_length=max_length,
+        sample_users=sample_users,
+        seed=seed,
+        read=reading,
+        name=name or (entry.name if entry else None),
+        licence=entry.licence if entry else None,
+        citation=entry.citation if entry else None,
+    )
+    with output.progress_display(quiet) as progress:
+        manifest = run(paths, out, options, progress)
+    if as_json:
+        output.print_json(manifest)
+        return
+    _tell_prepared(out, manifest, quiet)
+
+
+def _tell_prepared(out: Path, manifest: dict[str, Any], quiet: bool) -> None:
+    for note in manifest["notes"]:
+        output.say(note, quiet)
+    counts = manifest["counts"]
+    if counts["items_without_row"]:
+        output.say(
+            f"{counts['items_without_row']:,} items of the interactions have no row in an item table; "
+            "they are kept, without text",
+            quiet,
+        )
+    _print_funnel(manifest["funnel"])
+    output.say(f"{out}: ready; next: sracl train --dataset {out}", quiet)
+
+
+def _print_funnel(funnel: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            step["step"],
+            *(f"{step[kind]:,}" for kind in ("users", "items", "interactions")),
+            f"{before['interactions'] - step['interactions']:,}",
+        )
+        for before, step in zip([funnel[0], *funnel], funnel, strict=False)
+    ]
+    output.print_table(["step", "users", "items", "interactions", "dropped"], rows)
+
+
+@app.command()
+def info(
+    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    as_json: output.JsonOption = False,
+) -> None:
+    """Counts, lengths, popularity, time span and text coverage of a prepared dataset."""
+    from sracl_core.data.dataset import load_dataset
+    from sracl_core.data.info import describe
+
+    dataset = load_dataset(folder)
+    facts = describe(dataset)
+    if as_json:
+        output.print_json(facts)
+        return
+    lengths, popularity, time = facts["sequence_length"], facts["item_popularity"], facts["time"]
+    output.print_pairs(
+        {
+            "name": facts["name"],
+            **{kind: f"{facts[kind]:,}" for kind in ("users", "items", "interactions")},
+            "density": f"{facts['density']:.4%}",
+            "sequence length": _spread(lengths),
+            "item popularity": f"{_spread(popularity)}; top tenth has {popularity['top_tenth_share']:.0%}",
+            "time": f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}",
+            "text": ", ".join(f"{name} {share:.1%}" for name, share in facts["text_coverage"].items()),
+            "hash": facts["hash"],
+            "licence": facts["licence"],
+        }
+    )
+    _print_histograms(dataset)
+
+
+def _spread(values: dict[str, Any]) -> str:
+    return (
+        f"{values['min']} to {values['max']}, mean {values['mean']:.1f}, "
+        f"median {values['median']:g}, 95% up to {values['p95']:g}"
+    )
+
+
+def _print_histograms(dataset: Any, width: int = 40) -> None:
+    import numpy as np
+
+    from sracl_core.data.info import histogram
+
+    popularity = np.bincount(dataset.sequences.values)[1:]
+    for title, values in (
+        ("users by length", dataset.sequences.lengths),
+        ("items by popularity", popularity),
+    ):
+        bars = histogram(values)
+        most = max(count for _, count in bars)
+        rows = [(label, f"{count:,}", "#" * round(width * count / most)) for label, count in bars]
+        print()
+        output.print_table([title, "count", ""], rows)

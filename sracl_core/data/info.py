@@ -1,0 +1,90 @@
+"""What a prepared dataset looks like, in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.data.dataset import Dataset
+
+PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")
+LEAST_DATE = 100_000_000  # seconds: before March 1973 a "time" is a position, not a date
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Counts, density, lengths, popularity, time span and text coverage, as plain numbers."""
+    popularity = np.bincount(dataset.sequences.values, minlength=dataset.n_items + 1)[1:]
+    table = dataset.item_table()
+    covered = {
+        name: round(1 - table[name].null_count() / max(table.height, 1), 4) for name in table.columns[1:]
+    }
+    counts = dataset.manifest["counts"]
+    return {
+        "name": dataset.name,
+        "users": dataset.n_users,
+        "items": dataset.n_items,
+        "interactions": dataset.n_interactions,
+        "density": dataset.n_interactions / (dataset.n_users * dataset.n_items),
+        "sequence_length": _spread(dataset.sequences.lengths),
+        "item_popularity": _spread(popularity) | {"top_tenth_share": top_share(popularity)},
+        "time": _time_span(dataset),
+        "text_coverage": covered,
+        "items_without_row": counts["items_without_row"],
+        "items_without_title": counts["items_without_title"],
+        "same_time": counts["same_time"],
+        "hash": dataset.hash,
+        "order_hash": dataset.order_hash,
+        **{
+            key: dataset.manifest[key]
+            for key in ("source", "filters", "funnel", "licence", "citation", "notes")
+        },
+    }
+
+
+def top_share(popularity: NDArray[np.int64]) -> float:
+    """Share of all interactions that the most popular tenth of the items has."""
+    top = max(1, len(popularity) // 10)
+    return float(np.sort(popularity)[-top:].sum() / popularity.sum())
+
+
+def histogram(values: NDArray[np.int64], bars: int = 8) -> list[tuple[str, int]]:
+    """(range, count) of whole numbers in ranges that double, so that long tails fit on a screen.
+
+    >>> histogram(np.array([1, 2, 3, 9]), bars=3)
+    [('1', 1), ('2-3', 2), ('4+', 1)]
+    """
+    low = int(values.min())
+    result: list[tuple[str, int]] = []
+    start, width = low, max(low, 1)
+    while start <= values.max():
+        end = start + width
+        last = len(result) == bars - 1 and end <= values.max()
+        inside = (values >= start) & ((values < end) | last)
+        label = f"{start}+" if last else str(start) if width == 1 else f"{start}-{end - 1}"
+        result.append((label, int(inside.sum())))
+        if last:
+            break
+        start, width = end, width * 2
+    return result
+
+
+def _spread(values: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        "min": int(values.min()),
+        "mean": round(float(values.mean()), 4),
+        "median": float(np.median(values)),
+        "p95": float(np.percentile(values, 95)),
+        "max": int(values.max()),
+    }
+
+
+def _time_span(dataset: Dataset) -> dict[str, Any]:
+    first, last = dataset.timestamps.min().item(), dataset.timestamps.max().item()
+    span: dict[str, Any] = {"first": first, "last": last}
+    if first >= LEAST_DATE:
+        dates = np.array([first, last], dtype=np.float64)
+        seconds = np.where(dates > 1e11, dates / 1000, dates).astype("datetime64[s]")
+        span |= {"first_date": str(seconds[0])[:10], "last_date": str(seconds[1])[:10]}
+    return span
