@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+
+from sracl_core.config import RunConfig
+from sracl_core.config_layers import (
+    PRESETS,
+    flatten,
+    load_config,
+    preset_names,
+    settings,
+    user_file,
+    validated,
+    validated_file,
+)
+from sracl_core.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without settings of their own, in an empty folder."""
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *args, **kwargs: str(tmp_path / "user"))
+    monkeypatch.chdir(tmp_path)
+
+
+def load(**layers: Any) -> tuple[RunConfig, dict[str, str]]:
+    return load_config(**{"environment": {}, **layers})
+
+
+def seed_file(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"training:\n  seed: {seed}\n")
+    return path
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    config, origins = load()
+    assert config == RunConfig()
+    assert set(origins) == set(settings()) == set(flatten(config))
+    assert set(origins.values()) == {"default"}
+
+
+def test_each_layer_beats_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    presets = tmp_path / "presets"
+    seed_file(presets / "mine.yaml", 5)
+    monkeypatch.setattr("sracl_core.config_layers.PRESETS", presets)
+    steps: list[tuple[dict[str, Any], int, str]] = []
+    layers: dict[str, Any] = {}
+    steps.append(({}, 42, "default"))
+    seed_file(user_file(), 2)
+    config, origins = load()
+    assert (config.training.seed, origins["training.seed"]) == (2, f"{user_file()}:2")
+    seed_file(tmp_path / "sracl.yaml", 3)
+    for more, seed, origin in (
+        ({}, 3, "sracl.yaml:2"),
+        ({"environment": {"SRACL_TRAINING__SEED": "4"}}, 4, "environment SRACL_TRAINING__SEED"),
+        ({"preset": "mine"}, 5, "--preset mine"),
+        ({"config_file": seed_file(tmp_path / "run.yaml", 6)}, 6, f"{tmp_path / 'run.yaml'}:2"),
+        ({"sets": ["training.seed=7"]}, 7, "--set training.seed"),
+        ({"flags": {"--seed": ("training.seed", 8)}}, 8, "--seed"),
+    ):
+        layers |= more
+        config, origins = load(**layers)
+        assert (config.training.seed, origins["training.seed"]) == (seed, origin)
+    assert load(**{**layers, "flags": {"--seed": ("training.seed", None)}})[0].training.seed == 7
+
+
+def test_text_becomes_what_the_setting_is() -> None:
+    config, _ = load(
+        sets=[
+            "evaluation.ks=20, 5,20",
+            "training.learning_rate=1e-4",
+            "dataset.path=2024",
+            "model.hidden_size = 32",
+            "describe.structured=false",
+            "describe.price_input=null",
+        ]
+    )
+    assert config.evaluation.ks == (5, 20)
+    assert config.training.learning_rate == 1e-4
+    assert config.dataset.path == "2024"
+    assert config.model.hidden_size == 32
+    assert config.describe.structured is False
+    assert config.describe.price_input is None
+    assert load(sets=["evaluation.ks=[5, 20]"])[0].evaluation.ks == (5, 20)
+
+
+def test_every_setting_can_be_set_from_text_to_its_default() -> None:
+    for key, setting in settings().items():
+        value = setting.default
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        config, origins = load(sets=[f"{key}={text}"])
+        assert flatten(config) == flatten(RunConfig()), key
+        assert origins[key] == f"--set {key}"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert not [key for key, setting in settings().items() if not setting.field.description]
+
+
+def test_what_a_run_stores_is_a_settings_file(tmp_path: Path) -> None:
+    import yaml
+
+    config, _ = load(sets=["training.seed=7", "evaluation.ks=5,20"])
+    stored = tmp_path / "config.yaml"
+    stored.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert load(config_file=stored)[0] == config
+    assert len(validated_file(stored)) == len(settings())
+
+
+def test_presets_are_valid() -> None:
+    for name in preset_names():
+        load(preset=name)
+    assert set(preset_names()) == {path.stem for path in PRESETS.iterdir() if path.suffix == ".yaml"}
+
+
+def test_a_dotted_value_is_validated_like_a_file() -> None:
+    assert validated({"training.seed": 3}, {}).training.seed == 3
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "a misspelled key": ({"sets": ["training.sed=1"]}, "did you mean 'training.seed'"),
+    "a key without its section": ({"sets": ["alpha=1"]}, "did you mean 'objective.sracl.alpha'"),
+    "a key like no other": ({"sets": ["zzz=1"]}, "`sracl config show` lists them"),
+    "a section": ({"sets": ["training=1"]}, "'training' is a section"),
+    "no value": ({"sets": ["training.seed"]}, "has no value"),
+    "a value below": (
+        {"sets": ["objective.sracl.alpha=-0.1"]},
+        r"objective\.sracl\.alpha = '-0.1' \(--set objective\.sracl\.alpha\): input should be greater",
+    ),
+    "a word for a number": ({"sets": ["retrieval.k=ten"]}, "retrieval.k = 'ten'"),
+    "a choice that is none": ({"sets": ["model.name=bert"]}, "'sasrec' or 'gru4rec'"),
+    "two that do not fit": ({"sets": ["model.hidden_size=63"]}, "63 is not a multiple of heads 2"),
+    "a metric not measured": ({"sets": ["training.monitor=NDCG"]}, "'NDCG' is not measured"),
+    "an empty list": ({"sets": ["evaluation.ks=[]"]}, "at least one cut-off"),
+    "an unknown preset": ({"preset": "none"}, "there is no preset 'none'"),
+    "a variable with one underscore": (
+        {"environment": {"SRACL_TRAINING_SEED": "1"}},
+        "did you mean 'SRACL_TRAINING__SEED'",
+    ),
+    "a variable like no setting": (
+        {"environment": {"SRACL_MODEL__XYZZY": "1"}},
+        "SRACL_MODEL__XYZZY is no setting",
+    ),
+    "a variable out of range": (
+        {"environment": {"SRACL_RETRIEVAL__K": "0"}},
+        "environment SRACL_RETRIEVAL__K",
+    ),
+    "a file that is not there": (
+        {"config_file": Path("none.yaml")},
+        "cannot read the settings file none.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_one_line(case: str) -> None:
+    layers, expected = BAD[case]
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load(**layers)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+BAD_FILES = {
+    "training:\n  seed: 1\n bad: [\n": r"run\.yaml:3: not valid YAML",
+    "training:\n  seed: 1\n  seed: 2\n": r"run\.yaml:3: 'training\.seed' stands here a second time",
+    "- 1\n": r"run\.yaml:1: expected settings by section",
+    "training:\n  sed: 1\n": r"run\.yaml:2: there is no setting 'training\.sed'.*mean 'training\.seed'",
+    "model:\n  name: sasrec\nmodel: gru\n": "'model' stands here a second time",
+    "training: fast\n": "'training' is a section",
+    "training:\n  seed: -1\n": r"training\.seed = -1 \(.*run\.yaml:2\)",
+    "evaluation:\n  ks: [5, 0]\n": r"evaluation\.ks\.1 = 0 \(.*run\.yaml:2\)",
+    "training:\n  seed: !!python/object:os.system 1\n": r"run\.yaml:2: not valid YAML",
+}
+
+
+@pytest.mark.parametrize("text", BAD_FILES)
+def test_bad_files_name_the_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=BAD_FILES[text]) as caught:
+        load(config_file=path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(config_file=path)
+
+
+def test_an_empty_file_or_section_sets_nothing(tmp_path: Path) -> None:
+    for text in ("", "# nothing\n", "training:\n  # seed: 1\n"):
+        path = tmp_path / "run.yaml"
+        path.write_text(text)
+        assert load(config_file=path)[0] == RunConfig()
+
+
+def test_other_variables_are_left_alone() -> None:
+    load(
+        environment={
+            "SRACL_DEBUG": "1",
+            "SRACL_CACHE_DIR": "/x",
+            "SRACL_RUNS_DIR": "y",
+            "TRAINING__SEED": "z",
+        }
+    )
