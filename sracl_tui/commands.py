@@ -1,0 +1,126 @@
+"""Running `sracl` for the dashboard: short questions, long jobs, and trainings of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LINE_LIMIT = 64 << 20
+
+
+class CommandError(Exception):
+    """A `sracl` command did not succeed; the message is its own one line."""
+
+
+def sracl(*args: str) -> list[str]:
+    """The command line that runs `sracl` with this very Python."""
+    return [sys.executable, "-m", "sracl_core.cli.main", *args]
+
+
+def error_line(stderr: str, code: int | None) -> str:
+    """The line of `stderr` that says what went wrong, as the command line says it."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if line.startswith("error: ")), "")
+    if said:
+        return said.removeprefix("error: ")
+    return lines[-1] if lines else f"the command ended with exit code {code} and said nothing"
+
+
+async def ask(*args: str) -> Any:
+    """What ``sracl ARGS --json`` answers. Raises CommandError with the command's own words."""
+    process = await _spawn(*args, "--json")
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    if process.returncode != 0:
+        raise CommandError(error_line(err.decode("utf-8", "replace"), process.returncode))
+    try:
+        return json.loads(out)
+    except ValueError as error:
+        raise CommandError(f"sracl {args[0]} answered something that is no JSON") from error
+
+
+async def follow(*args: str, on_line: Callable[[str], None]) -> str:
+    """Run a longer command, handing on each line of its stderr; returns its stdout.
+
+    Raises CommandError with the command's own words. Cancelling ends the command.
+    """
+    process = await _spawn(*args)
+    said: list[str] = []
+
+    async def read_messages() -> None:
+        assert process.stderr is not None
+        while line := await process.stderr.readline():
+            text = line.decode("utf-8", "replace").rstrip()
+            said.append(text)
+            del said[:-50]
+            on_line(text)
+
+    async def read_output() -> bytes:
+        assert process.stdout is not None
+        return await process.stdout.read()
+
+    try:
+        _, out = await asyncio.gather(read_messages(), read_output())
+        await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    if process.returncode != 0:
+        raise CommandError(error_line("\n".join(said), process.returncode))
+    return out.decode("utf-8", "replace")
+
+
+def start_detached(args: list[str], output: Path) -> subprocess.Popen[bytes]:
+    """Start `sracl ARGS` as a session of its own that outlives us; all it prints goes to `output`.
+
+    Raises CommandError when the process or the file cannot be made.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("wb") as stream:
+            return subprocess.Popen(
+                sracl(*args),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=_environment(),
+            )
+    except OSError as error:
+        raise CommandError(f"the training cannot be started: {error}") from error
+
+
+async def _spawn(*args: str) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *sracl(*args),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=LINE_LIMIT,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise CommandError(f"sracl cannot be started: {error}") from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    with contextlib.suppress(asyncio.CancelledError):
+        await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what Textual reads: a child must not take it for its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")}

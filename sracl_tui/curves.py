@@ -1,0 +1,147 @@
+"""From a run's columns to the few points that a chart draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_tui.view_models import RunSnapshot, value
+
+Floats = NDArray[np.float64]
+
+X_AXES = ("step", "epoch", "time")
+SMOOTHINGS = (1, 5, 25, 125)
+LOSSES = (("loss", "total"), ("next_item", "next"), ("inter", "inter"), ("intra", "intra"))
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart. The letter marks it where colors do not; `last` is its latest value."""
+
+    letter: str
+    name: str
+    x: Floats
+    y: Floats
+    last: float
+    best: float | None = None
+    color: int = 0
+
+
+def loss_curves(
+    snapshot: RunSnapshot, parts: Sequence[tuple[str, str]], x_axis: str, smoothing: int
+) -> list[Curve]:
+    """A curve for each part of the loss that was ever measured, e.g. of `LOSSES`."""
+    x = _step_axis(snapshot, x_axis)
+    curves = []
+    for field, name in parts:
+        y = _column(snapshot, field)
+        known = np.isfinite(y) & np.isfinite(x)
+        if not known.any() or (field in ("inter", "intra") and not np.any(y[known])):
+            continue
+        smooth = moving_mean(y[known], smoothing)
+        at = len(curves)
+        curves.append(Curve(LETTERS[at], name.removeprefix(metric), x[known], smooth, float(smooth[-1]), color=at))
+    return curves
+
+
+def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str) -> list[Curve]:
+    """A curve for each cut-off of `metric` ("HR", "NDCG", "MRR") on validation, one point an epoch."""
+    epochs = snapshot.epochs
+    names = sorted(
+        {name for record in epochs for name in _valid(record, masking) if name.startswith(f"{metric}@")},
+        key=lambda name: int(name.partition("@")[2] or 0),
+    )
+    x = epoch_axis(snapshot, x_axis)
+    curves = []
+    for at, name in enumerate(reversed(names)):
+        y = np.array([_float(_valid(record, masking).get(name)) for record in epochs])
+        known = np.isfinite(y) & np.isfinite(x)
+        if known.any():
+            best = float(y[known].max())
+            curves.append(Curve(LETTERS[at], name.removeprefix(metric), x[known], y[known], float(y[known][-1]), best, at))
+    return curves
+
+
+def overlaid(curves: Sequence[tuple[int, str, Curve]]) -> list[Curve]:
+    """The same quantity of several runs: (number of the run, its name, its curve), lettered by run."""
+    return [
+        Curve(str(number), name, curve.x, curve.y, curve.last, curve.best, at)
+        for at, (number, name, curve) in enumerate(curves)
+    ]
+
+
+def moving_mean(y: Floats, window: int) -> Floats:
+    """The mean of the last `window` points at each, of fewer at the start."""
+    if window <= 1 or len(y) < 2:
+        return y
+    total = np.cumsum(y)
+    mean = total.copy()
+    mean[window:] = total[window:] - total[:-window]
+    return mean / np.minimum(np.arange(1, len(y) + 1), window)
+
+
+def reduced(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+    """At most two points a column, the lowest and the highest of each bucket: no spike is lost."""
+    if len(x) <= 2 * columns or columns < 1:
+        return x, y
+    edges = np.linspace(0, len(x), columns + 1).astype(int)
+    low = np.array([first + int(np.argmin(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)])
+    high = np.array([first + int(np.argmax(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)])
+    kept = np.unique(np.concatenate([low, high, [0, len(x) - 1]]))
+    return x[kept], y[kept]
+
+
+def sparkline(y: Sequence[float], width: int) -> str:
+    """The course of `y` in `width` characters.
+
+    >>> sparkline([0, 1, 2, 3], 4)
+    '▁▃▆█'
+    """
+    finite = np.array([number for number in y if math.isfinite(number)], dtype=float)
+    if not len(finite) or width < 1:
+        return ""
+    buckets = np.array_split(finite, min(width, len(finite)))
+    means = np.array([bucket.mean() for bucket in buckets])
+    spread = float(means.max() - means.min())
+    levels = np.zeros(len(means)) if spread == 0 else (means - means.min()) / spread
+    return "".join("▁▂▃▄▅▆▇█"[round(float(level) * 7)] for level in levels)
+
+
+def epoch_axis(snapshot: RunSnapshot, x_axis: str) -> Floats:
+    """Where each epoch's end lies on the axis."""
+    field = {"step": "step", "epoch": "epoch", "time": "elapsed"}[x_axis]
+    ends = np.array([_float(record.get(field)) for record in snapshot.epochs])
+    return ends + 1 if x_axis == "epoch" else ends
+
+
+def _step_axis(snapshot: RunSnapshot, x_axis: str) -> Floats:
+    steps = _column(snapshot, "step")
+    if x_axis == "time":
+        return _column(snapshot, "elapsed")
+    if x_axis == "step":
+        return steps
+    total, most = snapshot.state.get("total_steps"), value(snapshot, "training.max_epochs")
+    if total and most:
+        return steps / (float(total) / float(most))
+    return _column(snapshot, "epoch")
+
+
+def _column(snapshot: RunSnapshot, field: str) -> Floats:
+    column = snapshot.steps.get(field)
+    return np.array([]) if column is None else np.array(column, dtype=float)
+
+
+def _valid(record: Mapping[str, Any], masking: str) -> Mapping[str, Any]:
+    valid = record.get("valid")
+    found = valid.get(masking) if isinstance(valid, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _float(found: Any) -> float:
+    return float(found) if isinstance(found, int | float) else math.nan

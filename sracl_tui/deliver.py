@@ -1,0 +1,46 @@
+"""Handing text to the person: to the clipboard and, as terminals may refuse it, to a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def copy_file() -> Path:
+    """Where the last copied text lies."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("sracl", appauthor=False)) / "copied.txt"
+
+
+def write_copy(text: str) -> Path:
+    """Write `text` to the copy file. Raises OSError."""
+    path = copy_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    return path
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`rows` as CSV; the columns are those of the first row."""
+    if not rows:
+        return ""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def write_export(folder: Path, stem: str, rows: Sequence[Mapping[str, Any]], whole: Any) -> list[Path]:
+    """Write `rows` as ``stem.csv`` and `whole` as ``stem.json`` into `folder`. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in stem)[:120]
+    table, document = folder / f"{safe}.csv", folder / f"{safe}.json"
+    table.write_text(as_csv(rows), encoding="utf-8", newline="")
+    document.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [table, document]

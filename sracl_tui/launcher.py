@@ -1,0 +1,97 @@
+"""The `sracl-tui` command: reads its arguments and starts the dashboard, or serves it as a page.
+
+Nothing heavy is imported before the arguments are understood; the first screen is up in well
+under a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+USAGE_ERROR = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `sracl-tui`."""
+    made = argparse.ArgumentParser(
+        prog="sracl-tui",
+        description="Watch, start and explore SRA-CL runs in the terminal.",
+        epilog="Inside: F1 to F4 change the screen, ? shows every key, ctrl+q quits.",
+    )
+    made.add_argument("run", nargs="?", metavar="RUN", help="run directory or name to open at once")
+    made.add_argument(
+        "--runs-dir",
+        type=Path,
+        default=Path(os.environ.get("SRACL_RUNS_DIR", "runs")),
+        help="folder that holds the runs (default: runs)",
+    )
+    made.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(os.environ.get("SRACL_DATA_DIR", "data")),
+        help="folder that holds the prepared datasets (default: data)",
+    )
+    made.add_argument("--web", action="store_true", help="serve the dashboard as a page on this machine")
+    made.add_argument("--port", type=int, default=8000, help="port of --web (default: 8000)")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the dashboard and exit; the console script `sracl-tui`."""
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run the dashboard on `argv` and return the exit code."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE_ERROR
+    opened = None
+    if arguments.run:
+        opened = _find_run(arguments.run, arguments.runs_dir)
+        if opened is None:
+            return USAGE_ERROR
+    if arguments.web:
+        return _serve(arguments)
+    if not sys.stdout.isatty() and "TEXTUAL_DRIVER" not in os.environ:
+        print("error: sracl-tui needs a terminal; `sracl runs list` prints the runs", file=sys.stderr)
+        return USAGE_ERROR
+    from sracl_tui.app import Dashboard
+
+    dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
+    dashboard.run()
+    return dashboard.return_code or 0
+
+
+def _find_run(text: str, runs_dir: Path) -> Path | None:
+    """The run that `text` names: a path, a folder of `runs_dir`, or the end of its name."""
+    for path in (Path(text), runs_dir / text):
+        if (path / "meta.json").is_file():
+            return path
+    ending = sorted(path.parent for path in runs_dir.glob(f"*-{text}/meta.json"))
+    if ending:
+        return ending[-1]
+    print(f"error: there is no run '{text}' here or in {runs_dir}; `sracl runs list`", file=sys.stderr)
+    return None
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        from sracl_tui.web import serve
+    except ImportError:
+        print("error: --web needs textual-serve; pip install 'sracl-tui[web]'", file=sys.stderr)
+        return USAGE_ERROR
+    words = [sys.executable, "-m", "sracl_tui.launcher"]
+    words += ["--runs-dir", str(arguments.runs_dir), "--data-dir", str(arguments.data_dir)]
+    words += [arguments.run] if arguments.run else []
+    return serve(shlex.join(words), arguments.port)
+
+
+if __name__ == "__main__":
+    main()

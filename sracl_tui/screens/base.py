@@ -1,0 +1,73 @@
+"""What the four screens have in common: the bar on top, the keys at the bottom, the shared actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.mode_bar import ModeBar
+
+if TYPE_CHECKING:
+    from sracl_tui.app import Dashboard
+
+
+class TabScreen(Screen[None]):
+    """One of the four screens. A subclass gives `MODE` and composes `body`."""
+
+    MODE: ClassVar[str] = ""
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/", show=False),
+        Binding("z", "zoom", "Maximize", show=False),
+        Binding("y", "copy", "Copy", show=False),
+        Binding("e", "export", "Export", show=False),
+    ]
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The app, as what it is."""
+        return cast("Dashboard", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The bar, the screen's own body, the keys."""
+        yield ModeBar(self.MODE)
+        yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between bar and keys."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """No cursor blinks: an idle dashboard draws nothing."""
+        for field in self.query(Input):
+            field.cursor_blink = False
+        if self.dashboard.runs is not None:
+            self.runs_changed(self.dashboard.runs)
+
+    def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
+        """The list of runs is another one now."""
+        self.query_one(ModeBar).show_runs(runs)
+
+    def action_zoom(self) -> None:
+        """Give the focused panel the whole screen, or take it back."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+
+    def action_filter(self) -> None:
+        """Put the cursor into the screen's filter."""
+
+    def action_copy(self) -> None:
+        """Copy what the screen is about."""
+
+    def action_export(self) -> None:
+        """Write what the screen is about into files."""

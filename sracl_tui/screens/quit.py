@@ -1,0 +1,71 @@
+"""Leaving while something runs: detach, stop, or stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from sracl_tui.commands import CommandError, ask
+from sracl_tui.view_models import RunLine
+
+
+class QuitScreen(ModalScreen[None]):
+    """Detach leaves the runs alone, Stop asks each for a checkpoint first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "detach", "Detach"),
+        Binding("s", "stop", "Stop"),
+        Binding("escape,c", "dismiss", "Cancel"),
+    ]
+
+    def __init__(self, live: Sequence[RunLine]) -> None:
+        super().__init__()
+        self._live = live
+
+    def compose(self) -> ComposeResult:
+        """What is running, and the three ways."""
+        names = "\n".join(f"  ▶ {line.short_name}" for line in self._live)
+        with Vertical(classes="dialog"):
+            yield Static("[b]A training is running.[/b]")
+            yield Static(names, markup=False)
+            yield Static("", id="quit-note")
+            with Horizontal(classes="buttons"):
+                yield Button("Detach (d): it goes on", id="detach", variant="primary", compact=True)
+                yield Button("Stop (s): checkpoint, end", id="stop", variant="warning", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        """The way that loses nothing first."""
+        self.query_one("#detach").focus()
+
+    @on(Button.Pressed)
+    async def _answer(self, event: Button.Pressed) -> None:
+        await self.run_action({"detach": "detach", "stop": "stop"}.get(event.button.id or "", "dismiss"))
+
+    def action_detach(self) -> None:
+        """Leave; the runs go on."""
+        self.app.exit()
+
+    def action_stop(self) -> None:
+        """Ask every live run to stop, then leave."""
+        self.query_one("#quit-note", Static).update("waiting for the checkpoint…")
+        self.run_worker(self._stop_all(), group="quit", exit_on_error=False)
+
+    async def _stop_all(self) -> None:
+        problems = []
+        for line in self._live:
+            try:
+                await ask("stop", str(line.path))
+            except CommandError as error:
+                problems.append(str(error))
+        if problems:
+            self.query_one("#quit-note", Static).update("\n".join(problems))
+        else:
+            self.app.exit()

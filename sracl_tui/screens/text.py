@@ -1,0 +1,39 @@
+"""A text in a box, to be read and closed."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class TextScreen(ModalScreen[None]):
+    """Escape closes, y copies."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Close"),
+        Binding("y", "copy", "Copy"),
+    ]
+
+    def __init__(self, title: str, text: Content | str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = Content(text) if isinstance(text, str) else text
+
+    def compose(self) -> ComposeResult:
+        """The text, in something that scrolls."""
+        box = VerticalScroll(Static(self._text), classes="dialog reading")
+        box.border_title = self._title
+        box.border_subtitle = "esc closes · y copies"
+        yield box
+
+    def action_copy(self) -> None:
+        """Copy the text."""
+        from sracl_tui.app import Dashboard
+
+        cast(Dashboard, self.app).copy_text(self._text.plain, self._title)

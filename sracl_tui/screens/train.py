@@ -1,0 +1,274 @@
+"""Train: the runs, and the one that is watched, live."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Static
+
+from sracl_tui import train_view
+from sracl_tui.commands import CommandError, ask
+from sracl_tui.curves import SMOOTHINGS, X_AXES
+from sracl_tui.screens.base import TabScreen
+from sracl_tui.starting import resume_run
+from sracl_tui.view_models import RunLine, RunSnapshot, banners, short_name
+from sracl_tui.widgets.banner_stack import BannerStack
+from sracl_tui.widgets.chart import ChartTile
+from sracl_tui.widgets.log_pane import LogPane
+from sracl_tui.widgets.run_header import RunHeader
+from sracl_tui.widgets.run_list import RunList
+
+MOST_OVERLAYS = 3
+WELCOME = (
+    "[b]Nothing to watch yet.[/b]\n\n"
+    "[b]F1[/b]  choose a dataset (the sample is ready in a second)\n"
+    "[b]F2[/b]  set up a run and start it\n\n"
+    "[$muted]A run that you start in a shell with `sracl train` appears here by itself.[/]"
+)
+
+
+class TrainScreen(TabScreen):
+    """Tails run directories; starts nothing but `sracl resume` and `sracl stop`."""
+
+    MODE = "train"
+    TITLE = "Train"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
+        Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
+        Binding("x", "x_axis", "X axis", tooltip="Steps, epochs or time"),
+        Binding("s", "smooth", "Smooth", tooltip="Mean over more points"),
+        Binding("l", "log_axis", "Log", tooltip="Logarithmic axis for the losses"),
+        Binding("m", "masking", "Mask", tooltip="Validation with seen items masked or not"),
+        Binding("space", "freeze", "Freeze", tooltip="Hold the display; reading goes on"),
+        Binding("d", "difference", "Diff", tooltip="How the settings differ from the run under the cursor"),
+        Binding("S", "stop", "Stop", key_display="S", tooltip="Checkpoint, then stop"),
+        Binding("K", "kill", "Kill", key_display="K", tooltip="End the process at once"),
+        Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frozen = False
+        self._shown: RunSnapshot | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """List on the left, the run on the right."""
+        yield Horizontal(
+            RunList(),
+            Vertical(
+                Static(WELCOME, id="welcome"),
+                RunHeader(id="run-header"),
+                BannerStack(id="banners"),
+                Grid(
+                    ChartTile("Loss and its parts", "The first steps draw the losses here.", "tile-loss"),
+                    ChartTile("Validation NDCG", "The first epoch draws NDCG here.", "tile-ndcg"),
+                    ChartTile("Validation HR", "The first epoch draws HR here.", "tile-hr"),
+                    ChartTile("Speed", "The first steps draw the speed here.", "tile-speed"),
+                    id="tiles",
+                ),
+                LogPane(),
+                id="watched",
+            ),
+            id="train-body",
+        )
+
+    def compose(self) -> ComposeResult:
+        """As every screen."""
+        yield from super().compose()
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        super().on_mount()
+        self._redraw()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self._redraw()
+
+    def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
+        """The list."""
+        super().runs_changed(runs)
+        self._list()
+
+    def run_changed(self, snapshot: RunSnapshot) -> None:
+        """A watched run has moved."""
+        if self.is_current and not self._frozen:
+            self._redraw()
+
+    def run_chosen(self, path: Path) -> None:
+        """Another run is watched."""
+        self._list()
+        self._redraw()
+
+    def _list(self) -> None:
+        app = self.dashboard
+        self.query_one(RunList).show(app.runs or (), app.current, app.overlays)
+
+    def _redraw(self) -> None:
+        app = self.dashboard
+        snapshot = app.snapshots.get(app.current) if app.current else None
+        self.query_one("#welcome").display = snapshot is None
+        self.query_one("#welcome", Static).update(WELCOME if app.current is None else "reading the run…")
+        for name in ("#run-header", "#tiles", "#log"):
+            self.query_one(name).display = snapshot is not None
+        if snapshot is None:
+            self.query_one(BannerStack).show([])
+            return
+        self._shown = snapshot
+        self.query_one(RunHeader).show(snapshot)
+        self.query_one(BannerStack).show(banners(snapshot))
+        self.query_one(LogPane).show(snapshot.log)
+        drawn = [snapshot, *(app.snapshots[path] for path in app.overlays if path in app.snapshots)]
+        settings = train_view.ChartSettings.of(app.preferences)
+        for tile in train_view.tiles(drawn, settings):
+            widget = self.query_one(f"#{tile.id}", ChartTile)
+            widget.border_title = tile.title
+            widget.note(tile.note + ("  frozen" if self._frozen else ""))
+            widget.show(tile.curves, settings.x_axis, tile.log)
+
+    @on(RunList.Chosen)
+    def _choose(self, event: RunList.Chosen) -> None:
+        self.dashboard.choose_run(event.path)
+        self.remove_class("-show-runs")
+
+    def action_runs(self) -> None:
+        """To the list; on a small terminal it takes the place of the charts, and gives it back."""
+        narrow = not self.has_class("-wide")
+        if narrow and self.has_class("-show-runs"):
+            self.remove_class("-show-runs")
+            return
+        self.add_class("-show-runs")
+        self.query_one("#run-rows").focus()
+
+    def action_filter(self) -> None:
+        """To the filter of the list."""
+        self.add_class("-show-runs")
+        self.query_one(RunList).focus_filter()
+
+    def action_overlay(self) -> None:
+        """Draw the run under the cursor too, or no more."""
+        app, path = self.dashboard, self.query_one(RunList).highlighted_run()
+        if path is None or path == app.current:
+            self.notify("put the cursor on another run in the list (r), then press o")
+            return
+        held = app.overlays
+        kept = tuple(p for p in held if p != path) if path in held else (*held, path)[-MOST_OVERLAYS:]
+        app.set_overlays(kept)
+        self._list()
+        self._redraw()
+
+    def action_x_axis(self) -> None:
+        """Steps, epochs, time."""
+        now = self.dashboard.preferences["x_axis"]
+        self._set("x_axis", X_AXES[(X_AXES.index(now) + 1) % len(X_AXES)] if now in X_AXES else X_AXES[0])
+
+    def action_smooth(self) -> None:
+        """No smoothing, then means over more and more points."""
+        now = self.dashboard.preferences["smoothing"]
+        at = SMOOTHINGS.index(now) if now in SMOOTHINGS else -1
+        self._set("smoothing", SMOOTHINGS[(at + 1) % len(SMOOTHINGS)])
+
+    def action_log_axis(self) -> None:
+        """Linear or logarithmic losses."""
+        self._set("log_axis", not self.dashboard.preferences["log_axis"])
+
+    def action_masking(self) -> None:
+        """Validation with seen items masked, or not."""
+        masked = self.dashboard.preferences["masking"] == "masked"
+        self._set("masking", "unmasked" if masked else "masked")
+
+    def action_freeze(self) -> None:
+        """Hold the display, or catch up."""
+        self._frozen = not self._frozen
+        self.notify("display frozen; reading goes on" if self._frozen else "live again", timeout=2)
+        self._redraw()
+
+    def _set(self, key: str, what: Any) -> None:
+        self.dashboard.remember(key, what)
+        self._redraw()
+
+    def action_copy(self) -> None:
+        """The run's path and figures."""
+        if self._shown is not None:
+            self.dashboard.copy_text(train_view.summary(self._shown), short_name(self._shown.name))
+
+    def action_export(self) -> None:
+        """The epochs as CSV, everything as JSON."""
+        if self._shown is not None:
+            rows, whole = train_view.export(self._shown)
+            self.dashboard.export_rows(self._shown.name, rows, whole)
+
+    def action_difference(self) -> None:
+        """The settings in which two runs differ."""
+        from sracl_tui.screens.text import TextScreen
+
+        app, other = self.dashboard, self.query_one(RunList).highlighted_run()
+        if app.current is None or other is None or other == app.current:
+            self.notify("put the cursor on another run in the list (r), then press d")
+            return
+        text = train_view.difference(app.current, other)
+        self.app.push_screen(TextScreen("Settings that differ", text))
+
+    def _watched(self, status: tuple[str, ...], action: str) -> Path | None:
+        snapshot = self._shown
+        if snapshot is None:
+            self.notify(f"there is no run to {action}")
+        elif snapshot.status not in status:
+            self.notify(f"{short_name(snapshot.name)} is {snapshot.status}: nothing to {action}")
+        else:
+            return snapshot.path
+        return None
+
+    def action_stop(self) -> None:
+        """Ask for a checkpoint and an end."""
+        if path := self._watched(("running",), "stop"):
+            self._stop(path)
+
+    @work(group="stop", exit_on_error=False)
+    async def _stop(self, path: Path) -> None:
+        self.notify("asked to checkpoint and stop")
+        try:
+            await ask("stop", str(path), "--wait", "0")
+        except CommandError as error:
+            self.notify(str(error), severity="error", title="not stopped")
+        self.dashboard.watcher.refresh()
+
+    def action_kill(self) -> None:
+        """End the process without a checkpoint, after a question."""
+        from sracl_tui.screens.confirm import ConfirmScreen
+
+        if path := self._watched(("running",), "kill"):
+            question = "End the process at once? What it learned since the last checkpoint is lost."
+            self.app.push_screen(
+                ConfirmScreen(question, "Kill"), lambda yes: self._kill(path) if yes else None
+            )
+
+    def _kill(self, path: Path) -> None:
+        from sracl_core.runs.liveness import is_alive
+
+        snapshot = self.dashboard.snapshots.get(path)
+        state = dict(snapshot.state) if snapshot else {}
+        if not is_alive(state):
+            self.notify("its process is not on this machine, or gone", severity="warning")
+            return
+        with contextlib.suppress(ProcessLookupError):
+            try:
+                os.kill(int(state["pid"]), signal.SIGKILL)
+            except PermissionError:
+                self.notify(f"pid {state['pid']} belongs to another user", severity="error")
+        self.dashboard.watcher.refresh()
+
+    def action_resume(self) -> None:
+        """Start `sracl resume` as a process of its own."""
+        if path := self._watched(("stopped", "crashed", "failed"), "resume"):
+            resume_run(self.dashboard, path)

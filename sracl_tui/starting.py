@@ -1,0 +1,91 @@
+"""Starting and resuming trainings from the dashboard, and learning what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sracl_tui.commands import CommandError, error_line, start_detached
+
+if TYPE_CHECKING:
+    from sracl_tui.app import Dashboard
+
+LOOK_SECONDS = 0.3
+
+
+def start_run(app: Dashboard, arguments: list[str]) -> None:
+    """Start ``sracl train ARGUMENTS``, show its run as soon as it exists, and its error if it ends first."""
+    known = {line.path for line in app.runs or ()}
+    _start(app, ["train", *arguments, "--runs-dir", str(app.runs_dir)], None, known)
+
+
+def resume_run(app: Dashboard, path: Path) -> None:
+    """Start ``sracl resume``, and show its error if it cannot go on."""
+    _start(app, ["resume", str(path)], path, set())
+
+
+def _start(app: Dashboard, arguments: list[str], path: Path | None, known: set[Path]) -> None:
+    output = Path(tempfile.gettempdir()) / f"sracl-{arguments[0]}-{time.time_ns()}.log"
+    try:
+        process = start_detached(arguments, output)
+    except CommandError as error:
+        app.notify(str(error), severity="error", title="not started", timeout=10)
+        return
+    app.notify("starting; the first sign of life takes some seconds", timeout=4)
+    app.run_worker(
+        _attend(app, process, output, path, known),
+        group=f"start-{process.pid}",
+        exit_on_error=False,
+    )
+
+
+async def _attend(
+    app: Dashboard, process: subprocess.Popen[bytes], output: Path, path: Path | None, known: set[Path]
+) -> None:
+    """Wait until the process has a run that is alive, then until it ends; report an early end."""
+    shown = False
+    while process.poll() is None:
+        found = path or await asyncio.to_thread(_run_of, app.runs_dir, process.pid, known)
+        if found is not None and not shown:
+            shown = True
+            app.started_here.add(found)
+            app.watcher.refresh()
+            app.choose_run(found)
+            if app.current_mode != "train":
+                app.action_go("train")
+        await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
+    app.watcher.refresh()
+    if process.returncode not in (0, 130, -15):
+        text = await asyncio.to_thread(_read, output)
+        app.notify(
+            error_line(text, process.returncode),
+            severity="error",
+            title="the training ended" if shown else "the training could not start",
+            timeout=15,
+        )
+    output.unlink(missing_ok=True)
+
+
+def _run_of(runs_dir: Path, pid: int, known: set[Path]) -> Path | None:
+    """The run directory that the process `pid` has made."""
+    from sracl_core.runs.files import read_json
+
+    try:
+        folders = [folder for folder in runs_dir.iterdir() if folder not in known]
+    except OSError:
+        return None
+    for folder in folders:
+        if (read_json(folder / "state.json") or {}).get("pid") == pid and (folder / "meta.json").is_file():
+            return folder
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

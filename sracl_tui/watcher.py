@@ -1,0 +1,241 @@
+"""One thread that follows the runs and hands frozen snapshots to the app."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from sracl_tui.view_models import RunLine, RunSnapshot
+
+if TYPE_CHECKING:
+    from sracl_core.runs.history import RunHistory
+    from sracl_core.runs.reader import RunReader
+
+POLL_SECONDS = 0.7
+CATALOG_SECONDS = 2.0
+HEADLINE = "NDCG@20"
+
+
+class CatalogChanged(Message):
+    """The list of runs is another one now."""
+
+    def __init__(self, runs: tuple[RunLine, ...]) -> None:
+        self.runs = runs
+        super().__init__()
+
+
+class RunChanged(Message):
+    """Something new is known of a watched run."""
+
+    def __init__(self, snapshot: RunSnapshot) -> None:
+        self.snapshot = snapshot
+        super().__init__()
+
+
+class RunFollower:
+    """Gathers one run; `poll` gives a snapshot when anything that can be seen has changed."""
+
+    def __init__(self, path: Path) -> None:
+        from sracl_core.runs.history import RunHistory
+        from sracl_core.runs.reader import RunReader
+
+        self.path = path
+        self._reader: RunReader = RunReader(path)
+        self._history: RunHistory = RunHistory()
+        self._resets = 0
+        self._seen: Any = None
+        self._records = 0
+        self._read_bytes = 0
+        self._log = (0.0, "")
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to read right away."""
+        return self._reader.behind
+
+    def poll(self) -> RunSnapshot | None:
+        """Read on; None when nothing changed. Never raises for what a run may do."""
+        from sracl_core.runs.liveness import status
+
+        records = self._reader.poll()
+        if self._reader.resets != self._resets:
+            self._resets = self._reader.resets
+            self._history.clear()
+        self._history.add(records)
+        self._records += len(records)
+        vanished = self._reader.vanished
+        state = self._reader.read_state() or (dict(self._seen[0]) if vanished and self._seen else {})
+        word = status(state)
+        shown = {key: held for key, held in state.items() if key != "heartbeat"}
+        quiet = int(max(0.0, time.time() - (state.get("heartbeat") or 0.0)) // 15) if word == "running" else 0
+        seen = (shown, word, vanished, self._records, self._resets, self._reader.behind, quiet)
+        if seen == self._seen and not self._log_moved():
+            return None
+        self._seen = seen
+        return self._snapshot(state, word, vanished)
+
+    def _snapshot(self, state: dict[str, Any], word: str, vanished: bool) -> RunSnapshot:
+        history, run = self._history, self._reader.run
+        return RunSnapshot(
+            path=self.path,
+            status=word,
+            state=state,
+            meta=run.meta(),
+            settings=read_settings(run.config_path),
+            steps={name: copy(column) for name, column in history.steps.items()},
+            epochs=tuple(history.epochs),
+            stages=dict(history.stages),
+            progress=dict(history.progress),
+            messages=tuple(history.messages),
+            results=self._reader.read_results(),
+            log=self._log_text(),
+            resumes=history.resumes,
+            vanished=vanished,
+            damaged=self._reader.damaged,
+            catching_up=self._caught_up() if self._reader.behind else None,
+            disk_free=_free(self.path),
+            taken=time.time(),
+        )
+
+    def _caught_up(self) -> float:
+        try:
+            return min(1.0, self._reader.offset / max(1, self._reader.run.metrics_path.stat().st_size))
+        except OSError:
+            return 1.0
+
+    def _log_moved(self) -> bool:
+        try:
+            return self._reader.run.log_path.stat().st_mtime != self._log[0]
+        except OSError:
+            return False
+
+    def _log_text(self) -> str:
+        if self._log_moved():
+            self._log = (self._reader.run.log_path.stat().st_mtime, self._reader.read_log())
+        return self._log[1]
+
+
+class Catalog:
+    """The runs of a folder; a run's files are read again only when they moved."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+        self._known: dict[Path, tuple[Any, RunLine]] = {}
+
+    def read(self) -> tuple[RunLine, ...]:
+        """All runs, newest first. Never raises for what a folder may hold."""
+        from sracl_core.runs.directory import RunDirectory, summarize
+
+        try:
+            folders = [child for child in self.runs_dir.iterdir() if (child / "meta.json").is_file()]
+        except OSError:
+            folders = []
+        known = {}
+        for folder in folders:
+            stamp = _stamp(folder)
+            held = self._known.get(folder)
+            if held is None or held[0] != stamp or held[1].status == "running":
+                held = (stamp, _line(summarize(RunDirectory(folder))))
+            known[folder] = held
+        self._known = known
+        return tuple(sorted((line for _, line in known.values()), key=lambda r: (r.created, r.name))[::-1])
+
+
+class Watcher:
+    """The thread. `post` is the app's `post_message`, which any thread may call."""
+
+    def __init__(self, runs_dir: Path, post: Callable[[Message], Any]) -> None:
+        self._post = post
+        self._catalog_dir = runs_dir
+        self._wanted: tuple[Path, ...] = ()
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._forget = False
+
+    def watch(self, paths: tuple[Path, ...]) -> None:
+        """Follow exactly these runs from now on; a run that is new here is read from its start."""
+        self._wanted = paths
+        self._wake.set()
+
+    def refresh(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread at its next look."""
+        self._ended.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """The thread's own loop."""
+        followers: dict[Path, RunFollower] = {}
+        catalog, listed, due = Catalog(self._catalog_dir), None, 0.0
+        while not self._ended.is_set():
+            woken = self._wake.is_set()
+            self._wake.clear()
+            wanted = self._wanted
+            followers = {path: followers.get(path) or RunFollower(path) for path in wanted}
+            for follower in followers.values():
+                snapshot = follower.poll()
+                if snapshot is not None:
+                    self._post(RunChanged(snapshot))
+            now = time.monotonic()
+            if woken or now >= due:
+                due = now + CATALOG_SECONDS
+                runs = catalog.read()
+                if runs != listed:
+                    listed = runs
+                    self._post(CatalogChanged(runs))
+            behind = any(follower.behind for follower in followers.values())
+            self._wake.wait(0.05 if behind else POLL_SECONDS)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """config.yaml as it is, {} where it cannot be read."""
+    import yaml
+
+    try:
+        values = yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _line(summary: Any) -> RunLine:
+    best = (summary.valid.get("unmasked") or {}).get(HEADLINE)
+    return RunLine(
+        path=summary.path,
+        name=summary.name,
+        status=summary.status,
+        dataset=summary.dataset,
+        model=summary.model,
+        epoch=summary.epoch,
+        best=best,
+        created=summary.created,
+    )
+
+
+def _stamp(folder: Path) -> tuple[float, ...]:
+    stamps = []
+    for name in ("state.json", "results.json", "meta.json"):
+        try:
+            stamps.append((folder / name).stat().st_mtime)
+        except OSError:
+            stamps.append(0.0)
+    return tuple(stamps)
+
+
+def _free(path: Path) -> int | None:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None

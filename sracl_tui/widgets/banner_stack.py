@@ -1,0 +1,25 @@
+"""The lines that must not be missed, above the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sracl_tui.view_models import Banner
+
+SIGNS = {"error": ("✗ error", "$error"), "warning": ("! warning", "$warning"), "info": ("· note", "$primary")}
+
+
+class BannerStack(Static):
+    """One line a banner, each with its level as a word; not there when there is none."""
+
+    def show(self, banners: Sequence[Banner]) -> None:
+        """Draw `banners`."""
+        self.display = bool(banners)
+        lines = []
+        for banner in banners:
+            words, color = SIGNS[banner.level]
+            lines.append(Content.assemble((f" {words} ", f"bold {color}"), " ", banner.text))
+        self.update(Content("\n").join(lines))

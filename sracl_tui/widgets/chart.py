@@ -1,0 +1,163 @@
+"""A line chart in a box: our one door to textual-plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from textual import events
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.content import Content
+from textual.widgets import Static
+from textual_plot import HiResMode, PlotWidget
+from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
+
+from sracl_tui.curves import Curve, reduced, sparkline
+from sracl_tui.widgets.panel import Panel
+
+COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
+LEAST_HEIGHT = 9
+LEAST_WIDTH = 30
+
+
+class LogFormatter(NumericAxisFormatter):
+    """Labels for an axis of decimal logarithms."""
+
+    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+        """The numbers themselves, not their logarithms."""
+        return [f"{10**tick:.3g}" for tick in ticks]
+
+
+class Plot(PlotWidget):
+    """textual-plot with less margin."""
+
+    def on_mount(self) -> None:
+        """Room for the curves: the legend stands outside."""
+        super().on_mount()
+        self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
+        self.set_xlimits(0.0, None)
+
+
+class ChartTile(Panel):
+    """A chart with its legend; too small for axes, it becomes numbers and sparklines."""
+
+    def __init__(self, title: str, empty: str, id: str) -> None:
+        super().__init__(title, id=id, classes="tile")
+        self._empty = empty
+        self._curves: Sequence[Curve] = ()
+        self._log = False
+        self._x_axis = "step"
+
+    def compose(self) -> ComposeResult:
+        """Legend, chart, and what stands in for them."""
+        yield Static("", classes="legend")
+        yield Plot()
+        yield Static(self._empty, classes="instead")
+
+    def show(self, curves: Sequence[Curve], x_axis: str, log: bool) -> None:
+        """Draw `curves`."""
+        self._curves, self._x_axis, self._log = curves, x_axis, log
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The number of points follows the width."""
+        self._draw()
+
+    def notify_style_update(self) -> None:
+        """Colors follow the theme."""
+        super().notify_style_update()
+        if self.is_mounted and self._curves:
+            self._draw()
+
+    def _draw(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        plot, instead = self.query_one(Plot), self.query_one(".instead", Static)
+        legend = self.query_one(".legend", Static)
+        small = self.size.width < LEAST_WIDTH or self.size.height < LEAST_HEIGHT
+        plot.display = legend.display = bool(self._curves) and not small
+        instead.display = not plot.display
+        if not self._curves:
+            instead.update(Content.styled(self._empty, "$muted"))
+        elif small:
+            instead.update(self._numbers())
+        else:
+            legend.update(self._legend())
+            self._plot(plot)
+
+    def _plot(self, plot: Plot) -> None:
+        plot.clear()
+        plot.set_x_formatter(DurationFormatter() if self._x_axis == "time" else NumericAxisFormatter())
+        plot.set_y_formatter(LogFormatter() if self._log else NumericAxisFormatter())
+        ends = []
+        for curve in self._curves:
+            x, y = reduced(curve.x, curve.y, max(8, self.size.width - 12))
+            if self._log:
+                x, y = x[y > 0], np.log10(y[y > 0])
+            if not len(x):
+                continue
+            style = self._color(curve.color)
+            if len(x) > 1:
+                plot.plot(x, y, line_style=style, hires_mode=HiResMode.BRAILLE)
+            ends.append((x[-1:], y[-1:], curve.letter, f"bold {style}"))
+        levels = {float(held) for _, y, _, _ in ends for held in y}
+        if len(levels) == 1 and all(len(curve.x) == 1 for curve in self._curves):
+            # A single point has no extent of its own; blanks around it give the axis some.
+            (level,) = levels
+            room = abs(level) * 0.1 or 1.0
+            plot.scatter(ends[0][0], np.array([level - room]), marker=" ")
+            plot.scatter(ends[0][0], np.array([level + room]), marker=" ")
+        for x, y, letter, style in reversed(ends):
+            plot.scatter(x, y, marker=letter, marker_style=style)
+
+    def _legend(self) -> Content:
+        parts: list[Content] = []
+        for curve in self._curves:
+            best = "" if curve.best is None else f" (best {number(curve.best)})"
+            parts.append(
+                Content.assemble(
+                    (f"{curve.letter} ", f"bold ${COLORS[curve.color % len(COLORS)]}"),
+                    f"{curve.name} ",
+                    (number(curve.last), "bold"),
+                    (best if len(self._curves) == 1 else "", "$muted"),
+                )
+            )
+        return Content("  ").join(parts)
+
+    def _numbers(self) -> Content:
+        room = max(4, min(24, self.size.width - 26))
+        lines = [
+            Content.assemble(
+                (f"{curve.letter} ", f"bold ${COLORS[curve.color % len(COLORS)]}"),
+                f"{curve.name:<10.10} ",
+                (f"{number(curve.last):>8} ", "bold"),
+                (sparkline(curve.y.tolist(), room), f"${COLORS[curve.color % len(COLORS)]}"),
+            )
+            for curve in self._curves
+        ]
+        return Content("\n").join(lines)
+
+    def _color(self, at: int) -> str:
+        variable = self.app.get_css_variables()[COLORS[at % len(COLORS)]]
+        try:
+            color = Color.parse(variable)
+        except ValueError:
+            return "default"
+        if color.ansi is not None:
+            return "default" if color.ansi < 0 else f"color({color.ansi})"
+        return color.hex6
+
+
+def number(what: float) -> str:
+    """Four significant digits at most.
+
+    >>> number(0.05123), number(6.5), number(12345.6)
+    ('0.0512', '6.5', '12,346')
+    """
+    if not math.isfinite(what):
+        return "not finite"
+    if abs(what) >= 1000:
+        return f"{what:,.0f}"
+    return f"{what:.4f}" if abs(what) < 1 else f"{what:.4g}"

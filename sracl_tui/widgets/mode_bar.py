@@ -1,0 +1,56 @@
+"""The line on top: the four screens, and the runs that are alive."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from sracl_tui.glyphs import RUN_GLYPHS
+from sracl_tui.view_models import RunLine
+
+TABS = (("data", "Data"), ("configure", "Configure"), ("train", "Train"), ("explore", "Explore"))
+
+
+class ModeTab(Static):
+    """One of the four; a click shows its screen."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, mode: str, title: str, at: int, active: bool) -> None:
+        self.mode = mode
+        label = f"[b]F{at}[/b] {title}" if not active else f"F{at} {title}"
+        super().__init__(label, classes="-active" if active else "")
+
+    async def on_click(self, event: events.Click) -> None:
+        """Show the screen."""
+        event.stop()
+        await self.run_action(f"app.go('{self.mode}')")
+
+
+class ModeBar(Horizontal):
+    """Tabs on the left, live runs on the right."""
+
+    def __init__(self, active: str) -> None:
+        super().__init__()
+        self._active = active
+
+    def compose(self) -> ComposeResult:
+        """The tabs and the status."""
+        yield Static("SRA-CL", id="brand")
+        for at, (mode, title) in enumerate(TABS, start=1):
+            yield ModeTab(mode, title, at, mode == self._active)
+        yield Static("", id="live")
+
+    def show_runs(self, runs: tuple[RunLine, ...]) -> None:
+        """Say what is running."""
+        live = [line for line in runs if line.status == "running"]
+        sign, color = RUN_GLYPHS["running"]
+        if not live:
+            shown = Content.styled(f"{len(runs)} run{'s' * (len(runs) != 1)}", "$muted")
+        else:
+            names = live[0].short_name if len(live) == 1 else f"{len(live)} runs"
+            shown = Content.assemble((f"{sign} running ", f"bold {color}"), names)
+        self.query_one("#live", Static).update(shown)

@@ -1,0 +1,104 @@
+"""What a run is and how far it has come: name, state, stages, time left, headline figures."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from sracl_tui.glyphs import RUN_GLYPHS, padded_bar
+from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
+
+STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
+BAR_WIDTH = 16
+
+
+class RunHeader(Vertical):
+    """Three lines that stand still while the charts move."""
+
+    def compose(self) -> ComposeResult:
+        """Identity, stages, figures."""
+        yield Static("", id="run-identity")
+        yield Static("", id="run-stages")
+        yield Static("", id="run-figures")
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Draw `snapshot`."""
+        self.query_one("#run-identity", Static).update(identity(snapshot))
+        self.query_one("#run-stages", Static).update(stages(snapshot))
+        self.query_one("#run-figures", Static).update(figures(snapshot))
+
+
+def identity(snapshot: RunSnapshot) -> Content:
+    """State, name, dataset, backbone, seed."""
+    sign, color = RUN_GLYPHS.get(snapshot.status, RUN_GLYPHS["unknown"])
+    dataset = snapshot.meta.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, dict) else dataset
+    facts = [str(name or "dataset unknown"), str(value(snapshot, "model.name") or "")]
+    facts += [f"seed {value(snapshot, 'training.seed')}", str(snapshot.meta.get("device") or "")]
+    return Content.assemble(
+        (f"{sign} {snapshot.status}", f"bold {color}"),
+        "  ",
+        (short_name(snapshot.name), "bold"),
+        ("  " + " · ".join(fact for fact in facts if fact), "$muted"),
+    )
+
+
+def stages(snapshot: RunSnapshot) -> Content:
+    """The stages in a row; the one under way with a bar and the time left."""
+    parts: list[Content] = []
+    for view in stage_views(snapshot):
+        sign, style = STAGE_SIGNS[view.state]
+        text = Content.assemble((f"{sign} ", style), (view.name, style if view.state == "now" else ""))
+        if view.state == "now":
+            share = view.share
+            if share is not None:
+                text += Content.assemble(
+                    " ", (padded_bar(share, BAR_WIDTH), "$primary on $panel"), f" {share:.0%}"
+                )
+            if snapshot.live:
+                text += Content.styled(f"  {_left(snapshot)}", "$muted")
+        parts.append(text)
+    return Content("  ").join(parts)
+
+
+def figures(snapshot: RunSnapshot) -> Content:
+    """Epoch, best epoch, test result: what one looks for first."""
+    parts: list[tuple[str, str]] = []
+    epoch, most = snapshot.state.get("epoch"), value(snapshot, "training.max_epochs")
+    if isinstance(epoch, int):
+        parts.append(("epoch", f"{epoch + 1} of {most}"))
+    best = next((record for record in reversed(snapshot.epochs) if record.get("best")), None)
+    valid = ((best or {}).get("valid") or {}).get("unmasked") or {}
+    if best is not None and "NDCG@20" in valid:
+        parts.append(("best valid NDCG@20", f"{valid['NDCG@20']:.4f} (epoch {best.get('epoch', 0) + 1})"))
+    test = ((snapshot.results or {}).get("test") or {}).get("unmasked") or {}
+    if "NDCG@20" in test:
+        parts.append(("test", f"NDCG@20 {test['NDCG@20']:.4f}  HR@20 {test.get('HR@20', 0.0):.4f}"))
+        parts.append(("", "seen items unmasked"))
+    speed = snapshot.steps.get("prefixes_per_second")
+    if snapshot.live and speed:
+        parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
+    seconds = (snapshot.results or {}).get("seconds")
+    if seconds:
+        parts.append(("took", duration(seconds)))
+    if not parts:
+        return Content.styled("figures come with the first steps", "$muted")
+    cells = [
+        Content.assemble((f"{name} " if name else "", "$muted"), (text, "bold" if name else "$muted"))
+        for name, text in parts
+    ]
+    return Content("   ").join(cells)
+
+
+def _left(snapshot: RunSnapshot) -> str:
+    stage, eta = present_stage(snapshot), snapshot.state.get("eta_seconds")
+    lagging = stage != snapshot.state.get("stage")
+    if eta is None or lagging:
+        return "time left: measuring"
+    if stage != "train":
+        return f"{duration(eta)} left"
+    epoch = snapshot.state.get("epoch_eta_seconds")
+    this = f"epoch {duration(epoch)}, " if epoch is not None else ""
+    return f"left: {this}at most {duration(eta)}"
