@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sracl_core.cli import output
+from sracl_core.cli import data_catalog, output
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -159,3 +159,8 @@ def _print_histograms(dataset: Any, width: int = 40) -> None:
         rows = [(label, f"{count:,}", "#" * round(width * count / most)) for label, count in bars]
         print()
         output.print_table([title, "count", ""], rows)
+
+
+app.command("list")(data_catalog.list_)
+app.command()(data_catalog.fetch)
+app.command()(data_catalog.export)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sracl_core.data.catalog_entries import AMAZON_2023_CATEGORIES, ENTRIES, Entry, amazon_2023
 from sracl_core.errors import DataError, nearest
 
+UNPACKED = "unpacked"
 PACKAGE = Path(__file__).resolve().parents[1]
 AMAZON_2023 = re.compile(r"amazon2023-(\w+)")
 
@@ -72,7 +73,8 @@ def resolve(sources: list[str], raw_dir: Path) -> tuple[list[Path], Entry | None
         raise DataError(f"{entry.name} is not here; {entry.manual} (into {found.folder})")
     if found.state != "here":
         raise DataError(f"{entry.name} is not here; bring it with `sracl data fetch {entry.name}`")
-    return [found.folder], entry
+    unpacked = found.folder / UNPACKED
+    return [unpacked if unpacked.is_dir() else found.folder], entry
 
 
 def _lookup(name: str) -> Entry | None:

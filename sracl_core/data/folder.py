@@ -16,14 +16,19 @@ SCRATCH = "scratch"
 
 
 @contextmanager
-def appearing(out: Path, mark: str) -> Iterator[Path]:
+def appearing(out: Path, mark: str, *, replace: bool = False) -> Iterator[Path]:
     """A folder beside `out` to fill, which takes its name at the end; on an error it is removed.
 
     A folder that is there already is replaced only if it is empty or holds the file `mark`, that
-    is if it was written by the same command. What lies under `scratch/` inside is not kept.
+    is if it was written by the same command (or, with `replace`, in any case). What lies under
+    `scratch/` inside is not kept.
     """
     out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve() would follow a link in place of it)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file())):
+    if (
+        not replace
+        and out.exists()
+        and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()))
+    ):
         raise DataError(f"{out} is there already and holds something else; give another --out")
     work: Path | None = None
     new_parents = [parent for parent in out.parents if not parent.exists()]

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from sracl_core.data import filters
+from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST
 from sracl_core.data.filters import Log
 from sracl_core.data.folder import SCRATCH, appearing
@@ -75,7 +76,6 @@ def prepare(
     """
     options = options or PrepareOptions()
     paths = [Path(path) for path in (source if isinstance(source, list) else [source])]
-    form, files = detect(paths, options.read.format)
     reading = replace(options.read, with_ratings=options.min_rating is not None)
 
     def at(stage: str) -> None:
@@ -84,6 +84,7 @@ def prepare(
 
     with appearing(Path(out), MANIFEST) as work:
         at("read")
+        form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format)
         raw = read_source(form, files, reading, work / SCRATCH)
         at("encode")
         encoded = encode(raw.interactions)
@@ -108,6 +109,19 @@ def prepare(
     if progress:
         progress("prepare", len(STAGES), len(STAGES))
     return manifest
+
+
+def _unpacked(paths: list[Path], scratch: Path) -> list[Path]:
+    """Archives among the paths become the folders of what they hold."""
+    result = []
+    for count, path in enumerate(paths):
+        if is_archive(path):
+            folder = scratch / f"archive-{count}"
+            folder.mkdir()
+            unpack(path, folder)
+            path = folder
+        result.append(path)
+    return result
 
 
 def apply_filters(log: Log, options: PrepareOptions) -> None:

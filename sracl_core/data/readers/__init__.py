@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from sracl_core.data.readers import table
+from sracl_core.data.readers import amazon2014, amazon2023, movielens, recbole, sequences, table, yelp
 from sracl_core.data.readers.base import Raw, ReadOptions
 from sracl_core.errors import DataError, nearest
 
-READERS: dict[str, ModuleType] = {reader.NAME: reader for reader in (table,)}
+READERS: dict[str, ModuleType] = {
+    reader.NAME: reader for reader in (amazon2014, amazon2023, yelp, movielens, recbole, sequences, table)
+}
 """By name, in the order in which they are asked whether they know the files."""
+
+
+TABLE_OPTIONS = ("user_col", "item_col", "time_col", "rating_col", "title_col", "text_cols", "time_format")
 
 
 def detect(paths: list[Path], form: str | None = None) -> tuple[str, list[Path]]:
@@ -33,5 +38,21 @@ def detect(paths: list[Path], form: str | None = None) -> tuple[str, list[Path]]
 
 def read_source(name: str, files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Read the files with the named reader; compressed text is unpacked into `scratch`."""
-    raw: Raw = READERS[name].read(files, options, scratch)
+    reader = READERS[name]
+    if not getattr(reader, "TAKES_COLUMNS", False):
+        for flag in (
+            "user_col",
+            "item_col",
+            "time_col",
+            "rating_col",
+            "title_col",
+            "text_cols",
+            "time_format",
+        ):
+            if getattr(options, flag) is not None:
+                raise DataError(
+                    f"--{flag.replace('_', '-')} is for tables, and {files[0]} is read as {name}; "
+                    "leave it out or give --format table"
+                )
+    raw: Raw = reader.read(files, options, scratch)
     return raw

@@ -59,7 +59,7 @@ def guess(role: str, columns: list[str]) -> str | None:
 def guess_note(path: Path, roles: dict[str, str]) -> list[str]:
     """What to tell a person about columns that were not named as the product names them."""
     usual = {role: names.split()[0] for role, names in USUAL.items()}
-    odd = {role: column for role, column in roles.items() if column != usual[role]}
+    odd = {role: column for role, column in roles.items() if column.split(":")[0] != usual[role]}
     if not odd:
         return []
     said = ", ".join(f"{role} = '{column}'" for role, column in odd.items())

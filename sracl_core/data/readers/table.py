@@ -15,6 +15,7 @@ from sracl_core.errors import DataError
 
 NAME = "table"
 ABOUT = "CSV, TSV, Parquet or JSON lines: interactions, and items beside them"
+TAKES_COLUMNS = True
 
 
 def find(paths: list[Path]) -> list[Path] | None:

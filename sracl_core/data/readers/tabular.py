@@ -17,6 +17,7 @@ from sracl_core.data.readers.text import blank_records, csv_locator, lines_of, p
 from sracl_core.errors import DataError
 
 SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
+UNQUOTED = ("inter", "item", "user")
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
 
 
@@ -75,8 +76,9 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
+    quote = None if file_kind(path) in UNQUOTED else '"'
     with refusing(path):
-        frame = pl.scan_csv(text, infer_schema=False, separator=separator, glob=False)
+        frame = pl.scan_csv(text, infer_schema=False, separator=separator, quote_char=quote, glob=False)
         found = frame.collect_schema().names()
     if len(found) != len(columns):
         raise DataError(f"{path} line 1 is no header of column names; quote names that span lines")
@@ -110,8 +112,10 @@ def as_text(value: Any) -> str | None:
     elif isinstance(value, list) and all(isinstance(part, str) for part in value):
         text = " > ".join(value)
     else:
-        text = json.dumps(value, ensure_ascii=False)
-    return None if text is None else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:

@@ -32,10 +32,10 @@ def plain(path: Path, scratch: Path) -> Path:
         target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
     try:
         if target is None:
-            _copy_checked(path, path.open("rb"), None)
+            _copy_checked(path, decompressed(path), None)
         else:
             with target.open("wb") as out:
-                _copy_checked(path, _decompressed(path), out)
+                _copy_checked(path, decompressed(path), out)
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         raise DataError(
             f"{path} is cut or damaged ({str(error).rstrip('.')}); fetch or compress it again"
@@ -43,8 +43,12 @@ def plain(path: Path, scratch: Path) -> Path:
     return target or path
 
 
-def _decompressed(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
+def decompressed(path: Path) -> IO[bytes]:
+    """The bytes of a file, through gzip or zstd where its name says so."""
+    suffix = path.suffix.lower()
+    if suffix not in (".gz", ".zst"):
+        return path.open("rb")
+    if suffix == ".gz":
         return cast(IO[bytes], gzip.open(path, "rb"))
     # A frame that ends early is no error to zstandard, so the reader below looks for its end.
     return cast(IO[bytes], _ZstdReader(path))

@@ -1,0 +1,104 @@
+"""`sracl data list`, `fetch` and `export`: what there is, bringing it here, and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sracl_core.cli import output
+
+
+def list_(
+    raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
+    as_json: output.JsonOption = False,
+) -> None:
+    """The data sets that the product knows, with size, licence and whether they are here."""
+    from sracl_core.data.catalog import known
+
+    words = {"here": "here", "fetch": "to fetch", "put": "to put there", "missing": "missing"}
+    found = list(known(raw_dir))
+    if as_json:
+        output.print_json(
+            [
+                {
+                    "name": each.entry.name,
+                    "about": each.entry.about,
+                    "state": each.state,
+                    "folder": str(each.folder),
+                    "bytes": each.entry.size,
+                    "format": each.entry.reader,
+                    "licence": each.entry.licence,
+                    "citation": each.entry.citation,
+                    "page": each.entry.page,
+                    "manual": each.entry.manual,
+                    "files": [vars(file) for file in each.entry.files],
+                }
+                for each in found
+            ]
+        )
+        return
+    rows = [
+        (
+            each.entry.name,
+            words[each.state],
+            f"{each.entry.size / 1e6:,.1f} MB" if each.entry.size else "-",
+            each.entry.about,
+            each.entry.licence,
+        )
+        for each in found
+    ]
+    output.print_table(["name", "state", "size", "about", "licence"], rows)
+    output.say("Amazon 2023: amazon2023-CATEGORY, such as amazon2023-All_Beauty; citations with --json")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `sracl data list`.")],
+    raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
+    mirror: Annotated[str | None, typer.Option(help="Take the files from this base address.")] = None,
+    as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
+) -> None:
+    """Bring a data set's files: resumed, verified, unpacked. The terms are those of its authors."""
+    import time
+
+    from sracl_core.data.catalog import find, locate
+    from sracl_core.data.fetch import fetch as run
+
+    entry = find(name)
+    place = locate(entry, raw_dir)
+    if entry.manual:
+        output.say(f"{entry.name} is not for fetching: {entry.manual} (into {place.folder})", quiet)
+        raise typer.Exit(0 if place.state == "here" else 2)
+    if entry.bundled:
+        output.say(f"{entry.name} is here: it comes with the product", quiet)
+        return
+    output.say(f"{entry.name}: {entry.licence}; cite {entry.citation}", quiet)
+    began = time.perf_counter()
+    with output.progress_display(quiet) as progress:
+        record = run(entry, place.folder, mirror, progress)
+    if as_json:
+        output.print_json(record | {"folder": str(place.folder)})
+        return
+    for file, facts in record["files"].items():
+        state = "verified" if facts["verified"] else "unverified: nobody published its sha256, recorded now"
+        output.say(f"{file}: {facts['bytes']:,} bytes, sha256 {facts['sha256'][:16]}..., {state}", quiet)
+    seconds = output.duration(time.perf_counter() - began)
+    output.say(
+        f"{place.folder}: here after {seconds}; next: sracl data prepare {name} --out data/{name}", quiet
+    )
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    form: Annotated[str, typer.Option("--format", help="recbole, csv, parquet or sequences.")] = "csv",
+    quiet: output.QuietOption = False,
+) -> None:
+    """Write a prepared dataset in another tool's form."""
+    from sracl_core.data.dataset import load_dataset
+    from sracl_core.data.export import export as run
+
+    names = run(load_dataset(folder), out, form)
+    output.say(f"{out}: {', '.join(names)}", quiet)

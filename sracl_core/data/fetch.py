@@ -1,0 +1,174 @@
+"""Brings files over HTTP: resumed where they were cut, and checked before they get their name."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from sracl_core.data.archives import is_archive, unpack
+from sracl_core.data.catalog import UNPACKED
+from sracl_core.data.catalog_entries import Entry, RemoteFile
+from sracl_core.data.folder import appearing
+from sracl_core.errors import ServiceError, StorageError
+from sracl_core.runs.events import Progress
+from sracl_core.runs.files import read_json, storage_error, write_json
+
+CHUNK = 1 << 18
+TIMEOUT = 60.0
+RECORD = "fetched.json"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a file is tried, and the seconds before the second try (doubled each time)."""
+
+    tries: int = 6
+    pause: float = 1.0
+
+
+def fetch(
+    entry: Entry,
+    folder: Path,
+    mirror: str | None = None,
+    progress: Progress | None = None,
+    patience: Patience = Patience(),
+) -> dict[str, Any]:
+    """Bring an entry's files into `folder` and unpack archives; returns what is recorded of them.
+
+    A file that is there and good is not fetched again. `mirror` is a base address to take the
+    files from instead. Raises ServiceError where the server does not do its part, DataError where
+    an archive is not fit, StorageError where the disk has no room.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = (read_json(folder / RECORD) or {}).get("files", {})
+    record: dict[str, Any] = {}
+    for file in entry.files:
+        url = f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
+        target = folder / file.name
+        sha256 = file.sha256 or known.get(file.name, {}).get("sha256")
+        if not (target.is_file() and sha256 and _sha256(target) == sha256):
+            target.unlink(missing_ok=True)
+            _download(url, file, target, progress, patience)
+        record[file.name] = {
+            "url": url,
+            "bytes": target.stat().st_size,
+            "sha256": _sha256(target),
+            "verified": file.sha256 is not None,
+        }
+        fresh = known.get(file.name) != record[file.name] or not (folder / UNPACKED).is_dir()
+        if is_archive(target) and fresh:
+            with appearing(folder / UNPACKED, "", replace=True) as work:
+                unpack(target, work)
+    result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
+    write_json(folder / RECORD, result)
+    return result
+
+
+def _download(
+    url: str, file: RemoteFile, target: Path, progress: Progress | None, patience: Patience
+) -> None:
+    """Fetch into `NAME.part`, going on where an earlier try stopped; rename it when it is whole."""
+    part = target.with_name(f"{target.name}.part")
+    for attempt in range(patience.tries):
+        problem = _try(url, file, part, progress)
+        if problem is None:
+            break
+        if attempt + 1 < patience.tries:
+            time.sleep(patience.pause * 2**attempt)
+    else:
+        raise ServiceError(
+            f"{url} cannot be fetched after {patience.tries} tries: {problem}; run the command again, "
+            "it goes on where it stopped"
+        )
+    found = _sha256(part)
+    _note(part).unlink(missing_ok=True)
+    if file.sha256 is not None and found != file.sha256:
+        part.unlink()
+        raise ServiceError(
+            f"{url} is not the known file: sha256 {found[:16]}... instead of {file.sha256[:16]}...; "
+            "fetch it again"
+        )
+    part.replace(target)
+
+
+def _try(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> str | None:
+    """One try; None where `part` is whole now, else what was wrong and may be better next time."""
+    try:
+        size = _continue(url, file, part, progress)
+    except urllib.error.HTTPError as error:
+        if error.code < 500 and error.code not in (408, 429):
+            raise ServiceError(f"{url} answers {error.code} {error.reason}; see its page") from error
+        return f"it answers {error.code} {error.reason}"
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    except ValueError as error:
+        raise ServiceError(f"{url} is no address to fetch from: {error}") from error
+    except OSError as error:
+        raise storage_error(error, part) from error
+    have = part.stat().st_size
+    return None if have == size else f"it sent {have:,} of {size:,} bytes"
+
+
+def _continue(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> int:
+    """Ask for what is missing and append it; returns the size that the whole file has."""
+    have = part.stat().st_size if part.exists() else 0
+    stamp = (read_json(_note(part)) or {}).get("stamp")
+    headers = {"User-Agent": "sracl", "Accept-Encoding": "identity"}
+    if have and stamp:
+        # If-Range: a server whose file has changed since sends all of it.
+        headers |= {"Range": f"bytes={have}-", "If-Range": stamp}
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            part.unlink()
+            raise ConnectionError("the part that is here does not fit the file") from error
+        raise
+    with closing(answer):
+        resumed = answer.status == 206
+        start = have if resumed else 0
+        size = _size(answer, start, file)
+        _check_room(part.parent, size - start)
+        stamp = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+        write_json(_note(part), {"stamp": None if stamp and stamp.startswith("W/") else stamp})
+        with part.open("ab" if resumed else "wb") as out:
+            done = start
+            while chunk := answer.read(CHUNK):
+                out.write(chunk)
+                done += len(chunk)
+                if progress:
+                    progress(f"fetch {file.name} (bytes)", done, max(size, done))
+    return size if size else done
+
+
+def _size(answer: Any, start: int, file: RemoteFile) -> int:
+    """Bytes of the whole file, 0 where the server does not say."""
+    said = answer.headers.get("Content-Length")
+    size = start + int(said) if said and said.isdigit() else file.size or 0
+    if file.size is not None and size != file.size:
+        raise ServiceError(f"{answer.url} has {size:,} bytes, the known file has {file.size:,}; see its page")
+    return size
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise StorageError(f"{folder} has {free:,} bytes free, {needed:,} are needed; free some")
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

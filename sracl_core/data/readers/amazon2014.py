@@ -1,0 +1,88 @@
+"""Amazon review data of 2014 and 2018 (McAuley lab): reviews and `meta_*` lines.
+
+Metadata of 2014 is Python literals, one a line; they are parsed, never evaluated. 2018's is JSON.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.reviews import item_table, read_reviews
+from sracl_core.data.readers.search import json_with, named
+from sracl_core.data.readers.text import lines_of, plain
+from sracl_core.errors import DataError
+
+NAME = "amazon2014"
+ABOUT = "Amazon 2014 and 2018: reviews and meta_ files in JSON lines"
+KEYS = {"user_id": "reviewerID", "item_id": "asin", "timestamp": "unixReviewTime", "rating": "overall"}
+ASIN = re.compile(r"""['"]asin['"]: ['"]([^'"\\]*)['"]""")
+
+
+def find(paths: list[Path]) -> list[Path] | None:
+    """[reviews] or [reviews, metadata]."""
+    reviews = json_with(paths, {"reviewerID", "asin"})
+    if not reviews:
+        return None
+    if len(reviews) > 1:
+        raise DataError(f"{reviews[0]} and {reviews[1]} are both reviews; name the one to read")
+    meta = named(paths, "meta_*.json")
+    return [reviews[0]] if meta is None else [reviews[0], meta]
+
+
+def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
+    """Reviews as interactions, metadata as the item table."""
+    raw = read_reviews(files[0], scratch, KEYS, options)
+    if len(files) == 1:
+        return raw
+    wanted = set(raw.interactions["item_id"].unique())
+    records = literal_objects(files[1], plain(files[1], scratch), wanted)
+    return Raw(raw.interactions, item_table(files[1], records, "asin", columns), raw.notes)
+
+
+def columns(record: dict[str, Any]) -> dict[str, Any]:
+    """Our item columns of a metadata record."""
+    description = record.get("description")
+    return {
+        "title": record.get("title"),
+        "brand": record.get("brand"),
+        "categories": record.get("categories") or record.get("category"),
+        "price": record.get("price"),
+        "sales_rank": record.get("salesRank") or record.get("rank"),
+        "description": " ".join(map(str, description)) if isinstance(description, list) else description,
+    }
+
+
+def literal_objects(path: Path, text: Path, wanted: set[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, record) of the wanted products, written as JSON or as a Python dictionary.
+
+    Most products of a metadata file are in no review; parsing only the others' lines is the
+    difference between half a minute and a second. Raises DataError naming a line that is neither.
+    """
+    for number, line in lines_of(text):
+        asin = ASIN.search(line)
+        if not line.strip() or (asin and asin[1] not in wanted):
+            continue
+        record = _parsed(line)
+        if not isinstance(record, dict):
+            raise DataError(f"{path} line {number} is neither JSON nor a Python dictionary; fetch it again")
+        yield number, record
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(line.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None

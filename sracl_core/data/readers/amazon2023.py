@@ -1,0 +1,57 @@
+"""Amazon Reviews 2023 (arXiv 2403.03952): `CATEGORY.jsonl` and `meta_CATEGORY.jsonl`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.reviews import item_table, read_reviews
+from sracl_core.data.readers.search import json_with, named
+from sracl_core.data.readers.tabular import json_objects
+from sracl_core.data.readers.text import plain
+from sracl_core.errors import DataError
+
+NAME = "amazon2023"
+ABOUT = "Amazon 2023: reviews and meta_ files in JSON lines"
+KEYS = {"user_id": "user_id", "item_id": "parent_asin", "timestamp": "timestamp", "rating": "rating"}
+
+
+def find(paths: list[Path]) -> list[Path] | None:
+    """[reviews] or [reviews, metadata]."""
+    reviews = json_with(paths, {"user_id", "parent_asin"})
+    if not reviews:
+        return None
+    if len(reviews) > 1:
+        raise DataError(f"{reviews[0]} and {reviews[1]} are both reviews; name the one to read")
+    meta = named(paths, "meta_*.jsonl")
+    return [reviews[0]] if meta is None else [reviews[0], meta]
+
+
+def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
+    """Reviews as interactions (milliseconds become seconds), metadata as the item table."""
+    raw = read_reviews(files[0], scratch, KEYS, options)
+    interactions = raw.interactions.with_columns(pl.col("timestamp") / 1000)
+    raw = replace(raw, interactions=interactions)
+    if len(files) == 1:
+        return raw
+    records = json_objects(files[1], plain(files[1], scratch))
+    wanted = set(interactions["item_id"].unique())
+    kept = ((number, record) for number, record in records if record.get("parent_asin") in wanted)
+    return replace(raw, items=item_table(files[1], kept, "parent_asin", columns))
+
+
+def columns(record: dict[str, Any]) -> dict[str, Any]:
+    """Our item columns of a metadata record."""
+    paragraphs = [record.get("description") or [], record.get("features") or []]
+    description = " ".join(str(part) for group in paragraphs if isinstance(group, list) for part in group)
+    return {
+        "title": record.get("title"),
+        "brand": record.get("store"),
+        "categories": record.get("categories"),
+        "price": record.get("price"),
+        "description": description,
+    }

@@ -1,0 +1,119 @@
+"""MovieLens: `ratings.csv` (latest, 20M, 25M, 32M), `ratings.dat` (1M, 10M) and `u.data` (100K)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from sracl_core.data.readers.base import Raw, ReadOptions, refusing
+from sracl_core.data.readers.clean import clean_interactions, clean_items
+from sracl_core.data.readers.search import named
+from sracl_core.data.readers.tabular import open_table
+from sracl_core.data.readers.text import plain
+from sracl_core.errors import DataError
+
+NAME = "movielens"
+ABOUT = "MovieLens: ratings and movies, in any of its forms"
+FORMS = (("ratings.csv", "movies.csv"), ("ratings.dat", "movies.dat"), ("u.data", "u.item"))
+COLUMNS = {"user_id": "userId", "item_id": "movieId", "timestamp": "timestamp", "rating": "rating"}
+GENRES_100K = """unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy
+    Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"""
+
+
+def find(paths: list[Path]) -> list[Path] | None:
+    """[ratings] or [ratings, movies]."""
+    for ratings, movies in FORMS:
+        found = [named(paths, ratings), named(paths, movies)]
+        if found[0] is not None:
+            return [path for path in found if path is not None]
+    return None
+
+
+def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
+    """Ratings as interactions, movies with titles and genres as items."""
+    wanted = ["user_id", "item_id", "timestamp", *(["rating"] if options.with_ratings else [])]
+    if "csv" in files[0].name.lower():
+        interactions = _ratings_csv(files[0], scratch, wanted)
+    else:
+        interactions = _ratings_without_header(files[0], scratch, wanted)
+    if len(files) == 1:
+        return Raw(interactions, None)
+    return Raw(interactions, _movies(files[1], scratch))
+
+
+def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
+    table = open_table(path, scratch, ",")
+    for name in wanted:
+        if COLUMNS[name] not in table.columns:
+            raise DataError(f"{path} has no column '{COLUMNS[name]}'; give --format table for another table")
+    frame, locate = table.select({name: COLUMNS[name] for name in wanted})
+    if frame.is_empty():
+        raise DataError(f"{path} holds no rows, only column names; fetch it again")
+    return clean_interactions(frame, locate)
+
+
+def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
+    # polars separates by one character: "1::2::3" split at ":" has every second column empty.
+    double = path.name.lower().startswith("ratings.dat")
+    names = ["user_id", "item_id", "rating", "timestamp"]
+    columns = [name for field in names for name in (field, f"_{field}")][:-1] if double else names
+    text = plain(path, scratch)
+    with refusing(path):
+        frame = (
+            pl.scan_csv(
+                text,
+                has_header=False,
+                separator=":" if double else "\t",
+                quote_char=None,
+                schema=dict.fromkeys(columns, pl.String()),
+                glob=False,
+            )
+            .select(wanted)
+            .collect(engine="streaming")
+        )
+    return clean_interactions(frame, lambda row: f"{path} line {row + 1}")
+
+
+def _movies(path: Path, scratch: Path) -> pl.DataFrame:
+    rows = list(_movie_rows(path, scratch))
+    frame = pl.DataFrame(
+        [row[1:] for row in rows],
+        schema=dict.fromkeys(("item_id", "title", "genres"), pl.String()),
+        orient="row",
+    )
+    return clean_items(frame, lambda row: f"{path} line {rows[row][0]}")
+
+
+def _movie_rows(path: Path, scratch: Path) -> Iterator[tuple[int, str, str, str]]:
+    """(line number, id, title, genres with commas)."""
+    if "csv" in path.name.lower():
+        with plain(path, scratch).open(encoding="utf-8-sig", newline="") as file:
+            records = csv.reader(file)
+            try:
+                next(records, None)
+                for cells in records:
+                    yield _checked(path, records.line_num, cells)
+            except csv.Error as error:
+                raise DataError(f"{path} line {records.line_num} is not CSV: {error}") from error
+        return
+    # The .dat and u.item files are in Latin-1, where every byte is a character.
+    with path.open(encoding="latin-1", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            if "::" in line:
+                yield _checked(path, number, line.rstrip("\r\n").split("::"))
+            else:
+                cells = line.rstrip("\r\n").split("|")
+                genres = [name for name, on in zip(GENRES_100K.split(), cells[5:], strict=False) if on == "1"]
+                yield _checked(path, number, [*cells[:2], "|".join(genres)] if len(cells) > 2 else cells)
+
+
+def _checked(path: Path, line: int, cells: list[str]) -> tuple[int, str, str, str]:
+    if len(cells) != 3:
+        raise DataError(f"{path} line {line} has {len(cells)} fields, not id, title and genres")
+    genres = "" if cells[2] == "(no genres listed)" else cells[2].replace("|", ", ")
+    return line, cells[0], cells[1], genres

@@ -1,0 +1,84 @@
+"""What review files in JSON lines have in common."""
+
+from __future__ import annotations
+
+import html
+from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.clean import clean_interactions, clean_items
+from sracl_core.data.readers.tabular import as_text, json_objects
+from sracl_core.data.readers.text import plain
+from sracl_core.errors import DataError
+
+CHUNK = 200_000
+
+
+def read_reviews(
+    path: Path, scratch: Path, keys: dict[str, str], options: ReadOptions, time_format: str | None = None
+) -> Raw:
+    """Interactions from JSON lines; `keys` is {our column: theirs}. Reviews with no time are left out."""
+    wanted = {ours: theirs for ours, theirs in keys.items() if ours != "rating" or options.with_ratings}
+    numbers, timeless = array("q"), 0
+    frames: list[pl.DataFrame] = []
+    cells: dict[str, list[str | None]] = {ours: [] for ours in wanted}
+    for number, record in json_objects(path, plain(path, scratch)):
+        if record.get(keys["timestamp"]) is None:
+            timeless += 1
+            continue
+        numbers.append(number)
+        for ours, theirs in wanted.items():
+            cells[ours].append(as_text(record.get(theirs)))
+        if len(cells["user_id"]) == CHUNK:
+            frames.append(_frame(cells))
+            cells = {ours: [] for ours in wanted}
+    table = pl.concat([*frames, _frame(cells)])
+    if table.is_empty():
+        raise DataError(f"{path} holds no review with a time; give a file of reviews")
+    clean = clean_interactions(table, lambda row: f"{path} line {numbers[row]}", time_format)
+    notes = [f"{path.name}: {timeless:,} reviews without a time left out"] if timeless else []
+    return Raw(clean, None, notes)
+
+
+def item_table(
+    path: Path,
+    records: Iterable[tuple[int, dict[str, Any]]],
+    key: str,
+    columns: Callable[[dict[str, Any]], dict[str, Any]],
+) -> pl.DataFrame:
+    """item_id and what `columns` takes from each record, as text; an item's first record counts."""
+    rows: list[dict[str, str | None]] = []
+    numbers = array("q")
+    for number, record in records:
+        numbers.append(number)
+        cells = {name: flat_text(value) for name, value in columns(record).items()}
+        rows.append({"item_id": as_text(record.get(key)), **cells})
+    names = list(columns({}))
+    schema = dict.fromkeys(["item_id", *names], pl.String())
+    frame = pl.DataFrame(rows, schema=schema, infer_schema_length=None)
+    return clean_items(frame, lambda row: f"{path} line {numbers[row]}", repeats="first")
+
+
+def flat_text(value: Any) -> str | None:
+    """Nested text as a line: [["A", "B"], ["C"]] -> "A > B; C", HTML entities resolved.
+
+    >>> flat_text([["Hair &amp; Nails", "Wigs"], ["Gifts"]])
+    'Hair & Nails > Wigs; Gifts'
+    """
+    if isinstance(value, list):
+        nested = any(isinstance(part, list) for part in value)
+        parts = [text for part in value if (text := flat_text(part))]
+        return ("; " if nested else " > ").join(parts) or None
+    if isinstance(value, dict):
+        return "; ".join(f"{as_text(name)}: {flat_text(part)}" for name, part in value.items()) or None
+    text = as_text(value)
+    return None if text is None else html.unescape(text).strip() or None
+
+
+def _frame(cells: dict[str, list[str | None]]) -> pl.DataFrame:
+    return pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String()))
