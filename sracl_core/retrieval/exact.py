@@ -1,44 +1,100 @@
-"""Exact nearest neighbors: the oracle, and the method for small data."""
+"""Exact nearest neighbors by blocked matrix products: the oracle, and all that small data needs.
+
+Shapes: n vectors of width D, B rows of a block, k neighbors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-BLOCK = 512
+from sracl_core.retrieval.exclusion import Exclusion
+
+if TYPE_CHECKING:
+    from sracl_core.runs.events import Progress
+
+_ROWS = 1024
+_COLUMNS = 32_768
+
+Found = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Ids (-1 where fewer exist) and cosines (-1 there), both [rows, k], best first, ties by id."""
 
 
-def exact_rows(
+def exact_neighbors(
     vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
     k: int,
-    groups: NDArray[np.integer] | None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The k nearest others of the vectors `rows` by dot product, best first, ties by row number.
+    exclusion: Exclusion,
+    rows: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """The k best other rows for each of `rows` (all by default), by dot product.
 
-    vectors: float32 [n, D] of length 1.  groups: [n]; members of the query's group are left out.
-    Memory is BLOCK x n, never n x n. Where fewer than k exist, ids are -1 and scores 0.
+    vectors: float32 [n, D] of unit length. Never holds more than a block of 1,024 x 32,768 scores.
     """
-    n = len(vectors)
-    ids = np.full((len(rows), k), -1, dtype=np.int32)
-    scores = np.zeros((len(rows), k), dtype=np.float32)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        similarity = vectors[block] @ vectors.T
-        similarity[np.arange(len(block)), block] = -np.inf
-        if groups is not None:
-            similarity[groups[block][:, None] == groups[None, :]] = -np.inf
-        width = min(k, n - 1)
-        best = np.argpartition(-similarity, width - 1, axis=1)[:, :width] if width < n else np.arange(n)
-        values = np.take_along_axis(similarity, best, axis=1)
-        order = np.lexsort((best, -values), axis=1)
-        best, values = np.take_along_axis(best, order, 1), np.take_along_axis(values, order, 1)
-        found = np.isfinite(values)
-        ids[start : start + len(block), :width] = np.where(found, best, -1)
-        scores[start : start + len(block), :width] = np.where(found, values, 0)
-        if progress:
-            progress(min(start + BLOCK, len(rows)), len(rows))
+    table = as_tensor(vectors)
+    rows = np.arange(len(vectors)) if rows is None else rows
+    ids = np.empty((len(rows), k), dtype=np.int32)
+    scores = np.empty((len(rows), k), dtype=np.float32)
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS]
+        ids[start : start + _ROWS], scores[start : start + _ROWS] = _block(table, block, k, exclusion)
+        if progress is not None:
+            progress("neighbors", start + len(block), len(rows))
     return ids, scores
+
+
+def _block(table: torch.Tensor, rows: NDArray[np.int64], k: int, exclusion: Exclusion) -> Found:
+    queries = table[torch.from_numpy(rows)]
+    positions, excluded = exclusion.pairs(rows)
+    best_scores = torch.full((len(rows), 0), -torch.inf)
+    best_ids = torch.zeros((len(rows), 0), dtype=torch.int64)
+    for first in range(0, len(table), _COLUMNS):
+        tile = table[first : first + _COLUMNS]
+        scores = queries @ tile.T
+        inside = (excluded >= first) & (excluded < first + len(tile))
+        scores[torch.from_numpy(positions[inside]), torch.from_numpy(excluded[inside] - first)] = -torch.inf
+        top = scores.topk(min(k, len(tile)), dim=1)
+        best_scores = torch.cat([best_scores, top.values], dim=1)
+        best_ids = torch.cat([best_ids, top.indices + first], dim=1)
+        if best_scores.shape[1] > k:
+            best_scores, places = best_scores.topk(k, dim=1)
+            best_ids = best_ids.gather(1, places)
+    return best_first(best_ids.numpy(), best_scores.numpy(), k)
+
+
+def best_first(ids: NDArray[np.integer], scores: NDArray[np.float32], k: int) -> Found:
+    """The k best of each row's candidates, highest score first, ties by id; -inf marks no candidate."""
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    ids, scores = np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1)
+    absent = np.isneginf(scores)
+    found_ids = np.where(absent, -1, ids).astype(np.int32)
+    found_scores = np.where(absent, -1.0, np.clip(scores, -1.0, 1.0)).astype(np.float32)
+    missing = k - found_ids.shape[1]
+    if missing > 0:
+        found_ids = np.pad(found_ids, ((0, 0), (0, missing)), constant_values=-1)
+        found_scores = np.pad(found_scores, ((0, 0), (0, missing)), constant_values=-1.0)
+    return found_ids, found_scores
+
+
+def as_tensor(vectors: NDArray[np.float32]) -> torch.Tensor:
+    """`vectors` without a copy, memory maps included; nobody here writes to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(vectors)
+
+
+@contextlib.contextmanager
+def limited_threads(threads: int) -> Iterator[int]:
+    """Run torch on `threads` cores (0: as many as it has now), and put its setting back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield threads or before
+    finally:
+        torch.set_num_threads(before)

@@ -1,44 +1,33 @@
-"""Tables of nearest neighbors."""
+"""Neighbor tables of items and prefixes: made once, then found again by what they are made of."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.config import RetrievalConfig
-from sracl_core.retrieval.exact import exact_rows
-from sracl_core.runs.events import Progress
+from sracl_core.errors import DataError, SraclError
+from sracl_core.retrieval.table import NeighborTable
+from sracl_core.seeding import generator
+from sracl_core.semantics.cache import cache_folder
 
+if TYPE_CHECKING:
+    from sracl_core.retrieval.exclusion import Exclusion
+    from sracl_core.runs.events import Progress
 
-@dataclass(frozen=True)
-class NeighborTable:
-    """ids int32 [n, k] row numbers, -1 where fewer exist; scores float32 [n, k] cosine, falling."""
+__all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address"]
 
-    ids: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    method: str
-    recall: float | None
-    hash: str
+EXACT_UP_TO = 20_000
+"""method=auto: exact search of this many vectors takes about 4 s on 2 cores."""
 
-    def save(self, folder: Path) -> None:
-        """Write ids.npy, scores.npy and table.json into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "ids.npy", self.ids)
-        np.save(folder / "scores.npy", self.scores)
-        facts = {"method": self.method, "recall": self.recall, "hash": self.hash}
-        (folder / "table.json").write_text(json.dumps(facts))
-
-    @classmethod
-    def load(cls, folder: Path) -> NeighborTable:
-        """Open what `save` wrote, by memory map."""
-        facts = json.loads((folder / "table.json").read_text())
-        ids, scores = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("ids", "scores"))
-        return cls(ids, scores, **facts)
+_SEARCH_VERSION = 1
+_TIE = 1e-5
 
 
 def find_neighbors(
@@ -46,17 +35,157 @@ def find_neighbors(
     k: int,
     config: RetrievalConfig,
     groups: NDArray[np.integer] | None = None,
-    seed: int = 0,
+    seed: int = 42,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> NeighborTable:
-    """The k nearest others of every vector."""
-    k = min(k, len(vectors) - 1)
+    """The k nearest other rows of each row by cosine, or k at random (`config.source`).
 
-    def told(done: int, total: int) -> None:
-        if progress:
-            progress("neighbors", done, total)
+    vectors: float32 [n, D]; scaled to unit length where they are not.
+    k: neighbors a row; clamped to n - 1. `config.k` is not read.
+    groups: int [n]; rows of the same group are not each other's neighbors, e.g. a prefix's user.
+    threads: 0 takes as many as torch has. The table is the same for any number of them.
 
-    ids, scores = exact_rows(vectors, np.arange(len(vectors)), k, groups, told)
-    digest = hashlib.blake2b(ids.tobytes() + scores.tobytes(), digest_size=16).hexdigest()
-    return NeighborTable(ids, scores, "exact", 1.0, digest)
+    A row is removed from its own neighbors by its number, never by its rank: identical vectors
+    stay each other's neighbors. Every row has min(k, available) neighbors.
+    """
+    from sracl_core.retrieval.exact import limited_threads
+    from sracl_core.retrieval.exclusion import Exclusion
+
+    vectors = _unit(vectors)
+    k = max(0, min(k, len(vectors) - 1))
+    method = resolved_method(len(vectors), config)
+    exclusion = Exclusion(len(vectors), groups)
+    if k == 0:
+        nothing = np.empty((len(vectors), 0))
+        return NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), method)
+    with limited_threads(threads) as cores:
+        ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress)
+        recall = None
+        if method == "hnsw" and config.recall_sample:
+            recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample, seed)
+        elif method == "exact":
+            recall = 1.0
+    return NeighborTable(ids, scores, method, recall)
+
+
+def _search(
+    vectors: NDArray[np.float32],
+    k: int,
+    method: str,
+    exclusion: Exclusion,
+    config: RetrievalConfig,
+    seed: int,
+    threads: int,
+    progress: Progress | None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    if method == "random":
+        from sracl_core.retrieval.random import random_neighbors
+
+        return random_neighbors(vectors, k, exclusion, seed)
+    if method == "exact":
+        from sracl_core.retrieval.exact import exact_neighbors
+
+        return exact_neighbors(vectors, k, exclusion, progress=progress)
+    from sracl_core.retrieval.hnsw import hnsw_neighbors
+
+    return hnsw_neighbors(vectors, k, exclusion, config, seed, threads, progress)
+
+
+def resolved_method(n: int, config: RetrievalConfig) -> str:
+    """ "exact", "hnsw" or "random" for n vectors: what `config` comes to."""
+    if config.source == "random":
+        return "random"
+    if config.method == "auto":
+        return "exact" if n <= EXACT_UP_TO else "hnsw"
+    return config.method
+
+
+def sampled_recall(
+    vectors: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    k: int,
+    exclusion: Exclusion,
+    sample: int,
+    seed: int,
+) -> float | None:
+    """Recall@k of `scores` on a sample of rows against exact search under the same exclusion.
+
+    A found neighbor counts when it is as similar as the exact k-th (to 1e-5): among identical
+    vectors, which of them is listed is a matter of taste. None where no row has a neighbor.
+    """
+    from sracl_core.retrieval.exact import exact_neighbors
+
+    n = len(vectors)
+    rows = np.sort(generator(seed, "recall").choice(n, size=min(sample, n), replace=False))
+    exact_ids, exact_scores = exact_neighbors(vectors, k, exclusion, rows)
+    exists = exact_ids >= 0
+    counts = exists.sum(axis=1)
+    if not counts.any():
+        return None
+    worst = np.where(exists, exact_scores, np.inf).min(axis=1)
+    hits = (scores[rows] >= worst[:, None] - _TIE).sum(axis=1)
+    return float(np.minimum(hits, counts).sum() / counts.sum())
+
+
+def table_address(
+    vectors: NDArray[np.float32],
+    k: int,
+    config: RetrievalConfig,
+    groups: NDArray[np.integer] | None,
+    seed: int,
+) -> str:
+    """Hash of everything that decides a table: vectors, groups, and the settings that are read."""
+    method = resolved_method(len(vectors), config)
+    settings: dict[str, object] = {"version": _SEARCH_VERSION, "method": method, "k": k}
+    if method != "exact":
+        settings["seed"] = seed
+    if method == "hnsw":
+        settings["hnsw"] = [config.hnsw_m, config.hnsw_ef_construction, config.hnsw_ef, config.recall_sample]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(f"{vectors.dtype} {vectors.shape}".encode())
+    digest.update(np.ascontiguousarray(vectors).data)
+    if groups is not None:
+        digest.update(np.ascontiguousarray(groups, dtype=np.int64).data)
+    return digest.hexdigest()
+
+
+def cached_neighbors(
+    vectors: NDArray[np.float32],
+    k: int,
+    config: RetrievalConfig,
+    groups: NDArray[np.integer] | None = None,
+    seed: int = 42,
+    threads: int = 0,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+) -> NeighborTable:
+    """`find_neighbors`, or the same table from an earlier time (`folder`: the cache folder).
+
+    A table that was cut or altered on disk is made again. Raises StorageError when the folder
+    cannot be written.
+    """
+    address = table_address(vectors, k, config, groups, seed)
+    place = (folder or cache_folder()) / "neighbors" / address[:32]
+    with contextlib.suppress(DataError):
+        table = NeighborTable.load(place)
+        if progress is not None:
+            progress("neighbors", len(vectors), len(vectors))
+        return table
+    table = find_neighbors(vectors, k, config, groups, seed, threads, progress)
+    table.save(place)
+    return table
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`vectors` as float32 rows of unit length; as they are where they are already. Zeros stay."""
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    if not np.isfinite(norms).all():
+        raise SraclError(
+            f"row {int(np.flatnonzero(~np.isfinite(norms))[0])} of the vectors is not finite; "
+            "no neighbors can be found, encode the texts again"
+        )
+    if ((np.abs(norms - 1.0) < 1e-4) | (norms == 0.0)).all():
+        return vectors
+    return np.divide(vectors, np.where(norms > 0.0, norms, 1.0)[:, None], dtype=np.float32)

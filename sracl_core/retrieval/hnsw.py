@@ -1,0 +1,171 @@
+"""Approximate nearest neighbors with hnswlib, the same table at every number of threads.
+
+Adding to one HNSW index from several threads gives another graph each time. So the vectors are
+split over a few indexes, each built by one thread in a fixed order, all of them searched. What
+they miss is then found among the neighbors of the neighbors (one round of NN-descent, Dong et
+al., WWW 2011, doi 10.1145/1963405.1963487), which costs less than a wider search.
+
+Shapes: n vectors of width D, B rows of a block, W kept candidates, k neighbors.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sracl_core.config import RetrievalConfig
+from sracl_core.retrieval.exact import Found, as_tensor, best_first, exact_neighbors
+from sracl_core.retrieval.exclusion import Exclusion
+from sracl_core.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from sracl_core.runs.events import Progress
+
+_ROWS_AN_INDEX = 70_000
+_MOST_INDEXES = 4
+_ROWS = 8192
+_REFINED_ROWS = 512
+_GATHERED_ROWS = 32
+"""Rows whose candidates' vectors are gathered at once: 5 MB, which stays in cache; 512 take twice as long."""
+_HOPS = 10
+_LEAST_WIDTH = 10
+_EXTRA_STEPS = (1, 4, 8, 16, 32, 64)
+
+
+def hnsw_neighbors(
+    vectors: NDArray[np.float32],
+    k: int,
+    exclusion: Exclusion,
+    config: RetrievalConfig,
+    seed: int,
+    threads: int,
+    progress: Progress | None = None,
+) -> Found:
+    """The about k best other rows for each row.
+
+    More are fetched than asked for, by as many as a row excludes (64 at most); a row that is still
+    short is searched exactly, so every row gets min(k, available) neighbors.
+    """
+    width = max(k, _LEAST_WIDTH)
+    count = min(_MOST_INDEXES, -(-len(vectors) // _ROWS_AN_INDEX))
+    parts = [np.arange(first, len(vectors), count) for first in range(count)]
+    seeds = [derive_seed(seed, "hnsw", part) % (1 << 31) for part in range(count)]
+    with ThreadPoolExecutor(threads) as pool:
+        built = pool.map(lambda rows, one: _build(vectors[rows], config, one), parts, seeds)
+        indexes = list(zip(built, parts, strict=True))
+    ids, scores = _search(vectors, indexes, width, exclusion, config.hnsw_ef, threads, progress)
+    del indexes
+    short = np.flatnonzero((ids >= 0).sum(axis=1) < np.minimum(width, exclusion.available()))
+    if len(short):
+        ids[short], scores[short] = exact_neighbors(vectors, width, exclusion, short)
+    return _refine(vectors, ids, k, exclusion, progress)
+
+
+def _build(vectors: NDArray[np.float32], config: RetrievalConfig, seed: int) -> Any:
+    import hnswlib
+
+    index = hnswlib.Index(space="ip", dim=vectors.shape[1])
+    index.init_index(
+        max_elements=len(vectors), M=config.hnsw_m, ef_construction=config.hnsw_ef_construction,
+        random_seed=seed,
+    )  # fmt: skip
+    index.add_items(vectors, num_threads=1)
+    return index
+
+
+def _search(
+    vectors: NDArray[np.float32],
+    indexes: list[tuple[Any, NDArray[np.int64]]],
+    width: int,
+    exclusion: Exclusion,
+    ef: int,
+    threads: int,
+    progress: Progress | None,
+) -> Found:
+    ids = np.empty((len(vectors), width), dtype=np.int32)
+    scores = np.empty((len(vectors), width), dtype=np.float32)
+    extras = np.asarray(_EXTRA_STEPS)
+    wanted = extras[np.minimum(np.searchsorted(extras, exclusion.sizes), len(extras) - 1)]
+    done = 0
+    for extra in np.unique(wanted):
+        fetch = width + int(extra)
+        for index, _ in indexes:
+            index.set_ef(max(ef, fetch))
+        rows = np.flatnonzero(wanted == extra)
+        for start in range(0, len(rows), _ROWS):
+            block = rows[start : start + _ROWS]
+            found = [_query(index, part, vectors[block], fetch, threads) for index, part in indexes]
+            candidates = np.concatenate([one[0] for one in found], axis=1)
+            similarity = np.concatenate([one[1] for one in found], axis=1)
+            similarity[exclusion.forbids(block, candidates)] = -np.inf
+            ids[block], scores[block] = best_first(candidates, similarity, width)
+            done += len(block)
+            if progress is not None:
+                progress("neighbors", done, 2 * len(vectors))
+    return ids, scores
+
+
+def _query(
+    index: Any, part: NDArray[np.int64], queries: NDArray[np.float32], fetch: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """`fetch` candidates for each query; -1 for a query whose part of the graph holds fewer."""
+    fetch = min(fetch, len(part))
+    try:
+        labels, distances = index.knn_query(queries, k=fetch, num_threads=threads)
+    except RuntimeError:
+        # hnswlib refuses a whole block when one query reaches fewer than `fetch` vectors.
+        if len(queries) == 1:
+            return np.full((1, fetch), -1), np.full((1, fetch), -np.inf, dtype=np.float32)
+        half = len(queries) // 2
+        first = _query(index, part, queries[:half], fetch, threads)
+        second = _query(index, part, queries[half:], fetch, threads)
+        return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
+    return part[labels.astype(np.int64)], 1.0 - distances
+
+
+def _refine(
+    vectors: NDArray[np.float32],
+    ids: NDArray[np.int32],
+    k: int,
+    exclusion: Exclusion,
+    progress: Progress | None,
+) -> Found:
+    """The k best among the neighbors and the neighbors' neighbors of each row, exactly scored."""
+    table = as_tensor(vectors)
+    out_ids = np.empty((len(ids), k), dtype=np.int32)
+    out_scores = np.empty((len(ids), k), dtype=np.float32)
+    hops = ids[:, :_HOPS]
+    for start in range(0, len(ids), _REFINED_ROWS):
+        rows = np.arange(start, min(start + _REFINED_ROWS, len(ids)))
+        near = ids[rows]
+        second = np.where(near[:, :_HOPS, None] >= 0, hops[near[:, :_HOPS]], -1)
+        candidates = np.sort(np.concatenate([near, second.reshape(len(rows), -1)], axis=1), axis=1)
+        forbidden = exclusion.forbids(rows, candidates)
+        forbidden[:, 1:] |= candidates[:, 1:] == candidates[:, :-1]
+        allowed_first = np.argsort(forbidden, axis=1, kind="stable")
+        candidates = np.take_along_axis(candidates, allowed_first, axis=1)
+        similarity = _similarity(table, rows, candidates, (~forbidden).sum(axis=1))
+        out_ids[rows], out_scores[rows] = best_first(candidates, similarity, k)
+        if progress is not None:
+            progress("neighbors", len(ids) + int(rows[-1]) + 1, 2 * len(ids))
+    return out_ids, out_scores
+
+
+def _similarity(
+    table: torch.Tensor, rows: NDArray[np.int64], candidates: NDArray[np.int32], counts: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Dot products of rows[i] with its first counts[i] candidates, -inf for the rest."""
+    similarity = np.full(candidates.shape, -np.inf, dtype=np.float32)
+    for start in range(0, len(rows), _GATHERED_ROWS):
+        part = slice(start, start + _GATHERED_ROWS)
+        width = int(counts[part].max())
+        near = torch.from_numpy(np.maximum(candidates[part, :width], 0))
+        gathered = table.index_select(0, near.reshape(-1)).view(*near.shape, -1)
+        queries = table[torch.from_numpy(rows[part])].unsqueeze(2)
+        similarity[part, :width] = torch.bmm(gathered, queries).squeeze(2).numpy()
+    similarity[np.arange(candidates.shape[1]) >= counts[:, None]] = -np.inf
+    return similarity
