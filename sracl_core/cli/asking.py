@@ -17,7 +17,7 @@ UserOption = Annotated[str | None, typer.Option("--user", help="A user of the ru
 HistoryOption = Annotated[
     str | None, typer.Option("--history", metavar="ID,ID,...", help="Item ids of anybody, oldest first.")
 ]
-CountOption = Annotated[int, typer.Option("--k", "-k", help="How many.")]
+CountOption = Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")]
 MovedOption = Annotated[
     Path | None, typer.Option("--dataset", help="Where the run's dataset lies now, when it was moved.")
 ]
@@ -48,7 +48,10 @@ def one_of(**given: str | None) -> None:
 
 
 def split_ids(text: str | None) -> list[str] | None:
-    """The ids of "a,b,c"; None stays None."""
+    """The ids of "a,b,c"; None stays None. Raises InputError when there is none."""
     if text is None:
         return None
-    return [part.strip() for part in text.split(",") if part.strip()]
+    ids = [part.strip() for part in text.split(",") if part.strip()]
+    if not ids:
+        raise InputError("the history is empty; give item ids, oldest first, with commas between them")
+    return ids

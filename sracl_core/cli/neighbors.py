@@ -31,12 +31,13 @@ def neighbors(
     share and what was bought next. For an item: the items whose texts are nearest.
     """
     asking.one_of(user=user, item=item, history=history)
+    items = asking.split_ids(history)
     explorer = asking.open_explorer(run, runs_dir, dataset)
     if item is not None:
         of_item = explorer.neighbors_of_item(item, k)
         output.print_json(asdict(of_item)) if as_json else print_item_neighbors(of_item)
         return
-    of_user = explorer.neighbors_of_user(user=user, history=asking.split_ids(history), k=k, until=until)
+    of_user = explorer.neighbors_of_user(user=user, history=items, k=k, until=until)
     output.print_json(asdict(of_user)) if as_json else print_user_neighbors(of_user)
 
 

@@ -38,10 +38,11 @@ def recommend(
     history does not reach are marked, so that hits can be seen.
     """
     asking.one_of(user=user, history=history)
+    items = asking.split_ids(history)
     explorer = asking.open_explorer(run, runs_dir, dataset)
     found = explorer.recommend(
         user=user,
-        history=asking.split_ids(history),
+        history=items,
         k=k,
         include_seen=include_seen,
         until=until,

@@ -6,11 +6,14 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.trained import Shop
+from tests.trained import SMALL, Shop
 
 USER = "amber-badger"
 
@@ -127,13 +130,58 @@ def test_explore_answers_line_by_line_and_survives_nonsense(shop: Shop) -> None:
     assert all("\n" not in answer.get("error", "") for answer in answers)
 
 
+def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None:
+    small = [word for text in SMALL for word in ("--set", text)]
+    words = ["train", "--dataset", shop.dataset, "--runs-dir", tmp_path, "--name", "long", *small]
+    words += ["--epochs", "300", "--set", "training.patience=300", "-q"]
+    training = subprocess.Popen(
+        [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)],
+        cwd=tmp_path,
+        env=shop.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        run = wait_for_epoch(tmp_path, training)
+        listed = json.loads(shop.sracl("runs", "list", "--runs-dir", tmp_path, "--json").stdout)
+        assert [(item["status"], item["model"]) for item in listed] == [("running", "sasrec")]
+        refused = shop.sracl("resume", run)
+        assert (refused.returncode, "is running already" in refused.stderr) == (2, True)
+        stopped = shop.sracl("stop", run, "--json")
+        assert json.loads(stopped.stdout)["status"] == "stopped", stopped.stderr
+        assert training.wait(timeout=60) == 130
+    finally:
+        training.kill()
+        training.communicate()
+    before = len((run / "metrics.jsonl").read_text().splitlines())
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 300", "max_epochs: 1"))
+    resumed = shop.sracl("resume", run, "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["test"]["masked"]["HR@20"] > 0
+    after = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()][before:]
+    assert after[0]["event"] == "run_resumed"
+    assert json.loads((run / "state.json").read_text())["status"] == "finished"
+
+
+def wait_for_epoch(runs: Path, training: subprocess.Popen[str]) -> Path:
+    """The only run in `runs`, once it has finished an epoch."""
+    end = time.monotonic() + 200
+    while time.monotonic() < end and training.poll() is None:
+        for run in runs.glob("*-long"):
+            if (run / "metrics.jsonl").exists() and '"epoch", "time"' in (run / "metrics.jsonl").read_text():
+                return run
+        time.sleep(0.1)
+    raise AssertionError(f"no epoch came, exit {training.poll()}")
+
+
 BROKEN = {
     "an unknown user": (["recommend", "shared", "--user", "amber-badgr"], "did you mean 'amber-badger'?"),
-    "an unknown item": (["neighbors", "shared", "--item", "tea-03"], "did you mean 'tea-003'?"),
+    "an unknown item": (["neighbors", "shared", "--item", "tea-03"], "did you mean 'tea-0"),
     "an unknown item of a history": (["recommend", "shared", "--history", "tea-003,nope"], "item 'nope'"),
     "an empty history": (["recommend", "shared", "--history", ","], "the history is empty"),
     "nobody": (["recommend", "shared"], "give one of --user or --history"),
-    "k of nothing": (["recommend", "shared", "--user", USER, "-k", "0"], "k is 0"),
+    "k of nothing": (["recommend", "shared", "--user", USER, "-k", "0"], "--k"),
     "a run that is not there": (["runs", "show", "shard"], "did you mean 'shared'?"),
     "a folder that is no run": (["evaluate", "."], "is not a run directory"),
     "a finished run to resume": (["resume", "shared"], "has finished"),
