@@ -7,7 +7,6 @@ help of each command stands in a table here; a test holds it equal to the comman
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -30,9 +29,6 @@ class Command(NamedTuple):
 _DATA, _RUN, _ASK, _SETUP = "Data and texts", "Training", "A finished run", "Setup"
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command("demo", "demo", "Train on the sample data and look at what came out.", _SETUP),
-    "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
-    "config": Command("config", "app", "Show or validate the settings of a run.", _SETUP),
     "data": Command("data", "app", "Fetch, prepare and describe datasets.", _DATA),
     "describe": Command("describe", "describe", "Let an LLM write the texts of items and users.", _DATA),
     "train": Command("train", "train", "Train a recommender on a prepared dataset.", _RUN),
@@ -46,6 +42,9 @@ COMMANDS: dict[str, Command] = {
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
     "export": Command("export", "app", "Write a run's metrics as CSV, or its model as a folder.", _ASK),
+    "config": Command("config", "app", "Show or validate the settings of a run.", _SETUP),
+    "demo": Command("demo", "demo", "Train on the sample data and look at what came out.", _SETUP),
+    "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
 }
 
 
@@ -64,8 +63,6 @@ def build_app(wanted: str | None) -> typer.Typer:
     )
     app.callback()(_root)
     for name, command in COMMANDS.items():
-        if not _exists(command):
-            continue
         target: Any = _load(command) if wanted in (name, "*") else _stands_in
         if isinstance(target, typer.Typer):
             app.add_typer(target, name=name, help=command.help, rich_help_panel=command.panel)
@@ -130,10 +127,6 @@ def _report(error: Exception) -> int:
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split()) or "no message"
-
-
-def _exists(command: Command) -> bool:
-    return importlib.util.find_spec(f"sracl_core.cli.{command.module}") is not None
 
 
 def _load(command: Command) -> Any:
