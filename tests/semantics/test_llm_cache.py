@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sracl_core.errors import StorageError
+from sracl_core.semantics.llm_cache import Answer, Job, LlmCache
+
+JOB = Job("data", "train", "items", "item", "m", "v1", "[]", "shop", 3)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> LlmCache:
+    return LlmCache(tmp_path / "llm.sqlite")
+
+
+def test_a_dead_process_loses_its_claims_and_a_living_one_keeps_them(cache: LlmCache) -> None:
+    claim = (
+        "import sys, time; from pathlib import Path; from sracl_core.semantics.llm_cache import LlmCache; "
+        "print(len(LlmCache(Path(sys.argv[1])).claim([bytes(15) + b'\\1', bytes(15) + b'\\2'], 0)[0]), "
+        "flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", claim, str(cache.path)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    try:
+        assert other.stdout.readline().strip() == "2"
+        assert cache.claim([key(1), key(3)], 0) == ([key(3)], [key(1)])
+    finally:
+        other.kill()
+        other.wait()
+    assert cache.claim([key(1), key(2)], 0) == ([key(1), key(2)], [])
+
+
+def test_failed_answers_are_open_again_and_their_cost_stays(cache: LlmCache) -> None:
+    cache.begin(JOB)
+    cache.want(JOB.id, [("a", key(1)), ("b", key(1)), ("c", key(2))])
+    failed = Answer("failed", "", error="no", calls=1, input_tokens=10, output_tokens=5, money=0.5)
+    cache.store(key(1), "m", failed)
+    assert cache.claim([key(1)], retry_failed_before=0.0) == ([], [])
+    assert cache.claim([key(1)], retry_failed_before=1e12) == ([key(1)], [])
+    good = Answer("json", "A soap.", calls=1, input_tokens=10, output_tokens=5, money=0.25)
+    cache.store(key(1), "m", good)
+    [job] = cache.jobs(id=JOB.id)
+    assert (job["wanted"], job["done"], job["failed"]) == (2, 1, 0)
+    assert (job["calls"], job["input_tokens"], job["money"]) == (2, 20, 0.75)
+    assert cache.texts(JOB.id) == {"a": ("json", "A soap."), "b": ("json", "A soap.")}
+
+
+def test_reading_touches_nothing(tmp_path: Path) -> None:
+    cache = LlmCache(tmp_path / "sub" / "llm.sqlite", read_only=True)
+    assert cache.jobs() == []
+    assert cache.forms([key(1)]) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_cache_or_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "llm.sqlite"
+    path.write_bytes(b"my shopping list, " * 100)
+    with pytest.raises(StorageError, match="is no answer cache"):
+        LlmCache(path)
+    assert path.read_bytes().startswith(b"my shopping")
+    path.unlink()
+    newer = LlmCache(path)
+    newer._db.execute("PRAGMA user_version=99")
+    newer.close()
+    with pytest.raises(StorageError, match="format version 99"):
+        LlmCache(path)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
+        LlmCache(tmp_path / "file" / "llm.sqlite")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_not_writable_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
+        LlmCache(tmp_path / "llm.sqlite")
