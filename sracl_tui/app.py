@@ -42,7 +42,11 @@ class Dashboard(App[None]):
         f"styles/{name}.tcss" for name in ("app", "data", "configure", "train", "explore", "dialogs")
     ]
     MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name, _ in MODE_KEYS}
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (60, "-medium"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-narrow"),
+        (60, "-medium"),
+        (100, "-wide"),
+    ]
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (20, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -201,7 +205,9 @@ class Dashboard(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers: the screens, this screen's own actions, themes, quit."""
         for at, (name, title) in enumerate(MODE_KEYS, start=1):
-            yield SystemCommand(f"{title} (F{at})", f"Show the {title} screen", lambda n=name: self.action_go(n))
+            yield SystemCommand(
+                f"{title} (F{at})", f"Show the {title} screen", lambda n=name: self.action_go(n)
+            )
         for binding in getattr(screen, "BINDINGS", ()):
             if isinstance(binding, Binding) and binding.description:
                 yield SystemCommand(

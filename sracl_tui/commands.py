@@ -94,7 +94,7 @@ def start_detached(args: list[str], output: Path) -> subprocess.Popen[bytes]:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_environment(),
+                env=child_environment(),
             )
     except OSError as error:
         raise CommandError(f"the training cannot be started: {error}") from error
@@ -108,7 +108,7 @@ async def _spawn(*args: str) -> asyncio.subprocess.Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT,
-            env=_environment(),
+            env=child_environment(),
         )
     except OSError as error:
         raise CommandError(f"sracl cannot be started: {error}") from error
@@ -121,6 +121,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Ours, without what Textual reads: a child must not take it for its own."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")}

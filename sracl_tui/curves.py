@@ -46,7 +46,7 @@ def loss_curves(
             continue
         smooth = moving_mean(y[known], smoothing)
         at = len(curves)
-        curves.append(Curve(LETTERS[at], name.removeprefix(metric), x[known], smooth, float(smooth[-1]), color=at))
+        curves.append(Curve(LETTERS[at], name, x[known], smooth, float(smooth[-1]), color=at))
     return curves
 
 
@@ -64,7 +64,11 @@ def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str)
         known = np.isfinite(y) & np.isfinite(x)
         if known.any():
             best = float(y[known].max())
-            curves.append(Curve(LETTERS[at], name.removeprefix(metric), x[known], y[known], float(y[known][-1]), best, at))
+            curves.append(
+                Curve(
+                    LETTERS[at], name.removeprefix(metric), x[known], y[known], float(y[known][-1]), best, at
+                )
+            )
     return curves
 
 
@@ -91,8 +95,12 @@ def reduced(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
     if len(x) <= 2 * columns or columns < 1:
         return x, y
     edges = np.linspace(0, len(x), columns + 1).astype(int)
-    low = np.array([first + int(np.argmin(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)])
-    high = np.array([first + int(np.argmax(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)])
+    low = np.array(
+        [first + int(np.argmin(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)]
+    )
+    high = np.array(
+        [first + int(np.argmax(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)]
+    )
     kept = np.unique(np.concatenate([low, high, [0, len(x) - 1]]))
     return x[kept], y[kept]
 

@@ -19,11 +19,9 @@ RUN_GLYPHS = {
 }
 """Sign and color of each state of a run; the word always stands beside them."""
 
-EIGHTHS = " ▏▎▍▌▋▊▉█"
-
 _ASCII = str.maketrans(
     {
-        "─": "-", "━": "-", "═": "=", "╌": "-", "│": "|", "┃": "|", "║": "|", "╎": "|",
+        "─": "-", "━": "-", "═": "=", "╌": "-", "│": "|", "┃": "|", "║": "|", "╎": "|", "╸": "-", "╺": "-",
         "▶": ">", "▸": ">", "▹": ">", "›": ">", "→": ">", "▾": "v", "▼": "v", "▲": "^", "◀": "<",
         "✓": "+", "✗": "x", "■": "#", "□": ".", "●": "*", "○": "o", "◆": "*", "◇": "o", "★": "*",
         "☆": "*", "·": ".", "•": "*", "…": "~", "×": "x", "≈": "~", "−": "-", "–": "-", "—": "-",
@@ -38,8 +36,8 @@ _ASCII = str.maketrans(
 def to_ascii(text: str) -> str:
     """`text` in ASCII, one column for one column.
 
-    >>> to_ascii("╭─ ✓ 0.93 ▇▇▏⣿")
-    '+- + 0.93 ##.*'
+    >>> to_ascii("╭─ ✓ 0.93 ━╸⣿")
+    '+- + 0.93 --*'
     """
     if text.isascii():
         return text
@@ -76,14 +74,14 @@ class AsciiFilter(LineFilter):
 
 
 def bar(share: float, width: int) -> str:
-    """A horizontal bar of `width` columns at most, to an eighth of a column.
+    """A horizontal bar of `width` columns at most, to half a column.
 
-    >>> bar(0.5, 4), bar(0.3, 4)
-    ('██', '█▎')
+    >>> bar(0.5, 4), bar(0.4, 4)
+    ('━━', '━╸')
     """
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return "█" * full + (EIGHTHS[rest] if rest else "")
+    halves = round(max(0.0, min(1.0, share)) * width * 2)
+    full, rest = divmod(halves, 2)
+    return "━" * full + "╸" * rest
 
 
 def padded_bar(share: float, width: int) -> str:

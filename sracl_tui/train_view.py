@@ -17,8 +17,6 @@ from sracl_tui.watcher import read_settings
 if TYPE_CHECKING:
     from sracl_tui.preferences import Preferences
 
-SPEED = (("prefixes_per_second", "prefixes/s"),)
-
 
 @dataclass(frozen=True)
 class ChartSettings:
@@ -56,16 +54,16 @@ def tiles(runs: Sequence[RunSnapshot], how: ChartSettings) -> list[Tile]:
     if len(runs) == 1:
         run = runs[0]
         return [
-            Tile("tile-loss", "Loss and its parts", notes, loss_curves(run, LOSSES, how.x_axis, how.smoothing), how.log),
+            Tile("tile-loss", "Loss", notes, loss_curves(run, LOSSES[:2], how.x_axis, how.smoothing), how.log),
+            Tile("tile-parts", "Contrastive losses", notes, loss_curves(run, LOSSES[2:], how.x_axis, how.smoothing), how.log),
             Tile("tile-ndcg", f"Validation NDCG, {how.masking}", axis, metric_curves(run, "NDCG", how.masking, how.x_axis)),
             Tile("tile-hr", f"Validation HR, {how.masking}", axis, metric_curves(run, "HR", how.masking, how.x_axis)),
-            Tile("tile-speed", "Speed", axis, loss_curves(run, SPEED, how.x_axis, how.smoothing)),
         ]  # fmt: skip
     return [
         Tile("tile-loss", "Total loss", notes, _of_each(runs, "loss", how), how.log),
         Tile("tile-ndcg", f"Validation NDCG@20, {how.masking}", axis, _of_each(runs, "NDCG", how)),
         Tile("tile-hr", f"Validation HR@20, {how.masking}", axis, _of_each(runs, "HR", how)),
-        Tile("tile-speed", "Speed, prefixes/s", axis, _of_each(runs, "speed", how)),
+        Tile("tile-parts", "Inter-user loss", notes, _of_each(runs, "inter", how), how.log),
     ]
 
 
@@ -74,8 +72,8 @@ def _of_each(runs: Sequence[RunSnapshot], what: str, how: ChartSettings) -> list
     for number, run in enumerate(runs, start=1):
         if what == "loss":
             curves = loss_curves(run, LOSSES[:1], how.x_axis, how.smoothing)
-        elif what == "speed":
-            curves = loss_curves(run, SPEED, how.x_axis, how.smoothing)
+        elif what == "inter":
+            curves = loss_curves(run, LOSSES[2:3], how.x_axis, how.smoothing)
         else:
             curves = metric_curves(run, what, how.masking, how.x_axis)[:1]
         found += [(number, short_name(run.name), curve) for curve in curves]

@@ -169,7 +169,9 @@ def banners(snapshot: RunSnapshot, now: float | None = None) -> list[Banner]:
     if not found and (bad := _bad_steps(snapshot)):
         found.append(Banner("error", f"a loss is NaN or infinite at step {bad:,}; the charts leave it out"))
     if snapshot.status == "crashed":
-        found.append(Banner("error", "the process is gone without a word; R resumes from the last checkpoint"))
+        found.append(
+            Banner("error", "the process is gone without a word; R resumes from the last checkpoint")
+        )
     if snapshot.status == "failed":
         found.append(Banner("error", str(snapshot.state.get("error") or "failed without a message")))
     if snapshot.status == "stopped":
@@ -196,7 +198,9 @@ def _live_banners(snapshot: RunSnapshot, now: float) -> list[Banner]:
             Banner("warning", f"no gain for {without} epochs; stops at {plateau.get('patience')} (patience)")
         )
     if snapshot.disk_free is not None and snapshot.disk_free < LITTLE_DISK:
-        found.append(Banner("warning", f"only {snapshot.disk_free >> 20} MiB are left on the disk of the run"))
+        found.append(
+            Banner("warning", f"only {snapshot.disk_free >> 20} MiB are left on the disk of the run")
+        )
     return found
 
 

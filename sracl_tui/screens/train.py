@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widget import Widget
@@ -70,10 +69,10 @@ class TrainScreen(TabScreen):
                 RunHeader(id="run-header"),
                 BannerStack(id="banners"),
                 Grid(
-                    ChartTile("Loss and its parts", "The first steps draw the losses here.", "tile-loss"),
+                    ChartTile("Loss", "The first steps draw the losses here.", "tile-loss"),
+                    ChartTile("Contrastive", "No contrastive loss was measured (yet).", "tile-parts"),
                     ChartTile("Validation NDCG", "The first epoch draws NDCG here.", "tile-ndcg"),
                     ChartTile("Validation HR", "The first epoch draws HR here.", "tile-hr"),
-                    ChartTile("Speed", "The first steps draw the speed here.", "tile-speed"),
                     id="tiles",
                 ),
                 LogPane(),
@@ -82,13 +81,8 @@ class TrainScreen(TabScreen):
             id="train-body",
         )
 
-    def compose(self) -> ComposeResult:
-        """As every screen."""
-        yield from super().compose()
-
     def on_mount(self) -> None:
         """Show what is known."""
-        super().on_mount()
         self._redraw()
 
     def on_screen_resume(self) -> None:

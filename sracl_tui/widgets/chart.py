@@ -14,7 +14,7 @@ from textual.widgets import Static
 from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
 
-from sracl_tui.curves import Curve, reduced, sparkline
+from sracl_tui.curves import Curve, Floats, reduced, sparkline
 from sracl_tui.widgets.panel import Panel
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
@@ -35,9 +35,7 @@ class Plot(PlotWidget):
 
     def on_mount(self) -> None:
         """Room for the curves: the legend stands outside."""
-        super().on_mount()
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
-        self.set_xlimits(0.0, None)
 
 
 class ChartTile(Panel):
@@ -91,7 +89,7 @@ class ChartTile(Panel):
         plot.clear()
         plot.set_x_formatter(DurationFormatter() if self._x_axis == "time" else NumericAxisFormatter())
         plot.set_y_formatter(LogFormatter() if self._log else NumericAxisFormatter())
-        ends = []
+        ends, drawn = [], []
         for curve in self._curves:
             x, y = reduced(curve.x, curve.y, max(8, self.size.width - 12))
             if self._log:
@@ -99,16 +97,14 @@ class ChartTile(Panel):
             if not len(x):
                 continue
             style = self._color(curve.color)
+            drawn.append((x, y, style))
+            ends.append((x[-1:], y[-1:], curve.letter, f"bold {style}"))
+        if not drawn:
+            return
+        _room(plot, np.concatenate([x for x, _, _ in drawn]), np.concatenate([y for _, y, _ in drawn]))
+        for x, y, style in drawn:
             if len(x) > 1:
                 plot.plot(x, y, line_style=style, hires_mode=HiResMode.BRAILLE)
-            ends.append((x[-1:], y[-1:], curve.letter, f"bold {style}"))
-        levels = {float(held) for _, y, _, _ in ends for held in y}
-        if len(levels) == 1 and all(len(curve.x) == 1 for curve in self._curves):
-            # A single point has no extent of its own; blanks around it give the axis some.
-            (level,) = levels
-            room = abs(level) * 0.1 or 1.0
-            plot.scatter(ends[0][0], np.array([level - room]), marker=" ")
-            plot.scatter(ends[0][0], np.array([level + room]), marker=" ")
         for x, y, letter, style in reversed(ends):
             plot.scatter(x, y, marker=letter, marker_style=style)
 
@@ -148,6 +144,15 @@ class ChartTile(Panel):
         if color.ansi is not None:
             return "default" if color.ansi < 0 else f"color({color.ansi})"
         return color.hex6
+
+
+def _room(plot: Plot, x: Floats, y: Floats) -> None:
+    """Blanks beyond the data, so that the axes begin at 0 and nothing lies on the frame."""
+    low, high = float(y.min()), float(y.max())
+    space = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    right = float(x.max()) * 1.03 or 1.0
+    corners = np.array([[min(0.0, float(x.min())), low - space], [right, high + space]])
+    plot.scatter(corners[:, 0], corners[:, 1], marker=" ")
 
 
 def number(what: float) -> str:

@@ -32,7 +32,7 @@ class LogPane(Panel):
         empty = Content.styled("the log is empty", "$muted")
         self.query_one("#log-lines", Static).update(Content("\n").join(lines) if lines else empty)
         if at_end:
-            scroll.scroll_end(animate=False)
+            self.call_after_refresh(scroll.scroll_end, animate=False)
 
 
 def _styled(line: str) -> Content:

@@ -26,7 +26,7 @@ class RowList(OptionList):
         held = self.current_id if keep_cursor else None
         ids = [name for name, _ in rows]
         if keep_cursor and ids == [name for name, _ in self._shown]:
-            for index, (name, line) in enumerate(rows):
+            for index, (_, line) in enumerate(rows):
                 if line.plain != self._shown[index][1] or line.restyled:
                     self.replace_option_prompt_at_index(index, line)
             self._shown = [(name, line.plain) for name, line in rows]
@@ -34,7 +34,9 @@ class RowList(OptionList):
         self._shown = [(name, line.plain) for name, line in rows]
         self.set_options([Option(line, id=name) for name, line in rows])
         if rows:
-            self.highlighted = ids.index(held) if held in ids else min(at or 0, len(ids) - 1) if keep_cursor else 0
+            self.highlighted = (
+                ids.index(held) if held in ids else min(at or 0, len(ids) - 1) if keep_cursor else 0
+            )
 
     @property
     def current_id(self) -> str | None:

@@ -54,11 +54,7 @@ def stages(snapshot: RunSnapshot) -> Content:
         if view.state == "now":
             share = view.share
             if share is not None:
-                text += Content.assemble(
-                    " ", (padded_bar(share, BAR_WIDTH), "$primary on $panel"), f" {share:.0%}"
-                )
-            if snapshot.live:
-                text += Content.styled(f"  {_left(snapshot)}", "$muted")
+                text += Content.assemble(" ", (padded_bar(share, BAR_WIDTH), "$primary"), f" {share:.0%}")
         parts.append(text)
     return Content("  ").join(parts)
 
@@ -78,6 +74,8 @@ def figures(snapshot: RunSnapshot) -> Content:
         parts.append(("test", f"NDCG@20 {test['NDCG@20']:.4f}  HR@20 {test.get('HR@20', 0.0):.4f}"))
         parts.append(("", "seen items unmasked"))
     speed = snapshot.steps.get("prefixes_per_second")
+    if snapshot.live:
+        parts.append(("left", _left(snapshot)))
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
     seconds = (snapshot.results or {}).get("seconds")
@@ -96,9 +94,9 @@ def _left(snapshot: RunSnapshot) -> str:
     stage, eta = present_stage(snapshot), snapshot.state.get("eta_seconds")
     lagging = stage != snapshot.state.get("stage")
     if eta is None or lagging:
-        return "time left: measuring"
+        return "measuring"
     if stage != "train":
-        return f"{duration(eta)} left"
+        return f"{present_stage(snapshot)} {duration(eta)}"
     epoch = snapshot.state.get("epoch_eta_seconds")
     this = f"epoch {duration(epoch)}, " if epoch is not None else ""
-    return f"left: {this}at most {duration(eta)}"
+    return f"{this}all at most {duration(eta)}"

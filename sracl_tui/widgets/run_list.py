@@ -45,12 +45,14 @@ class RunList(Panel):
         """Draw `runs`; `chosen` and `overlays` are marked."""
         self._runs, self._chosen, self._overlays = runs, chosen, overlays
         wanted = self.query_one(Input).value.strip().lower()
-        shown = [run for run in runs if wanted in f"{run.name} {run.status} {run.dataset} {run.model}".lower()]
+        shown = [
+            run for run in runs if wanted in f"{run.name} {run.status} {run.dataset} {run.model}".lower()
+        ]
         self.query_one(RowList).show([(str(run.path), self._row(run)) for run in shown])
         self.query_one(RowList).display = self.query_one(Input).display = bool(runs)
         self.query_one("#no-runs").display = not runs
         more = f" of {len(shown)}" if len(shown) > MOST_ROWS else ""
-        self.note(f"{min(len(shown), MOST_ROWS)}{more}" if runs else "")
+        self.note(f"{min(len(shown), MOST_ROWS)}{more} shown" if runs else "")
 
     def highlighted_run(self) -> Path | None:
         """The run under the cursor."""
@@ -74,7 +76,9 @@ class RunList(Panel):
             facts.append(f"epoch {run.epoch + 1}")
         return SplitLine(
             (
-                Content.assemble((f"{mark} ", "bold $accent"), (run.short_name, "bold" if mark.strip() else "")),
+                Content.assemble(
+                    (f"{mark} ", "bold $accent"), (run.short_name, "bold" if mark.strip() else "")
+                ),
                 Content.styled(f"{sign} {run.status}", color),
             ),
             (

@@ -34,7 +34,9 @@ class SplitLine(Visual):
             room = width - right.cell_length - (1 if right else 0)
             if room < width // 3:
                 right, room = right.truncate(max(0, width - width // 3 - 1), ellipsis=True), width // 3
-            line = Content.assemble(left.truncate(max(1, room), ellipsis=True, pad=True), " " if right else "", right)
+            line = Content.assemble(
+                left.truncate(max(1, room), ellipsis=True, pad=True), " " if right else "", right
+            )
             strips += line.truncate(width, pad=True).render_strips(width, 1, style, options)
         return strips
 

@@ -1,0 +1,149 @@
+"""Talks with `sracl explore RUN --json-lines`, a process of its own that holds the model.
+
+The protocol is docs/explore-protocol.md. One client asks about one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sracl_tui.commands import LINE_LIMIT, child_environment, error_line, sracl
+
+
+class QueryError(Exception):
+    """The question could not be answered; the message is the explorer's own line."""
+
+
+class QueryClient:
+    """Starts the explorer when first asked. `state` is "idle", "loading", "ready" or "dead".
+
+    `facts` is its first line once ready; `problem` says why it is dead. `on_change` is called
+    whenever `state` changes.
+    """
+
+    def __init__(self, run: Path, on_change: Callable[[], None]) -> None:
+        self.run = run
+        self.state = "idle"
+        self.facts: dict[str, Any] = {}
+        self.problem = ""
+        self._on_change = on_change
+        self._process: asyncio.subprocess.Process | None = None
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
+        self._reader: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._said: list[str] = []
+
+    def start(self) -> None:
+        """Start the explorer, also again after its death."""
+        if self.state in ("idle", "dead"):
+            self._ready = asyncio.Event()
+            self._set("loading")
+            self._reader = asyncio.create_task(self._live())
+
+    async def ask(self, op: str, **arguments: Any) -> tuple[Any, float]:
+        """The result of `op` and the milliseconds it took there. Raises QueryError."""
+        self.start()
+        await self._ready.wait()
+        if self.state != "ready" or self._process is None or self._process.stdin is None:
+            raise QueryError(self.problem or "the explorer has ended")
+        number = next(self._numbers)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            line = json.dumps({"id": number, "op": op, **arguments}, ensure_ascii=False)
+            self._process.stdin.write(line.encode() + b"\n")
+            await self._process.stdin.drain()
+            said = await answer
+        except (ConnectionError, OSError) as error:
+            raise QueryError("the explorer has ended") from error
+        finally:
+            self._waiting.pop(number, None)
+        if not said.get("ok"):
+            raise QueryError(str(said.get("error") or "no answer"))
+        return said.get("result"), float(said.get("ms") or 0.0)
+
+    async def close(self) -> None:
+        """End the explorer."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+        self.state = "idle"
+
+    async def _live(self) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *sracl("explore", str(self.run), "--json-lines"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE_LIMIT,
+                env=child_environment(),
+            )
+        except OSError as error:
+            self._die(str(error))
+            return
+        self._process = process
+        listening = asyncio.create_task(self._listen_to_errors(process))
+        try:
+            await self._listen(process)
+            code = await process.wait()
+            await listening
+            self._die(error_line("\n".join(self._said), code))
+        finally:
+            listening.cancel()
+            await self._end(process)
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(said, dict):
+                continue
+            if said.get("ready"):
+                self.facts = said
+                self._set("ready")
+                self._ready.set()
+            else:
+                answer = self._waiting.get(said.get("id") or 0)
+                if answer is not None and not answer.done():
+                    answer.set_result(said)
+
+    async def _listen_to_errors(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        self._said = []
+        while line := await process.stderr.readline():
+            self._said.append(line.decode("utf-8", "replace").rstrip())
+            del self._said[:-50]
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(process.wait(), 2.0)
+
+    def _die(self, problem: str) -> None:
+        self.problem = problem
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(QueryError(problem))
+        self._set("dead")
+        self._ready.set()
+
+    def _set(self, state: str) -> None:
+        self.state = state
+        self._on_change()
