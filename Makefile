@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: install
-	$(BIN)/python -m sracl_core.cli.demo
+	$(BIN)/sracl demo
 
 test: install lint types contracts unit
 

@@ -18,7 +18,7 @@ from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.split import Split, leave_one_out
 from sracl_core.errors import DataError
-from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
+from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.describe import ItemTexts, template_texts
 from sracl_core.semantics.encode import TextEncoder, load_encoder
@@ -144,7 +144,7 @@ def _neighbors(
     config: RunConfig, vectors: np.ndarray, groups: np.ndarray | None, progress: Progress | None
 ) -> NeighborTable:
     settings, training = config.retrieval, config.training
-    return find_neighbors(
+    return cached_neighbors(
         vectors, settings.k, settings, groups, seed=training.seed, threads=training.threads, progress=progress
     )
 
