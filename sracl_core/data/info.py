@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
+from sracl_core.data.split import leave_one_out
 
 PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")
 LEAST_DATE = 100_000_000  # seconds: before March 1973 a "time" is a position, not a date
@@ -29,6 +30,11 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "density": dataset.n_interactions / (dataset.n_users * dataset.n_items),
         "sequence_length": _spread(dataset.sequences.lengths),
         "item_popularity": _spread(popularity) | {"top_tenth_share": top_share(popularity)},
+        "histograms": {
+            "sequence_length": histogram(dataset.sequences.lengths),
+            "item_popularity": histogram(popularity),
+        },
+        "split": split_sizes(dataset),
         "time": _time_span(dataset),
         "text_coverage": covered,
         "items_without_row": counts["items_without_row"],
@@ -41,6 +47,33 @@ def describe(dataset: Dataset) -> dict[str, Any]:
             for key in ("source", "filters", "funnel", "licence", "citation", "notes")
         },
     }
+
+
+def split_sizes(dataset: Dataset) -> dict[str, int]:
+    """What leave-one-out makes of it: training prefixes, validation and test users."""
+    split = leave_one_out(dataset.sequences)
+    lengths = split.train.lengths
+    return {
+        "train_interactions": int(lengths.sum()),
+        "train_prefixes": int(np.maximum(lengths - 1, 0).sum()),
+        "valid_users": len(split.valid_users),
+        "test_users": len(split.test_users),
+        "users_too_short": dataset.n_users - len(split.test_users),
+    }
+
+
+def preview(dataset: Dataset, rows: int) -> dict[str, Any]:
+    """The first `rows` items with their text, and the first `rows` users with their latest items."""
+    titles = dataset.titles()
+    users = [
+        {
+            "user": dataset.users.id_of(user),
+            "length": len(dataset.sequences.of(user)),
+            "latest": [titles[item] for item in dataset.sequences.of(user)[-3:].tolist()],
+        }
+        for user in range(min(rows, dataset.n_users))
+    ]
+    return {"items": dataset.item_table().head(rows).to_dicts(), "users": users}
 
 
 def top_share(popularity: NDArray[np.int64]) -> float:

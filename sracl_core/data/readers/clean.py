@@ -13,6 +13,8 @@ def clean_interactions(frame: pl.DataFrame, locate: Locator, time_format: str | 
 
     Raises DataError at the first empty id, time that is no number, or rating that is none.
     """
+    if frame.is_empty():
+        raise DataError(f"{locate(0)}: an interaction is needed there, the file holds no rows")
     columns = [
         clean_ids(frame["user_id"], locate),
         clean_ids(frame["item_id"], locate),

@@ -33,16 +33,16 @@ def find_column(role: str, given: str | None, columns: list[str], path: Path) ->
 
     Raises DataError that names the nearest column and the flag to give.
     """
+    shown = [column[:40] for column in columns]
     if given is not None:
         if given in columns:
             return given
-        raise DataError(f"{path} has no column '{given}'{nearest(given, columns)}; correct --{role}-col")
+        raise DataError(f"{path} has no column '{given}'{nearest(given, shown)}; correct --{role}-col")
     found = guess(role, columns)
     if found is None:
         usual = USUAL[role].split()[0]
         raise DataError(
-            f"{path} has no {role} column such as '{usual}'{nearest(usual, columns)}; "
-            f"name it with --{role}-col"
+            f"{path} has no {role} column such as '{usual}'{nearest(usual, shown)}; name it with --{role}-col"
         )
     return found
 

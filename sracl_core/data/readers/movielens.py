@@ -50,8 +50,6 @@ def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
         if COLUMNS[name] not in table.columns:
             raise DataError(f"{path} has no column '{COLUMNS[name]}'; give --format table for another table")
     frame, locate = table.select({name: COLUMNS[name] for name in wanted})
-    if frame.is_empty():
-        raise DataError(f"{path} holds no rows, only column names; fetch it again")
     return clean_interactions(frame, locate)
 
 

@@ -38,8 +38,6 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
         tables.reverse()
     roles = interaction_columns(tables[0], options)
     interactions, locate = tables[0].select({_NAMES[role]: column for role, column in roles.items()})
-    if interactions.is_empty():
-        raise DataError(f"{tables[0].path} holds no rows, only column names; give a file with interactions")
     notes = guess_note(tables[0].path, roles)
     raw = clean_interactions(interactions, locate, options.time_format)
     if len(tables) == 1:

@@ -1,0 +1,250 @@
+"""Fetching from a local server: cut, resumed, corrupted, refused; archives that must not be unpacked."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sracl_core.data import archives
+from sracl_core.data.catalog import find, known, locate, resolve
+from sracl_core.data.catalog_entries import ENTRIES, Entry, RemoteFile
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.fetch import Patience, fetch
+from sracl_core.data.info import describe
+from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.errors import DataError, ServiceError, StorageError
+
+ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "movielens" / "ml-latest-small.zip"
+SOON = Patience(tries=4, pause=0.001)
+CONTENT = bytes(range(256)) * 4000
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content`; misbehaves as its attributes say."""
+
+    content = CONTENT
+    cut_after: list[int]  # bytes after which each of the next answers breaks off
+    failures: list[int]  # status of each of the next answers
+    etag = '"one"'
+    ranges: list[str | None]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.ranges.append(asked)
+        if self.server.failures:
+            self.send_error(self.server.failures.pop(0))
+            return
+        start = int(asked[6:-1]) if asked and self.headers.get("If-Range") == self.server.etag else 0
+        body = self.server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", self.server.etag)
+        self.end_headers()
+        cut = self.server.cut_after.pop(0) if self.server.cut_after else len(body)
+        self.wfile.write(body[:cut])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.cut_after, server.failures, server.ranges = [], [], []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def entry_of(*files: RemoteFile) -> Entry:
+    return Entry("x", "a test", "table", "none", "none", "", files)
+
+
+def plain_entry(server: Server, size: int | None = None, digest: str | None = None) -> Entry:
+    return entry_of(RemoteFile("x.bin", f"{server.address}/x.bin", size, digest))
+
+
+def test_whole_and_not_again(server: Server, tmp_path: Path) -> None:
+    entry = plain_entry(server, len(CONTENT), sha256(CONTENT).hexdigest())
+    seen: list[tuple[int, int]] = []
+    record = fetch(entry, tmp_path, progress=lambda _, done, total: seen.append((done, total)), patience=SOON)
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+    assert record["files"]["x.bin"]["verified"]
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    fetch(entry, tmp_path, patience=SOON)
+    assert server.ranges == [None]
+    (tmp_path / "x.bin").write_bytes(b"spoiled later")
+    fetch(entry, tmp_path, patience=SOON)
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fetched.json", "x.bin"]
+
+
+def test_an_unpublished_checksum_is_recorded_and_held_to(server: Server, tmp_path: Path) -> None:
+    record = fetch(plain_entry(server), tmp_path, patience=SOON)["files"]["x.bin"]
+    assert (record["verified"], record["sha256"]) == (False, sha256(CONTENT).hexdigest())
+    fetch(plain_entry(server), tmp_path, patience=SOON)
+    assert len(server.ranges) == 1
+
+
+def test_cut_answers_are_resumed(server: Server, tmp_path: Path) -> None:
+    server.cut_after, server.failures = [300_000, 100_000], [503]
+    fetch(plain_entry(server), tmp_path, patience=SOON)
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+    assert server.ranges == [None, None, "bytes=300000-", "bytes=400000-"]
+
+
+def test_a_later_command_goes_on(server: Server, tmp_path: Path) -> None:
+    server.cut_after = [300_000]
+    with pytest.raises(ServiceError, match=r"sent 300,000 of 1,024,000 bytes; run the command again"):
+        fetch(plain_entry(server), tmp_path, patience=Patience(tries=1))
+    assert not (tmp_path / "x.bin").exists()
+    fetch(plain_entry(server), tmp_path, patience=SOON)
+    assert server.ranges[-1] == "bytes=300000-"
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_whole(server: Server, tmp_path: Path) -> None:
+    server.cut_after = [300_000]
+    with pytest.raises(ServiceError):
+        fetch(plain_entry(server), tmp_path, patience=Patience(tries=1))
+    server.content, server.etag = b"new" * 200_000, '"two"'
+    fetch(plain_entry(server), tmp_path, patience=SOON)
+    assert (tmp_path / "x.bin").read_bytes() == b"new" * 200_000
+
+
+def test_a_corrupted_file_never_gets_its_name(server: Server, tmp_path: Path) -> None:
+    entry = plain_entry(server, len(CONTENT), sha256(CONTENT).hexdigest())
+    server.content = CONTENT[:-1] + b"?"
+    with pytest.raises(ServiceError, match="is not the known file: sha256"):
+        fetch(entry, tmp_path, patience=SOON)
+    assert list(tmp_path.iterdir()) == []
+    server.content = CONTENT
+    fetch(entry, tmp_path, patience=SOON)
+
+
+def test_refusals_are_one_line(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.failures = [404]
+    with pytest.raises(ServiceError, match="answers 404"):
+        fetch(plain_entry(server), tmp_path, patience=SOON)
+    server.failures = [500] * 4
+    with pytest.raises(ServiceError, match="after 4 tries: it answers 500"):
+        fetch(plain_entry(server), tmp_path, patience=SOON)
+    with pytest.raises(ServiceError, match="the known file has 7"):
+        fetch(plain_entry(server, size=7), tmp_path, patience=SOON)
+    with pytest.raises(ServiceError, match="cannot be fetched after"):
+        fetch(entry_of(RemoteFile("x", "http://127.0.0.1:9/x")), tmp_path, patience=SOON)
+    usage = type("usage", (), {"free": 10})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match="10 bytes free, 1,024,000 are needed"):
+        fetch(plain_entry(server), tmp_path, patience=SOON)
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.csv", "/etc/out.csv", "a/../../out.csv", "..\\out.csv", "C:out.csv"]
+)
+def test_no_path_outside(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError, match="outside its folder"):
+        archives.unpack(zipped(tmp_path / "x.zip", {name: b"x"}), tmp_path / "in")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "x.zip"]
+
+
+def test_no_bombs_links_or_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MOST_FILES", 20)
+    target = tmp_path / "in"
+    target.mkdir()
+    with pytest.raises(DataError, match="unreasonable size"):
+        archives.unpack(zipped(tmp_path / "x.zip", {"zeros": bytes(2_000_000)}), target)
+    with pytest.raises(DataError, match="unreasonable size"):
+        archives.unpack(zipped(tmp_path / "x.zip", {f"f{i}": b"" for i in range(21)}), target)
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.addfile(link)
+    with pytest.raises(DataError, match="holds a link"):
+        archives.unpack(tmp_path / "x.tar", target)
+    good = zipped(tmp_path / "x.zip", {"a.csv": b"x" * 10_000}).read_bytes()
+    for damage in (good[:-10], good[:40] + b"????" + good[44:], b""):
+        (tmp_path / "x.zip").write_bytes(damage)
+        with pytest.raises(DataError, match="damaged"):
+            archives.unpack(tmp_path / "x.zip", target)
+
+
+def test_tar_archives(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("d/a.csv")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"abc"))
+    archives.unpack(tmp_path / "x.tar.gz", tmp_path)
+    assert (tmp_path / "d" / "a.csv").read_bytes() == b"abc"
+
+
+def test_catalogue(tmp_path: Path) -> None:
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
+    for entry in ENTRIES:
+        assert entry.licence
+        assert entry.citation
+        assert entry.bundled or entry.manual or entry.files
+    states = {each.entry.name: each.state for each in known(tmp_path)}
+    assert (states["sample"], states["ml-1m"], states["yelp"]) == ("here", "fetch", "put")
+    assert find("amazon2023-All_Beauty").files[0].url.endswith("/All_Beauty.jsonl.gz")
+    with pytest.raises(DataError, match="did you mean 'All_Beauty'"):
+        find("amazon2023-AllBeauty")
+    with pytest.raises(DataError, match=r"'ml-1n' is not in the catalogue; did you mean 'ml-1m'\?"):
+        find("ml-1n")
+    with pytest.raises(DataError, match="bring it with `sracl data fetch ml-1m`"):
+        resolve(["ml-1m"], tmp_path)
+    with pytest.raises(DataError, match="yelp is not here; accept the terms"):
+        resolve(["yelp"], tmp_path)
+    paths, entry = resolve(["sample"], tmp_path)
+    assert entry is not None
+    assert prepare(paths, tmp_path / "out")["counts"]["users"] > 1000
+
+
+@pytest.mark.skipif(not ARCHIVE.is_file(), reason="shared/data/movielens is not here")
+def test_a_real_archive_from_fetch_to_dataset(server: Server, tmp_path: Path) -> None:
+    server.content = ARCHIVE.read_bytes()
+    server.cut_after = [500_000]
+    base = [sys.executable, "-m", "sracl_core.cli.main", "data"]
+    raw, out = ["--raw-dir", str(tmp_path / "raw")], tmp_path / "ml"
+
+    def run(*words: str) -> str:
+        command = [*base, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    run("fetch", "ml-latest-small", "--mirror", server.address, *raw)
+    assert any(server.ranges)
+    run("prepare", "ml-latest-small", "--out", str(out), *raw)
+    facts = describe(load_dataset(out))
+    assert facts["funnel"][0]["interactions"] == 100_026
+    assert (facts["users"], facts["items"], facts["interactions"]) == (672, 3_498, 90_096)
+    assert facts["text_coverage"] == {"title": 1.0, "genres": 1.0}
+    direct = prepare(ARCHIVE, tmp_path / "direct", PrepareOptions())
+    assert direct["hash"] == facts["hash"]
+    assert locate(find("ml-latest-small"), tmp_path / "raw").state == "here"
