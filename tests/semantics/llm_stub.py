@@ -76,7 +76,7 @@ class Stub:
         body = await request.json()
         number = len(self.bodies)
         self.bodies.append(body)
-        self.headers.append(dict(request.headers))
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
         self.times.append(asyncio.get_running_loop().time())
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
