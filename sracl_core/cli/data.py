@@ -109,15 +109,18 @@ def _print_funnel(funnel: list[dict[str, Any]]) -> None:
 @app.command()
 def info(
     folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    rows: Annotated[int, typer.Option("--preview", help="With --json: so many items and users too.")] = 0,
     as_json: output.JsonOption = False,
 ) -> None:
     """Counts, lengths, popularity, time span and text coverage of a prepared dataset."""
     from sracl_core.data.dataset import load_dataset
-    from sracl_core.data.info import describe
+    from sracl_core.data.info import describe, preview
 
     dataset = load_dataset(folder)
     facts = describe(dataset)
     if as_json:
+        if rows > 0:
+            facts["preview"] = preview(dataset, rows)
         output.print_json(facts)
         return
     lengths, popularity, time = facts["sequence_length"], facts["item_popularity"], facts["time"]
