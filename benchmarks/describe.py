@@ -107,6 +107,7 @@ async def measure(url: str, calls: int, concurrency: int, folder: Path) -> dict[
     def report(spend: Spend) -> None:
         if spend.done % max(1, calls // 10) == 0 or spend.done == min(1000, calls):
             memory.append({"calls": spend.done, "megabytes": round(resident_megabytes(), 1)})
+            print(memory[-1], file=sys.stderr, flush=True)
 
     async with ChatClient(Endpoint(url, "stub")) as client:
         outcome: Outcome = await run_job(
