@@ -14,11 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sracl_core.config import RetrievalConfig
-from sracl_core.retrieval.exact import Found, as_tensor, best_first, exact_neighbors
+from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
 
@@ -29,8 +28,8 @@ _ROWS_AN_INDEX = 70_000
 _MOST_INDEXES = 4
 _ROWS = 8192
 _REFINED_ROWS = 512
-_GATHERED_ROWS = 32
-"""Rows whose candidates' vectors are gathered at once: 5 MB, which stays in cache; 512 take twice as long."""
+_GATHERED_ROWS = 16
+"""Rows whose candidates' vectors are gathered at once: 3 MB, which stays in cache; 512 take twice as long."""
 _HOPS = 10
 _LEAST_WIDTH = 10
 _EXTRA_STEPS = (1, 4, 8, 16, 32, 64)
@@ -62,7 +61,7 @@ def hnsw_neighbors(
     short = np.flatnonzero((ids >= 0).sum(axis=1) < np.minimum(width, exclusion.available()))
     if len(short):
         ids[short], scores[short] = exact_neighbors(vectors, width, exclusion, short)
-    return _refine(vectors, ids, k, exclusion, progress)
+    return _refine(vectors, ids, k, exclusion, threads, progress)
 
 
 def _build(vectors: NDArray[np.float32], config: RetrievalConfig, seed: int) -> Any:
@@ -130,42 +129,57 @@ def _query(
 def _refine(
     vectors: NDArray[np.float32],
     ids: NDArray[np.int32],
-    k: int,
+    width: int,
     exclusion: Exclusion,
+    threads: int,
     progress: Progress | None,
 ) -> Found:
-    """The k best among the neighbors and the neighbors' neighbors of each row, exactly scored."""
-    table = as_tensor(vectors)
-    out_ids = np.empty((len(ids), k), dtype=np.int32)
-    out_scores = np.empty((len(ids), k), dtype=np.float32)
-    hops = ids[:, :_HOPS]
-    for start in range(0, len(ids), _REFINED_ROWS):
+    """The `width` best among the neighbors and the neighbors' neighbors of each row, exactly scored."""
+    out_ids = np.empty((len(ids), width), dtype=np.int32)
+    out_scores = np.empty((len(ids), width), dtype=np.float32)
+
+    def refine(start: int) -> int:
         rows = np.arange(start, min(start + _REFINED_ROWS, len(ids)))
-        near = ids[rows]
-        second = np.where(near[:, :_HOPS, None] >= 0, hops[near[:, :_HOPS]], -1)
-        candidates = np.sort(np.concatenate([near, second.reshape(len(rows), -1)], axis=1), axis=1)
-        forbidden = exclusion.forbids(rows, candidates)
-        forbidden[:, 1:] |= candidates[:, 1:] == candidates[:, :-1]
-        allowed_first = np.argsort(forbidden, axis=1, kind="stable")
-        candidates = np.take_along_axis(candidates, allowed_first, axis=1)
-        similarity = _similarity(table, rows, candidates, (~forbidden).sum(axis=1))
-        out_ids[rows], out_scores[rows] = best_first(candidates, similarity, k)
-        if progress is not None:
-            progress("neighbors", len(ids) + int(rows[-1]) + 1, 2 * len(ids))
+        candidates, counts = _candidates(ids, rows, exclusion)
+        similarity = _similarity(vectors, rows, candidates, counts)
+        out_ids[rows], out_scores[rows] = best_first(candidates, similarity, width)
+        return int(rows[-1]) + 1
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in pool.map(refine, range(0, len(ids), _REFINED_ROWS)):
+            if progress is not None:
+                progress("neighbors", len(ids) + done, 2 * len(ids))
     return out_ids, out_scores
 
 
+def _candidates(
+    ids: NDArray[np.int32], rows: NDArray[np.int64], exclusion: Exclusion
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Each row's different allowed candidates, packed to the left, and how many they are."""
+    near = ids[rows]
+    hops = near[:, :_HOPS]
+    second = np.where(hops[:, :, None] >= 0, ids[hops][:, :, :_HOPS], -1)
+    candidates = np.sort(np.concatenate([near, second.reshape(len(rows), -1)], axis=1), axis=1)
+    forbidden = exclusion.forbids(rows, candidates)
+    forbidden[:, 1:] |= candidates[:, 1:] == candidates[:, :-1]
+    allowed_first = np.argsort(forbidden, axis=1, kind="stable")
+    return np.take_along_axis(candidates, allowed_first, axis=1), (~forbidden).sum(axis=1)
+
+
 def _similarity(
-    table: torch.Tensor, rows: NDArray[np.int64], candidates: NDArray[np.int32], counts: NDArray[np.int64]
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    candidates: NDArray[np.int32],
+    counts: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Dot products of rows[i] with its first counts[i] candidates, -inf for the rest."""
     similarity = np.full(candidates.shape, -np.inf, dtype=np.float32)
+    buffer = np.empty((_GATHERED_ROWS * candidates.shape[1], vectors.shape[1]), dtype=np.float32)
     for start in range(0, len(rows), _GATHERED_ROWS):
         part = slice(start, start + _GATHERED_ROWS)
-        width = int(counts[part].max())
-        near = torch.from_numpy(np.maximum(candidates[part, :width], 0))
-        gathered = table.index_select(0, near.reshape(-1)).view(*near.shape, -1)
-        queries = table[torch.from_numpy(rows[part])].unsqueeze(2)
-        similarity[part, :width] = torch.bmm(gathered, queries).squeeze(2).numpy()
+        near = candidates[part, : int(counts[part].max())]
+        gathered = np.take(vectors, near.ravel(), axis=0, out=buffer[: near.size], mode="clip")
+        gathered = gathered.reshape(*near.shape, -1)
+        similarity[part, : near.shape[1]] = np.einsum("rcd,rd->rc", gathered, vectors[rows[part]])
     similarity[np.arange(candidates.shape[1]) >= counts[:, None]] = -np.inf
     return similarity

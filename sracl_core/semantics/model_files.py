@@ -61,7 +61,7 @@ def hub_folder(name: str) -> Path:
 
 def _download(name: str, repository: str) -> Path:
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     advice = "give a folder, or all-MiniLM-L6-v2, which comes with the install"
     try:
@@ -76,8 +76,9 @@ def _download(name: str, repository: str) -> Path:
         raise ServiceError(
             f"semantics.encoder '{name}': huggingface.co answered {error}; {advice}"
         ) from error
-    except (OSError, OfflineModeIsEnabled) as error:
+    except Exception as error:
+        # Which library reports a lost connection, and with which class, changes with the hub's version.
         raise ServiceError(
             f"semantics.encoder '{name}' is no folder, is not in the local Hugging Face cache, and "
-            f"huggingface.co cannot be reached; {advice}"
+            f"huggingface.co cannot be reached ({type(error).__name__}); {advice}"
         ) from error

@@ -31,8 +31,8 @@ _FLUSH_ROWS = 65_536
 _MERGE_BYTES = 1 << 30
 _BATCHES_PER_CHUNK = 4
 
-Keys = NDArray[np.uint64]
-"""uint64 [n, 2]: 128 bits of each text's hash."""
+Keys = NDArray[np.void]
+"""V16 [n]: 128 bits of each text's hash."""
 
 
 class VectorStore:
@@ -60,7 +60,7 @@ class VectorStore:
         index = _Index.read(folder)
         found = index.find(keys)
         missing = np.flatnonzero(found < 0)
-        _, first = np.unique(keys[missing], axis=0, return_index=True)
+        _, first = np.unique(keys[missing], return_index=True)
         missing = missing[np.sort(first)]
         if len(missing):
             self._encode(encoder, texts, keys, missing, batch_size, progress)
@@ -76,7 +76,7 @@ class VectorStore:
         """How many different texts `vectors` would have to encode."""
         if not texts:
             return 0
-        keys = np.unique(text_keys(texts), axis=0)
+        keys = np.unique(text_keys(texts))
         return int((_Index.read(self.segments_folder(encoder)).find(keys) < 0).sum())
 
     def segments_folder(self, encoder: TextEncoder) -> Path:
@@ -111,11 +111,11 @@ class VectorStore:
 
 
 def text_keys(texts: Sequence[str]) -> Keys:
-    """128 bits of the hash of each text, uint64 [n, 2]."""
+    """128 bits of the hash of each text, V16 [n]."""
     digests = b"".join(
         hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
     )
-    return np.frombuffer(digests, dtype="<u8").reshape(-1, 2).astype(np.uint64, copy=False)
+    return np.frombuffer(digests, dtype="V16")
 
 
 def _chunks(texts: Sequence[str], rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
@@ -163,7 +163,7 @@ class _Writer:
         parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in self._written]
         merged = write_segment(
             self.folder,
-            np.concatenate([part["key"] for part in parts]),
+            np.concatenate([_keys_of(part) for part in parts]),
             np.concatenate([part["vector"] for part in parts]),
         )
         for path in self._written:
@@ -175,12 +175,16 @@ class _Writer:
 def write_segment(folder: Path, keys: Keys, vectors: NDArray[np.float32]) -> Path:
     """Write one segment, named by its keys: two processes that make the same one agree."""
     rows = np.empty(len(keys), dtype=_row_type(vectors.shape[1]))
-    rows["key"], rows["vector"] = keys, vectors
+    rows["key"], rows["vector"] = keys.view("<u8").reshape(-1, 2), vectors
     name = hashlib.blake2b(np.ascontiguousarray(keys).tobytes(), digest_size=12).hexdigest()
     path = folder / f"{name}.npy"
     with whole_file(path) as file:
         np.save(file, rows, allow_pickle=False)
     return path
+
+
+def _keys_of(segment: NDArray[np.void]) -> Keys:
+    return np.ascontiguousarray(segment["key"]).view("V16").ravel()
 
 
 class _Index:
@@ -189,9 +193,9 @@ class _Index:
     def __init__(self, segments: list[NDArray[np.void]]) -> None:
         self.segments = segments
         self.bases = np.cumsum([0, *(len(segment) for segment in segments)])
-        keys = [np.asarray(segment["key"]) for segment in segments]
-        self.keys: Keys = np.concatenate(keys) if keys else np.empty((0, 2), dtype=np.uint64)
-        self.order = np.lexsort((self.keys[:, 1], self.keys[:, 0]))
+        keys = [_keys_of(segment) for segment in segments]
+        self.keys: Keys = np.concatenate(keys) if keys else np.empty(0, dtype="V16")
+        self.order = np.argsort(self.keys)
 
     @classmethod
     def read(cls, folder: Path) -> _Index:
@@ -207,10 +211,9 @@ class _Index:
         """The global row of each key, -1 where there is none."""
         if not len(self.keys):
             return np.full(len(keys), -1, dtype=np.int64)
-        ordered = self.keys[self.order, 0]
-        place = np.searchsorted(ordered, keys[:, 0])
-        rows = self.order[np.minimum(place, len(ordered) - 1)]
-        return np.where((self.keys[rows] == keys).all(axis=1), rows, -1)
+        place = np.searchsorted(self.keys, keys, sorter=self.order)
+        rows = self.order[np.minimum(place, len(self.order) - 1)]
+        return np.where(self.keys[rows] == keys, rows, -1)
 
     def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors in `rows`, float32 [n, D]."""

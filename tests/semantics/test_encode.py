@@ -1,0 +1,123 @@
+"""The bundled encoder, other folders and names, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sracl_core.errors import ConfigError, InputError, ServiceError, SraclError
+from sracl_core.semantics.encode import TextEncoder, bundled_folder, check_weights, load_encoder
+
+NO_NETWORK = """
+import socket
+def refuse(*_, **__):
+    raise OSError("this test has no network")
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
+"""
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", NO_NETWORK + code],
+        capture_output=True, text=True, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_vectors_are_those_of_plain_sentence_transformers(minilm: TextEncoder) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["Rose soap, by Acme.", "A comb", "", "word " * 400, "Ünïcode ♥"]
+    plain = SentenceTransformer(str(bundled_folder()), device="cpu", local_files_only=True)
+    expected = np.stack([plain.encode(text, normalize_embeddings=True) for text in texts])
+    found = minilm.encode(texts, batch_size=2)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
+    assert minilm.dimension == found.shape[1] == 384
+
+
+def test_the_published_vector_of_a_known_sentence(minilm: TextEncoder) -> None:
+    """The similarities on the model's card: weather with weather, not with driving."""
+    texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+    vectors = minilm.encode(texts)
+    np.testing.assert_allclose(vectors @ vectors[0], [1.0, 0.6660, 0.1046], atol=1e-3)
+
+
+def test_progress_counts_to_the_end(minilm: TextEncoder) -> None:
+    seen: list[tuple[str, int, int]] = []
+    minilm.encode(["a", "b", "c"], batch_size=2, progress=lambda *told: seen.append(told))
+    assert seen == [("embed", 2, 3), ("embed", 3, 3)]
+
+
+def test_the_bundled_encoder_is_silent_and_asks_no_network() -> None:
+    done = run_python(
+        "from sracl_core.semantics.encode import load_encoder\n"
+        "print(load_encoder('all-MiniLM-L6-v2').encode(['x']).shape)"
+    )
+    assert (done.stdout, done.stderr) == ("(1, 384)\n", "")
+
+
+def test_naming_the_encoder_imports_no_torch() -> None:
+    code = "import sys; from sracl_core.semantics.encode import load_encoder as f; f('all-MiniLM-L6-v2')"
+    done = run_python(code + "; print('torch' in sys.modules)")
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_altered_weights_are_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"something else")
+    with pytest.raises(SraclError, match="is not the published all-MiniLM-L6-v2"):
+        check_weights(weights, "53aa")
+    with pytest.raises(SraclError, match="is missing"):
+        check_weights(tmp_path / "other", "53aa")
+
+
+def test_a_copied_folder_is_the_same_encoder_and_a_changed_one_is_not(
+    tmp_path: Path, minilm: TextEncoder
+) -> None:
+    copied = tmp_path / "mine"
+    shutil.copytree(bundled_folder(), copied)
+    assert load_encoder(str(copied)).fingerprint == minilm.fingerprint
+    (copied / "README.md").write_text("notes")
+    assert load_encoder(str(copied)).fingerprint == minilm.fingerprint
+    pooling = copied / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text() + " ")
+    assert load_encoder(str(copied)).fingerprint != minilm.fingerprint
+
+
+def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no sentence-transformers model"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_folder_with_a_broken_model_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="cannot be loaded") as raised:
+        load_encoder(str(tmp_path)).encode(["x"])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "nobody/no-such-model"])
+def test_an_unknown_name_without_network_is_one_line_and_quick(name: str, tmp_path: Path) -> None:
+    code = (
+        "from sracl_core.errors import SraclError\nfrom sracl_core.semantics.encode import load_encoder\n"
+        f"try: load_encoder({name!r})\nexcept SraclError as error: print(type(error).__name__, error)"
+    )
+    done = run_python(code, HF_HOME=str(tmp_path))
+    assert done.stdout.startswith("ServiceError ")
+    assert done.stdout.count("\n") == 1
+    assert name in done.stdout
+    assert "cannot be reached" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_path_that_is_no_name_is_refused() -> None:
+    with pytest.raises(InputError, match="no folder and no name"):
+        load_encoder("/nowhere/at/all")
+    assert not issubclass(ServiceError, InputError)
