@@ -73,6 +73,7 @@ class Dashboard(App[None]):
         self.snapshots: dict[Path, RunSnapshot] = {}
         self.current: Path | None = opened
         self.overlays: tuple[Path, ...] = ()
+        self.chosen_dataset: Path | None = None
         self.started_here: set[Path] = set()
         self._opened = opened
         self.watcher = Watcher(runs_dir, self.post_message)

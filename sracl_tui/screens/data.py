@@ -1,11 +1,289 @@
-from textual.widgets import Static
+"""Data: the datasets that are here, those that can be, and what each one holds."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static, TabbedContent, TabPane
+
+from sracl_tui import data_view as view
+from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.row_list import RowList
+
+TABS = (("overview", "Overview"), ("preview", "Preview"), ("distributions", "Distributions"), ("split", "Split"))
+PREVIEW_ROWS = 15
 
 
 class DataScreen(TabScreen):
+    """Reads small files itself; every heavy question goes to `sracl data`."""
+
     MODE = "data"
     TITLE = "Data"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "use", "Use", show=False, tooltip="Prepare or fetch it; a ready one goes to Configure"),
+        Binding("p", "prepare", "Prepare", tooltip="Prepare with filters of your own"),
+        Binding("a", "add", "Import", tooltip="Import files: CSV, Parquet, RecBole, Amazon, Yelp, MovieLens"),
+        Binding("g", "fetch", "Fetch", tooltip="Download a known dataset"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("left", "tab(-1)", "Tab", show=False, tooltip="The tab on the left"),
+        Binding("right", "tab(1)", "Tabs", key_display="← →", tooltip="The tab on the right"),
+        Binding("ctrl+r", "reload", "Reload", tooltip="Look at the folder again"),
+        Binding("ctrl+x", "cancel", "Cancel", tooltip="End what is being prepared or fetched"),
+    ]
 
-    def body(self):
-        yield Static("soon")
+    def __init__(self) -> None:
+        super().__init__()
+        self._ready: list[view.DatasetLine] = []
+        self._entries: list[dict[str, Any]] = []
+        self._facts: dict[str, dict[str, Any]] = {}
+        self._busy = ""
+
+    def body(self) -> Iterable[Widget]:
+        """List on the left, the dataset under the cursor on the right, what is going on below."""
+        with_tabs = TabbedContent(id="data-tabs")
+        yield Horizontal(
+            Panel(
+                "Datasets",
+                Input(placeholder="/ filter datasets", id="data-filter", compact=True),
+                RowList(id="data-rows"),
+                id="datasets",
+            ),
+            Panel(
+                "Dataset",
+                VerticalScroll(Static("", id="entry"), id="entry-scroll"),
+                with_tabs,
+                id="dataset",
+            ),
+            id="data-body",
+        )
+        yield Vertical(Static("", id="job-lines"), id="job")
+
+    async def on_mount(self) -> None:
+        """Prepared datasets at once, the catalogue as soon as the command line has told it."""
+        tabs = self.query_one(TabbedContent)
+        for name, title in TABS:
+            await tabs.add_pane(TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=name))
+        tabs.display = False
+        self.query_one("#job").display = False
+        self._scan()
+        self.query_one(RowList).focus()
+        self._load_catalog()
+
+    def _scan(self) -> None:
+        self._ready = view.prepared(self.dashboard.data_dir)
+        self._show_list()
+
+    @work(group="catalog", exclusive=True, exit_on_error=False)
+    async def _load_catalog(self) -> None:
+        try:
+            self._entries = await ask("data", "list", "--raw-dir", str(self.dashboard.data_dir / "raw"))
+        except CommandError as error:
+            self.notify(str(error), severity="error", title="the catalogue cannot be read")
+        self._show_list()
+
+    def _lines(self) -> list[view.DatasetLine]:
+        return [*self._ready, *view.catalog(self._entries, self._ready)]
+
+    def _show_list(self) -> None:
+        wanted = self.query_one("#data-filter", Input).value.strip().lower()
+        lines = [
+            line for line in self._lines() if wanted in f"{line.name} {line.entry.get('about', '')}".lower()
+        ]
+        self.query_one(RowList).show([(line.key, view.row(line)) for line in lines])
+        self.query_one("#datasets", Panel).note(f"{len(self._ready)} ready")
+        self._show_current()
+
+    def _current(self) -> view.DatasetLine | None:
+        held = self.query_one(RowList).current_id
+        return next((line for line in self._lines() if line.key == held), None)
+
+    def _show_current(self) -> None:
+        line = self._current()
+        tabs, entry = self.query_one(TabbedContent), self.query_one("#entry", Static)
+        panel = self.query_one("#dataset", Panel)
+        panel.border_title = line.name if line else "Dataset"
+        facts = self._facts.get(line.key) if line else None
+        tabs.display = facts is not None
+        self.query_one("#entry-scroll").display = facts is None
+        panel.note("enter: set up a run with it" if line and line.state == "ready" else "")
+        if line is None:
+            entry.update(Content.styled("Nothing here yet: a imports your own files.", "$muted"))
+        elif facts is not None:
+            for name, drawn in (
+                ("overview", view.overview), ("preview", view.preview),
+                ("distributions", view.distributions), ("split", view.split),
+            ):  # fmt: skip
+                self.query_one(f"#{name}-text", Static).update(drawn(facts))
+        elif line.state == "damaged":
+            entry.update(f"{line.folder}/dataset.json cannot be read; prepare the dataset again.")
+        elif line.state == "ready":
+            entry.update(Content.styled("reading…", "$muted"))
+            self._load_facts(line)
+        else:
+            entry.update(view.entry_text(line.entry))
+
+    @work(group="facts", exclusive=True, exit_on_error=False)
+    async def _load_facts(self, line: view.DatasetLine) -> None:
+        try:
+            facts = await ask("data", "info", str(line.folder), "--preview", str(PREVIEW_ROWS))
+        except CommandError as error:
+            self.query_one("#entry", Static).update(Content.assemble(("✗ ", "bold $error"), str(error)))
+            return
+        self._facts[line.key] = facts
+        self._show_current()
+
+    @on(RowList.OptionHighlighted, "#data-rows")
+    def _moved(self, event: RowList.OptionHighlighted) -> None:
+        event.stop()
+        self._show_current()
+
+    @on(Input.Changed, "#data-filter")
+    def _filtered(self) -> None:
+        self._show_list()
+
+    @on(Input.Submitted, "#data-filter")
+    def _to_rows(self) -> None:
+        self.query_one(RowList).focus()
+
+    @on(RowList.OptionSelected, "#data-rows")
+    def _selected(self, event: RowList.OptionSelected) -> None:
+        event.stop()
+        self.action_use()
+
+    def action_use(self) -> None:
+        """The next step of the dataset under the cursor."""
+        line = self._current()
+        if line is None:
+            return
+        if line.state == "ready" and line.folder is not None:
+            self.dashboard.chosen_dataset = line.folder
+            self.app.switch_mode("configure")
+        elif line.state == "here":
+            out = self.dashboard.data_dir / line.name
+            self._run_job(f"preparing {line.name}", ["data", "prepare", *self._source(line), "--out", str(out)])
+        elif line.state == "fetch":
+            self.action_fetch()
+        else:
+            self.notify(str(line.entry.get("manual") or "it has to be prepared again"), timeout=8)
+
+    def _source(self, line: view.DatasetLine) -> list[str]:
+        return [line.name, "--raw-dir", str(self.dashboard.data_dir / "raw")]
+
+    def action_prepare(self) -> None:
+        """Ask for filters, then prepare the dataset under the cursor."""
+        line = self._current()
+        if line is None or line.state != "here":
+            self.notify("only a dataset whose files are here can be prepared; a imports others")
+            return
+        self._ask_import(line.name)
+
+    def action_add(self) -> None:
+        """Ask for files, then import them."""
+        self._ask_import("")
+
+    def _ask_import(self, source: str) -> None:
+        from sracl_tui.screens.importing import ImportScreen
+
+        def start(arguments: list[str] | None) -> None:
+            if arguments:
+                raw = ["--raw-dir", str(self.dashboard.data_dir / "raw")]
+                self._run_job(f"preparing {arguments[0]}", ["data", "prepare", *arguments, *raw])
+
+        self.app.push_screen(ImportScreen(source, self.dashboard.data_dir), start)
+
+    def action_fetch(self) -> None:
+        """Fetch the dataset under the cursor, after saying whose terms hold."""
+        from sracl_tui.screens.confirm import ConfirmScreen
+
+        line = self._current()
+        if line is None or line.state != "fetch":
+            self.notify("only a known dataset that is not here can be fetched")
+            return
+        raw = ["--raw-dir", str(self.dashboard.data_dir / "raw")]
+        question = f"Fetch {line.name}?\nTerms: {line.entry.get('licence') or 'not stated'}."
+        self.app.push_screen(
+            ConfirmScreen(question, "Fetch"),
+            lambda yes: self._run_job(f"fetching {line.name}", ["data", "fetch", line.name, *raw]) if yes else None,
+        )
+
+    def _run_job(self, title: str, arguments: list[str]) -> None:
+        if self._busy:
+            self.notify(f"still {self._busy}; ctrl+x ends it", severity="warning")
+            return
+        self._busy = title
+        self._job(title, arguments)
+
+    @work(group="job", exit_on_error=False)
+    async def _job(self, title: str, arguments: list[str]) -> None:
+        self.query_one("#job").display = True
+        said = self.query_one("#job-lines", Static)
+        said.update(Content.assemble(("▸ ", "bold $primary"), (title, "bold"), "…"))
+
+        def tell(line: str) -> None:
+            said.update(Content.assemble(("▸ ", "bold $primary"), (title, "bold"), f"  {line}"))
+
+        try:
+            await follow(*arguments, on_line=tell)
+        except CommandError as error:
+            said.update(Content.assemble(("✗ ", "bold $error"), (title, "bold"), f": {error}"))
+            self.notify(str(error), severity="error", title=f"{title} failed", timeout=12)
+        else:
+            said.update(Content.assemble(("✓ ", "bold $success"), (title, "bold"), ": done"))
+            self._facts.clear()
+            self._scan()
+            name = title.partition(" ")[2]
+            made = next((line for line in self._ready if line.name == name), None)
+            if made is not None:
+                self.query_one(RowList).select_id(made.key)
+            self._load_catalog()
+        finally:
+            self._busy = ""
+
+    def action_cancel(self) -> None:
+        """End the present job."""
+        if self._busy:
+            self.workers.cancel_group(self, "job")
+            self.query_one("#job-lines", Static).update(f"{self._busy}: ended on request")
+            self._busy = ""
+        else:
+            self.notify("nothing is going on here")
+
+    def action_reload(self) -> None:
+        """Look again."""
+        self._facts.clear()
+        self._scan()
+        self._load_catalog()
+
+    def action_tab(self, by: int) -> None:
+        """To another tab of the dataset."""
+        tabs = self.query_one(TabbedContent)
+        names = [name for name, _ in TABS]
+        if tabs.display:
+            tabs.active = names[(names.index(tabs.active) + by) % len(names)]
+
+    def action_filter(self) -> None:
+        """To the filter."""
+        self.query_one("#data-filter").focus()
+
+    def action_copy(self) -> None:
+        """The dataset's figures."""
+        line = self._current()
+        if line is None:
+            return
+        facts = self._facts.get(line.key)
+        text = view.overview(facts).plain if facts else view.entry_text(line.entry).plain
+        self.dashboard.copy_text(f"{line.name}\n{text}", line.name)
+
+    def action_export(self) -> None:
+        """The list as CSV, the present dataset's facts as JSON."""
+        rows = [{"name": line.name, "state": line.state, **dict(line.counts)} for line in self._ready]
+        line = self._current()
+        self.dashboard.export_rows("datasets", rows, self._facts.get(line.key) if line else None)

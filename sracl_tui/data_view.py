@@ -1,0 +1,190 @@
+"""What the Data screen draws: the datasets that are here or could be, and what each one holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textual.content import Content
+
+from sracl_tui.glyphs import padded_bar
+from sracl_tui.view_models import count
+from sracl_tui.widgets.split_line import SplitLine
+
+STATES = {
+    "ready": ("✓", "ready", "$success"),
+    "here": ("●", "to prepare", "$primary"),
+    "fetch": ("↓", "to fetch", "$muted"),
+    "put": ("·", "bring the files", "$muted"),
+    "missing": ("✗", "missing", "$error"),
+    "damaged": ("✗", "damaged", "$error"),
+}
+BAR = 30
+
+
+@dataclass(frozen=True)
+class DatasetLine:
+    """A dataset in the list. `key` tells it from all others; `folder` is where it lies prepared."""
+
+    key: str
+    name: str
+    state: str
+    folder: Path | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict)
+
+
+def prepared(data_dir: Path) -> list[DatasetLine]:
+    """The prepared datasets in `data_dir`; each says its counts in a small file."""
+    found = []
+    try:
+        manifests = sorted(data_dir.glob("*/dataset.json"))
+    except OSError:
+        return []
+    for manifest in manifests:
+        folder = manifest.parent
+        try:
+            values = json.loads(manifest.read_text(encoding="utf-8"))
+            name, counts = str(values["name"]), dict(values["counts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            found.append(DatasetLine(str(folder), folder.name, "damaged", folder))
+            continue
+        found.append(DatasetLine(str(folder), name, "ready", folder, counts))
+    return found
+
+
+def catalog(entries: Iterable[Mapping[str, Any]], ready: Sequence[DatasetLine]) -> list[DatasetLine]:
+    """The datasets that the product knows and that are not prepared yet."""
+    names = {line.name for line in ready}
+    return [
+        DatasetLine(f"catalog:{entry['name']}", str(entry["name"]), str(entry["state"]), entry=entry)
+        for entry in entries
+        if entry["name"] not in names
+    ]
+
+
+def row(line: DatasetLine) -> SplitLine:
+    """A dataset in two lines."""
+    sign, word, color = STATES.get(line.state, STATES["missing"])
+    about = (
+        f"  {count(line.counts.get('users'))} users, {count(line.counts.get('items'))} items"
+        if line.counts
+        else f"  {line.entry.get('about', '')}"
+    )
+    return SplitLine(
+        (Content.styled(line.name, "bold"), Content.styled(f"{sign} {word}", color)),
+        (Content.styled(about, "$muted"), ""),
+    )
+
+
+def overview(facts: Mapping[str, Any]) -> Content:
+    """The figures of a prepared dataset."""
+    lengths, popularity, time = facts["sequence_length"], facts["item_popularity"], facts["time"]
+    coverage = facts["text_coverage"]
+    pairs = [
+        ("users", count(facts["users"])),
+        ("items", count(facts["items"])),
+        ("interactions", count(facts["interactions"])),
+        ("density", f"{facts['density']:.4%}"),
+        ("a user has", _spread(lengths)),
+        ("an item has", f"{_spread(popularity)}; the top tenth has {popularity['top_tenth_share']:.0%} of all"),
+        ("time", f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}"),
+        ("text", ", ".join(f"{name} {share:.0%}" for name, share in coverage.items()) or "none"),
+        ("licence", str(facts.get("licence") or "not stated")),
+        ("hash", str(facts["hash"])[:16]),
+    ]
+    lines = pairs_lines(pairs)
+    if not coverage or facts.get("items_without_title") == facts["items"]:
+        lines.append(Content(""))
+        lines.append(
+            Content.assemble(
+                ("! ", "bold $warning"), "No item has a title: semantic neighbors come from ids alone."
+            )
+        )
+    lines += [Content.styled("\nHow it was filtered", "bold")]
+    lines += [
+        Content.assemble(
+            f"{step['step']:<28.28}",
+            (f"{step['users']:>10,} users {step['items']:>10,} items {step['interactions']:>12,} interactions", "$muted"),
+        )
+        for step in facts.get("funnel") or ()
+    ]
+    return Content("\n").join(lines)
+
+
+def distributions(facts: Mapping[str, Any]) -> Content:
+    """How long the users' histories are, and how often the items are bought."""
+    lines: list[Content] = []
+    for key, title in (("sequence_length", "users by number of interactions"), ("item_popularity", "items by number of interactions")):
+        bars = facts["histograms"][key]
+        most = max((number for _, number in bars), default=1)
+        lines.append(Content.styled(("\n" if lines else "") + title, "bold"))
+        lines += [
+            Content.assemble(
+                (f"{label:>12}  ", "$muted"), (padded_bar(number / most, BAR), "$primary"), f" {number:,}"
+            )
+            for label, number in bars
+        ]
+    return Content("\n").join(lines)
+
+
+def split(facts: Mapping[str, Any]) -> Content:
+    """What leave-one-out makes of it."""
+    sizes = facts["split"]
+    pairs = [
+        ("training", f"{count(sizes['train_interactions'])} interactions, {count(sizes['train_prefixes'])} prefixes"),
+        ("validation", f"{count(sizes['valid_users'])} users: the item before their last"),
+        ("test", f"{count(sizes['test_users'])} users: their last item"),
+        ("too short", f"{count(sizes['users_too_short'])} users"),
+    ]
+    note = "Leave-one-out; a run may choose a temporal split instead (F2, dataset.split)."
+    return Content("\n").join([*pairs_lines(pairs), Content(""), Content.styled(note, "$muted")])
+
+
+def preview(facts: Mapping[str, Any]) -> Content:
+    """Some items with their text, some users with their latest items."""
+    lines: list[Content] = []
+    for item in facts["preview"]["items"]:
+        rest = [str(held) for name, held in item.items() if name not in ("item_id", "title") and held]
+        lines.append(Content.assemble((str(item.get("title") or item["item_id"]), "bold"), (f"  {item['item_id']}", "$muted")))
+        lines.append(Content.styled("  " + " · ".join(rest) if rest else "  no text beside the id", "$muted"))
+    lines.append(Content.styled("\nUsers and their latest items", "bold"))
+    lines += [
+        Content.assemble((user["user"], "bold"), (f"  {user['length']}  ", "$muted"), ", ".join(user["latest"]))
+        for user in facts["preview"]["users"]
+    ]
+    return Content("\n").join(lines)
+
+
+def entry_text(entry: Mapping[str, Any]) -> Content:
+    """A dataset of the catalogue that is not prepared."""
+    size = sum(int(file.get("size") or 0) for file in entry.get("files") or ())
+    pairs = [
+        ("what", str(entry.get("about") or "")),
+        ("size", f"{size / 1e6:,.0f} MB to fetch" if size else "the host does not say"),
+        ("licence", str(entry.get("licence") or "not stated")),
+        ("cite", str(entry.get("citation") or "")),
+        ("page", str(entry.get("page") or "")),
+        ("folder", str(entry.get("folder") or "")),
+    ]
+    if entry.get("state") != "fetch":
+        pairs.pop(1)
+    todo = {
+        "here": "Press enter: it is prepared with the usual filter (5-core). p asks for details first.",
+        "fetch": "Press enter to fetch it from its authors' host.",
+        "put": str(entry.get("manual") or "Its files have to be brought by hand."),
+    }.get(str(entry.get("state")), "")
+    lines = pairs_lines([(name, text) for name, text in pairs if text])
+    return Content("\n").join([*lines, Content(""), Content.styled(todo, "bold")])
+
+
+def pairs_lines(pairs: Sequence[tuple[str, str]]) -> list[Content]:
+    """Names and values in two columns."""
+    return [Content.assemble((f"{name:<14}", "$muted"), text) for name, text in pairs]
+
+
+def _spread(held: Mapping[str, Any]) -> str:
+    return f"{held['min']:g} to {held['max']:g}, median {held['median']:g}, mean {held['mean']:.1f}"
