@@ -36,7 +36,8 @@ def open_explorer(run: str, runs_dir: Path, dataset: Path | None) -> Explorer:
     """The run that `run` names, ready to be asked."""
     directory = find_run(run, runs_dir)
     # One short history at a time: threads gain nothing, and beside a training that holds the cores
-    # they wait for each other (470 ms a question on Beauty, 26 ms with one thread). Set before numpy and torch load.
+    # they wait for each other (470 ms a question on Beauty, 26 ms with one thread). It takes effect
+    # only before numpy and torch are loaded.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     # After the run was found: a typing error should not cost the second that torch takes.
