@@ -202,6 +202,7 @@ def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantic
         np.save(file, semantics.item_vectors)
     write_json(folder / "items.json", {"ids": list(sources.dataset.items.ids)})
     write_json(folder / "semantics.json", semantics.notes)
+    write_json(run.meta_path, {**run.meta(), "semantics": semantics.notes})
     semantics.item_neighbors.save(folder / "item_neighbors")
     if semantics.prefix_neighbors is not None:
         semantics.prefix_neighbors.save(folder / "prefix_neighbors")
