@@ -143,9 +143,15 @@ def _with_absolute_dataset(config: RunConfig) -> RunConfig:
 
 
 def _status(run: RunDirectory) -> str:
-    from sracl_core.runs.liveness import status
+    """The run's status; of one whose process has just died, what it settles to within seconds."""
+    from sracl_core.runs.liveness import STALE_SECONDS, is_alive, status
 
-    return status(run.state())
+    end = time.monotonic() + STALE_SECONDS + 0.5
+    while (word := status(run.state())) == "running" and not is_alive(run.state()):
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    return word
 
 
 def _terminate(run: RunDirectory, state: dict[str, Any], twice: bool) -> None:
