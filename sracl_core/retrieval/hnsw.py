@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.config import RetrievalConfig
+from sracl_core.retrieval.distinct import Distinct, best_of_flat
 from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
@@ -50,13 +51,14 @@ def hnsw_neighbors(
     short is searched exactly, so every row gets min(k, available) neighbors.
     """
     width = max(k, _LEAST_WIDTH)
-    count = min(_MOST_INDEXES, -(-len(vectors) // _ROWS_AN_INDEX))
-    parts = [np.arange(first, len(vectors), count) for first in range(count)]
+    distinct = Distinct(vectors)
+    count = min(_MOST_INDEXES, -(-len(distinct.representatives) // _ROWS_AN_INDEX))
+    parts = [distinct.representatives[first::count] for first in range(count)]
     seeds = [derive_seed(seed, "hnsw", part) % (1 << 31) for part in range(count)]
     with ThreadPoolExecutor(threads) as pool:
         built = pool.map(lambda rows, one: _build(vectors[rows], config, one), parts, seeds)
         indexes = list(zip(built, parts, strict=True))
-    ids, scores = _search(vectors, indexes, width, exclusion, config.hnsw_ef, threads, progress)
+    ids, scores = _search(vectors, indexes, distinct, width, exclusion, config.hnsw_ef, threads, progress)
     del indexes
     short = np.flatnonzero((ids >= 0).sum(axis=1) < np.minimum(width, exclusion.available()))
     if len(short):
@@ -79,6 +81,7 @@ def _build(vectors: NDArray[np.float32], config: RetrievalConfig, seed: int) -> 
 def _search(
     vectors: NDArray[np.float32],
     indexes: list[tuple[Any, NDArray[np.int64]]],
+    distinct: Distinct,
     width: int,
     exclusion: Exclusion,
     ef: int,
@@ -98,10 +101,15 @@ def _search(
         for start in range(0, len(rows), _ROWS):
             block = rows[start : start + _ROWS]
             found = [_query(index, part, vectors[block], fetch, threads) for index, part in indexes]
-            candidates = np.concatenate([one[0] for one in found], axis=1)
-            similarity = np.concatenate([one[1] for one in found], axis=1)
-            similarity[exclusion.forbids(block, candidates)] = -np.inf
-            ids[block], scores[block] = best_first(candidates, similarity, width)
+            positions, rows_found, similarity = distinct.expand(
+                np.concatenate([one[0] for one in found], axis=1),
+                np.concatenate([one[1] for one in found], axis=1),
+                most=fetch,
+            )
+            allowed = ~exclusion.forbids(block[positions], rows_found[:, None])[:, 0]
+            ids[block], scores[block] = best_of_flat(
+                len(block), width, positions[allowed], rows_found[allowed], similarity[allowed]
+            )
             done += len(block)
             if progress is not None:
                 progress("neighbors", done, 2 * len(vectors))
@@ -178,6 +186,8 @@ def _similarity(
     for start in range(0, len(rows), _GATHERED_ROWS):
         part = slice(start, start + _GATHERED_ROWS)
         near = candidates[part, : int(counts[part].max())]
+        if not near.size:
+            continue
         gathered = np.take(vectors, near.ravel(), axis=0, out=buffer[: near.size], mode="clip")
         gathered = gathered.reshape(*near.shape, -1)
         similarity[part, : near.shape[1]] = np.einsum("rcd,rd->rc", gathered, vectors[rows[part]])

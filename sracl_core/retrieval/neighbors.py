@@ -15,7 +15,7 @@ from sracl_core.config import RetrievalConfig
 from sracl_core.errors import DataError, SraclError
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.seeding import generator
-from sracl_core.semantics.cache import cache_folder
+from sracl_core.semantics.cache import cache_folder, make_folder
 
 if TYPE_CHECKING:
     from sracl_core.retrieval.exclusion import Exclusion
@@ -26,7 +26,7 @@ __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address
 EXACT_UP_TO = 20_000
 """method=auto: exact search of this many vectors takes about 4 s on 2 cores."""
 
-_SEARCH_VERSION = 1
+_SEARCH_VERSION = 2
 _TIE = 1e-5
 
 
@@ -44,7 +44,7 @@ def find_neighbors(
     vectors: float32 [n, D]; scaled to unit length where they are not.
     k: neighbors a row; clamped to n - 1. `config.k` is not read.
     groups: int [n]; rows of the same group are not each other's neighbors, e.g. a prefix's user.
-    threads: 0 takes as many as torch has. The table is the same for any number of them.
+    threads: 0 takes as many as torch has. Neighbors do not depend on it, nor on anything but the seed.
 
     A row is removed from its own neighbors by its number, never by its rank: identical vectors
     stay each other's neighbors. Every row has min(k, available) neighbors.
@@ -172,6 +172,8 @@ def cached_neighbors(
         if progress is not None:
             progress("neighbors", len(vectors), len(vectors))
         return table
+    # A folder that cannot be written must be known before the search, not after.
+    make_folder(place)
     table = find_neighbors(vectors, k, config, groups, seed, threads, progress)
     table.save(place)
     return table

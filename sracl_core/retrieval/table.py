@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError
-from sracl_core.semantics.cache import whole_file
+from sracl_core.semantics.cache import make_folder, whole_file
 
 FORMAT_VERSION = 1
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"
@@ -74,6 +74,7 @@ class NeighborTable:
             "recall": self.recall,
             "hash": self.hash,
         }
+        make_folder(folder)
         (folder / _ABOUT).unlink(missing_ok=True)
         for name, array in ((_IDS, self.ids), (_SCORES, self.scores)):
             with whole_file(folder / name) as file:
