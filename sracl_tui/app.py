@@ -11,7 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from sracl_tui import deliver
+from sracl_tui import commands, deliver
 from sracl_tui.glyphs import AsciiFilter, ascii_only
 from sracl_tui.preferences import Preferences
 from sracl_tui.themes import CYCLE, DARK, LIGHT
@@ -47,7 +47,7 @@ class Dashboard(App[None]):
         (60, "-medium"),
         (100, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (20, "-tall")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (20, "-tall"), (34, "-roomy")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(f"f{at},{at}", f"go('{name}')", title, key_display=f"F{at}", show=False)
@@ -76,6 +76,7 @@ class Dashboard(App[None]):
         self.chosen_dataset: Path | None = None
         self.started_here: set[Path] = set()
         self._opened = opened
+        self._moved = opened is not None
         self.watcher = Watcher(runs_dir, self.post_message)
         if ascii_only():
             self._filters.append(AsciiFilter())
@@ -101,9 +102,10 @@ class Dashboard(App[None]):
     def _start_watching(self) -> None:
         threading.Thread(target=self.watcher.run, name="watcher", daemon=True).start()
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Nothing of ours outlives the app but the trainings."""
         self.watcher.stop()
+        await commands.end_all()
 
     def on_catalog_changed(self, message: CatalogChanged) -> None:
         """Keep the list, follow the newest run when none is chosen, tell the screens."""
@@ -112,7 +114,7 @@ class Dashboard(App[None]):
         if self.current is None and message.runs:
             live = [line for line in message.runs if line.status == "running"]
             self.choose_run((live or list(message.runs))[0].path)
-            if live and first and self.current_mode == "data":
+            if live and first and not self._moved:
                 self.switch_mode("train")
         self._tell("runs_changed", message.runs)
 
@@ -151,6 +153,7 @@ class Dashboard(App[None]):
 
     def action_go(self, mode: str) -> None:
         """Show one of the four screens."""
+        self._moved = True
         if len(self.screen_stack) == 1:
             self.switch_mode(mode)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LINE_LIMIT = 64 << 20
+_running: set[asyncio.subprocess.Process] = set()
 
 
 class CommandError(Exception):
@@ -41,6 +42,7 @@ async def ask(*args: str) -> Any:
     except asyncio.CancelledError:
         await _end(process)
         raise
+    _running.discard(process)
     if process.returncode != 0:
         raise CommandError(error_line(err.decode("utf-8", "replace"), process.returncode))
     try:
@@ -75,6 +77,7 @@ async def follow(*args: str, on_line: Callable[[str], None]) -> str:
     except asyncio.CancelledError:
         await _end(process)
         raise
+    _running.discard(process)
     if process.returncode != 0:
         raise CommandError(error_line("\n".join(said), process.returncode))
     return out.decode("utf-8", "replace")
@@ -102,7 +105,7 @@ def start_detached(args: list[str], output: Path) -> subprocess.Popen[bytes]:
 
 async def _spawn(*args: str) -> asyncio.subprocess.Process:
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *sracl(*args),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -112,13 +115,23 @@ async def _spawn(*args: str) -> asyncio.subprocess.Process:
         )
     except OSError as error:
         raise CommandError(f"sracl cannot be started: {error}") from error
+    _running.add(process)
+    return process
+
+
+async def end_all() -> None:
+    """End every question that is still open; trainings are sessions of their own and go on."""
+    for process in list(_running):
+        await _end(process)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
     with contextlib.suppress(asyncio.CancelledError):
         await process.wait()
+    _running.discard(process)
 
 
 def child_environment() -> dict[str, str]:

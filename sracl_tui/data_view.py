@@ -90,7 +90,10 @@ def overview(facts: Mapping[str, Any]) -> Content:
         ("interactions", count(facts["interactions"])),
         ("density", f"{facts['density']:.4%}"),
         ("a user has", _spread(lengths)),
-        ("an item has", f"{_spread(popularity)}; the top tenth has {popularity['top_tenth_share']:.0%} of all"),
+        (
+            "an item has",
+            f"{_spread(popularity)}; the top tenth has {popularity['top_tenth_share']:.0%} of all",
+        ),
         ("time", f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}"),
         ("text", ", ".join(f"{name} {share:.0%}" for name, share in coverage.items()) or "none"),
         ("licence", str(facts.get("licence") or "not stated")),
@@ -104,12 +107,15 @@ def overview(facts: Mapping[str, Any]) -> Content:
                 ("! ", "bold $warning"), "No item has a title: semantic neighbors come from ids alone."
             )
         )
-    lines += [Content.styled("\nHow it was filtered", "bold")]
-    lines += [
+    lines.append(
         Content.assemble(
-            f"{step['step']:<28.28}",
-            (f"{step['users']:>10,} users {step['items']:>10,} items {step['interactions']:>12,} interactions", "$muted"),
+            "\n",
+            ("How it was filtered", "bold"),
+            (f"{'users':>16}{'items':>10}{'interactions':>15}", "$muted"),
         )
+    )
+    lines += [
+        Content(f"{step['step']:<25.25}{step['users']:>10,}{step['items']:>10,}{step['interactions']:>15,}")
         for step in facts.get("funnel") or ()
     ]
     return Content("\n").join(lines)
@@ -118,7 +124,10 @@ def overview(facts: Mapping[str, Any]) -> Content:
 def distributions(facts: Mapping[str, Any]) -> Content:
     """How long the users' histories are, and how often the items are bought."""
     lines: list[Content] = []
-    for key, title in (("sequence_length", "users by number of interactions"), ("item_popularity", "items by number of interactions")):
+    for key, title in (
+        ("sequence_length", "users by number of interactions"),
+        ("item_popularity", "items by number of interactions"),
+    ):
         bars = facts["histograms"][key]
         most = max((number for _, number in bars), default=1)
         lines.append(Content.styled(("\n" if lines else "") + title, "bold"))
@@ -135,7 +144,10 @@ def split(facts: Mapping[str, Any]) -> Content:
     """What leave-one-out makes of it."""
     sizes = facts["split"]
     pairs = [
-        ("training", f"{count(sizes['train_interactions'])} interactions, {count(sizes['train_prefixes'])} prefixes"),
+        (
+            "training",
+            f"{count(sizes['train_interactions'])} interactions, {count(sizes['train_prefixes'])} prefixes",
+        ),
         ("validation", f"{count(sizes['valid_users'])} users: the item before their last"),
         ("test", f"{count(sizes['test_users'])} users: their last item"),
         ("too short", f"{count(sizes['users_too_short'])} users"),
@@ -149,11 +161,17 @@ def preview(facts: Mapping[str, Any]) -> Content:
     lines: list[Content] = []
     for item in facts["preview"]["items"]:
         rest = [str(held) for name, held in item.items() if name not in ("item_id", "title") and held]
-        lines.append(Content.assemble((str(item.get("title") or item["item_id"]), "bold"), (f"  {item['item_id']}", "$muted")))
+        lines.append(
+            Content.assemble(
+                (str(item.get("title") or item["item_id"]), "bold"), (f"  {item['item_id']}", "$muted")
+            )
+        )
         lines.append(Content.styled("  " + " · ".join(rest) if rest else "  no text beside the id", "$muted"))
     lines.append(Content.styled("\nUsers and their latest items", "bold"))
     lines += [
-        Content.assemble((user["user"], "bold"), (f"  {user['length']}  ", "$muted"), ", ".join(user["latest"]))
+        Content.assemble(
+            (user["user"], "bold"), (f"  {user['length']}  ", "$muted"), ", ".join(user["latest"])
+        )
         for user in facts["preview"]["users"]
     ]
     return Content("\n").join(lines)

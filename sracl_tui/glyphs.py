@@ -21,7 +21,7 @@ RUN_GLYPHS = {
 
 _ASCII = str.maketrans(
     {
-        "─": "-", "━": "-", "═": "=", "╌": "-", "│": "|", "┃": "|", "║": "|", "╎": "|", "╸": "-", "╺": "-",
+        "─": "-", "━": "=", "═": "=", "╌": "-", "│": "|", "┃": "|", "║": "|", "╎": "|", "╸": "=", "╺": "-",
         "▶": ">", "▸": ">", "▹": ">", "›": ">", "→": ">", "▾": "v", "▼": "v", "▲": "^", "◀": "<",
         "✓": "+", "✗": "x", "■": "#", "□": ".", "●": "*", "○": "o", "◆": "*", "◇": "o", "★": "*",
         "☆": "*", "·": ".", "•": "*", "…": "~", "×": "x", "≈": "~", "−": "-", "–": "-", "—": "-",
@@ -37,7 +37,7 @@ def to_ascii(text: str) -> str:
     """`text` in ASCII, one column for one column.
 
     >>> to_ascii("╭─ ✓ 0.93 ━╸⣿")
-    '+- + 0.93 --*'
+    '+- + 0.93 ==*'
     """
     if text.isascii():
         return text
@@ -87,3 +87,8 @@ def bar(share: float, width: int) -> str:
 def padded_bar(share: float, width: int) -> str:
     """`bar`, filled up with spaces to `width` columns."""
     return bar(share, width).ljust(width)
+
+
+def rest(share: float, width: int) -> str:
+    """The track that `bar` leaves of `width` columns."""
+    return "─" * (width - len(bar(share, width)))

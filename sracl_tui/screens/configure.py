@@ -1,11 +1,309 @@
-from textual.widgets import Static
+"""Configure: a preset, the settings that differ from it, what that amounts to, and Run."""
 
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Select, Static, TabbedContent, TabPane
+
+from sracl_core.config_layers import preset_names
+from sracl_core.errors import ConfigError
+from sracl_tui import configure_view as view
+from sracl_tui.commands import CommandError, ask
+from sracl_tui.data_view import prepared
+from sracl_tui.form_model import DATASET, FormModel, Resolved
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.starting import start_run
+from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.setting_field import SettingField
+
+DEFAULTS = "defaults"
+ESTIMATE_SECONDS = 1.0
+PASSING_SECONDS = 0.08
+SIDES = (("estimate", "Estimate"), ("changes", "Changes"), ("yaml", "YAML"))
 
 
 class ConfigureScreen(TabScreen):
+    """The form is made from the settings' own models, so none can be missing."""
+
     MODE = "configure"
     TITLE = "Configure"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "run", "Run", key_display="F5", tooltip="Start the training as a process of its own"),
+        Binding("f6", "estimate", "Estimate", key_display="F6", tooltip="Dry run: sizes, memory, LLM calls"),
+        Binding("f7", "save", "Save", key_display="F7", tooltip="Write the settings as a YAML file"),
+        Binding("f8", "editor", "Editor", key_display="F8", tooltip="Edit the YAML in $EDITOR"),
+        Binding("f9", "reset", "Reset", key_display="F9", tooltip="Back to the preset"),
+        Binding("slash", "filter", "Find", key_display="/", tooltip="Find a setting by its name"),
+        Binding("y", "copy", "Copy line", tooltip="Copy the sracl train line"),
+    ]
 
-    def body(self):
-        yield Static("soon")
+    def __init__(self) -> None:
+        super().__init__()
+        self.form = FormModel()
+        self._resolved = Resolved()
+        self._section = "dataset"
+        self._estimate: dict[str, Any] | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """Choices and sections, the fields, what comes of them; the command line at the bottom."""
+        presets = [(name, name) for name in (DEFAULTS, *preset_names())]
+        yield Horizontal(
+            Panel(
+                "Run",
+                Label("dataset", classes="caption"),
+                Select([], prompt="none prepared yet: F1", id="pick-dataset", compact=True),
+                Label("preset", classes="caption"),
+                Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True),
+                Label("name", classes="caption"),
+                Input(placeholder="made from dataset and model", id="run-name", compact=True),
+                Label("settings of", classes="caption"),
+                RowList(id="section-rows"),
+                Button("▶ Run (F5)", id="run", variant="primary", compact=True),
+                id="choices",
+            ),
+            Panel(
+                "Settings",
+                Input(placeholder="/ find a setting", id="find", compact=True),
+                VerticalScroll(id="fields"),
+                id="form",
+            ),
+            Panel("What comes of it", TabbedContent(id="sides"), id="outcome"),
+            id="configure-body",
+        )
+        yield Vertical(Static("", id="whole-problem"), Static("", id="command"), id="bottom")
+
+    async def on_mount(self) -> None:
+        """Fill the tabs and show the first section."""
+        sides = self.query_one("#sides", TabbedContent)
+        for name, title in SIDES:
+            await sides.add_pane(
+                TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=f"side-{name}")
+            )
+        self._offer_datasets()
+        await self._show_section()
+        self._check()
+        self.query_one("#section-rows").focus()
+
+    def on_screen_resume(self) -> None:
+        """A dataset may have been prepared, or chosen, on the Data screen."""
+        if self.query("#side-changes"):
+            self._offer_datasets()
+            self._check()
+
+    def _offer_datasets(self) -> None:
+        select = self.query_one("#pick-dataset", Select)
+        lines = [line for line in prepared(self.dashboard.data_dir) if line.state == "ready"]
+        chosen = self.dashboard.chosen_dataset
+        self.dashboard.chosen_dataset = None
+        held = str(chosen) if chosen else self.form.entries.get(DATASET)
+        options = [(line.name, str(line.folder)) for line in lines]
+        if held and held not in [path for _, path in options]:
+            options.append((Path(held).name, held))
+        with select.prevent(Select.Changed):
+            select.set_options(options)
+            held = held or (options[0][1] if options else None)
+            if held:
+                select.value = held
+                self.form.enter(DATASET, held)
+
+    async def _show_section(self) -> None:
+        fields = self.query_one("#fields", VerticalScroll)
+        wanted = self.query_one("#find", Input).value.strip().lower()
+        keys = view.matching(self.form, self._section, wanted)
+        await fields.remove_children()
+        await fields.mount_all(SettingField(self.form.known[key], self.form.shown(key)) for key in keys)
+        fields.scroll_home(animate=False)
+        title = f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}"
+        self.query_one("#form", Panel).border_title = title
+        self._mark()
+
+    def _check(self) -> None:
+        """Resolve the entries and show what comes of them."""
+        self._resolved = self.form.resolve()
+        self._mark()
+        self.query_one("#changes-text", Static).update(view.changes(self.form, self._resolved))
+        if self._resolved.values:
+            self.query_one("#yaml-text", Static).update(Content(self.form.as_yaml(self._resolved)))
+        self.query_one("#command", Static).update(
+            view.command(self.form.command_line(self.dashboard.runs_dir))
+        )
+        whole = self.query_one("#whole-problem", Static)
+        whole.display = not self._resolved.valid
+        whole.update(view.problems(self._resolved))
+        self.query_one("#run", Button).disabled = not self._resolved.valid
+        self._estimate = None
+        if self._resolved.valid and self.is_current:
+            self._measure()
+        else:
+            self.workers.cancel_group(self, "estimate")
+            self.query_one("#estimate-text", Static).update(
+                view.estimate(None, "the settings do not hold yet")
+            )
+
+    def _mark(self) -> None:
+        for field in self.query(SettingField):
+            key = field.setting.key
+            field.show(self.form.shown(key), key in self.form.entries, self._resolved.problems.get(key, ""))
+        rows = view.section_rows(self.form, self._resolved)
+        with self.prevent(RowList.OptionHighlighted):
+            self.query_one("#section-rows", RowList).show(rows)
+
+    @work(group="estimate", exclusive=True, exit_on_error=False)
+    async def _measure(self) -> None:
+        said = self.query_one("#estimate-text", Static)
+        said.update(view.estimate(None, "measuring the dataset…"))
+        await asyncio.sleep(ESTIMATE_SECONDS)
+        try:
+            plan = await ask("train", *self.form.arguments(), "--dry-run")
+            texts = [await ask("describe", *question) for question in view.describe_questions(self.form)]
+        except CommandError as error:
+            said.update(Content.assemble(("✗ ", "bold $error"), str(error)))
+            return
+        self._estimate = plan
+        said.update(view.estimate(plan, "", texts))
+
+    @on(RowList.OptionHighlighted, "#section-rows")
+    def _section_chosen(self, event: RowList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option.id and event.option.id != self._section:
+            self._section = event.option.id
+            find = self.query_one("#find", Input)
+            with find.prevent(Input.Changed):
+                find.value = ""
+            self._show_section_soon()
+
+    @work(group="section", exclusive=True, exit_on_error=False)
+    async def _show_section_soon(self) -> None:
+        """Passing over a section with the cursor need not build its form."""
+        await asyncio.sleep(PASSING_SECONDS)
+        await self._show_section()
+
+    @on(RowList.OptionSelected, "#section-rows")
+    def _into_section(self, event: RowList.OptionSelected) -> None:
+        event.stop()
+        first = self.query("#fields Input, #fields Select")
+        if first:
+            first.first().focus()
+
+    @on(Input.Changed, "#find")
+    def _found(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show_section_soon()
+
+    @on(SettingField.Changed)
+    def _entered(self, event: SettingField.Changed) -> None:
+        self.form.enter(event.key, event.text)
+        if event.key == DATASET:
+            self._offer_datasets()
+        self._check()
+
+    @on(Select.Changed, "#pick-preset")
+    def _preset(self, event: Select.Changed) -> None:
+        self.form.preset = None if event.value == DEFAULTS else str(event.value)
+        for key, text in list(self.form.entries.items()):
+            self.form.enter(key, text)
+        self._check()
+
+    @on(Select.Changed, "#pick-dataset")
+    def _dataset(self, event: Select.Changed) -> None:
+        if isinstance(event.value, str):
+            self.form.enter(DATASET, event.value)
+            self._check()
+
+    @on(Input.Changed, "#run-name")
+    def _named(self, event: Input.Changed) -> None:
+        self.form.name = event.value.strip()
+        line = self.form.command_line(self.dashboard.runs_dir)
+        self.query_one("#command", Static).update(view.command(line))
+
+    @on(Button.Pressed, "#run")
+    def _pressed(self) -> None:
+        self.action_run()
+
+    def action_run(self) -> None:
+        """Start the training, unless something is wrong with the settings."""
+        if not self._resolved.valid:
+            key, problem = next(iter(self._resolved.problems.items()))
+            self.notify(f"{key}: {problem}" if key else problem, severity="error", title="not started")
+            return
+        start_run(self.dashboard, self.form.arguments())
+
+    def action_estimate(self) -> None:
+        """Measure again, and show it."""
+        self.query_one("#sides", TabbedContent).active = "side-estimate"
+        if self._resolved.valid:
+            self._measure()
+
+    def action_save(self) -> None:
+        """Write the settings beside the data, under the run's name."""
+        if not self._resolved.values:
+            self.notify("the settings do not hold yet", severity="warning")
+            return
+        path = Path(f"{self.form.name or 'sracl-run'}.yaml")
+        try:
+            path.write_text(self.form.as_yaml(self._resolved), encoding="utf-8")
+        except OSError as error:
+            self.notify(f"{path}: {error.strerror or error}", severity="error", title="not saved")
+            return
+        self.notify(f"written: {path}; `sracl train --config {path}` runs it")
+
+    async def action_editor(self) -> None:
+        """Let the person's own editor have the YAML, and take back what comes of it."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if not editor:
+            self.notify("neither $VISUAL nor $EDITOR names an editor", severity="warning")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "config.yaml"
+            path.write_text(self.form.as_yaml(self._resolved), encoding="utf-8")
+            try:
+                with self.app.suspend():
+                    subprocess.run([*shlex.split(editor), str(path)], check=False)
+            except Exception as error:
+                self.notify(f"{editor} cannot be started here: {error}", severity="error")
+                return
+            self._read_back(path)
+        await self._show_section()
+
+    def _read_back(self, path: Path) -> None:
+        from sracl_core.yaml_source import flat_settings
+
+        try:
+            self.form.take(flat_settings(path))
+        except ConfigError as error:
+            self.notify(str(error), severity="error", title="not taken over")
+        self._offer_datasets()
+        self._check()
+
+    async def action_reset(self) -> None:
+        """Drop every entry but the dataset."""
+        dataset = self.form.entries.get(DATASET)
+        self.form.entries = {DATASET: dataset} if dataset else {}
+        await self._show_section()
+        self._check()
+
+    def action_filter(self) -> None:
+        """To the search."""
+        self.query_one("#find").focus()
+
+    def action_copy(self) -> None:
+        """The command line."""
+        self.dashboard.copy_text(self.form.command_line(self.dashboard.runs_dir), "command line")
+
+    def action_export(self) -> None:
+        """The same as saving."""
+        self.action_save()

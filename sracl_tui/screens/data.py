@@ -18,7 +18,12 @@ from sracl_tui.screens.base import TabScreen
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
 
-TABS = (("overview", "Overview"), ("preview", "Preview"), ("distributions", "Distributions"), ("split", "Split"))
+TABS = (
+    ("overview", "Overview"),
+    ("preview", "Preview"),
+    ("distributions", "Distributions"),
+    ("split", "Split"),
+)
 PREVIEW_ROWS = 15
 
 
@@ -28,7 +33,9 @@ class DataScreen(TabScreen):
     MODE = "data"
     TITLE = "Data"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "use", "Use", show=False, tooltip="Prepare or fetch it; a ready one goes to Configure"),
+        Binding(
+            "enter", "use", "Use", show=False, tooltip="Prepare or fetch it; a ready one goes to Configure"
+        ),
         Binding("p", "prepare", "Prepare", tooltip="Prepare with filters of your own"),
         Binding("a", "add", "Import", tooltip="Import files: CSV, Parquet, RecBole, Amazon, Yelp, MovieLens"),
         Binding("g", "fetch", "Fetch", tooltip="Download a known dataset"),
@@ -168,7 +175,9 @@ class DataScreen(TabScreen):
             self.app.switch_mode("configure")
         elif line.state == "here":
             out = self.dashboard.data_dir / line.name
-            self._run_job(f"preparing {line.name}", ["data", "prepare", *self._source(line), "--out", str(out)])
+            self._run_job(
+                f"preparing {line.name}", ["data", "prepare", *self._source(line), "--out", str(out)]
+            )
         elif line.state == "fetch":
             self.action_fetch()
         else:
@@ -211,7 +220,9 @@ class DataScreen(TabScreen):
         question = f"Fetch {line.name}?\nTerms: {line.entry.get('licence') or 'not stated'}."
         self.app.push_screen(
             ConfirmScreen(question, "Fetch"),
-            lambda yes: self._run_job(f"fetching {line.name}", ["data", "fetch", line.name, *raw]) if yes else None,
+            lambda yes: (
+                self._run_job(f"fetching {line.name}", ["data", "fetch", line.name, *raw]) if yes else None
+            ),
         )
 
     def _run_job(self, title: str, arguments: list[str]) -> None:

@@ -53,7 +53,10 @@ class ImportScreen(ModalScreen[list[str] | None]):
             with Horizontal(classes="field"):
                 yield Label("format")
                 yield Select(
-                    [(name, name) for name in FORMATS], prompt="found by itself", id="import-format", compact=True
+                    [(name, name) for name in FORMATS],
+                    prompt="found by itself",
+                    id="import-format",
+                    compact=True,
                 )
             yield Static("", id="import-problem")
             with Horizontal(classes="buttons"):

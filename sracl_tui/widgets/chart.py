@@ -18,7 +18,7 @@ from sracl_tui.curves import Curve, Floats, reduced, sparkline
 from sracl_tui.widgets.panel import Panel
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
-LEAST_HEIGHT = 9
+LEAST_HEIGHT = 8
 LEAST_WIDTH = 30
 
 

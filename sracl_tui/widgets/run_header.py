@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sracl_tui.glyphs import RUN_GLYPHS, padded_bar
+from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
@@ -54,7 +54,12 @@ def stages(snapshot: RunSnapshot) -> Content:
         if view.state == "now":
             share = view.share
             if share is not None:
-                text += Content.assemble(" ", (padded_bar(share, BAR_WIDTH), "$primary"), f" {share:.0%}")
+                text += Content.assemble(
+                    " ",
+                    (bar(share, BAR_WIDTH), "$primary"),
+                    (rest(share, BAR_WIDTH), "$border"),
+                    f" {share:.0%}",
+                )
         parts.append(text)
     return Content("  ").join(parts)
 

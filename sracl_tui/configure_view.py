@@ -1,0 +1,134 @@
+"""What the Configure screen draws, worked out from the form alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual.content import Content
+
+from sracl_tui.form_model import DATASET, FormModel, Resolved, as_text
+from sracl_tui.view_models import count
+from sracl_tui.widgets.split_line import SplitLine
+
+PLAN_WORDS = {
+    "dataset": "dataset",
+    "users": "users",
+    "items": "items",
+    "interactions": "interactions",
+    "split": "split",
+    "training_prefixes": "training prefixes",
+    "mean_prefix_length": "mean prefix length",
+    "items_without_text": "items without text",
+    "texts_to_encode": "texts to encode",
+    "neighbors": "neighbors",
+    "backbone": "backbone",
+    "parameters": "parameters",
+    "objectives": "objectives",
+    "device": "device",
+    "steps_per_epoch": "steps an epoch",
+    "max_epochs": "epochs at most",
+    "sequences_per_step": "sequences a step",
+    "memory_mb": "memory, MB",
+}
+
+
+def matching(form: FormModel, section: str, wanted: str) -> list[str]:
+    """The settings to show: of a section, or with `wanted` in name or description."""
+    if not wanted:
+        return [setting.key for setting in form.sections()[section]]
+    return [
+        key
+        for key, setting in form.known.items()
+        if wanted in key.lower() or wanted in (setting.field.description or "").lower()
+    ]
+
+
+def section_rows(form: FormModel, resolved: Resolved) -> list[tuple[str, SplitLine]]:
+    """The sections, with how many entries and problems each one has."""
+    rows = []
+    for name, group in form.sections().items():
+        keys = [setting.key for setting in group]
+        changed = sum(key in form.entries for key in keys if key != DATASET)
+        wrong = sum(key in resolved.problems for key in keys)
+        right = (
+            Content.styled(f"✗ {wrong} wrong", "bold $error")
+            if wrong
+            else Content.styled(f"● {changed} changed" if changed else "", "$accent")
+        )
+        rows.append((name, SplitLine((name, right))))
+    return rows
+
+
+def changes(form: FormModel, resolved: Resolved) -> Content:
+    """How the settings differ from the preset, and which files or variables took part."""
+    base = form.base()
+    entries = {key: text for key, text in form.entries.items() if key != DATASET}
+    lines = [Content.assemble(("preset  ", "$muted"), (form.preset or "defaults", "bold"), "\n")]
+    if not entries:
+        lines.append(Content.styled("Nothing differs from the preset.", "$muted"))
+    for key, text in entries.items():
+        lines.append(Content.styled(key, "bold"))
+        lines.append(Content.assemble(("  − ", "$error"), as_text(base[key])))
+        lines.append(Content.assemble(("  + ", "$success"), text))
+    outside = {
+        key: origin
+        for key, origin in resolved.origins.items()
+        if origin != "default" and not origin.startswith(("--set", "--preset"))
+    }
+    if outside:
+        lines.append(Content.styled("\nset outside this form", "bold"))
+        lines += [Content.assemble(key, (f"  {origin}", "$muted")) for key, origin in outside.items()]
+    return Content("\n").join(lines)
+
+
+def command(line: str) -> Content:
+    """The command line, to be copied."""
+    return Content.assemble(("$ ", "bold $accent"), (line, "bold"), ("   y copies", "$muted"))
+
+
+def problems(resolved: Resolved) -> Content:
+    """Every problem in one line each."""
+    return Content("\n").join(
+        Content.assemble(("✗ ", "bold $error"), (f"{key}: " if key else "", "bold"), text)
+        for key, text in resolved.problems.items()
+    )
+
+
+def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[str, Any]] = ()) -> Content:
+    """The plan of `sracl train --dry-run`, or why there is none yet."""
+    if plan is None:
+        return Content.styled(note, "$muted")
+    lines = [
+        Content.assemble((f"{PLAN_WORDS.get(key, key):<20}", "$muted"), _value(held))
+        for key, held in plan.items()
+    ]
+    if not texts:
+        lines.append(Content.assemble((f"{'LLM calls':<20}", "$muted"), "none: no text is written by an LLM"))
+    else:
+        lines.append(Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold"))
+        for asked in texts:
+            lines += [
+                Content.assemble((f"{key:<20}", "$muted"), _value(held)) for key, held in _flat(asked).items()
+            ]
+    return Content("\n").join(lines)
+
+
+def describe_questions(form: FormModel) -> list[list[str]]:
+    """What follows ``sracl describe`` for each kind of text that the run wants from an LLM."""
+    kinds = [part for part in ("items", "users") if form.shown(f"semantics.{part}") == "llm"]
+    return [[form.shown(DATASET), "--what", kind, "--dry-run"] for kind in kinds]
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, held in values.items():
+        if isinstance(held, Mapping):
+            flat |= {f"{key} {inner}": value for inner, value in held.items()}
+        elif not isinstance(held, list):
+            flat[key] = held
+    return flat
+
+
+def _value(held: Any) -> str:
+    return count(held) if isinstance(held, int) and not isinstance(held, bool) else as_text(held)

@@ -1,0 +1,162 @@
+"""The settings form without its widgets: what was changed, whether it holds, what comes of it."""
+
+from __future__ import annotations
+
+import shlex
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sracl_core.config_layers import Setting, flatten, load_config, settings
+from sracl_core.errors import ConfigError
+
+DATASET = "dataset.path"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the present entries amount to. `problems` by setting; "" holds what fits no single one."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        """Whether it can be run."""
+        return not self.problems
+
+
+class FormModel:
+    """A preset and the entries that differ from it, as text, by setting."""
+
+    def __init__(self) -> None:
+        self.known = settings()
+        self.preset: str | None = None
+        self.entries: dict[str, str] = {}
+        self.name = ""
+        self._base: dict[str | None, dict[str, Any]] = {}
+
+    def sections(self) -> dict[str, list[Setting]]:
+        """The settings by the part of the configuration that they belong to, in order."""
+        grouped: dict[str, list[Setting]] = {}
+        for key, setting in self.known.items():
+            grouped.setdefault(key.rpartition(".")[0], []).append(setting)
+        return grouped
+
+    def base(self) -> dict[str, Any]:
+        """Every setting's value under the preset alone."""
+        if self.preset not in self._base:
+            config, _ = load_config(preset=self.preset)
+            self._base[self.preset] = flatten(config)
+        return self._base[self.preset]
+
+    def shown(self, key: str) -> str:
+        """What the form shows for a setting."""
+        return self.entries.get(key, as_text(self.base()[key]))
+
+    def enter(self, key: str, text: str) -> None:
+        """Take what a person entered; the preset's own value is no entry."""
+        if text == as_text(self.base()[key]):
+            self.entries.pop(key, None)
+        else:
+            self.entries[key] = text
+
+    def sets(self) -> list[str]:
+        """The entries as ``key=value``, without the dataset."""
+        return [f"{key}={text}" for key, text in self.entries.items() if key != DATASET]
+
+    def resolve(self) -> Resolved:
+        """Check everything together."""
+        sets = [f"{key}={text}" for key, text in self.entries.items()]
+        try:
+            config, origins = load_config(preset=self.preset, sets=sets)
+        except ConfigError as error:
+            return Resolved(problems=self._by_setting(str(error)))
+        problems = {}
+        if not config.dataset.path:
+            problems[DATASET] = "choose a dataset; F1 prepares one"
+        return Resolved(flatten(config), origins, problems)
+
+    def arguments(self, runs_dir: Path | None = None) -> list[str]:
+        """What follows ``sracl train`` for this very run."""
+        words: list[str] = []
+        if self.preset:
+            words += ["--preset", self.preset]
+        if DATASET in self.entries:
+            words += ["--dataset", self.entries[DATASET]]
+        for text in self.sets():
+            words += ["--set", text]
+        if self.name:
+            words += ["--name", self.name]
+        if runs_dir is not None and runs_dir != Path("runs"):
+            words += ["--runs-dir", str(runs_dir)]
+        return words
+
+    def command_line(self, runs_dir: Path) -> str:
+        """The same run for a shell."""
+        return shlex.join(["sracl", "train", *self.arguments(runs_dir)])
+
+    def as_yaml(self, resolved: Resolved) -> str:
+        """The resolved settings, as a run's config.yaml holds them."""
+        import yaml
+
+        nested: dict[str, Any] = {}
+        for key, held in resolved.values.items():
+            *parts, last = key.split(".")
+            section = nested
+            for part in parts:
+                section = section.setdefault(part, {})
+            section[last] = held
+        return yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+    def take(self, values: Sequence[tuple[str, Any, str]]) -> None:
+        """Replace the entries by a file's settings. Raises ConfigError for one that is none."""
+        unknown = [
+            f"{where}: there is no setting '{key}'" for key, _, where in values if key not in self.known
+        ]
+        if unknown:
+            raise ConfigError(unknown[0])
+        self.entries = {}
+        for key, held, _ in values:
+            self.enter(key, as_text(held))
+
+    def _by_setting(self, message: str) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        for part in message.split("; "):
+            key, equals, rest = part.partition(" = ")
+            if equals and key in self.known:
+                problems[key] = rest.partition("): ")[2] or rest
+                continue
+            named = [known for known in self.known if known in part]
+            place = max(named, key=len) if named else self._section_setting(part)
+            problems[place] = (
+                f"{problems[place]}; {part}" if place in problems else part.partition(": ")[2] or part
+            )
+        return problems
+
+    def _section_setting(self, part: str) -> str:
+        """A rule between settings of one section says only the section; its first named setting is meant."""
+        section = part.partition(":")[0]
+        inside = [key for key in self.known if key.rpartition(".")[0] == section]
+        return next((key for key in inside if key.rpartition(".")[2] in part), "")
+
+
+def as_text(held: Any) -> str:
+    """A setting's value as one types it.
+
+    >>> as_text([5, 10, 20]), as_text(0.001), as_text("sasrec")
+    ('5, 10, 20', '0.001', 'sasrec')
+    """
+    if isinstance(held, list | tuple):
+        return ", ".join(as_text(part) for part in held)
+    return "" if held is None else str(held)
+
+
+def choices(setting: Setting) -> tuple[str, ...]:
+    """The words that a setting allows, () when it is no choice among words."""
+    if typing.get_origin(setting.field.annotation) is typing.Literal:
+        return tuple(str(word) for word in typing.get_args(setting.field.annotation))
+    return ()
