@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_tui.view_models import RunSnapshot, value
+import itertools
 
 Floats = NDArray[np.float64]
 
@@ -95,12 +97,9 @@ def reduced(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
     if len(x) <= 2 * columns or columns < 1:
         return x, y
     edges = np.linspace(0, len(x), columns + 1).astype(int)
-    low = np.array(
-        [first + int(np.argmin(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)]
-    )
-    high = np.array(
-        [first + int(np.argmax(y[first:end])) for first, end in zip(edges, edges[1:], strict=False)]
-    )
+    buckets = list(itertools.pairwise(edges))
+    low = np.array([first + int(np.argmin(y[first:end])) for first, end in buckets])
+    high = np.array([first + int(np.argmax(y[first:end])) for first, end in buckets])
     kept = np.unique(np.concatenate([low, high, [0, len(x) - 1]]))
     return x[kept], y[kept]
 

@@ -53,12 +53,14 @@ def tiles(runs: Sequence[RunSnapshot], how: ChartSettings) -> list[Tile]:
     notes = "  ".join(part for part in (axis, smooth, "log" if how.log else "") if part)
     if len(runs) == 1:
         run = runs[0]
+        losses = [loss_curves(run, part, how.x_axis, how.smoothing) for part in (LOSSES[:2], LOSSES[2:])]
+        metrics = {name: metric_curves(run, name, how.masking, how.x_axis) for name in ("NDCG", "HR")}
         return [
-            Tile("tile-loss", "Loss", notes, loss_curves(run, LOSSES[:2], how.x_axis, how.smoothing), how.log),
-            Tile("tile-parts", "Contrastive losses", notes, loss_curves(run, LOSSES[2:], how.x_axis, how.smoothing), how.log),
-            Tile("tile-ndcg", f"Validation NDCG, {how.masking}", axis, metric_curves(run, "NDCG", how.masking, how.x_axis)),
-            Tile("tile-hr", f"Validation HR, {how.masking}", axis, metric_curves(run, "HR", how.masking, how.x_axis)),
-        ]  # fmt: skip
+            Tile("tile-loss", "Loss", notes, losses[0], how.log),
+            Tile("tile-parts", "Contrastive losses", notes, losses[1], how.log),
+            Tile("tile-ndcg", f"Validation NDCG, {how.masking}", axis, metrics["NDCG"]),
+            Tile("tile-hr", f"Validation HR, {how.masking}", axis, metrics["HR"]),
+        ]
     return [
         Tile("tile-loss", "Total loss", notes, _of_each(runs, "loss", how), how.log),
         Tile("tile-ndcg", f"Validation NDCG@20, {how.masking}", axis, _of_each(runs, "NDCG", how)),

@@ -340,12 +340,10 @@ class ExploreScreen(TabScreen):
     def _strip(self) -> None:
         names = {"history": "History", "neighbors": "Neighbors", "recommended": "Recommended", "why": "Why"}
         now = next((name for name in PANELS if self.has_class(f"-at-{name}")), "history")
-        parts = [
-            Content.from_markup(
-                f"[@click=screen.show_panel('{name}')][{'bold reverse' if name == now else '$muted'}] {title} [/][/]"
-            )
-            for name, title in names.items()
-        ]
+        parts = []
+        for name, title in names.items():
+            style = "bold reverse" if name == now else "$muted"
+            parts.append(Content.from_markup(f"[@click=screen.show_panel('{name}')][{style}] {title} [/][/]"))
         self.query_one("#strip", Static).update(Content.styled("→", "$muted").join(parts))
 
     def _chosen_item(self) -> dict[str, Any] | None:
