@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_tui.view_models import RunSnapshot, value
-import itertools
 
 Floats = NDArray[np.float64]
 

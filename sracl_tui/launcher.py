@@ -59,7 +59,8 @@ def run(argv: list[str]) -> int:
             return USAGE_ERROR
     if arguments.web:
         return _serve(arguments)
-    if not sys.stdout.isatty() and "TEXTUAL_DRIVER" not in os.environ:
+    # Textual draws on stderr, as terminals' own programs do.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         print("error: sracl-tui needs a terminal; `sracl runs list` prints the runs", file=sys.stderr)
         return USAGE_ERROR
     from sracl_tui.app import Dashboard
