@@ -24,7 +24,7 @@ from sracl_core.plan import Plan, plan
 from sracl_core.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Progress
-from sracl_core.runs.files import write_json
+from sracl_core.runs.files import read_json, write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
@@ -88,7 +88,12 @@ def _run(
             progress(stage, done, total)
 
     began = time.monotonic()
-    writer.event("run_resumed" if resumed else "run_started", run=run.name, argv=sys.argv)
+    if resumed:
+        last = read_json(run.checkpoints / "last" / "state.json") or {}
+        point = {"step": last.get("step", 0), "epoch": last.get("epoch", 0)}
+        writer.event("run_resumed", run=run.name, argv=sys.argv, **point)
+    else:
+        writer.event("run_started", run=run.name, argv=sys.argv)
     writer.state(status="running", error=None)
     try:
         with StopSignals() as signals:
@@ -139,7 +144,7 @@ def _stages(
         writer,
         signals.requested,
     )
-    writer.event("stage", stage="train", status="started", total_steps=trainer.steps_per_epoch)
+    writer.event("stage", stage="train", status="started", steps_per_epoch=trainer.steps_per_epoch)
     signals.patient = True
     state = trainer.fit()
     signals.patient = False

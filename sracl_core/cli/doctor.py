@@ -33,6 +33,7 @@ MODULES = {
     "textual-plot": "textual_plot",
     "torch": "torch",
     "typer": "typer",
+    "zstandard": "zstandard",
 }
 """Distribution and what to import of it; None: data only. The dashboard's are looked up, not imported."""
 

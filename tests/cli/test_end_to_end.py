@@ -161,6 +161,7 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
     assert json.loads(resumed.stdout)["test"]["masked"]["HR@20"] > 0
     after = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()][before:]
     assert after[0]["event"] == "run_resumed"
+    assert after[0]["step"] > 0
     assert json.loads((run / "state.json").read_text())["status"] == "finished"
 
 

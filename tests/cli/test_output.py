@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sracl_core.cli import doctor, output
+from sracl_core.cli.live import TrainingDisplay
+from sracl_core.cli.run_argument import find_run
+from sracl_core.config import RunConfig
+from sracl_core.errors import RunError
+from sracl_core.runs.directory import create_run
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".errors",
+        ".cli.live",
+        ".cli.output",
+        ".explorer",
+        ".runs.files",
+        ".runs.rate",
+        ".runs.reader",
+        ".runs.writer",
+    ],
+)
+def test_examples_in_docstrings_run(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"sracl_core{name}")).failed == 0
+
+
+def test_a_piped_table_is_aligned_and_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "x" * 300
+    output.print_table(
+        ["item", "title", "score"], [("a", title, 0.5), ("bcd", "é", None), ("e", "f", 12345.6)]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["item", "title", "score"]
+    assert title in lines[1]
+    assert lines[1].endswith("0.5000")
+    assert lines[2].endswith("     -")
+    assert lines[3].endswith("12,346")
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_an_empty_table_has_its_head(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_table(["run", "status"], [])
+    assert capsys.readouterr().out == "run  status\n"
+
+
+def test_json_takes_numpy_and_paths(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"a": np.float32(0.5), "b": np.arange(2), "c": Path("d")})
+    assert json.loads(capsys.readouterr().out) == {"a": 0.5, "b": [0, 1], "c": "d"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0.04, "0.0 s"), (75.2, "75 s"), (725, "12 min 5 s"), (12_000, "3 h 20 min")],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert output.duration(seconds) == text
+
+
+def test_progress_off_a_terminal_is_plain_lines_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(output.time, "monotonic", lambda: now)
+    with output.progress_display() as progress:
+        for done in range(0, 11):
+            now += 1.0
+            progress("embed", done, 10)
+    with output.progress_display(quiet=True) as progress:
+        progress("embed", 1, 1)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "embed: 5 of 10, about 5.0 s left",
+        "embed: 10 in 10 s",
+    ]
+
+
+def test_the_training_display_shows_epochs_and_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    records = [
+        {"event": "stage", "stage": "train", "status": "started", "steps_per_epoch": 10},
+        {"event": "step", "step": 3, "epoch": 0, "loss": 1.0},
+        {"event": "message", "level": "warning", "text": "7 items have no text"},
+        {"event": "message", "level": "info", "text": "not shown"},
+        {"event": "epoch", "epoch": 0, "loss": None, "valid": {}, "seconds": 2.0, "best": False},
+        {"event": "something_new"},
+    ]
+    with TrainingDisplay() as display:
+        for record in records:
+            display.on_event(record)
+    assert capsys.readouterr().err.splitlines() == ["warning: 7 items have no text", "epoch   0  2.0 s"]
+
+
+def test_a_run_is_found_by_path_name_ending_or_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second, third = (
+        create_run(Path("runs"), name, RunConfig(), {}) for name in ("one", "two", "big-two")
+    )
+    assert find_run(str(first.path)).path == first.path
+    assert find_run(first.name).path == find_run("one").path == first.path
+    assert find_run("big-two").path == third.path
+    with pytest.raises(RunError, match="fits 2 runs"):
+        find_run("two")
+    assert find_run(second.name).path == second.path
+    assert find_run("last").path in {first.path, second.path, third.path}
+    with pytest.raises(RunError, match="did you mean 'one'"):
+        find_run("onee")
+
+
+def test_the_doctor_calls_what_is_missing_broken() -> None:
+    assert doctor._dependency("no-such-distribution", "json").status == "broken"
+    assert doctor._dependency("textual-plott", None).status == "broken"
+    assert doctor._dependency("typer", "no_such_module").status == "broken"
+    assert doctor._dependency("typer", "typer").status == "ok"
+
+    def fails() -> tuple[str, str]:
+        raise RuntimeError("two\nlines")
+
+    assert doctor._guarded("thing", fails) == ("thing", "broken", "RuntimeError: two lines")
+
+
+def test_a_broken_part_is_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from sracl_core.cli.main import run
+
+    monkeypatch.setattr(doctor, "_checks", lambda: iter([doctor.Check("disk", "broken", "full")]))
+    assert run(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+    monkeypatch.setattr(doctor, "_checks", lambda: iter([doctor.Check("disk", "warning", "little")]))
+    assert run(["doctor"]) == 0
+
+
+def test_every_dependency_is_looked_at() -> None:
+    import tomllib
+
+    from tests.trained import ROOT
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {text.split(">")[0].split("[")[0].lower() for text in project["dependencies"]}
+    assert names <= {name.lower() for name in doctor.MODULES}
