@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sracl_core.data.kcore import k_core
@@ -28,6 +28,7 @@ def rows_of(sequences: Sequences) -> list[list[int]]:
     return [sequences.of(user).tolist() for user in range(len(sequences))]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), unique=True), st.sampled_from([0, 1]))
 def test_vocabulary_is_a_bijection(ids: list[str], first: int) -> None:
     vocabulary = Vocabulary(ids, first)
@@ -45,6 +46,7 @@ def test_unknown_ids_name_the_nearest() -> None:
         Vocabulary(["lamp", "chair"], first=1).index("lamb")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=40),
     st.integers(1, 4),
@@ -67,6 +69,7 @@ def test_k_core_is_what_one_by_one_removal_leaves(
     assert k_core(users, items, user_min, item_min).tolist() == left
 
 
+@settings(deadline=None)
 @given(histories)
 def test_leave_one_out(rows: list[list[int]]) -> None:
     sequences = flat(rows)
@@ -83,6 +86,7 @@ def test_leave_one_out(rows: list[list[int]]) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 30), max_size=8), min_size=1, max_size=8),
     st.floats(0, 0.4),
@@ -113,6 +117,7 @@ def test_temporal(times: list[list[int]], valid_share: float, test_share: float)
     assert (stamps[split.test_ends] >= later).all()
 
 
+@settings(deadline=None)
 @given(histories, st.integers(1, 6), st.integers(1, 6), st.data())
 def test_prefixes_are_the_loops(rows: list[list[int]], most: int, shown: int, data: st.DataObject) -> None:
     expected = [

@@ -40,8 +40,8 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "item id blank": (GOOD + "u1,  ,5\n", "line 38: the item id is empty or NaN"),
     "row of nothing": (GOOD + ",,\n" + ROWS, "line 38: the user id is empty"),
     "after a blank line": (GOOD + "\nu1,,5\n", "line 39: the item id is empty"),
-    "too many fields": (GOOD + "u1,i1,5,6\n", "more fields"),
-    "open quote": (HEADER + '"a,b,1\n', "cannot be read"),
+    "too many fields": (GOOD + "u1,i1,5,6\n", "line 38 has 4 fields, the header names 3"),
+    "open quote": (HEADER + '"a,b,1\n', "line 2 is not CSV"),
     "nothing after k-core": (HEADER + "a,b,1\na,c,2\na,d,3\n", "nothing is left after '5-core' .*loosen"),
 }
 

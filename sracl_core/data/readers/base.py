@@ -56,7 +56,7 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
         raise DataError(f"{path} cannot be read: {first_line}") from error
 
 

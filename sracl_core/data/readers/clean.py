@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from sracl_core.data.readers.base import Locator
 from sracl_core.errors import DataError
 
 
-def clean_interactions(frame: pl.DataFrame, locate: Locator, time_format: str | None = None) -> pl.DataFrame:
+def clean_interactions(
+    frame: pl.DataFrame, path: Path, locate: Locator, time_format: str | None = None
+) -> pl.DataFrame:
     """user_id, item_id, timestamp and perhaps rating, each checked.
 
     Raises DataError at the first empty id, time that is no number, or rating that is none.
     """
     if frame.is_empty():
-        raise DataError(f"{locate(0)}: an interaction is needed there, the file holds no rows")
+        raise DataError(f"{path} holds no rows; give a file with interactions")
     columns = [
         clean_ids(frame["user_id"], locate),
         clean_ids(frame["item_id"], locate),

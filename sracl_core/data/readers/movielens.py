@@ -50,7 +50,7 @@ def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
         if COLUMNS[name] not in table.columns:
             raise DataError(f"{path} has no column '{COLUMNS[name]}'; give --format table for another table")
     frame, locate = table.select({name: COLUMNS[name] for name in wanted})
-    return clean_interactions(frame, locate)
+    return clean_interactions(frame, path, locate)
 
 
 def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
@@ -72,7 +72,7 @@ def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.
             .select(wanted)
             .collect(engine="streaming")
         )
-    return clean_interactions(frame, lambda row: f"{path} line {row + 1}")
+    return clean_interactions(frame, path, lambda row: f"{path} line {row + 1}")
 
 
 def _movies(path: Path, scratch: Path) -> pl.DataFrame:

@@ -40,7 +40,7 @@ def read_reviews(
     table = pl.concat([*frames, _frame(cells)])
     if table.is_empty():
         raise DataError(f"{path} holds no review with a time; give a file of reviews")
-    clean = clean_interactions(table, lambda row: f"{path} line {numbers[row]}", time_format)
+    clean = clean_interactions(table, path, lambda row: f"{path} line {numbers[row]}", time_format)
     notes = [f"{path.name}: {timeless:,} reviews without a time left out"] if timeless else []
     return Raw(clean, None, notes)
 

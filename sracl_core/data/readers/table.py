@@ -39,7 +39,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     roles = interaction_columns(tables[0], options)
     interactions, locate = tables[0].select({_NAMES[role]: column for role, column in roles.items()})
     notes = guess_note(tables[0].path, roles)
-    raw = clean_interactions(interactions, locate, options.time_format)
+    raw = clean_interactions(interactions, tables[0].path, locate, options.time_format)
     if len(tables) == 1:
         return Raw(raw, None, notes)
     named, item_notes = item_columns(tables[1], options)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.readers.base import Locator, file_kind, refusing
-from sracl_core.data.readers.text import blank_records, csv_locator, lines_of, plain
+from sracl_core.data.readers.text import blank_records, csv_fault, csv_locator, lines_of, plain
 from sracl_core.errors import DataError
 
 SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
@@ -26,6 +26,7 @@ class Table:
     """A file's rows; `locate(row)` says where row number `row` stands, for messages.
 
     `blank_rows()` lists the rows that are empty lines: asked only where a row has no value at all.
+    `fault()` says which line cannot be read: asked only where the file cannot be.
     """
 
     path: Path
@@ -33,12 +34,17 @@ class Table:
     columns: list[str]
     locate: Locator
     blank_rows: Callable[[], list[int]] = list
+    fault: Callable[[], str | None] = lambda: None
 
     def select(self, columns: dict[str, str]) -> tuple[pl.DataFrame, Locator]:
         """The columns as {new name: column}, in the file's order, without blank lines."""
+        wanted = [pl.col(column).alias(name) for name, column in columns.items()]
+        try:
+            with refusing(self.path):
+                data = self.frame.select(wanted).collect(engine="streaming")
+        except DataError as error:
+            raise DataError(self.fault() or str(error)) from error
         with refusing(self.path):
-            wanted = [pl.col(column).alias(name) for name, column in columns.items()]
-            data = self.frame.select(wanted).collect(engine="streaming")
             if not data.select(pl.all_horizontal(pl.all().is_null()).any()).item():
                 return data, self.locate
         rows = np.setdiff1d(np.arange(data.height), self.blank_rows())
@@ -88,6 +94,7 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
         columns,
         csv_locator(text, path, separator),
         lambda: blank_records(text, separator),
+        lambda: csv_fault(text, path, separator),
     )
 
 

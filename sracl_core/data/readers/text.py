@@ -126,6 +126,24 @@ def blank_records(path: Path, separator: str) -> list[int]:
             return []
 
 
+def csv_fault(path: Path, shown: Path, separator: str) -> str | None:
+    """The first record that does not fit the header, in words; None where every one does."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        records = csv.reader(file, delimiter=separator, strict=True)
+        width, line = 0, 1
+        try:
+            for cells in records:
+                width = width or len(cells)
+                if len(cells) > width:
+                    return (
+                        f"{shown} line {line} has {len(cells)} fields, the header names {width}; correct it"
+                    )
+                line = records.line_num + 1
+        except csv.Error as error:
+            return f"{shown} line {line} is not CSV ({error}); close or double the quotes in it"
+    return None
+
+
 def csv_locator(path: Path, shown: Path, separator: str) -> Locator:
     """Finds the line of a data row of a CSV file; reads the file again, so for messages only."""
 
