@@ -157,16 +157,23 @@ class _Writer:
         self._since = time.monotonic()
 
     def merge(self) -> None:
-        """Make one segment of those written here, so that segments do not pile up."""
-        if len(self._written) < 2 or sum(path.stat().st_size for path in self._written) > _MERGE_BYTES:
+        """Make one segment of those written here, so that segments do not pile up.
+
+        A segment that is gone was the same as another process's, which has merged it.
+        """
+        parts, there = [], []
+        for path in self._written:
+            with contextlib.suppress(FileNotFoundError):
+                parts.append(np.load(path, mmap_mode="r", allow_pickle=False))
+                there.append(path)
+        if len(parts) < 2 or sum(part.nbytes for part in parts) > _MERGE_BYTES:
             return
-        parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in self._written]
         merged = write_segment(
             self.folder,
             np.concatenate([_keys_of(part) for part in parts]),
             np.concatenate([part["vector"] for part in parts]),
         )
-        for path in self._written:
+        for path in there:
             if path != merged:
                 with contextlib.suppress(OSError):
                     path.unlink()
