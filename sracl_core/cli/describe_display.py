@@ -67,7 +67,7 @@ def spend_line(spend: Spend, rate: float, eta: float | None) -> str:
     """One line for people."""
     parts = [f"describe: {spend.done:,} of {spend.total:,}"]
     if rate:
-        parts.append(f"{rate:,.1f}/s")
+        parts.append(f"{rate:,.1f}/s" if rate >= 1 else f"{rate * 60:,.1f}/min")
     if spend.done < spend.total and eta is not None:
         parts.append(f"about {duration(eta)} left")
     parts.append(f"{spend.input_tokens + spend.output_tokens:,} tokens")
