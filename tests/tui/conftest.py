@@ -1,0 +1,45 @@
+"""Dashboards on run directories that never leave the test's own folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from dashboards import FIXTURES, ROOT, recorded
+
+from sracl_tui import commands, query_client
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the person's own settings and caches."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Path:
+    """A finished run of the sample, recorded once, in tmp_path/runs."""
+    target = tmp_path / "runs" / "20260101-120000-sample"
+    shutil.copytree(FIXTURES / "run", target)
+    return target
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """The manifest of the prepared sample: all that the list of datasets reads."""
+    target = tmp_path / "data" / "sample"
+    target.mkdir(parents=True)
+    shutil.copy(FIXTURES / "dataset.json", target / "dataset.json")
+    return target
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of `sracl` and of the explorer as they were recorded, without their start-up time."""
+    monkeypatch.setattr(commands, "sracl", recorded)
+    monkeypatch.setattr(query_client, "sracl", recorded)

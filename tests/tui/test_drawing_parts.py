@@ -1,0 +1,133 @@
+"""Curves, glyphs, rows, preferences: the parts of the dashboard that need no screen."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dashboards import epoch, new_run, steps
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sracl_core.runs.writer import RunWriter
+from sracl_tui import curves
+from sracl_tui.deliver import as_csv, write_export
+from sracl_tui.explore_view import history_rows
+from sracl_tui.glyphs import padded_bar, to_ascii
+from sracl_tui.preferences import Preferences
+from sracl_tui.watcher import RunFollower
+
+finite = st.floats(-1e6, 1e6)
+
+
+@pytest.mark.parametrize(
+    "name", ["glyphs", "view_models", "curves", "train_view", "form_model", "widgets.chart"]
+)
+def test_examples_in_docstrings(name: str) -> None:
+    module = importlib.import_module(f"sracl_tui.{name}")
+    found = doctest.testmod(module)
+    assert found.failed == 0
+
+
+@given(st.lists(finite, min_size=1, max_size=400), st.integers(1, 60))
+def test_reducing_keeps_ends_and_extremes(values: list[float], columns: int) -> None:
+    x, y = np.arange(len(values), dtype=float), np.array(values)
+    small_x, small_y = curves.reduced(x, y, columns)
+    assert len(small_x) <= max(2 * columns + 2, min(len(x), 2 * columns))
+    assert (small_y.min(), small_y.max()) == (y.min(), y.max())
+    assert (small_x[0], small_x[-1]) == (x[0], x[-1])
+    assert all(y[int(at)] == held for at, held in zip(small_x, small_y, strict=True))
+
+
+@given(st.lists(finite, min_size=1, max_size=80), st.integers(1, 30))
+def test_moving_mean_against_the_slow_way(values: list[float], window: int) -> None:
+    slow = [float(np.mean(values[max(0, at - window + 1) : at + 1])) for at in range(len(values))]
+    assert curves.moving_mean(np.array(values), window) == pytest.approx(slow, rel=1e-6, abs=1e-3)
+
+
+def test_a_hundred_thousand_points_are_reduced_in_a_blink(tmp_path: Path) -> None:
+    x = np.arange(100_000, dtype=float)
+    y = np.sin(x / 1000)
+    y[77_777] = 50.0
+    small_x, small_y = curves.reduced(x, y, 100)
+    assert len(small_x) <= 202
+    assert 50.0 in small_y
+
+
+def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
+    run = new_run(tmp_path, training={"max_epochs": 4})
+    with RunWriter(run) as writer:
+        writer.state(total_steps=40)
+        steps(writer, 1, 20, inter=0.0)
+        steps(writer, 21, 21, loss=math.nan, inter=0.0)
+        epoch(writer, 0, 0.10)
+        epoch(writer, 1, 0.15)
+        snapshot = RunFollower(run.path).poll()
+    assert snapshot is not None
+    by_step = curves.loss_curves(snapshot, curves.LOSSES, "step", 1)
+    assert [curve.name for curve in by_step] == ["total", "next", "intra"], "a part that is always 0 is none"
+    assert by_step[0].x[-1] == 20, "the point that is not a number is left out"
+    assert curves.loss_curves(snapshot, curves.LOSSES, "epoch", 1)[0].x[9] == 1.0
+    assert curves.loss_curves(snapshot, curves.LOSSES, "time", 1)[0].x[-1] == 10.0
+    masked = curves.metric_curves(snapshot, "NDCG", "masked", "epoch")
+    assert [(c.letter, c.name) for c in masked] == [("A", "@20"), ("B", "@10")]
+    assert masked[0].x.tolist() == [1.0, 2.0]
+    assert masked[0].best == pytest.approx(0.18)
+
+
+@given(st.text(max_size=60))
+def test_ascii_keeps_the_columns(text: str) -> None:
+    from rich.cells import cell_len
+
+    shown = to_ascii(text)
+    assert shown.isascii()
+    assert len(shown) == cell_len(text) or any(not character.isprintable() for character in text)
+
+
+@given(st.floats(-1, 2), st.integers(0, 40))
+def test_a_bar_fills_its_columns(share: float, width: int) -> None:
+    assert len(padded_bar(share, width)) == width
+
+
+def test_effects_stand_beside_the_items_that_were_read() -> None:
+    items = [{"item": f"i{n}", "title": f"T{n}", "part": "train"} for n in range(4)]
+    items.append({"item": "i4", "title": "T4", "part": "test"})
+    why = {"history": [{"position": 1, "effect": 0.5}, {"position": 0, "effect": -0.2}]}
+    rows = [line.plain for _, line in history_rows({"items": items}, {"train", "valid"}, why, {"i2"})]
+    assert "held out" in rows[0]
+    assert "+0.50" in rows[1], "position 1 of two that were read is the latest item"
+    assert rows[2].startswith("= T2")
+    assert "−0.20" in rows[2]
+    assert "0.20" not in rows[3]
+
+
+def test_preferences_survive_and_refuse_nonsense(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "dashboard.json"
+    assert Preferences(path).set("theme", "sracl-light")
+    assert Preferences(path)["theme"] == "sracl-light"
+    path.write_text('{"theme": 3, "smoothing": 25, "other": 1}')
+    again = Preferences(path)
+    assert (again["theme"], again["smoothing"]) == ("sracl-dark", 25)
+    path.write_text("no json")
+    assert Preferences(path)["theme"] == "sracl-dark"
+
+
+def test_preferences_without_permission_say_so(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder is wanted")
+    preferences = Preferences(blocked / "dashboard.json")
+    assert not preferences.set("theme", "sracl-light")
+    assert "not remembered" in preferences.problem
+    assert preferences["theme"] == "sracl-light"
+
+
+def test_export_writes_both_forms(tmp_path: Path) -> None:
+    table, document = write_export(tmp_path / "out", "a b/c", [{"x": 1, "y": "é,"}], {"all": [1]})
+    assert table.name == "a-b-c.csv"
+    assert table.read_text(encoding="utf-8").splitlines() == ["x,y", '1,"é,"']
+    assert document.read_text(encoding="utf-8").startswith("{")
+    assert as_csv([]) == ""

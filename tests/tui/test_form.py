@@ -1,0 +1,104 @@
+"""The settings form without its widgets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sracl_core.config_layers import preset_names, settings
+from sracl_core.errors import ConfigError
+from sracl_core.yaml_source import flat_settings
+from sracl_tui.form_model import DATASET, FormModel, choices
+
+
+@pytest.fixture
+def form() -> FormModel:
+    made = FormModel()
+    made.enter(DATASET, "data/sample")
+    return made
+
+
+def test_every_setting_is_in_the_form(form: FormModel) -> None:
+    shown = [setting.key for group in form.sections().values() for setting in group]
+    assert shown == list(settings())
+
+
+def test_the_presets_own_value_is_no_entry(form: FormModel) -> None:
+    form.enter("training.max_epochs", "7")
+    assert form.sets() == ["training.max_epochs=7"]
+    form.enter("training.max_epochs", "100")
+    assert form.sets() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("training.learning_rate", "-1"),
+        ("training.max_epochs", "many"),
+        ("model.hidden_size", "65"),
+        ("training.monitor", "unmasked/NDCG@7"),
+        ("objective.sracl.neighbors_per_step", "99"),
+        ("evaluation.ks", ""),
+    ],
+)
+def test_a_problem_stands_at_its_field(form: FormModel, key: str, text: str) -> None:
+    form.enter(key, text)
+    problems = form.resolve().problems
+    assert key in problems, problems
+    assert problems[key]
+
+
+def test_no_dataset_is_said(form: FormModel) -> None:
+    form.entries.clear()
+    assert "choose a dataset" in form.resolve().problems[DATASET]
+
+
+def test_presets_resolve_and_differ(form: FormModel) -> None:
+    for name in preset_names():
+        form.preset = name
+        assert form.resolve().valid
+    form.preset = "paper"
+    assert form.shown("model.item_init") == "random"
+
+
+def test_the_command_line_means_the_same(form: FormModel, tmp_path: Path) -> None:
+    form.preset = "paper"
+    form.enter("training.max_epochs", "3")
+    form.enter("evaluation.ks", "5, 20")
+    form.enter("training.monitor", "masked/HR@20")
+    form.name = "my run"
+    resolved = form.resolve()
+    assert resolved.valid, resolved.problems
+    line = form.command_line(Path("elsewhere"))
+    assert line.startswith("sracl train --preset paper --dataset data/sample ")
+    assert line.endswith("--name 'my run' --runs-dir elsewhere")
+    words = [word for word in form.arguments() if word not in ("--name", "my run")]
+    words = ["--set" if word == "--dataset" else word for word in words]
+    words[words.index("data/sample")] = "dataset.path=data/sample"
+    shown = subprocess.run(
+        [sys.executable, "-m", "sracl_core.cli.main", "config", "show", *words, "--json"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert '"masked/HR@20"' in shown
+
+
+def test_the_yaml_can_be_read_back(form: FormModel, tmp_path: Path) -> None:
+    form.enter("training.max_epochs", "3")
+    path = tmp_path / "config.yaml"
+    path.write_text(form.as_yaml(form.resolve()))
+    again = FormModel()
+    again.take(flat_settings(path))
+    assert again.entries == form.entries
+
+
+def test_a_file_with_an_unknown_setting_is_refused(form: FormModel) -> None:
+    with pytest.raises(ConfigError, match=r"no setting 'training\.epoch'"):
+        form.take([("training.epoch", 3, "config.yaml:2")])
+
+
+def test_choices_come_from_the_model() -> None:
+    assert choices(settings()["model.name"]) == ("sasrec", "gru4rec")
+    assert choices(settings()["training.seed"]) == ()
