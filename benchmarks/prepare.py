@@ -3,7 +3,8 @@
     python benchmarks/prepare.py --rows 10000000 30000000
 
 Each size is generated as a CSV in a temporary folder and prepared in a process of its own. The
-result goes to benchmarks/results/prepare.json.
+result goes to benchmarks/results/prepare.json. load_average is that of the machine just before: where
+it is above the number of cores, seconds say little and cpu_seconds say more.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def measure(rows: int, folder: Path) -> dict[str, Any]:
         str(out),
         "-q",
     ]
+    load = round(os.getloadavg()[0], 1)
     began = time.perf_counter()
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -65,6 +67,8 @@ def measure(rows: int, folder: Path) -> dict[str, Any]:
         "rows": rows,
         "csv_bytes": raw.stat().st_size,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "load_average": load,
         "peak_memory_gb": round(usage.ru_maxrss * 1024 / 1e9, 2),
         "load_seconds": measure_load(out),
         "counts": counts,

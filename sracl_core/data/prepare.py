@@ -19,7 +19,7 @@ from sracl_core.data.hashing import content_hashes, tied
 from sracl_core.data.numbering import Numbered, encode, item_rows, number
 from sracl_core.data.readers import detect, read_source
 from sracl_core.data.readers.base import ReadOptions
-from sracl_core.errors import DataError
+from sracl_core.errors import DataError, StorageError
 from sracl_core.runs.events import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -159,8 +159,12 @@ def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
 
 
 def _write(work: Path, numbered: Numbered, items: pl.DataFrame, manifest: dict[str, Any]) -> None:
-    numbered.interactions().write_parquet(work / INTERACTIONS, compression="zstd")
-    items.write_parquet(work / ITEMS, compression="zstd")
+    try:
+        numbered.interactions().write_parquet(work / INTERACTIONS, compression="zstd")
+        items.write_parquet(work / ITEMS, compression="zstd")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0][:150]
+        raise StorageError(f"{work.parent} cannot be written: {reason}; free space there") from error
     manifest["files"] = {name: _sha256(work / name) for name in (INTERACTIONS, ITEMS)}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     (work / MANIFEST).write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -228,7 +229,7 @@ def test_catalogue(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not ARCHIVE.is_file(), reason="shared/data/movielens is not here")
-def test_a_real_archive_from_fetch_to_dataset(server: Server, tmp_path: Path) -> None:
+def test_a_real_archive_from_fetch_to_one_epoch(server: Server, tmp_path: Path) -> None:
     server.content = ARCHIVE.read_bytes()
     server.cut_after = [500_000]
     base = [sys.executable, "-m", "sracl_core.cli.main", "data"]
@@ -248,3 +249,11 @@ def test_a_real_archive_from_fetch_to_dataset(server: Server, tmp_path: Path) ->
     direct = prepare(ARCHIVE, tmp_path / "direct", PrepareOptions())
     assert direct["hash"] == facts["hash"]
     assert locate(find("ml-latest-small"), tmp_path / "raw").state == "here"
+    small = PrepareOptions(sample_users=40, max_length=12)
+    prepare(ARCHIVE, tmp_path / "small", small)
+    keys = ("training.max_epochs=1", "training.threads=1", "retrieval.k=2", "retrieval.source=random")
+    sets = [word for key in keys for word in ("--set", key)]
+    words = ["train", "--dataset", str(tmp_path / "small"), "--runs-dir", str(tmp_path / "runs"), *sets]
+    subprocess.run([*base[:-1], *words], capture_output=True, check=True, timeout=250)
+    (results,) = (tmp_path / "runs").glob("*/results.json")
+    assert "test" in json.loads(results.read_text())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import DataError
+from sracl_core.errors import DataError, StorageError
 
 BEAUTY = Path(__file__).parents[3] / "shared" / "data" / "amazon-beauty"
 KEEP_ALL = PrepareOptions(k_core=1)
@@ -94,6 +98,29 @@ def test_a_shuffled_file_has_the_same_hash(tmp_path: Path) -> None:
     second = prepare(write_log(tmp_path / "raw", SMALL[::-1], ITEMS), tmp_path / "b", KEEP_ALL)
     assert first["hash"] == second["hash"]
     assert first["order_hash"] != second["order_hash"]  # a's two items at time 5 changed places
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(6, 40))
+def test_any_shuffle_has_the_same_hash(seed: int, last: int) -> None:
+    random = Random(seed)
+    rows = [(f"u{random.randrange(6)}", f"i{random.randrange(5)}", random.randrange(last)) for _ in range(60)]
+    with TemporaryDirectory() as folder:
+        first = prepare(write_log(Path(folder) / "a", rows, ITEMS), Path(folder) / "out", KEEP_ALL)
+        random.shuffle(rows)
+        second = prepare(write_log(Path(folder) / "b", rows, ITEMS), Path(folder) / "out", KEEP_ALL)
+    assert first["hash"] == second["hash"]
+    assert (first["order_hash"] == second["order_hash"]) or first["counts"]["same_time"] > 0
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("parquet: No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        prepare(write_log(tmp_path / "raw", SMALL), tmp_path / "out", KEEP_ALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
 def test_other_content_has_another_hash(tmp_path: Path) -> None:
