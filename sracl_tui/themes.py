@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="sracl-dark",
@@ -56,5 +56,8 @@ LIGHT = Theme(
     },
 )
 
-CYCLE = (DARK.name, LIGHT.name, "textual-ansi")
+_OWN_COLORS = next(name for name in ("ansi-dark", "textual-ansi") if name in BUILTIN_THEMES)
+"""The theme of the terminal's own colors, whose name differs between versions of Textual."""
+
+CYCLE = (DARK.name, LIGHT.name, _OWN_COLORS)
 """What the theme key goes through; the third one keeps the terminal's own colors."""

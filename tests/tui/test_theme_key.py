@@ -1,0 +1,22 @@
+"""The theme key, and the theme that it leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboards import dashboard
+
+from sracl_tui.themes import CYCLE
+
+
+async def test_the_theme_key_goes_round_every_theme_and_is_remembered(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        met = []
+        for _ in CYCLE:
+            await pilot.press("t")
+            met.append(app.theme)
+        assert set(met) == set(CYCLE)
+        assert app.theme == CYCLE[0]
+        await pilot.press("t", "t")
+    assert dashboard(tmp_path).preferences["theme"] == CYCLE[2]
