@@ -27,7 +27,7 @@ def list_(
                     "about": each.entry.about,
                     "state": each.state,
                     "folder": str(each.folder),
-                    "bytes": each.entry.size,
+                    "bytes": each.size,
                     "format": each.entry.reader,
                     "licence": each.entry.licence,
                     "citation": each.entry.citation,
@@ -43,14 +43,22 @@ def list_(
         (
             each.entry.name,
             words[each.state],
-            f"{each.entry.size / 1e6:,.1f} MB" if each.entry.size else "-",
+            f"{each.size / 1e6:,.1f} MB" if each.size else "-",
             each.entry.about,
             each.entry.licence,
         )
         for each in found
     ]
     output.print_table(["name", "state", "size", "about", "licence"], rows)
-    output.say("Amazon 2023: amazon2023-CATEGORY, such as amazon2023-All_Beauty; citations with --json")
+    citing: dict[str, list[str]] = {}
+    for each in found:
+        citing.setdefault(each.entry.citation, []).append(each.entry.name)
+    print()
+    output.print_table(["cite", "for"], [(text, ", ".join(names)) for text, names in citing.items()])
+    output.say(
+        "\nAlso amazon2023-CATEGORY, such as amazon2023-All_Beauty. Addresses and checksums: --json. "
+        "A size of - is not published."
+    )
 
 
 def fetch(
@@ -65,15 +73,17 @@ def fetch(
 
     from sracl_core.data.catalog import find, locate
     from sracl_core.data.fetch import fetch as run
+    from sracl_core.errors import DataError
 
     entry = find(name)
     place = locate(entry, raw_dir)
-    if entry.manual:
-        output.say(f"{entry.name} is not for fetching: {entry.manual} (into {place.folder})", quiet)
-        raise typer.Exit(0 if place.state == "here" else 2)
-    if entry.bundled:
-        output.say(f"{entry.name} is here: it comes with the product", quiet)
+    if entry.bundled or (place.state == "here" and entry.manual):
+        output.say(f"{entry.name} is here: {place.folder}", quiet)
+        if as_json:
+            output.print_json({"name": entry.name, "files": {}, "folder": str(place.folder)})
         return
+    if entry.manual:
+        raise DataError(f"{entry.name} is not for fetching: {entry.manual}: {place.folder}")
     output.say(f"{entry.name}: {entry.licence}; cite {entry.citation}", quiet)
     began = time.perf_counter()
     with output.progress_display(quiet) as progress:
@@ -82,7 +92,7 @@ def fetch(
         output.print_json(record | {"folder": str(place.folder)})
         return
     for file, facts in record["files"].items():
-        state = "verified" if facts["verified"] else "unverified: nobody published its sha256, recorded now"
+        state = "verified" if facts["verified"] else "unverified: no known sha256, this one is recorded"
         output.say(f"{file}: {facts['bytes']:,} bytes, sha256 {facts['sha256'][:16]}..., {state}", quiet)
     seconds = output.duration(time.perf_counter() - began)
     output.say(
@@ -94,6 +104,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     form: Annotated[str, typer.Option("--format", help="recbole, csv, parquet or sequences.")] = "csv",
+    as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:
     """Write a prepared dataset in another tool's form."""
@@ -101,4 +112,7 @@ def export(
     from sracl_core.data.export import export as run
 
     names = run(load_dataset(folder), out, form)
+    if as_json:
+        output.print_json({"folder": str(out), "format": form, "files": names})
+        return
     output.say(f"{out}: {', '.join(names)}", quiet)

@@ -127,12 +127,21 @@ class PlainProgress:
         meter, began = self._meters[stage]
         if done >= total:
             del self._meters[stage]
-            say(f"{stage}: {total:,} in {duration(now - began)}")
+            say(f"{stage}: {amount(stage, total)} in {duration(now - began)}")
         elif now >= self._due[stage]:
             self._due[stage] = now + PLAIN_LINE_SECONDS
-            left = meter.eta(now, done, total)
-            rest = f", about {duration(left)} left" if left is not None else ""
-            say(f"{stage}: {done:,} of {total:,}{rest}")
+            left, rate = meter.eta(now, done, total), amount(stage, meter.rate(now, done))
+            rest = f", {rate}/s, about {duration(left)} left" if left is not None else ""
+            say(f"{stage}: {amount(stage, done)} of {amount(stage, total)}{rest}")
+
+
+def amount(stage: str, number: float) -> str:
+    """A number of what a stage counts: megabytes where its name ends in "(bytes)".
+
+    >>> amount("fetch ml-1m.zip (bytes)", 5917549), amount("embed", 12101)
+    ('5.9 MB', '12,101')
+    """
+    return f"{number / 1e6:,.1f} MB" if stage.endswith("(bytes)") else f"{number:,.0f}"
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -145,7 +154,6 @@ def _bars() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
-        MofNCompleteColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -155,7 +163,7 @@ def _bars() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -165,8 +173,11 @@ def _bars() -> Iterator[Progress]:
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = bars.add_task(stage, total=total, amount="")
+            speed = bars.tasks[tasks[stage]].speed
+            rate = f", {amount(stage, speed)}/s" if speed else ""
+            shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
+            bars.update(tasks[stage], completed=done, total=total, amount=shown)
 
         yield progress
 

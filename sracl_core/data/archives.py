@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import shutil
 import stat
 import tarfile
@@ -18,8 +20,19 @@ MOST_FILES = 10_000
 MOST_GROWTH = 200
 """Text shrinks to a tenth or so; what grows by more than this is no data set."""
 CHUNK = 1 << 20
-# zipfile raises the last two for an unknown compression and for a password.
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# What zipfile and tarfile raise for damage, an unknown compression, a password, a clash of names.
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    OSError,
+)
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
 
 
 def is_archive(path: Path) -> bool:
@@ -46,7 +59,12 @@ def unpack(archive: Path, folder: Path) -> None:
             with source, target.open("wb") as out:
                 written += _copy(source, out, size, archive)
     except DAMAGE as error:
-        raise DataError(f"{archive} is damaged or cannot be unpacked: {error}; fetch it again") from error
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
+        reason = " ".join(str(error).split())[:150] or type(error).__name__
+        raise DataError(
+            f"{archive} is damaged or cannot be unpacked ({reason}); remove it and fetch it again"
+        ) from error
 
 
 def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:

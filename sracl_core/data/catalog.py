@@ -23,6 +23,18 @@ class Known:
     folder: Path
     state: str
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of the raw files where they are here, else bytes to fetch, None where not known."""
+        if self.state != "here":
+            return self.entry.size
+        names = {file.name for file in self.entry.files}
+        return sum(
+            path.stat().st_size
+            for path in self.folder.iterdir()
+            if path.is_file() and (not names or path.name in names)
+        )
+
 
 def known(raw_dir: Path) -> Iterator[Known]:
     """Every entry of the catalogue; Amazon 2023's categories only as far as they are here."""
@@ -70,7 +82,7 @@ def resolve(sources: list[str], raw_dir: Path) -> tuple[list[Path], Entry | None
         )
     found = locate(entry, raw_dir)
     if found.state == "put":
-        raise DataError(f"{entry.name} is not here; {entry.manual} (into {found.folder})")
+        raise DataError(f"{entry.name} is not here; {entry.manual}: {found.folder}")
     if found.state != "here":
         raise DataError(f"{entry.name} is not here; bring it with `sracl data fetch {entry.name}`")
     unpacked = found.folder / UNPACKED

@@ -1,4 +1,8 @@
-"""What is known of each public data set: address, size, checksum, terms, citation."""
+"""What is known of each public data set: address, size, checksum, terms, citation.
+
+Checksums of MovieLens are of the archives whose MD5 GroupLens publishes, that of Beauty's reviews is in
+several published reproductions; where none is given, the file that is fetched first is recorded.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,9 @@ class Entry:
 
 
 _MCAULEY_2014 = (
-    "McAuley, Targett, Shi, van den Hengel: Image-based recommendations on styles and substitutes, SIGIR 2015"
+    "He, McAuley: Ups and Downs: Modeling the Visual Evolution of Fashion Trends with One-Class "
+    "Collaborative Filtering, WWW 2016; McAuley, Targett, Shi, van den Hengel: Image-based Recommendations "
+    "on Styles and Substitutes, SIGIR 2015"
 )
 _HOU_2024 = (
     "Hou, Li, He, Yan, Chen, McAuley: Bridging Language and Items for Retrieval and Recommendation, "
@@ -48,17 +54,20 @@ _MOVIELENS_TERMS = "research use; redistribution under the same terms; no endors
 _AMAZON_TERMS = "research use; no licence is stated by its authors"
 
 
-def _amazon_2014(name: str, category: str) -> Entry:
+def _amazon_2014(name: str, category: str, counts: str, reviews_sha256: str | None = None) -> Entry:
     base = "https://snap.stanford.edu/data/amazon/productGraph/categoryFiles"
-    files = (f"reviews_{category}_5.json.gz", f"meta_{category}.json.gz")
+    reviews, meta = f"reviews_{category}_5.json.gz", f"meta_{category}.json.gz"
     return Entry(
         name=name,
-        about=f"Amazon 2014 {category.replace('_', ' ')}: 5-core reviews and product metadata",
+        about=f"Amazon 2014 {category.replace('_', ' ')}, 5-core: {counts}",
         reader="amazon2014",
         licence=_AMAZON_TERMS,
         citation=_MCAULEY_2014,
-        page="https://snap.stanford.edu/data/amazon/productGraph/",
-        files=tuple(RemoteFile(file, f"{base}/{file}") for file in files),
+        page="https://cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html",
+        files=(
+            RemoteFile(reviews, f"{base}/{reviews}", sha256=reviews_sha256),
+            RemoteFile(meta, f"{base}/{meta}"),
+        ),
     )
 
 
@@ -104,10 +113,15 @@ ENTRIES: tuple[Entry, ...] = (
         page="",
         bundled=True,
     ),
-    _amazon_2014("amazon-beauty", "Beauty"),
-    _amazon_2014("amazon-sports", "Sports_and_Outdoors"),
-    _amazon_2014("amazon-office", "Office_Products"),
-    _amazon_2014("amazon-toys", "Toys_and_Games"),
+    _amazon_2014(
+        "amazon-beauty",
+        "Beauty",
+        "22,363 users, 198,502 reviews",
+        "e5925ec99023f1dc9c7d3dff7ef34cfeacd40d1b981b5525e1e4ba9c8abc18fe",
+    ),
+    _amazon_2014("amazon-sports", "Sports_and_Outdoors", "35,598 users, 296,337 reviews"),
+    _amazon_2014("amazon-office", "Office_Products", "4,905 users, 53,258 reviews"),
+    _amazon_2014("amazon-toys", "Toys_and_Games", "19,412 users, 167,597 reviews"),
     Entry(
         name="yelp",
         about="Yelp Open Dataset; the paper keeps 2019 on: --since 2019-01-01",
@@ -115,8 +129,9 @@ ENTRIES: tuple[Entry, ...] = (
         licence="Yelp Dataset Terms of Use (academic, to be accepted by each user)",
         citation="Yelp Open Dataset, https://business.yelp.com/data/resources/open-dataset/",
         page="https://business.yelp.com/data/resources/open-dataset/",
-        manual="accept the terms at https://business.yelp.com/data/resources/open-dataset/ and put "
-        "yelp_academic_dataset_review.json and yelp_academic_dataset_business.json there",
+        manual="accept the terms at https://business.yelp.com/data/resources/open-dataset/, download the "
+        "JSON archive and put its yelp_academic_dataset_review.json and yelp_academic_dataset_business.json "
+        "into this folder",
     ),
     # GroupLens renews this one in place, so no checksum can hold; the one fetched is recorded.
     _movielens("ml-latest-small", "latest small: 100 thousand ratings, renewed now and then"),
@@ -144,7 +159,12 @@ ENTRIES: tuple[Entry, ...] = (
         261978986,
         "8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
     ),
-    _movielens("ml-32m", "32M: 32 million ratings"),
+    _movielens(
+        "ml-32m",
+        "32M: 32 million ratings",
+        238950008,
+        "e4a68655d7386b8f95f2f2424b2ff975dfdd15ffd59e0d864a14dca43e99d6ee",
+    ),
 )
 
 AMAZON_2023_CATEGORIES = (

@@ -17,9 +17,9 @@ from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.catalog import UNPACKED
 from sracl_core.data.catalog_entries import Entry, RemoteFile
 from sracl_core.data.folder import appearing
-from sracl_core.errors import ServiceError, StorageError
+from sracl_core.errors import DataError, ServiceError, StorageError
 from sracl_core.runs.events import Progress
-from sracl_core.runs.files import read_json, storage_error, write_json
+from sracl_core.runs.files import read_json, write_json
 
 CHUNK = 1 << 18
 TIMEOUT = 60.0
@@ -43,33 +43,49 @@ def fetch(
 ) -> dict[str, Any]:
     """Bring an entry's files into `folder` and unpack archives; returns what is recorded of them.
 
-    A file that is there and good is not fetched again. `mirror` is a base address to take the
-    files from instead. Raises ServiceError where the server does not do its part, DataError where
-    an archive is not fit, StorageError where the disk has no room.
+    A file that is there is not fetched again, unless its checksum is known and is another. `mirror`
+    is a base address to take the files from instead. Raises ServiceError where the server does not do
+    its part, DataError where an archive is not fit, StorageError where the disk has no room.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = (read_json(folder / RECORD) or {}).get("files", {})
-    record: dict[str, Any] = {}
+    record = (read_json(folder / RECORD) or {}).get("files", {})
+    result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
     for file in entry.files:
         url = f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
-        target = folder / file.name
-        sha256 = file.sha256 or known.get(file.name, {}).get("sha256")
-        if not (target.is_file() and sha256 and _sha256(target) == sha256):
-            target.unlink(missing_ok=True)
-            _download(url, file, target, progress, patience)
-        record[file.name] = {
-            "url": url,
-            "bytes": target.stat().st_size,
-            "sha256": _sha256(target),
-            "verified": file.sha256 is not None,
-        }
-        fresh = known.get(file.name) != record[file.name] or not (folder / UNPACKED).is_dir()
-        if is_archive(target) and fresh:
+        record[file.name] = _bring(file, url, folder, record.get(file.name, {}), progress, patience)
+        write_json(folder / RECORD, result)
+    return result
+
+
+def _bring(
+    file: RemoteFile,
+    url: str,
+    folder: Path,
+    earlier: dict[str, Any],
+    progress: Progress | None,
+    patience: Patience,
+) -> dict[str, Any]:
+    """See that one file is there and unpacked; returns its record, of which `earlier` is the last one."""
+    target = folder / file.name
+    sha256 = file.sha256 or earlier.get("sha256")
+    missing = not target.is_file() or (sha256 and _sha256(target) != sha256)
+    if missing:
+        _download(url, file, target, progress, patience)
+    record = {
+        "url": url if missing else earlier.get("url"),  # None where somebody put the file there
+        "bytes": target.stat().st_size,
+        "sha256": _sha256(target),
+        "verified": file.sha256 is not None,
+    }
+    if is_archive(target) and (earlier != record or not (folder / UNPACKED).is_dir()):
+        try:
             with appearing(folder / UNPACKED, "", replace=True) as work:
                 unpack(target, work)
-    result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
-    write_json(folder / RECORD, result)
-    return result
+        except DataError:
+            if missing:
+                target.unlink()  # no checksum is known that would have found it out
+            raise
+    return record
 
 
 def _download(
@@ -112,7 +128,8 @@ def _try(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> s
     except ValueError as error:
         raise ServiceError(f"{url} is no address to fetch from: {error}") from error
     except OSError as error:
-        raise storage_error(error, part) from error
+        reason = error.strerror or str(error)
+        raise StorageError(f"{part} cannot be written: {reason}; free space and fetch again") from error
     have = part.stat().st_size
     return None if have == size else f"it sent {have:,} of {size:,} bytes"
 

@@ -13,6 +13,8 @@ from sracl_core.errors import DataError
 
 LEAST_HISTORY = 3
 """Leave-one-out needs one interaction to learn from, one for validation and one for test."""
+LEAST_DATE, LEAST_MILLISECONDS = 1e8, 1e11
+"""Times above are taken for seconds (March 1973 on) and for milliseconds (the same in those)."""
 
 
 class FunnelStep(TypedDict):
@@ -52,8 +54,15 @@ def by_rating(log: Log, least: float) -> None:
 
 
 def by_time(log: Log, since: float | None, until: float | None) -> None:
-    """Keep times in [since, until)."""
+    """Keep times in [since, until); raises DataError where they are seconds and the data's are not."""
     frame, words = log.frame, []
+    first = frame["timestamp"].min()
+    for flag, bound in (("--since", since), ("--until", until)):
+        if bound is not None and LEAST_DATE < bound < LEAST_MILLISECONDS < first:  # type: ignore[operator]
+            raise DataError(
+                f"{flag} {bound:.15g} is in seconds, the times of the data (from {first} on) seem to be in "
+                f"milliseconds; give {flag} {bound * 1000:.15g}"
+            )
     if since is not None:
         frame, words = frame.filter(pl.col("timestamp") >= since), [f"{since:.15g} <= time"]
     if until is not None:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
+from sracl_core.data.filters import LEAST_DATE, LEAST_MILLISECONDS
 from sracl_core.data.split import leave_one_out
 
 PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")
-LEAST_DATE = 100_000_000  # seconds: before March 1973 a "time" is a position, not a date
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -42,10 +42,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "same_time": counts["same_time"],
         "hash": dataset.hash,
         "order_hash": dataset.order_hash,
-        **{
-            key: dataset.manifest[key]
-            for key in ("source", "filters", "funnel", "licence", "citation", "notes")
-        },
+        **{key: dataset.manifest[key] for key in PROVENANCE},
     }
 
 
@@ -118,6 +115,6 @@ def _time_span(dataset: Dataset) -> dict[str, Any]:
     span: dict[str, Any] = {"first": first, "last": last}
     if first >= LEAST_DATE:
         dates = np.array([first, last], dtype=np.float64)
-        seconds = np.where(dates > 1e11, dates / 1000, dates).astype("datetime64[s]")
+        seconds = np.where(dates > LEAST_MILLISECONDS, dates / 1000, dates).astype("datetime64[s]")
         span |= {"first_date": str(seconds[0])[:10], "last_date": str(seconds[1])[:10]}
     return span

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sracl_core.data import archives
 from sracl_core.data.catalog import find, known, locate, resolve
@@ -23,6 +27,7 @@ from sracl_core.data.dataset import load_dataset
 from sracl_core.data.fetch import Patience, fetch
 from sracl_core.data.info import describe
 from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.data.readers import READERS
 from sracl_core.errors import DataError, ServiceError, StorageError
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "movielens" / "ml-latest-small.zip"
@@ -37,7 +42,9 @@ class Server(ThreadingHTTPServer):
     cut_after: list[int]  # bytes after which each of the next answers breaks off
     failures: list[int]  # status of each of the next answers
     etag = '"one"'
+    says_length = True
     ranges: list[str | None]
+    asked: list[str]
 
     @property
     def address(self) -> str:
@@ -50,13 +57,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.ranges.append(asked)
+        self.server.asked.append(self.path)
         if self.server.failures:
             self.send_error(self.server.failures.pop(0))
             return
         start = int(asked[6:-1]) if asked and self.headers.get("If-Range") == self.server.etag else 0
         body = self.server.content[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if self.server.says_length:
+            self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", self.server.etag)
         self.end_headers()
         cut = self.server.cut_after.pop(0) if self.server.cut_after else len(body)
@@ -69,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
-    server.cut_after, server.failures, server.ranges = [], [], []
+    server.cut_after, server.failures, server.ranges, server.asked = [], [], [], []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -104,6 +113,38 @@ def test_an_unpublished_checksum_is_recorded_and_held_to(server: Server, tmp_pat
     assert (record["verified"], record["sha256"]) == (False, sha256(CONTENT).hexdigest())
     fetch(plain_entry(server), tmp_path, patience=SOON)
     assert len(server.ranges) == 1
+
+
+def test_a_file_that_somebody_put_there_is_kept(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"brought on a stick")
+    record = fetch(plain_entry(server), tmp_path, patience=SOON)["files"]["x.bin"]
+    assert (record["url"], record["bytes"], server.ranges) == (None, 18, [])
+
+
+def test_what_is_whole_is_recorded_though_the_next_file_fails(server: Server, tmp_path: Path) -> None:
+    first = RemoteFile("a", f"{server.address}/a")
+    with pytest.raises(ServiceError, match="cannot be fetched after 4 tries"):
+        fetch(entry_of(first, RemoteFile("b", "http://127.0.0.1:9/b")), tmp_path, patience=SOON)
+    record = json.loads((tmp_path / "fetched.json").read_text())
+    assert list(record["files"]) == ["a"]
+
+
+def test_a_server_that_says_no_length(server: Server, tmp_path: Path) -> None:
+    server.says_length = False
+    fetch(plain_entry(server), tmp_path, patience=SOON)
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
+
+
+def test_proxies_of_the_environment_are_used(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib.request._opener", None)  # it keeps the proxies of the first request
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.address)
+    fetch(entry_of(RemoteFile("x.bin", "http://data.invalid/x.bin")), tmp_path, patience=SOON)
+    assert server.asked == ["http://data.invalid/x.bin"]
+    assert (tmp_path / "x.bin").read_bytes() == CONTENT
 
 
 def test_cut_answers_are_resumed(server: Server, tmp_path: Path) -> None:
@@ -197,6 +238,56 @@ def test_no_bombs_links_or_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             archives.unpack(tmp_path / "x.zip", target)
 
 
+def test_unpacking_looks_for_room_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = zipped(tmp_path / "x.zip", {"a.csv": bytes(range(256)) * 40})
+    (tmp_path / "in").mkdir()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10}))
+    with pytest.raises(StorageError, match=r"no room for a\.csv of 10,240 bytes"):
+        archives.unpack(archive, tmp_path / "in")
+    assert not list((tmp_path / "in").iterdir())
+
+
+@pytest.mark.parametrize("members", [{"a": b"", "a/b": b""}, {"a/b": b"", "a": b""}, {"n" * 300: b""}])
+def test_members_that_no_folder_can_hold(tmp_path: Path, members: dict[str, bytes]) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError, match="unpacked"):
+        archives.unpack(zipped(tmp_path / "x.zip", members), tmp_path / "in")
+
+
+def archive_bytes(ending: str) -> bytes:
+    out = io.BytesIO()
+    if ending == ".zip":
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("d/a.csv", "user_id,item_id\n" * 5)
+    else:
+        with tarfile.open(fileobj=out, mode="w:gz" if ending == ".tar.gz" else "w") as archive:
+            info = tarfile.TarInfo("d/a.csv")
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"abc"))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_bytes_unpack_inside_or_are_refused(ending: str, data: st.DataObject) -> None:
+    content = bytearray(archive_bytes(ending))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(content)))
+        content[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=6))
+    with tempfile.TemporaryDirectory() as folder:
+        archive, inside = Path(folder) / f"x{ending}", Path(folder) / "in"
+        archive.write_bytes(bytes(content))
+        inside.mkdir()
+        message = ""
+        try:
+            archives.unpack(archive, inside)
+        except DataError as error:
+            message = str(error)
+        assert not message or (str(archive) in message and "\n" not in message)
+        assert sorted(path.name for path in Path(folder).iterdir()) == ["in", archive.name]
+
+
 def test_tar_archives(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as archive:
         info = tarfile.TarInfo("d/a.csv")
@@ -221,11 +312,36 @@ def test_catalogue(tmp_path: Path) -> None:
         find("ml-1n")
     with pytest.raises(DataError, match="bring it with `sracl data fetch ml-1m`"):
         resolve(["ml-1m"], tmp_path)
-    with pytest.raises(DataError, match="yelp is not here; accept the terms"):
+    with pytest.raises(DataError, match=r"yelp is not here; accept the terms .* into this folder: .*yelp"):
         resolve(["yelp"], tmp_path)
     paths, entry = resolve(["sample"], tmp_path)
     assert entry is not None
     assert prepare(paths, tmp_path / "out")["counts"]["users"] > 1000
+
+
+def test_every_address_and_checksum_of_the_catalogue_is_well_formed() -> None:
+    for entry in ENTRIES:
+        for file in entry.files:
+            assert file.url.startswith("https://")
+            assert file.url.endswith(f"/{file.name}")
+            assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+        assert entry.reader in READERS
+        assert entry.bundled or entry.page.startswith("https://")
+    verified = {entry.name for entry in ENTRIES if entry.files and all(f.sha256 for f in entry.files)}
+    assert verified == {"ml-100k", "ml-1m", "ml-20m", "ml-25m", "ml-32m"}
+
+
+@pytest.mark.skipif(not ARCHIVE.is_file(), reason="shared/data/movielens is not here")
+def test_a_damaged_archive_of_unknown_checksum_is_not_kept(server: Server, tmp_path: Path) -> None:
+    entry, whole = find("ml-latest-small"), ARCHIVE.read_bytes()
+    middle = len(whole) // 2
+    server.content = whole[:middle] + bytes(100) + whole[middle + 100 :]
+    with pytest.raises(DataError, match="damaged or cannot be unpacked"):
+        fetch(entry, tmp_path, server.address, patience=SOON)
+    assert list(tmp_path.iterdir()) == []
+    server.content = whole
+    fetch(entry, tmp_path, server.address, patience=SOON)
+    assert (tmp_path / "unpacked" / "ml-latest-small" / "ratings.csv").is_file()
 
 
 @pytest.mark.skipif(not ARCHIVE.is_file(), reason="shared/data/movielens is not here")

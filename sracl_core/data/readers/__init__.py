@@ -40,15 +40,7 @@ def read_source(name: str, files: list[Path], options: ReadOptions, scratch: Pat
     """Read the files with the named reader; compressed text is unpacked into `scratch`."""
     reader = READERS[name]
     if not getattr(reader, "TAKES_COLUMNS", False):
-        for flag in (
-            "user_col",
-            "item_col",
-            "time_col",
-            "rating_col",
-            "title_col",
-            "text_cols",
-            "time_format",
-        ):
+        for flag in TABLE_OPTIONS:
             if getattr(options, flag) is not None:
                 raise DataError(
                     f"--{flag.replace('_', '-')} is for tables, and {files[0]} is read as {name}; "

@@ -12,7 +12,7 @@ from sracl_core.data.readers.base import Raw, ReadOptions, refusing
 from sracl_core.data.readers.clean import clean_interactions, clean_items
 from sracl_core.data.readers.search import named
 from sracl_core.data.readers.tabular import open_table
-from sracl_core.data.readers.text import plain
+from sracl_core.data.readers.text import CHUNK, decompressed, plain, refusing_damage
 from sracl_core.errors import DataError
 
 NAME = "movielens"
@@ -97,17 +97,28 @@ def _movie_rows(path: Path, scratch: Path) -> Iterator[tuple[int, str, str, str]
             except csv.Error as error:
                 raise DataError(f"{path} line {records.line_num} is not CSV: {error}") from error
         return
-    # The .dat and u.item files are in Latin-1, where every byte is a character.
-    with path.open(encoding="latin-1", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            if "::" in line:
-                yield _checked(path, number, line.rstrip("\r\n").split("::"))
-            else:
-                cells = line.rstrip("\r\n").split("|")
-                genres = [name for name, on in zip(GENRES_100K.split(), cells[5:], strict=False) if on == "1"]
-                yield _checked(path, number, [*cells[:2], "|".join(genres)] if len(cells) > 2 else cells)
+    for number, line in enumerate(_either_encoding(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        if "::" in line:
+            yield _checked(path, number, line.rstrip("\r").split("::"))
+        else:
+            cells = line.rstrip("\r").split("|")
+            genres = [name for name, on in zip(GENRES_100K.split(), cells[5:], strict=False) if on == "1"]
+            yield _checked(path, number, [*cells[:2], "|".join(genres)] if len(cells) > 2 else cells)
+
+
+def _either_encoding(path: Path) -> str:
+    """The text of a .dat or u.item file: 10M's is UTF-8, 1M's and 100K's are Latin-1."""
+    pieces = []
+    with refusing_damage(path), decompressed(path) as file:
+        while piece := file.read(CHUNK):
+            pieces.append(piece)
+    content = b"".join(pieces)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _checked(path: Path, line: int, cells: list[str]) -> tuple[int, str, str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.readers.base import Locator, file_kind, refusing
-from sracl_core.data.readers.text import blank_records, csv_fault, csv_locator, lines_of, plain
+from sracl_core.data.readers.text import CsvText, lines_of, plain
 from sracl_core.errors import DataError
 
 SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
@@ -82,9 +82,12 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
-    quote = None if file_kind(path) in UNQUOTED else '"'
+    quoted = file_kind(path) not in UNQUOTED
+    again = CsvText(text, path, separator, quoted)
     with refusing(path):
-        frame = pl.scan_csv(text, infer_schema=False, separator=separator, quote_char=quote, glob=False)
+        frame = pl.scan_csv(
+            text, infer_schema=False, separator=separator, quote_char='"' if quoted else None, glob=False
+        )
         found = frame.collect_schema().names()
     if len(found) != len(columns):
         raise DataError(f"{path} line 1 is no header of column names; quote names that span lines")
@@ -92,9 +95,9 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
         path,
         frame.rename(dict(zip(found, columns, strict=True))),
         columns,
-        csv_locator(text, path, separator),
-        lambda: blank_records(text, separator),
-        lambda: csv_fault(text, path, separator),
+        again.locate,
+        again.blank_rows,
+        again.fault,
     )
 
 

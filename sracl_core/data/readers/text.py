@@ -7,12 +7,13 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import zstandard
 
-from sracl_core.data.readers.base import Locator
 from sracl_core.errors import DataError
 
 CHUNK = 1 << 20
@@ -30,17 +31,24 @@ def plain(path: Path, scratch: Path) -> Path:
     if suffix in (".gz", ".zst"):
         scratch.mkdir(parents=True, exist_ok=True)
         target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
-    try:
+    with refusing_damage(path):
         if target is None:
             _copy_checked(path, decompressed(path), None)
         else:
             with target.open("wb") as out:
                 _copy_checked(path, decompressed(path), out)
+    return target or path
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Turn what gzip and zstd say about a damaged file into one DataError."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         raise DataError(
             f"{path} is cut or damaged ({str(error).rstrip('.')}); fetch or compress it again"
         ) from error
-    return target or path
 
 
 def decompressed(path: Path) -> IO[bytes]:
@@ -116,46 +124,67 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r\n")
 
 
-def blank_records(path: Path, separator: str) -> list[int]:
-    """The data rows of a CSV file that are empty lines, unlike rows of empty cells."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            records = csv.reader(file, delimiter=separator)
-            return [row - 1 for row, cells in enumerate(records) if not cells]
-        except csv.Error:
-            return []
+@dataclass(frozen=True)
+class CsvText:
+    """A CSV file as text, read again to name lines: for messages and for empty lines only.
 
+    shown: the file that a person named, of which `text` may be the decompressed form.
+    quoted: whether `"` encloses fields (not so in RecBole's files).
+    """
 
-def csv_fault(path: Path, shown: Path, separator: str) -> str | None:
-    """The first record that does not fit the header, in words; None where every one does."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        records = csv.reader(file, delimiter=separator, strict=True)
-        width, line = 0, 1
-        try:
-            for cells in records:
-                width = width or len(cells)
-                if len(cells) > width:
-                    return (
-                        f"{shown} line {line} has {len(cells)} fields, the header names {width}; correct it"
-                    )
-                line = records.line_num + 1
-        except csv.Error as error:
-            return f"{shown} line {line} is not CSV ({error}); close or double the quotes in it"
-    return None
+    text: Path
+    shown: Path
+    separator: str
+    quoted: bool = True
 
+    @contextmanager
+    def _records(self, strict: bool = False) -> Iterator[Any]:
+        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        with self.text.open(encoding="utf-8-sig", newline="") as file:
+            yield csv.reader(file, delimiter=self.separator, quoting=quoting, strict=strict)
 
-def csv_locator(path: Path, shown: Path, separator: str) -> Locator:
-    """Finds the line of a data row of a CSV file; reads the file again, so for messages only."""
+    def blank_rows(self) -> list[int]:
+        """The data rows that are empty lines, unlike rows of empty cells."""
+        with self._records() as records:
+            try:
+                return [row - 1 for row, cells in enumerate(records) if not cells]
+            except csv.Error:
+                return []
 
-    def locate(row: int) -> str:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            records = csv.reader(file, delimiter=separator)
+    def locate(self, row: int) -> str:
+        """Where data row number `row` stands."""
+        with self._records() as records:
             try:
                 for index, _ in enumerate(records):
                     if index == row + 1:
-                        return f"{shown} line {records.line_num}"
+                        return f"{self.shown} line {records.line_num}"
             except csv.Error:
                 pass
-        return f"{shown} row {row + 1}"
+        return f"{self.shown} row {row + 1}"
 
-    return locate
+    def fault(self) -> str | None:
+        """The first record that does not fit the header, in words; None where every one does."""
+        width, line = 0, 1
+        with self._records(strict=True) as records:
+            try:
+                for cells in records:
+                    width = width or len(cells)
+                    if len(cells) > width:
+                        return (
+                            f"{self.shown} line {line} has {len(cells)} fields, the header names {width}; "
+                            "correct it"
+                        )
+                    line = records.line_num + 1
+            except csv.Error as error:
+                return f"{self.shown} line {line} is not CSV ({error}); close or double the quotes in it"
+        return self._stray_quote() if self.quoted else None
+
+    def _stray_quote(self) -> str | None:
+        """Python reads `12" disc` as it is written; polars takes the quote for the start of a string."""
+        for number, line in lines_of(self.text):
+            if any('"' in field and not field.startswith('"') for field in line.split(self.separator)):
+                return (
+                    f"{self.shown} line {number} has a quote inside a field; "
+                    'double it and put the field in quotes, as in "12"" disc"'
+                )
+        return None
