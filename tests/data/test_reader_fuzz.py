@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import io
+import re
 import tempfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.data.readers import read_source
+from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.errors import DataError
 
+
+def parquet() -> bytes:
+    out = io.BytesIO()
+    pl.DataFrame({"user_id": ["u"] * 5, "item_id": range(5), "timestamp": [0.5] * 5}).write_parquet(out)
+    return out.getvalue()
+
+
+PARQUET = parquet()
 INTERACTIONS = {
     "log.csv": ("table", b'user_id,item_id,timestamp\nu,"a, b",5\n'),
     "log.tsv": ("table", b"user_id\titem_id\ttimestamp\nu\ta\t5\n"),
     "log.jsonl": ("table", b'{"user_id": "u", "item_id": 7, "timestamp": 1.5}\n'),
-    "log.parquet": ("table", b"PAR1"),
+    "log.parquet": ("table", PARQUET),
     "reviews.json": ("amazon2014", b'{"reviewerID": "A", "asin": "B", "unixReviewTime": 5}\n'),
     "All.jsonl": ("amazon2023", b'{"user_id": "A", "parent_asin": "B", "timestamp": 5}\n'),
     "review.json": ("yelp", b'{"user_id": "A", "business_id": "B", "date": "2019-01-01 10:00:00"}\n'),
@@ -36,12 +47,22 @@ ITEMS = {
     "business.json": ("yelp", "review.json", b'{"business_id": "B", "name": "T"}\n'),
     "movies.csv": ("movielens", "ratings.csv", b"movieId,title,genres\n2,T,A|B\n"),
     "movies.dat": ("movielens", "ratings.dat", b"2::T::A|B\n"),
+    "u.item": ("movielens", "u.data", b"2|T (1995)|01-Jan-1995||url|0|1|0|1\n"),
     "x.item": ("recbole", "x.inter", b"item_id:token\ttitle:token_seq\na\tT\n"),
 }
 # Whole lines broken in places reach deeper than random bytes do.
 PIECES = (
     b'\n|\r\n|,|\t|::|"|\'|{|}|\\ud83d|\xff|\x00|nan|1e999|null|-1| |\xef\xbb\xbf|\xc3\xa9|{"a": 1}\n|None'
 ).split(b"|")
+# What is wrong with a file as a whole; anything else is wrong at a line.
+WHOLE_FILE = (
+    "is empty",
+    "holds no ",
+    "cut or damaged",
+    "has no \\w+ column",
+    "has no column",
+    r"parquet cannot be read",
+)
 pieces = st.sampled_from([*PIECES, b"|", b"[" * 300, b"9" * 30])
 
 
@@ -66,6 +87,7 @@ def rows_or_one_error(name: str, files: list[Path], damaged_name: str, folder: P
         assert damaged_name in message
         assert "\n" not in message
         assert len(message) < 600
+        assert re.search(r" (line|row) \d+|" + "|".join(WHOLE_FILE), message), message
         return
     frame = raw.interactions
     assert frame.columns == ["user_id", "item_id", "timestamp"]
@@ -110,3 +132,21 @@ def test_compressed(ending: str, data: st.DataObject) -> None:
         path = Path(folder) / f"log.csv{ending}"
         path.write_bytes(content)
         rows_or_one_error("table", [path], path.name, Path(folder))
+
+
+@pytest.mark.parametrize("file", INTERACTIONS)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_finding_the_form(file: str, data: st.DataObject) -> None:
+    content = data.draw(damaged(INTERACTIONS[file][1]))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / file).write_bytes(content)
+        try:
+            found, message = detect([Path(folder)])[0], ""
+        except DataError as error:
+            found, message = None, str(error)
+        assert found in READERS or "no data of a known form" in message
+
+
+def test_every_reader_is_fuzzed() -> None:
+    assert {name for name, _ in INTERACTIONS.values()} == set(READERS)

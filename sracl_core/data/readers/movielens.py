@@ -12,7 +12,7 @@ from sracl_core.data.readers.base import Raw, ReadOptions, refusing
 from sracl_core.data.readers.clean import clean_interactions, clean_items
 from sracl_core.data.readers.search import named
 from sracl_core.data.readers.tabular import open_table
-from sracl_core.data.readers.text import CHUNK, decompressed, plain, refusing_damage
+from sracl_core.data.readers.text import CHUNK, decompressed, lines_of, plain, refusing_damage
 from sracl_core.errors import DataError
 
 NAME = "movielens"
@@ -58,20 +58,25 @@ def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.
     double = path.name.lower().startswith("ratings.dat")
     names = ["user_id", "item_id", "rating", "timestamp"]
     columns = [name for field in names for name in (field, f"_{field}")][:-1] if double else names
+    separator = ":" if double else "\t"
     text = plain(path, scratch)
-    with refusing(path):
-        frame = (
-            pl.scan_csv(
-                text,
-                has_header=False,
-                separator=":" if double else "\t",
-                quote_char=None,
-                schema=dict.fromkeys(columns, pl.String()),
-                glob=False,
-            )
-            .select(wanted)
-            .collect(engine="streaming")
-        )
+    scanned = pl.scan_csv(
+        text,
+        has_header=False,
+        separator=separator,
+        quote_char=None,
+        schema=dict.fromkeys(columns, pl.String()),
+        glob=False,
+    )
+    try:
+        with refusing(path):
+            frame = scanned.select(wanted).collect(engine="streaming")
+    except DataError as error:
+        for number, line in lines_of(text):
+            if line.count(separator) != len(columns) - 1:
+                shown = "::" if double else "<tab>"
+                raise DataError(f"{path} line {number} is not {shown.join(names)}") from error
+        raise
     return clean_interactions(frame, path, lambda row: f"{path} line {row + 1}")
 
 

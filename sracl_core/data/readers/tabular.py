@@ -79,6 +79,8 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
         columns = next(csv.reader([first], delimiter=separator), [])
     except csv.Error as error:
         raise DataError(f"{path} line 1 is no header of column names: {error}") from error
+    if not any(name.strip() for name in columns):
+        raise DataError(f"{path} line 1 is no header of column names; begin with one")
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
@@ -91,6 +93,7 @@ def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
         found = frame.collect_schema().names()
     if len(found) != len(columns):
         raise DataError(f"{path} line 1 is no header of column names; quote names that span lines")
+    columns = [name or given for name, given in zip(columns, found, strict=True)]
     return Table(
         path,
         frame.rename(dict(zip(found, columns, strict=True))),
