@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from random import Random
@@ -75,6 +76,15 @@ def test_filters(tmp_path: Path) -> None:
     assert set(dataset.timestamps.tolist()) == {4, 6, 7, 8}
     assert [step["interactions"] for step in manifest["funnel"]] == [200, 160, 140, 140, 140, 49, 28]
     assert manifest["filters"]["max_length"] == 4
+
+
+def test_a_date_is_not_compared_with_milliseconds(tmp_path: Path) -> None:
+    rows = [("u", f"i{t}", 1_546_300_800_000 + t) for t in range(4)]
+    raw = write_log(tmp_path / "raw", rows)
+    with pytest.raises(DataError, match=r"--since 1546300800 is in seconds, .* give --since 1546300800000"):
+        prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=1546300800))
+    options = PrepareOptions(k_core=1, since=1546300800001)
+    assert prepare(raw, tmp_path / "out", options)["counts"]["interactions"] == 3
 
 
 def test_whole_number_ids_sort_as_numbers(tmp_path: Path) -> None:
@@ -169,7 +179,17 @@ def test_amazon_beauty_has_the_published_counts(tmp_path: Path) -> None:
     from sracl_core.data.prefixes import training_prefixes
     from sracl_core.data.split import leave_one_out
 
-    prepare(BEAUTY, tmp_path / "beauty")
+    manifest = prepare(BEAUTY, tmp_path / "beauty")
+    prepare(BEAUTY, tmp_path / "again")
+    for file in (tmp_path / "beauty").iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+    shuffled = [
+        line.split(",") for line in gzip.open(BEAUTY / "interactions.csv.gz", "rt").read().split()[1:]
+    ]
+    Random(1).shuffle(shuffled)
+    write_log(tmp_path / "shuffled", shuffled)
+    (tmp_path / "shuffled" / "items.csv.gz").write_bytes((BEAUTY / "items.csv.gz").read_bytes())
+    assert prepare(tmp_path / "shuffled", tmp_path / "third")["hash"] == manifest["hash"]
     dataset = load_dataset(tmp_path / "beauty")
     assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (22_363, 12_101, 198_502)
     assert len(training_prefixes(leave_one_out(dataset.sequences).train, 20)) == 131_413

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
@@ -43,7 +47,7 @@ def lines(records: list[dict[str, object]]) -> str:
 
 def prepared(tmp_path: Path, files: dict[str, str | bytes], options: PrepareOptions = KEEP_ALL) -> Dataset:
     raw = tmp_path / "raw"
-    raw.mkdir(exist_ok=True)
+    raw.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (raw / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     prepare(raw, tmp_path / "out", options)
@@ -192,6 +196,116 @@ def test_sequences(tmp_path: Path, content: str) -> None:
     dataset = prepared(tmp_path, {"Beauty.txt": content})
     assert form_of(dataset) == "sequences"
     assert [dataset.sequences.of(user).tolist() for user in (0, 1)] == [[1, 2, 1], [3, 1, 2]]
+
+
+WHOLE = {
+    "amazon2014": {"reviews_X_5.json": lines(REVIEWS_2014), "meta_X.json": "{'asin': 'B1', 'title': 'T'}\n"},
+    "amazon2023": {
+        "X.jsonl": lines([{"user_id": "u", "parent_asin": f"p{t}", "timestamp": t * 1000} for t in range(3)]),
+        "meta_X.jsonl": lines([{"parent_asin": "p0", "title": "T"}]),
+    },
+    "yelp": {
+        "review.json": lines(
+            [
+                {
+                    "review_id": "r",
+                    "user_id": "u",
+                    "business_id": f"b{day}",
+                    "date": f"2020-01-0{day} 00:00:00",
+                }
+                for day in (1, 2, 3)
+            ]
+        ),
+        "business.json": lines([{"business_id": "b1", "name": "T"}]),
+    },
+    "movielens csv": MOVIES["csv"],
+    "movielens dat": {
+        "ratings.dat": MOVIES["dat"]["ratings.dat"],
+        "movies.dat": "10::Caf\u00e9::Drama\n20::T::\n",
+    },
+    "recbole": {
+        "x.inter": "user_id:token\titem_id:token\ttimestamp:float\nu\ta\t1\nu\tb\t2\nu\tc\t3\n",
+        "x.item": "item_id:token\ttitle:token_seq\na\tT\n",
+    },
+    "sequences": {"x.txt": "1 1\n1 2\n1 3\n"},
+    "table": {
+        "interactions.csv": "user_id,item_id,timestamp\nu,a,1\nu,b,2\nu,c,3\n",
+        "items.csv": "item_id,title\na,T\n",
+    },
+}
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_every_form_with_crlf_a_bom_and_compressed_is_the_same(tmp_path: Path, form: str) -> None:
+    plain = {name: text.encode() for name, text in WHOLE[form].items()}
+    expected = prepared(tmp_path / "plain", plain)
+    assert form_of(expected) == form.split()[0]
+    variants = {
+        "windows": {name: b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n") for name, text in plain.items()},
+        "gzip": {f"{name}.gz": gzip.compress(text) for name, text in plain.items()},
+        "zstd": {f"{name}.zst": zstandard.compress(text) for name, text in plain.items()},
+        "no end of line": {name: text.rstrip(b"\n") for name, text in plain.items()},
+    }
+    for variant, files in variants.items():
+        assert prepared(tmp_path / variant, files).hash == expected.hash, variant
+
+
+def test_headers_in_capitals(tmp_path: Path) -> None:
+    for form in ("movielens csv", "recbole", "table"):
+        small = prepared(tmp_path / form / "a", WHOLE[form])
+        capitals = {}
+        for name, text in WHOLE[form].items():
+            header, _, rows = text.partition("\n")
+            capitals[name] = f"{header.upper()}\n{rows}"
+        assert prepared(tmp_path / form / "b", capitals).hash == small.hash, form
+
+
+def test_a_line_without_item_or_time_is_named_in_every_form(tmp_path: Path) -> None:
+    bad = {
+        "recbole": ("x.inter", "u\t\t4\n", "line 5: the item id is empty"),
+        "movielens csv": ("ratings.csv", "1,40,3,\n", "line 5: the timestamp is missing"),
+        "movielens dat": ("ratings.dat", "1::40::3::x\n", "line 4: timestamp 'x' is not a number"),
+        "amazon2014": (
+            "reviews_X_5.json",
+            '{"reviewerID": "A", "unixReviewTime": 3}\n',
+            "line 4: the item id",
+        ),
+        "amazon2023": ("X.jsonl", '{"user_id": "u", "timestamp": 3}\n', "line 4: the item id"),
+        "yelp": ("review.json", '{"user_id": "u", "business_id": "b", "date": "x"}\n', "line 4: the time is"),
+        "sequences": ("x.txt", "7\n", "line 4 has a user and no item"),
+    }
+    for form, (name, line, message) in bad.items():
+        files = {**WHOLE[form], name: WHOLE[form][name] + line}
+        with pytest.raises(DataError, match=f"{name} {message}"):
+            prepared(tmp_path / form, files)
+
+
+def test_yelp_by_the_flags_of_the_paper(tmp_path: Path) -> None:
+    """5-core of 2019 on, from the command line."""
+    rows = [
+        {
+            "review_id": "r",
+            "user_id": f"u{user}",
+            "business_id": f"b{shop}",
+            "stars": 1.0,
+            "date": f"{day} 12:00:00",
+        }
+        for user in range(6)
+        for shop in range(6)
+        for day in ("2018-12-31", "2019-01-01")
+    ]
+    (tmp_path / "yelp").mkdir()
+    (tmp_path / "yelp" / "yelp_academic_dataset_review.json").write_text(lines(rows))
+    words = ["yelp", "--raw-dir", str(tmp_path), "--since", "2019-01-01", "--until", "2020-01-01"]
+    command = [sys.executable, "-m", "sracl_core.cli.main", "data", "prepare", *words, "--json"]
+    (tmp_path / "yelp" / "yelp_academic_dataset_business.json").write_text('{"business_id": "b0"}\n')
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "o")], capture_output=True, text=True, check=True
+    )
+    manifest = json.loads(done.stdout)
+    assert [step["interactions"] for step in manifest["funnel"]] == [72, 36, 36, 36]
+    assert (manifest["filters"]["since"], manifest["filters"]["until"]) == (1546300800, 1577836800)
+    assert manifest["licence"].startswith("Yelp")
 
 
 def test_named_columns_and_texts(tmp_path: Path) -> None:

@@ -46,10 +46,11 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
 
 def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
     table = open_table(path, scratch, ",")
+    there = {column.lower(): column for column in table.columns}
     for name in wanted:
-        if COLUMNS[name] not in table.columns:
+        if COLUMNS[name].lower() not in there:
             raise DataError(f"{path} has no column '{COLUMNS[name]}'; give --format table for another table")
-    frame, locate = table.select({name: COLUMNS[name] for name in wanted})
+    frame, locate = table.select({name: there[COLUMNS[name].lower()] for name in wanted})
     return clean_interactions(frame, path, locate)
 
 

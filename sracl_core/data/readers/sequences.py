@@ -6,6 +6,7 @@ interaction's time is its position in the user's history, 1, 2, 3 ...
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import polars as pl
@@ -51,5 +52,5 @@ def _looks_like(path: Path) -> bool:
     if path.suffix.lower() != ".txt":
         return True  # compressed: the name has to do
     with path.open("rb") as file:
-        tokens = file.readline(1 << 16).split()
+        tokens = file.readline(1 << 16).removeprefix(codecs.BOM_UTF8).split()
     return len(tokens) >= 2 and all(token.isdigit() for token in tokens)
