@@ -56,11 +56,11 @@ def by_rating(log: Log, least: float) -> None:
 def by_time(log: Log, since: float | None, until: float | None) -> None:
     """Keep times in [since, until); raises DataError where they are seconds and the data's are not."""
     frame, words = log.frame, []
-    first = frame["timestamp"].min()
+    first = float(frame["timestamp"].min() or 0)  # type: ignore[arg-type]
     for flag, bound in (("--since", since), ("--until", until)):
-        if bound is not None and LEAST_DATE < bound < LEAST_MILLISECONDS < first:  # type: ignore[operator]
+        if bound is not None and LEAST_DATE < bound < LEAST_MILLISECONDS < first:
             raise DataError(
-                f"{flag} {bound:.15g} is in seconds, the times of the data (from {first} on) seem to be in "
+                f"{flag} {bound:.15g} is in seconds, the times of the data (from {first:.15g} on) seem to be in "
                 f"milliseconds; give {flag} {bound * 1000:.15g}"
             )
     if since is not None:

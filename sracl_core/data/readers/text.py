@@ -139,9 +139,11 @@ class CsvText:
 
     @contextmanager
     def _records(self, strict: bool = False) -> Iterator[Any]:
-        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         with self.text.open(encoding="utf-8-sig", newline="") as file:
-            yield csv.reader(file, delimiter=self.separator, quoting=quoting, strict=strict)
+            if self.quoted:
+                yield csv.reader(file, delimiter=self.separator, strict=strict)
+            else:
+                yield csv.reader(file, delimiter=self.separator, strict=strict, quoting=csv.QUOTE_NONE)
 
     def blank_rows(self) -> list[int]:
         """The data rows that are empty lines, unlike rows of empty cells."""
