@@ -60,7 +60,7 @@ def by_time(log: Log, since: float | None, until: float | None) -> None:
     for flag, bound in (("--since", since), ("--until", until)):
         if bound is not None and LEAST_DATE < bound < LEAST_MILLISECONDS < first:
             raise DataError(
-                f"{flag} {bound:.15g} is in seconds, the times of the data (from {first:.15g} on) seem to be in "
+                f"{flag} {bound:.15g} is in seconds, the data's times (from {first:.15g} on) seem to be in "
                 f"milliseconds; give {flag} {bound * 1000:.15g}"
             )
     if since is not None:

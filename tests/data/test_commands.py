@@ -58,7 +58,7 @@ def test_the_funnel_and_what_was_guessed_are_printed(tmp_path: Path, log: Path) 
     ]
     shown = run("data", "info", tmp_path / "out").stdout
     assert "users by length  count" in shown
-    assert re.search(r"^5 +6 +#{40}$", shown, re.MULTILINE)
+    assert re.search(r"^5-9 +6 +#{40}$", shown, re.MULTILINE)
 
 
 def test_a_data_set_under_terms_is_refused_with_the_way_to_it(tmp_path: Path) -> None:
