@@ -65,12 +65,12 @@ class RunFollower:
         from sracl_core.runs.liveness import status
 
         records = self._reader.poll()
-        if self._reader.resets != self._resets:
+        vanished = self._reader.vanished
+        if self._reader.resets != self._resets and not vanished:
             self._resets = self._reader.resets
             self._history.clear()
         self._history.add(records)
         self._records += len(records)
-        vanished = self._reader.vanished
         state = self._reader.read_state() or (dict(self._seen[0]) if vanished and self._seen else {})
         word = status(state)
         shown = {key: held for key, held in state.items() if key != "heartbeat"}

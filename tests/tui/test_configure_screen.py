@@ -1,0 +1,120 @@
+"""Configure: form, checks at the field, what comes of it, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dashboards import SIZES, dashboard, drawn, shows, until
+from textual.widgets import Button, Input, Select
+
+from sracl_tui.screens import configure
+
+pytestmark = pytest.mark.usefixtures("told", "dataset")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_form_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sample", "defaults"))
+        await until(pilot, shows(app, "sracl train"))
+        if size[0] >= 100:
+            await until(pilot, shows(app, "training prefixes", "7,665", "126,976", "none: no text"))
+
+
+async def test_a_problem_stands_at_the_field_and_holds_the_run_back(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset"))
+        app.screen.query_one("#section-rows").select_id("training")
+        field = await until(pilot, lambda: app.screen.query_one("#set-training-learning-rate Input", Input))
+        field.value = "-3"
+        await until(pilot, shows(app, "✗ input should be greater than 0", "✗ 1 wrong"))
+        assert app.screen.query_one("#run", Button).disabled
+        await pilot.press("f5")
+        await until(pilot, shows(app, "not started"))
+        field.value = "0.01"
+        await until(pilot, shows(app, "training.learning_rate=0.01", "● 1 changed", "● learning_rate"))
+        assert not app.screen.query_one("#run", Button).disabled
+        await pilot.press("f9")
+        await until(pilot, lambda: "0.01" not in drawn(app))
+
+
+async def test_preset_changes_yaml_and_search(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(140, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset"))
+        app.screen.query_one("#pick-preset", Select).value = "paper"
+        await until(pilot, shows(app, "--preset paper"))
+        app.screen.form.enter("training.max_epochs", "3")
+        app.screen._check()
+        app.screen.query_one("#sides").active = "side-changes"
+        await until(pilot, shows(app, "preset  paper", "− 100", "+ 3"))
+        app.screen.query_one("#sides").active = "side-yaml"
+        await until(pilot, shows(app, "split: leave_one_out"))
+        await pilot.press("slash", *"temperature")
+        await until(pilot, shows(app, "Settings with", "Divides the similarity"))
+
+
+async def test_save_and_copy(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train"))
+        app.screen.query_one("#run-name", Input).value = "mine"
+        await until(pilot, shows(app, "--name mine"))
+        await pilot.press("f7", "y")
+        await until(pilot, (tmp_path / "mine.yaml").exists)
+        assert "max_epochs: 100" in (tmp_path / "mine.yaml").read_text()
+        copied = tmp_path / "XDG_CACHE_HOME" / "sracl" / "copied.txt"
+        await until(pilot, copied.exists)
+        assert copied.read_text().startswith("sracl train --dataset")
+
+
+async def test_an_editor_that_is_not_set_or_changes_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train"))
+        await pilot.press("f8")
+        await until(pilot, shows(app, "names an editor"))
+        path = tmp_path / "config.yaml"
+        path.write_text("training:\n  seed: 7\n")
+        app.screen._read_back(path)
+        await until(pilot, shows(app, "training.seed=7"))
+        path.write_text("training:\n  sead: 7\n")
+        app.screen._read_back(path)
+        await until(pilot, shows(app, "not taken over"))
+
+
+async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset"))
+        monkeypatch.setattr(configure, "start_run", lambda app, args: start(app, ["nonsense"]))
+        from sracl_tui.starting import _start
+
+        def start(app: object, arguments: list[str]) -> None:
+            _start(app, arguments, None, set())  # type: ignore[arg-type]
+
+        await pilot.press("f5")
+        await until(pilot, shows(app, "could not start", "nothing was recorded for nonsense"))
+
+
+async def test_without_a_dataset_the_form_says_where_to_get_one(tmp_path: Path, dataset: Path) -> None:
+    (dataset / "dataset.json").unlink()
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "none prepared yet: F1", "choose a dataset"))

@@ -1,0 +1,90 @@
+"""Data: the list, what a dataset holds, and getting one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dashboards import SIZES, dashboard, drawn, shows, until
+
+from sracl_tui.screens.importing import ImportScreen
+
+pytestmark = pytest.mark.usefixtures("told")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_ready_dataset_at_every_size(tmp_path: Path, dataset: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await until(pilot, shows(app, "sample", "✓ ready"))
+        await until(pilot, shows(app, "Overview"))
+        if size[1] >= 24:
+            await until(pilot, shows(app, "11,265", "2.3528%"))
+            await pilot.press("right")
+            await until(pilot, shows(app, "Bow-Front Starter Aquarium"))
+            await pilot.press("right")
+            await until(pilot, shows(app, "users by number of interactions", "940"))
+            await pilot.press("right")
+            await until(pilot, shows(app, "7,665 prefixes"))
+
+
+async def test_the_catalogue_says_licence_and_what_to_do(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "● to prepare", "amazon-beauty", "↓ to fetch", "bring the files"))
+        await until(pilot, shows(app, "MIT, as the product", "Press enter: it is prepared"))
+        app.screen.query_one("#data-rows").select_id("catalog:yelp")
+        await until(pilot, shows(app, "licence"))
+        app.screen.query_one("#data-rows").select_id("catalog:amazon-beauty")
+        await pilot.press("g")
+        await until(pilot, shows(app, "Fetch amazon-beauty?", "Terms:"))
+        await pilot.press("escape")
+        await pilot.press("slash", *"beau")
+        await until(pilot, lambda: "amazon-toys" not in drawn(app))
+
+
+async def test_enter_on_a_ready_dataset_sets_up_a_run(tmp_path: Path, dataset: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "✓ ready"))
+        await pilot.press("enter")
+        await until(pilot, shows(app, "sracl train --dataset", "data/sample"))
+
+
+async def test_a_job_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "● to prepare"))
+        app.screen._run_job("preparing sample", ["nonsense", "sample"])
+        await until(pilot, shows(app, "✗ preparing sample: nothing was recorded"))
+
+
+async def test_a_damaged_dataset_is_said(tmp_path: Path, dataset: Path) -> None:
+    (dataset / "dataset.json").write_text("{")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "✗ damaged", "cannot be read"))
+        await pilot.press("enter", "p", "g")
+
+
+async def test_the_import_form_checks_before_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("user_id,item_id,timestamp\n")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "● to prepare"))
+        taken: list[object] = []
+        app.push_screen(ImportScreen("", tmp_path / "data"), taken.append)
+        await until(pilot, shows(app, "least interactions"))
+        await pilot.press("ctrl+s")
+        await until(pilot, shows(app, "say which files to import"))
+        await pilot.press(*"nowhere.csv", "ctrl+s")
+        await until(pilot, shows(app, "there is no nowhere.csv"))
+        app.screen.query_one("#import-source").value = "mine.csv"
+        app.screen.query_one("#import-k-core").value = "0"
+        await pilot.press("ctrl+s")
+        await until(pilot, shows(app, "whole number from 1 on"))
+        app.screen.query_one("#import-k-core").value = "2"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: taken)
+        out = str(tmp_path / "data" / "mine")
+        assert taken == [["mine.csv", "--out", out, "--name", "mine", "--k-core", "2"]]

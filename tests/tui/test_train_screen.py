@@ -1,0 +1,167 @@
+"""Train, on frozen and on moving run directories."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from dashboards import SIZES, dashboard, drawn, epoch, new_run, shows, steps, until
+
+from sracl_core.runs.files import write_json
+from sracl_core.runs.writer import RunWriter
+from sracl_tui.screens.train import TrainScreen
+
+pytestmark = pytest.mark.usefixtures("told")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_finished_run_at_every_size(tmp_path: Path, frozen: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await until(pilot, shows(app, "finished", "sample"))
+        await until(pilot, shows(app, "total"))
+        assert "NDCG" in drawn(app)
+        if size[0] >= 80:
+            assert "Loss" in drawn(app)
+            assert "⠒" in drawn(app) or "⠤" in drawn(app) or "⠉" in drawn(app) or "⣀" in drawn(app)
+        await pilot.press("r")
+        await until(pilot, shows(app, "Runs", "✓ finished"))
+
+
+async def test_a_live_run_grows_on_the_screen(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "moving", training={"max_epochs": 2})
+    with RunWriter(run) as writer:
+        writer.progress("embed", 40, 100)
+        app = dashboard(tmp_path)
+        async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+            await until(pilot, shows(app, "▶ running", "moving", "▸ embed", "40%"))
+            assert app.current_mode == "train", "a live run is shown at once"
+            writer.event("stage", stage="embed", status="done", seconds=1.0)
+            writer.event("stage", stage="train", status="started")
+            writer.state(
+                stage="train", step=5, total_steps=20, epoch=0, eta_seconds=30.0, epoch_eta_seconds=5.0
+            )
+            steps(writer, 1, 5)
+            await until(pilot, shows(app, "25%", "all at most 30 s", "epoch 1 of 2"))
+            epoch(writer, 0, 0.25)
+            await until(pilot, shows(app, "best valid NDCG@20 0.2500"))
+            await pilot.press("space")
+            steps(writer, 6, 8, loss=1.25)
+            await until(pilot, lambda: len(app.snapshots[run.path].steps["loss"]) == 8)
+            assert "1.25" not in drawn(app), "a frozen display keeps ingesting and shows nothing new"
+            await pilot.press("space")
+            await until(pilot, shows(app, "1.25"))
+            writer.state(status="finished")
+            await until(pilot, shows(app, "✓ finished"))
+
+
+async def test_axes_smoothing_and_masking_are_remembered(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "x: step"))
+        await pilot.press("x", "s", "l", "m")
+        await until(pilot, shows(app, "x: epoch", "mean of 5", "log", "NDCG, masked"))
+        await pilot.press("x")
+        await until(pilot, shows(app, "x: time"))
+    again = dashboard(tmp_path, frozen)
+    async with again.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(again, "x: time", "NDCG, masked"))
+
+
+async def test_two_runs_over_each_other_and_their_difference(tmp_path: Path, frozen: Path) -> None:
+    other = new_run(tmp_path, "other", training={"learning_rate": 0.01})
+    with RunWriter(other) as writer:
+        steps(writer, 1, 9)
+        epoch(writer, 0, 0.3)
+        writer.state(status="finished")
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "other", "sample"))
+        await pilot.press("r")
+        app.screen.query_one("#run-rows").select_id(str(other.path))
+        await pilot.press("o")
+        await until(pilot, shows(app, "Total loss", "2 other", "Validation NDCG@20"))
+        await pilot.press("d")
+        await until(pilot, shows(app, "Settings that differ", "training.learning_rate", "0.001  →  0.01"))
+        await pilot.press("escape", "o")
+        await until(pilot, shows(app, "Contrastive losses"))
+
+
+async def test_a_crash_is_said_and_offers_resume(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "broken")
+    RunWriter(run).close()
+    write_json(run.state_path, {**run.state(), "pid": 2**22 - 1, "process_start": "1", "heartbeat": 1.0})
+    app = dashboard(tmp_path, run.path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "! crashed", "R resumes from the last checkpoint"))
+        await pilot.press("R")
+        await until(pilot, shows(app, "nothing was recorded for"))
+
+
+async def test_nan_is_a_banner_and_the_chart_lives_on(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "bad")
+    with RunWriter(run) as writer:
+        steps(writer, 1, 5)
+        steps(writer, 6, 6, loss=math.inf)
+        app = dashboard(tmp_path, run.path)
+        async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+            await until(pilot, shows(app, "✗ error", "NaN or infinite at step 6", "total"))
+
+
+async def test_a_run_that_vanishes_ends_nothing(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "finished", "total"))
+        shutil.rmtree(frozen)
+        await until(pilot, shows(app, "is gone", "No runs here yet"))
+        assert "total" in drawn(app)
+
+
+async def test_resizing_to_almost_nothing_and_back(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "finished", "total"))
+        for mode in ("data", "configure", "train", "explore"):
+            app.action_go(mode)
+            for size in ((20, 5), (1, 1), (200, 60), (120, 40)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+        app.action_go("train")
+        await until(pilot, shows(app, "finished", "total"))
+
+
+async def test_the_filter_and_two_hundred_rows(tmp_path: Path) -> None:
+    for number in range(3):
+        with RunWriter(new_run(tmp_path, f"run-{number}")) as writer:
+            writer.state(status="finished")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.runs is not None and len(app.runs) == 3)
+        await pilot.press("3")
+        await until(pilot, shows(app, "run-0", "3 shown"))
+        await pilot.press("slash", *"run-1")
+        await until(pilot, shows(app, "1 shown"))
+        assert app.current_mode == "train", "digits typed into a filter change no screen"
+
+
+async def test_copy_and_export_write_files(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "finished", "total"))
+        await pilot.press("y", "e")
+        await until(pilot, lambda: (tmp_path / "exports" / f"{frozen.name}.csv").exists())
+        copied = tmp_path / "XDG_CACHE_HOME" / "sracl" / "copied.txt"
+        await until(pilot, copied.exists)
+        assert "status: finished" in copied.read_text()
+        assert "unmasked/NDCG@20" in (tmp_path / "exports" / f"{frozen.name}.csv").read_text()
+
+
+async def test_nothing_to_watch_says_what_to_do(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, shows(app, "Nothing to watch yet", "choose a dataset"))
+        await pilot.press("S", "R", "K", "o", "d", "y", "e", "z")
+        assert isinstance(app.screen, TrainScreen)
