@@ -53,8 +53,9 @@ def list_(
     citing: dict[str, list[str]] = {}
     for each in found:
         citing.setdefault(each.entry.citation, []).append(each.entry.name)
-    print()
-    output.print_table(["cite", "for"], [(text, ", ".join(names)) for text, names in citing.items()])
+    print("\nTo cite")
+    for text, names in citing.items():
+        print(f"{', '.join(names)}: {text}")
     output.say(
         "\nAlso amazon2023-CATEGORY, such as amazon2023-All_Beauty. Addresses and checksums: --json. "
         "A size of - is not published."

@@ -55,10 +55,14 @@ def locate(entry: Entry, raw_dir: Path) -> Known:
         return Known(entry, PACKAGE / "sample_data", "missing")
     folder = raw_dir / entry.name
     if entry.files:
-        here = all((folder / file.name).is_file() for file in entry.files)
+        here = all(_is_whole(folder / file.name, file.size) for file in entry.files)
     else:
         here = folder.is_dir() and any(folder.iterdir())
     return Known(entry, folder, "here" if here else "fetch" if entry.files else "put")
+
+
+def _is_whole(path: Path, size: int | None) -> bool:
+    return path.is_file() and size in (None, path.stat().st_size)
 
 
 def find(name: str) -> Entry:

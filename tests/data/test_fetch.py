@@ -305,6 +305,9 @@ def test_catalogue(tmp_path: Path) -> None:
         assert entry.bundled or entry.manual or entry.files
     states = {each.entry.name: each.state for each in known(tmp_path)}
     assert (states["sample"], states["ml-1m"], states["yelp"]) == ("here", "fetch", "put")
+    (tmp_path / "ml-1m").mkdir()
+    (tmp_path / "ml-1m" / "ml-1m.zip").write_bytes(b"not the whole of it")
+    assert locate(find("ml-1m"), tmp_path).state == "fetch"
     assert find("amazon2023-All_Beauty").files[0].url.endswith("/All_Beauty.jsonl.gz")
     with pytest.raises(DataError, match="did you mean 'All_Beauty'"):
         find("amazon2023-AllBeauty")
