@@ -21,13 +21,18 @@ class MaskSource:
         self.rng = rng
 
     def draw(self, shape: torch.Size, rate: float, like: Tensor) -> Tensor:
-        """A tensor of `shape` that holds 0 with probability `rate`, else 1 / (1 - rate)."""
+        """A tensor of `shape` that holds 0 with probability `rate`, else 1 / (1 - rate).
+
+        On cuda and mps torch's own generator, seeded at every step, draws it.
+        """
+        if like.device.type != "cpu":
+            return nn.functional.dropout(torch.ones(shape, device=like.device, dtype=like.dtype), rate)
         dropped = max(1, round(rate * STEPS))
         count = shape.numel()
         words = self.rng.integers(0, 2**64, size=(count + 7) // 8, dtype=np.uint64)
         kept = words.view(np.uint8)[:count] >= dropped
         mask = np.multiply(kept, np.float32(STEPS / (STEPS - dropped)))
-        return torch.from_numpy(mask).view(shape).to(device=like.device, dtype=like.dtype)
+        return torch.from_numpy(mask).view(shape).to(like.dtype)
 
 
 class Dropout(nn.Module):
@@ -39,9 +44,7 @@ class Dropout(nn.Module):
         self.source = source
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape as `x`. On cuda and mps torch's own kernel draws the mask."""
+        """Same shape as `x`."""
         if not self.training or self.rate == 0.0:
             return x
-        if x.device.type != "cpu":
-            return nn.functional.dropout(x, self.rate)
         return x * self.source.draw(x.shape, self.rate, x)
