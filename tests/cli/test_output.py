@@ -75,13 +75,17 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
         for done in range(0, 11):
             now += 1.0
             progress("embed", done, 10)
+        for done in range(0, 2):
+            now += 5.0
+            progress("fetch x (bytes)", 5_000_000 * done, 10_000_000)
     with output.progress_display(quiet=True) as progress:
         progress("embed", 1, 1)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "embed: 5 of 10, about 5.0 s left",
+        "embed: 5 of 10, 1/s, about 5.0 s left",
         "embed: 10 in 10 s",
+        "fetch x (bytes): 5.0 MB of 10.0 MB, 1.0 MB/s, about 5.0 s left",
     ]
 
 
