@@ -197,6 +197,9 @@ class TrainingConfig(Section):
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(256, description="Prefixes a step (B).")
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Adam's rate.")
+    schedule: Literal["constant", "linear"] = Field(
+        "constant", description="linear: the rate falls to 0 over max_epochs."
+    )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Adam's L2 penalty.")
     average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Evaluate a moving average of the weights with this decay; 0 keeps none."

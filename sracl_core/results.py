@@ -9,6 +9,7 @@ import numpy as np
 
 from sracl_core.config import RunConfig
 from sracl_core.data.prefixes import query_prefixes
+from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, rank_targets
 from sracl_core.models.base import SequenceEncoder
@@ -79,6 +80,18 @@ def write_results(
         np.savez(file, **arrays)
     write_json(run.results_path, results)
     return results
+
+
+def load_ranks(run: RunDirectory, part: str) -> dict[str, np.ndarray]:
+    """The ranks of `part`, "valid" or "test": "users", "unmasked" and "masked", all [Q].
+
+    Raises RunError where they are damaged.
+    """
+    try:
+        with np.load(run.ranks_path) as stored:
+            return {name: stored[f"{part}_{name}"] for name in ("users", "unmasked", "masked")}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(f"{run.ranks_path} is damaged; `sracl evaluate` writes it anew") from error
 
 
 def all_metrics(config: RunConfig, ranks: Ranks) -> dict[str, dict[str, float]]:

@@ -102,8 +102,9 @@ def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str
 
     from sracl_core.evaluation.metrics import hit, ndcg
     from sracl_core.evaluation.significance import paired_test
+    from sracl_core.results import load_ranks
 
-    first, second = _ranks(base, part), _ranks(other, part)
+    first, second = load_ranks(base, part), load_ranks(other, part)
     if not np.array_equal(first["users"], second["users"]):
         raise RunError(f"{base.name} and {other.name} ranked different users; evaluate both again")
     values: dict[str, Callable[[Any, int], Any]] = {"HR@20": hit, "NDCG@20": ndcg}
@@ -121,13 +122,3 @@ def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str
                 }
             )
     return tests
-
-
-def _ranks(run: RunDirectory, part: str) -> dict[str, Any]:
-    import numpy as np
-
-    try:
-        with np.load(run.ranks_path) as stored:
-            return {name: stored[f"{part}_{name}"] for name in ("users", *MASKS)}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(f"{run.ranks_path} is damaged; `sracl evaluate` writes it anew") from error

@@ -34,6 +34,9 @@ COMMANDS: dict[str, Command] = {
     "train": Command("train", "train", "Train a recommender on a prepared dataset.", _RUN),
     "resume": Command("train", "resume", "Continue a run that was stopped or crashed.", _RUN),
     "stop": Command("train", "stop", "Ask a running training to checkpoint and stop.", _RUN),
+    "ablate": Command(
+        "ablate", "ablate", "Train SRA-CL with one part taken away at a time, and compare.", _RUN
+    ),
     "runs": Command("runs", "app", "List, show and compare runs.", _RUN),
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK

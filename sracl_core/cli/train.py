@@ -42,7 +42,7 @@ def train(
     SIGTERM checkpoint and stop; `sracl resume` goes on from there.
     """
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
-    resolved = _with_absolute_dataset(resolved)
+    resolved = with_absolute_dataset(resolved)
     output.say("loading", quiet or dry_run)
     from sracl_core import pipeline
     from sracl_core.runs.directory import create_run
@@ -52,7 +52,7 @@ def train(
         return
     run = create_run(runs_dir, name, resolved, pipeline.run_meta(resolved))
     output.say(f"run {run.path}", quiet)
-    _follow(run, resumed=False, as_json=as_json, quiet=quiet, verbose=verbose)
+    _print_results(run, follow(run, resumed=False, quiet=quiet, verbose=verbose), as_json)
 
 
 def resume(
@@ -73,7 +73,7 @@ def resume(
         raise RunError(f"{directory.path} is running already, pid {pid}; `sracl stop` stops it")
     if status == "finished":
         raise RunError(f"{directory.path} has finished; `sracl runs show` shows its results")
-    _follow(directory, resumed=True, as_json=as_json, quiet=quiet, verbose=verbose)
+    _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
 
 
 def stop(
@@ -101,18 +101,21 @@ def stop(
         print(f"{directory.path} {status}")
 
 
-def _follow(run: RunDirectory, resumed: bool, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Train in this process, show it on stderr, and print the results."""
+def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False) -> dict[str, Any]:
+    """Train in this process, show it on stderr, and return the results."""
     from sracl_core import pipeline
     from sracl_core.cli.live import TrainingDisplay
-    from sracl_core.cli.runs import protocol_line
     from sracl_core.runs.writer import RunWriter
 
     with TrainingDisplay(quiet, verbose) as display, RunWriter(run, display.on_event) as writer:
         if resumed:
-            results = pipeline.resume(run, writer, display.progress)
-        else:
-            results = pipeline.train(run.config, run, writer, display.progress)
+            return pipeline.resume(run, writer, display.progress)
+        return pipeline.train(run.config, run, writer, display.progress)
+
+
+def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) -> None:
+    from sracl_core.cli.runs import protocol_line
+
     if as_json:
         output.print_json({"run": str(run.path), **results})
         return
@@ -133,7 +136,7 @@ def _print_plan(config: RunConfig, as_json: bool) -> None:
         output.print_pairs(plan)
 
 
-def _with_absolute_dataset(config: RunConfig) -> RunConfig:
+def with_absolute_dataset(config: RunConfig) -> RunConfig:
     """A run must find its dataset again from any working directory."""
     path = config.dataset.path
     if not path or not Path(path).exists():

@@ -113,6 +113,7 @@ class Trainer:
         values = {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
         if not torch.isfinite(loss):
             self._refuse([name for name, part in parts.items() if not torch.isfinite(part)])
+        self._set_rate()
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         session.optimizer.step()
@@ -124,6 +125,14 @@ class Trainer:
             state.sums[name] = state.sums.get(name, 0.0) + value * count
         state.counted += count
         return values
+
+    def _set_rate(self) -> None:
+        """The rate of this step: a function of its number, so that a resumed run has the same."""
+        rate = self.config.learning_rate
+        if self.config.schedule == "linear":
+            rate *= 1.0 - self.session.state.step / (self.config.max_epochs * self.steps_per_epoch)
+        for group in self.session.optimizer.param_groups:
+            group["lr"] = rate
 
     def _refuse(self, bad: list[str]) -> None:
         """The checkpoint of the last good step stays; nothing is trained on a broken loss."""
