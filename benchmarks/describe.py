@@ -24,7 +24,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.semantics.budget import Budget
-from sracl_core.semantics.llm import ChatClient, Endpoint
+from sracl_core.semantics.endpoint import Endpoint
+from sracl_core.semantics.llm import ChatClient
 from sracl_core.semantics.llm_cache import Job, LlmCache
 from sracl_core.semantics.llm_job import Outcome, Spend, run_job
 from sracl_core.semantics.llm_plan import plan_job

@@ -90,9 +90,12 @@ def run(
     calls in flight); the next start asks for what is missing.
     """
     from sracl_core.config_layers import load_config
+    from sracl_core.errors import ConfigError
     from sracl_core.semantics.llm_session import estimate_task, make_task
     from sracl_core.stages import load_sources
 
+    if scope is not None and what == "items":
+        raise ConfigError("--scope is for --what users; leave it away")
     flags: dict[str, tuple[str, Any]] = {
         "DATASET": ("dataset.path", dataset),
         "--scope": ("describe.scope", scope),

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sracl_core.errors import ConfigError, ServiceError, nearest
+from sracl_core.semantics.endpoint import KEY_VARIABLES, Endpoint, check_endpoint, scrub
 from sracl_core.semantics.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     import openai
 
-KEY_VARIABLES = ("SRACL_LLM_API_KEY", "OPENAI_API_KEY")
+CONNECT_SECONDS = 15.0
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 900.0
 RETRIED = (408, 409, 429)
@@ -44,46 +42,6 @@ class CallFailed(Exception):
     """One question got no answer, whatever was tried; others may."""
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """Where to ask, and how.
-
-    backoff_seconds: the first wait after a failure; doubled after each further one.
-    """
-
-    base_url: str
-    model: str
-    temperature: float = 0.0
-    max_output_tokens: int = 400
-    structured: bool = True
-    timeout_seconds: float = 120.0
-    retries: int = 6
-    backoff_seconds: float = 0.5
-
-
-def api_key(environment: Mapping[str, str] = os.environ) -> str:
-    """The key from the environment; "" where there is none, as local servers need none."""
-    return next((environment[name] for name in KEY_VARIABLES if environment.get(name)), "")
-
-
-def check_endpoint(base_url: str) -> None:
-    """Raise ConfigError unless `base_url` can be asked and holds no secret."""
-    if not base_url:
-        raise ConfigError(
-            "no endpoint is given: use --base-url URL of an OpenAI-compatible server, such as "
-            "http://localhost:11434/v1 (Ollama) or https://api.openai.com/v1"
-        )
-    try:
-        parts = urlsplit(base_url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError("--base-url is no URL like http://localhost:8000/v1; correct it")
-    if parts.username or parts.password or parts.query:
-        raise ConfigError(f"--base-url holds more than an address; put the key into {KEY_VARIABLES[0]}")
-
-
 class ChatClient:
     """Asks one endpoint. `limit` is shared by all questions; use inside `async with`.
 
@@ -102,12 +60,13 @@ class ChatClient:
         self._key = key
         self._limit = limit or RateLimit()
         self._openai = openai
+        longest = endpoint.timeout_seconds
         # Anything that is not empty; a server that wants a key will refuse this one.
         self._client = openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=endpoint.base_url,
             max_retries=0,
-            timeout=endpoint.timeout_seconds,
+            timeout=openai.Timeout(longest, connect=min(longest, CONNECT_SECONDS)),
         )
         self._options: dict[str, Any] = {
             "temperature": endpoint.temperature,
@@ -145,13 +104,14 @@ class ChatClient:
                 await self._judge(error)
                 wait = self._retry_after(error)
                 reason = f"the server answered {error.status_code}: {self._scrub(error)}"
-            except self._openai.APITimeoutError:
-                wait, reason = None, f"no answer within {self.endpoint.timeout_seconds:g} s"
             except self._openai.APIConnectionError as error:
                 wait, reason = None, f"the connection broke ({self._scrub(error.__cause__ or error)})"
-                if not self._any_success and attempt and _refused(error):
+                if isinstance(error, self._openai.APITimeoutError):
+                    reason = f"no answer within {self.endpoint.timeout_seconds:g} s"
+                if not self._any_success and attempt and _unreached(error):
                     raise ServiceError(
-                        f"no server answers at {self.endpoint.base_url}; start it, or correct --base-url"
+                        f"no server answers at {self.endpoint.base_url} "
+                        f"({self._scrub(error.__cause__ or error)}); start it, or correct --base-url"
                     ) from None
             except (self._openai.OpenAIError, ValueError, _Unusable) as error:
                 wait, reason = None, f"the answer is no chat completion ({self._scrub(error)})"
@@ -201,20 +161,24 @@ class ChatClient:
             raise ConfigError(f"{self.endpoint.base_url} refuses {have} ({status}: {said})") from None
         if status == 429 and getattr(error, "code", None) == "insufficient_quota":
             raise ServiceError(f"the account has no credit left ({said}); start again when it has") from None
-        if status == 404 or (status == 400 and "model" in said.lower() and not self._any_success):
-            raise ConfigError(await self._about_model(said)) from None
+        if not self._any_success and status in (400, 404) and "context" not in said.lower():
+            await self._judge_model(said)
         if status not in RETRIED and status < 500:
             raise CallFailed(f"the server refused the request ({status}: {said})")
         if (wait := self._retry_after(error) or 0.0) > LONGEST_RETRY_AFTER:
             raise ServiceError(f"the server asks to wait {wait:,.0f} s; start again then, nothing is lost")
 
-    async def _about_model(self, said: str) -> str:
-        offered = await self.models()
+    async def _judge_model(self, said: str) -> None:
+        """Raise ConfigError unless the server offers the model: then only this question is at fault."""
+        name, offered = self.endpoint.model, await self.models()
         if offered is None:
-            return f"{self.endpoint.base_url} has no model '{self.endpoint.model}' or no such path ({said})"
-        listed = ", ".join(offered[:12]) + (f" and {len(offered) - 12} more" if len(offered) > 12 else "")
-        hint = nearest(self.endpoint.model, offered) if len(offered) > 12 else ""
-        return f"the server has no model '{self.endpoint.model}' ({said}); it offers {listed or 'none'}{hint}"
+            raise ConfigError(f"{self.endpoint.base_url} has no model '{name}' or no such path ({said})")
+        if name not in offered:
+            listed = ", ".join(offered[:12]) + (f" and {len(offered) - 12} more" if len(offered) > 12 else "")
+            hint = nearest(name, offered) if len(offered) > 12 else ""
+            raise ConfigError(
+                f"the server lists no model '{name}' ({said}); it offers {listed or 'none'}{hint}"
+            )
 
     async def models(self) -> list[str] | None:
         """The names the server offers, None where it does not tell."""
@@ -237,21 +201,15 @@ class ChatClient:
 
     def _scrub(self, error: object) -> str:
         """A server may repeat the key in its complaint; what we keep and print must not."""
-        text = " ".join(str(getattr(error, "message", None) or error or type(error).__name__).split())
-        return scrub(text, self._key)[:300]
+        body = getattr(error, "body", None)
+        # FastAPI's servers (`transformers serve`) complain in a form of their own.
+        detail = body.get("detail") if isinstance(body, dict) else None
+        said = str(detail or getattr(error, "message", None) or error or type(error).__name__)
+        return scrub(" ".join(said.split()), self._key)[:300]
 
     def scrub(self, text: str) -> str:
         """`text` without the key."""
         return scrub(text, self._key)
-
-
-def scrub(text: str, key: str) -> str:
-    """`text` with every occurrence of `key` replaced.
-
-    >>> scrub("Incorrect API key provided: sk-1", "sk-1")
-    'Incorrect API key provided: [key]'
-    """
-    return text.replace(key, "[key]") if key else text
 
 
 class _Unusable(Exception):
@@ -272,11 +230,11 @@ def _reply(body: bytes) -> Reply:
     return Reply(text, used if isinstance(used, int) else None, wrote if isinstance(wrote, int) else None)
 
 
-def _refused(error: BaseException) -> bool:
+def _unreached(error: BaseException) -> bool:
     """Whether nobody listens, as opposed to a connection that broke."""
     cause: BaseException | None = error
     while cause is not None:
-        if type(cause).__name__ == "ConnectError":
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout"):
             return True
         cause = cause.__cause__ or cause.__context__
     return False

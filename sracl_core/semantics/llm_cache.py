@@ -116,18 +116,20 @@ class LlmCache:
                 self._db = sqlite3.connect(uri, timeout=BUSY_SECONDS, uri=True, isolation_level=None)
             else:
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
-                self._db.executescript(_SCHEMA)
-                return
-            self._check_version(read_only)
+            self._make_tables(read_only)
 
-    def _check_version(self, read_only: bool) -> None:
+    def _make_tables(self, read_only: bool) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT_VERSION:
             raise StorageError(
                 f"{self.path} has format version {version}, this program reads {FORMAT_VERSION}; update sracl"
             )
-        if version < FORMAT_VERSION and not read_only:
-            self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
+        if version == FORMAT_VERSION:
+            return
+        if read_only:  # Not there, or its maker was killed before it had tables: an empty cache.
+            self._db.close()
+            self._db = sqlite3.connect(":memory:", isolation_level=None)
+        self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
 
     def close(self) -> None:
         """Give the file back; what was stored is stored."""

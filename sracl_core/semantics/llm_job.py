@@ -174,9 +174,10 @@ class _Runner:
                     await asyncio.wait_for(self.stop.wait(), OTHERS_SECONDS)
 
     async def _drained(self, queue: asyncio.Queue[Question]) -> None:
+        await queue.join()
+        # Looked at last: who asks while the last questions wait in the queue leaves them open, too.
         if self.stop.is_set():
             self.outcome.stopped = self.outcome.stopped or "asked"
-        await queue.join()
 
     async def _work(self, queue: asyncio.Queue[Question]) -> None:
         while True:

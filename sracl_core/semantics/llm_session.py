@@ -18,7 +18,8 @@ from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError, DataError, Interrupted
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.budget import Budget
-from sracl_core.semantics.llm import ChatClient, Endpoint, api_key, check_endpoint
+from sracl_core.semantics.endpoint import Endpoint, api_key, check_endpoint
+from sracl_core.semantics.llm import ChatClient
 from sracl_core.semantics.llm_cache import Job, LlmCache
 from sracl_core.semantics.llm_job import Outcome, Spend, run_job
 from sracl_core.semantics.llm_plan import plan_job
@@ -134,7 +135,7 @@ def estimate_task(task: DescribeTask, progress: Progress | None = None) -> dict[
     finally:
         cache.close()
     output = len(plan.rows) * min(ANSWER_TOKENS[task.job.what], task.settings.max_output_tokens)
-    last = len(task.subjects) - 1
+    last = min(len(task.subjects), task.limit or len(task.subjects)) - 1
     facts: dict[str, Any] = {
         "dataset": task.job.name,
         "what": task.job.what,

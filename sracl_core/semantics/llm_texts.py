@@ -125,7 +125,8 @@ def _latest_job(
             "those in the cache have seen another train part (another split)" if jobs else "there are none"
         )
         raise _nothing(what, scope, dataset, model, reason)
-    return same_train[0]
+    # A job that was only begun (a wrong key, say) must not hide the texts of an earlier one.
+    return next((job for job in same_train if job["done"]), same_train[0])
 
 
 def _nothing(what: str, scope: str, dataset: Dataset, model: str, reason: str) -> DataError:

@@ -144,6 +144,11 @@ def load_prompt(what: What, domain: str = "generic", file: Path | None = None) -
         raise ConfigError(
             f"prompt {path}: {what} have no field '{unknown[0]}'{nearest(unknown[0], FIELDS[what])}"
         )
+    telling = [name for name in FIELDS[what] if name != "domain"]
+    if not named & set(telling):
+        raise ConfigError(
+            f"prompt {path} is the same for all {what}; let it name a field, such as {{{{ {telling[0]} }}}}"
+        )
     template = environment.from_string(source)
     template.name = str(path)
     digest = hashlib.blake2b(

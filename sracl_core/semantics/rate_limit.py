@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 
+SPREAD = 0.05
+"""Part of a pause over which its end is spread, so that not all callers come back at the same moment."""
+
 
 class RateLimit:
     """Spaces requests evenly; 0 is no limit.
@@ -16,21 +19,23 @@ class RateLimit:
     def __init__(self, requests_per_minute: float = 0.0, tokens_per_minute: float = 0.0) -> None:
         self._per_request = 60.0 / requests_per_minute if requests_per_minute else 0.0
         self._per_token = 60.0 / tokens_per_minute if tokens_per_minute else 0.0
-        self._free_at = 0.0
-        self._paused_until = 0.0
+        self._free_at = self._paused_until = self._spread = 0.0
+        self._first = asyncio.Lock()
 
     async def turn(self, tokens: int) -> None:
-        """Wait until a request of about `tokens` may go out."""
+        """Wait until a request of about `tokens` may go out; first come, first served."""
         clock = asyncio.get_running_loop().time
-        start = max(clock(), self._free_at)
-        self._free_at = start + max(self._per_request, tokens * self._per_token)
-        while True:
-            wait = max(start, self._paused_until) - clock()
-            if wait <= 0:
-                return
-            await asyncio.sleep(wait)
+        paused = self._paused_until > clock()
+        async with self._first:
+            due = max(clock(), self._free_at)
+            while (wait := max(due, self._paused_until) - clock()) > 0:
+                await asyncio.sleep(wait)
+            due = max(due, self._paused_until)
+            self._free_at = due + max(self._per_request, tokens * self._per_token)
+        if paused:
+            await asyncio.sleep(self._spread * random.random())
 
     def pause(self, seconds: float) -> None:
-        """Let nobody send for so long; all start again at slightly different times."""
-        until = asyncio.get_running_loop().time() + seconds * (1 + 0.05 * random.random())
-        self._paused_until = max(self._paused_until, until)
+        """Let nobody send for so long."""
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
+        self._spread = SPREAD * seconds

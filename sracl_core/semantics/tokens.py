@@ -10,7 +10,8 @@ from typing import Any
 
 from sracl_core.errors import ConfigError
 
-CHARACTERS_PER_TOKEN = 4.0
+BYTES_PER_TOKEN = 4.0
+"""Of UTF-8, so that scripts with fewer letters a token are not underestimated."""
 MESSAGE_TOKENS = 8
 """What a chat template adds around a message, roughly."""
 
@@ -29,12 +30,12 @@ class TokenCounter:
 
 
 def estimate(text: str) -> int:
-    """About how many tokens English text has.
+    """About how many tokens a text has.
 
     >>> estimate("A rose soap.")
     3
     """
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+    return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
 def token_counter(model: str, tokenizer: str = "") -> TokenCounter:
@@ -52,7 +53,7 @@ def token_counter(model: str, tokenizer: str = "") -> TokenCounter:
                 f"describe.tokenizer '{tokenizer}' cannot be opened: {reason}; give a tokenizer.json"
             ) from error
     return TokenCounter(
-        f"estimate, {CHARACTERS_PER_TOKEN:g} characters a token (no tokenizer of {model} on this machine)",
+        f"estimate, {BYTES_PER_TOKEN:g} bytes of text a token (no tokenizer of {model} on this machine)",
         False,
         estimate,
     )

@@ -87,7 +87,7 @@ class Stub:
             self._now -= 1
 
     async def _act(self, act: Any, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        """An int is a status; (status, headers, error) more of one; "cut", "garbage" and "hang" misbehave;
+        """An int is a status; (status, headers, error) more of one, in FastAPI's form with a "detail";
         any other text is the message of a good answer."""
         prompt = body["messages"][0]["content"]
         if act == "cut":
@@ -102,7 +102,8 @@ class Stub:
             act = (act, {}, {"message": f"status {act}"})
         if isinstance(act, tuple):
             status, headers, error = act
-            return web.json_response({"error": error}, status=status, headers=headers)
+            body = error if "detail" in error else {"error": error}
+            return web.json_response(body, status=status, headers=headers)
         self.paid[prompt] += 1
         text = item_json(prompt) if act is None else act
         return web.json_response(

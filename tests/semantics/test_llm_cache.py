@@ -63,6 +63,13 @@ def test_reading_touches_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_whose_maker_was_killed_before_it_had_tables_is_an_empty_cache(tmp_path: Path) -> None:
+    path = tmp_path / "llm.sqlite"
+    path.touch()
+    assert LlmCache(path, read_only=True).jobs() == []
+    assert path.stat().st_size == 0
+
+
 def test_a_file_that_is_no_cache_or_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "llm.sqlite"
     path.write_bytes(b"my shopping list, " * 100)

@@ -9,7 +9,8 @@ import pytest
 from sracl_core.errors import ConfigError, ServiceError
 from sracl_core.semantics.answers import ITEM_SCHEMA
 from sracl_core.semantics.budget import Budget, BudgetReached
-from sracl_core.semantics.llm import CallFailed, ChatClient, Endpoint, Reply, check_endpoint
+from sracl_core.semantics.endpoint import Endpoint, check_endpoint
+from sracl_core.semantics.llm import CallFailed, ChatClient, Reply
 from sracl_core.semantics.llm_talk import Talk
 from sracl_core.semantics.rate_limit import RateLimit
 from sracl_core.semantics.tokens import Prices
@@ -58,8 +59,9 @@ def test_retries_end() -> None:
         assert len(stub.bodies) == 3
 
 
-def test_a_request_that_the_server_refuses_is_not_repeated() -> None:
-    act = first(9, (413, {}, {"message": "too long"}))
+@pytest.mark.parametrize("form", ["message", "detail"])
+def test_a_request_that_the_server_refuses_is_not_repeated(form: str) -> None:
+    act = first(9, (413, {}, {form: "too long"}))
     with Stub(act) as stub:
         with pytest.raises(CallFailed, match=r"413: .*too long"):
             ask(stub)
@@ -77,12 +79,26 @@ def test_a_refused_key_is_said_without_the_key() -> None:
             ask(stub, key="")
 
 
-def test_an_unknown_model_lists_those_there_are() -> None:
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_unknown_model_lists_those_there_are(status: int) -> None:
     with (
-        Stub(first(9, 404), models=("llama", "qwen")) as stub,
+        Stub(first(9, status), models=("llama", "qwen")) as stub,
         pytest.raises(ConfigError, match="llama, qwen"),
     ):
         ask(stub, model="lama")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "name"),
+    [
+        (400, "This model's maximum context length is 512 tokens", "other"),
+        (400, "the model does not like this", "m"),
+        (404, "not found", "m"),
+    ],
+)
+def test_a_prompt_that_the_model_refuses_fails_alone(status: int, said: str, name: str) -> None:
+    with Stub(first(9, (status, {}, {"message": said}))) as stub, pytest.raises(CallFailed, match=said):
+        ask(stub, model=name)
 
 
 def test_no_credit_and_very_long_waits_end_the_job() -> None:
@@ -173,6 +189,25 @@ def test_requests_are_spaced_by_both_limits() -> None:
     for limit in (RateLimit(requests_per_minute=1200), RateLimit(0, tokens_per_minute=60_000)):
         found = asyncio.run(times(limit, 50))
         assert 0.15 <= found[-1] - found[0] < 1.0
+
+
+def test_after_a_pause_callers_come_back_apart_and_within_the_limit() -> None:
+    async def times(limit: RateLimit) -> list[float]:
+        clock, found = asyncio.get_running_loop().time, []
+        began = clock()
+
+        async def one() -> None:
+            await limit.turn(1)
+            found.append(clock() - began)
+
+        limit.pause(0.4)
+        await asyncio.gather(*(one() for _ in range(20)))
+        return found
+
+    for limit, longest in ((RateLimit(), 0.0), (RateLimit(requests_per_minute=6000), 0.15)):
+        found = asyncio.run(times(limit))
+        assert min(found) >= 0.4
+        assert max(found) - min(found) >= max(longest, 0.002)
 
 
 def test_a_budget_waits_for_calls_in_flight_and_is_never_exceeded() -> None:

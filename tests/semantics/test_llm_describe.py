@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,9 @@ def start(*argv: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(stub: Stub, paid: int) -> None:
-    give_up = time.monotonic() + 60
-    while sum(stub.paid.values()) < paid:
+def wait_until(happened: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 120
+    while not happened():
         assert time.monotonic() < give_up
         time.sleep(0.01)
 
@@ -78,7 +78,6 @@ def test_every_call_is_accounted_for_whatever_the_server_does(
     def act(number: int, body: dict[str, Any]) -> Any:
         return chance.choice(bad) if chance.random() < 0.15 else None
 
-    monkeypatch.setattr("sracl_core.semantics.llm.Endpoint.backoff_seconds", 0.01)
     monkeypatch.setattr("sracl_core.semantics.llm.LONGEST_BACKOFF", 0.01)
     with Stub(act, delay=0.005) as stub:
         assert run(command(shop500, stub, "--concurrency", "16", "--json", *PRICES)) == 0
@@ -105,7 +104,7 @@ def test_after_a_kill_exactly_the_missing_ones_are_asked(home: Path, shop500: Pa
     argv = command(shop500, None, "--concurrency", "8", "--json")
     with Stub(delay=0.02) as stub:
         killed = start(*argv, "--base-url", stub.url)
-        wait_for(stub, 200)
+        wait_until(lambda: sum(stub.paid.values()) >= 200)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         stored = the_job()["done"]
@@ -136,7 +135,7 @@ def test_two_processes_share_one_job(home: Path, shop500: Path) -> None:
 def test_sigterm_waits_for_the_calls_in_flight(home: Path, shop500: Path) -> None:
     with Stub(delay=0.3) as stub:
         process = start(*command(shop500, stub, "--concurrency", "4"))
-        wait_for(stub, 4)
+        wait_until(lambda: sum(stub.paid.values()) >= 4)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
@@ -177,7 +176,7 @@ def test_failed_ones_are_counted_and_asked_again_by_the_next_start(
 def test_a_dead_server_ends_the_job_and_keeps_what_came(
     home: Path, shop500: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sracl_core.semantics.llm.Endpoint.backoff_seconds", 0.001)
+    monkeypatch.setattr("sracl_core.semantics.llm.LONGEST_BACKOFF", 0.01)
     with Stub(lambda number, body: "cut" if number >= 50 else None) as stub:
         argv = command(shop500, stub, "--concurrency", "4", "--set", "describe.retries=1")
         assert run(argv) == 1
@@ -225,7 +224,12 @@ def test_another_prompt_is_said_and_the_old_texts_stay(
         (["--model", "m", "--base-url", "URL", "--budget", "0"], "budget 0 allows no call"),
         (["--model", "m", "--base-url", "URL", "--budget", "1"], "--budget needs prices"),
         (["--model", "m", "--base-url", "URL", "--prompt", "bad.j2"], "no field 'nonsense'"),
-        (["--model", "m", "--base-url", "URL", "--scope", "all"], "describe.scope"),
+        (["--model", "m", "--base-url", "URL", "--prompt", "same.j2"], "same for all items"),
+        (["--model", "m", "--base-url", "URL", "--prompt", "none.j2"], "none.j2 cannot be read"),
+        (["--model", "m", "--base-url", "URL", "--scope", "prefix"], "--scope is for --what users"),
+        (["--model", "m", "--base-url", "URL", "--limit", "0"], "--limit"),
+        (["--model", "m", "--base-url", "URL", "--set", "describe.domain=cars"], "describe.domain"),
+        (["--model", "m", "--base-url", "URL", "--budget", "nan"], "budget nan allows no call"),
         (["--model", "m", "--base-url", "URL", "--concurrency", "0"], "describe.concurrency"),
     ],
 )
@@ -233,6 +237,7 @@ def test_bad_input_is_one_clear_line(
     home: Path, shop500: Path, capfd: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
     (home / "bad.j2").write_text("{{ nonsense }}")
+    (home / "same.j2").write_text("Describe a {{ domain.thing }}.")
     with Stub(lambda number, body: 404, models=("llama", "qwen")) as stub:
         argv = [stub.url if word == "URL" else word for word in more]
         assert run(["describe", str(shop500), "--what", "items", *argv]) == 2
@@ -240,6 +245,47 @@ def test_bad_input_is_one_clear_line(
     assert err.count("\n") == 0
     assert err.startswith("error: ")
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("answer", "key", "code", "said"),
+    [
+        (401, KEY, 2, "refuses the key in SRACL_LLM_API_KEY"),
+        (401, "", 2, "refuses a request without a key"),
+        (None, f"{KEY}\x07", 2, "SRACL_LLM_API_KEY holds characters that no key has"),
+        (None, f"{KEY}\r\n", 0, ""),
+        ((429, {}, {"message": "quota", "code": "insufficient_quota"}), KEY, 1, "no credit left"),
+    ],
+)
+def test_a_wrong_key_is_one_clear_line_that_does_not_repeat_it(
+    home: Path,
+    shop500: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Any,
+    key: str,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("SRACL_LLM_API_KEY", key)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    act = (401, {}, {"message": f"Incorrect API key: '{key}'"}) if answer == 401 else answer
+    with Stub(lambda number, body: act) as stub:
+        assert run(command(shop500, stub, "--limit", "2", "--quiet", "--json")) == code
+        assert {headers["authorization"] for headers in stub.headers} <= {f"Bearer {KEY}", "Bearer none"}
+    err = capfd.readouterr().err.strip()
+    assert said in err
+    assert err.count("\n") == 0
+    assert KEY not in err
+
+
+def test_asked_to_stop_with_the_last_questions_in_the_queue(home: Path, shop500: Path) -> None:
+    with Stub(delay=0.5) as stub:
+        process = start(*command(shop500, stub, "--concurrency", "4", "--limit", "8"))
+        wait_until(lambda: len(stub.bodies) >= 4)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, len(stub.bodies)) == (130, 4), err
 
 
 def test_an_unwritable_cache_is_one_clear_line_before_anything_is_paid(

@@ -168,7 +168,7 @@ def test_a_template_that_breaks_on_an_item_or_is_not_there(tmp_path: Path) -> No
     file = tmp_path / "mine.j2"
     with pytest.raises(ConfigError, match="cannot be read"):
         load_prompt("items", "generic", file)
-    file.write_text("{{ domain.color }}")
+    file.write_text("{{ title }} {{ domain.color }}")
     with pytest.raises(ConfigError, match="color"):
         load_prompt("items", "generic", file).render({"title": "A", "facts": [], "contexts": []})
 

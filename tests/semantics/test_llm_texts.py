@@ -86,6 +86,15 @@ def test_the_latest_job_counts_unless_a_model_is_named(dataset: Dataset, cache: 
         llm_item_texts(dataset, train, "other", cache_path=cache.path)
 
 
+def test_a_job_that_was_only_begun_hides_no_texts(dataset: Dataset, cache: LlmCache) -> None:
+    train = leave_one_out(dataset.sequences).train
+    describe(dataset, cache, "items", limit=None)
+    begun = RunConfig.model_validate({"describe": {"model": "newer"}})
+    task = make_task(begun, "items", dataset, train)
+    plan_job(task.job, task.subjects, cache, None, None, record=True)
+    assert llm_item_texts(dataset, train, cache_path=cache.path).model == "m"
+
+
 def test_texts_that_saw_another_train_part_are_not_used(dataset: Dataset, cache: LlmCache) -> None:
     describe(dataset, cache, "items", limit=None)
     longer = dataset.sequences
