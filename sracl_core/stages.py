@@ -17,7 +17,7 @@ from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.split import Split, leave_one_out
-from sracl_core.errors import DataError
+from sracl_core.errors import ConfigError, DataError
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.describe import ItemTexts, template_texts
@@ -61,6 +61,7 @@ def load_sources(config: RunConfig) -> Sources:
     if not config.dataset.path:
         raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
     dataset = load_dataset(config.dataset.path)
+    _fits(config, dataset)
     split = _split(config, dataset)
     prefixes = training_prefixes(split.train, config.model.max_length)
     if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
@@ -69,6 +70,21 @@ def load_sources(config: RunConfig) -> Sources:
             f"validation and {len(split.test_users)} test users; users with more interactions are needed"
         )
     return Sources(dataset, split, prefixes)
+
+
+def _fits(config: RunConfig, dataset: Dataset) -> None:
+    """Settings that only the catalogue's size can refuse. Raises ConfigError."""
+    n_items, loss, k = dataset.n_items, config.objective.next_item, config.retrieval.k
+    if k >= n_items:
+        raise ConfigError(
+            f"retrieval.k {k} is too many: each of the {n_items} items of {config.dataset.path} has "
+            f"{n_items - 1} others; at most --set retrieval.k={n_items - 1}"
+        )
+    if loss.loss == "sampled" and loss.negatives >= n_items:
+        raise ConfigError(
+            f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
+            f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
+        )
 
 
 def _split(config: RunConfig, dataset: Dataset) -> Split:

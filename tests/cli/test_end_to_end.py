@@ -191,6 +191,16 @@ BROKEN = {
     "a dataset that is none": (["train", "--dataset", "runs"], "is not a prepared dataset"),
     "an unknown setting": (["train", "--set", "training.sed=1"], "did you mean 'training.seed'?"),
     "a weight below 0": (["train", "--set", "objective.sracl.alpha=-1"], "greater than or equal to 0"),
+    "a temperature of 0": (["train", "--set", "objective.sracl.temperature=0"], "greater than 0"),
+    "no neighbors": (["train", "--set", "retrieval.k=0"], "greater than or equal to 1"),
+    "more neighbors than items": (
+        ["train", "--dataset", "sample", "--set", "retrieval.k=399"],
+        "at most --set retrieval.k=398",
+    ),
+    "more negatives than items": (
+        ["train", "--dataset", "sample", "--set", "objective.next_item.loss=sampled"],
+        "negatives 1024 are not fewer than the 399 items",
+    ),
     "an unknown preset": (["train", "--preset", "fats"], "there is no preset 'fats'"),
     "an unknown device": (["train", "--dataset", "sample", "--device", "tpu9"], "tpu9"),
     "an unknown command": (["trian"], "Did you mean 'train'?"),
