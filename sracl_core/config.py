@@ -152,6 +152,10 @@ class NextItemConfig(Section):
     loss: Literal["full", "sampled"] = Field(
         "full", description="Softmax over every item, or over the target and sampled negatives."
     )
+    smoothing: Share = Field(
+        0.0,
+        description="loss=full: share of a target that its nearest items by text get, in equal parts.",
+    )
     negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
     sampling: Literal["uniform", "popularity"] = Field(
         "popularity", description="loss=sampled: how negatives are drawn; log-q corrected."
@@ -257,6 +261,8 @@ class RunConfig(Section):
             raise ValueError(
                 f"training.monitor '{self.training.monitor}' is not measured; one of {', '.join(allowed)}"
             )
+        if self.objective.next_item.smoothing and self.objective.next_item.loss != "full":
+            raise ValueError("objective.next_item.smoothing needs objective.next_item.loss=full")
         if self.objective.sracl.neighbors_per_step > self.retrieval.k:
             raise ValueError(
                 f"objective.sracl.neighbors_per_step {self.objective.sracl.neighbors_per_step} "

@@ -168,7 +168,7 @@ def start_objectives(
     """The objectives of a run before its first step; a part of weight 0 is not there."""
     sracl = config.objective.sracl
     counts = np.bincount(sources.prefixes.targets, minlength=sources.dataset.n_items + 1)[1:]
-    objectives: list[Objective] = [NextItem(config.objective.next_item, counts)]
+    objectives: list[Objective] = [NextItem(config.objective.next_item, counts, semantics.item_neighbors.ids)]
     if semantics.prefix_vectors is not None and semantics.prefix_neighbors is not None:
         seed = derive_seed(config.training.seed, "synthesizer") % 2**32
         objectives.append(

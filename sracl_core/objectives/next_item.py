@@ -20,16 +20,19 @@ ALIGNED = 64
 class LinearCrossEntropy(torch.autograd.Function):
     """Mean cross-entropy of states against all items, with its gradients found in the same pass.
 
-    Equals ``cross_entropy(states @ items.T, targets)`` and never holds more than one block of
+    Equals ``cross_entropy(states @ items.T, targets)``, whether a target is one item or a few that
+    share it, and never holds more than one block of
     logits, nor any copy of it: the softmax overwrites the logits, and its division is left to the
     far smaller states. Rows of logits start at multiples of 64 floats: a product into rows of
     12,101 takes twice as long.
     """
 
     @staticmethod
-    def forward(ctx: Any, states_BD: Tensor, items_ND: Tensor, targets_B: Tensor) -> Tensor:
-        """`targets_B` are rows of `items_ND`."""
-        n, n_items = len(targets_B), len(items_ND)
+    def forward(
+        ctx: Any, states_BD: Tensor, items_ND: Tensor, targets_BK: Tensor, shares_BK: Tensor
+    ) -> Tensor:
+        """`targets_BK` are rows of `items_ND`; `shares_BK` sum to 1 in each row."""
+        n, n_items = len(targets_BK), len(items_ND)
         at_once = min(n, ROWS_AT_ONCE.get(states_BD.device.type, 4096))
         room = states_BD.new_empty(at_once, -(-n_items // ALIGNED) * ALIGNED, dtype=torch.float32)
         grad_states = torch.empty_like(states_BD, dtype=torch.float32)
@@ -45,22 +48,35 @@ class LinearCrossEntropy(torch.autograd.Function):
             share = 1.0 / (sums * n)
             grad_states[start : start + at_once] = torch.mm(logits, items_ND).mul_(share)
             grad_items.addmm_(logits.T, states * share)
-        targets_BD, states_BD = items_ND[targets_B], states_BD.float()
-        grad_states.sub_(targets_BD, alpha=1.0 / n)
-        grad_items.index_add_(0, targets_B, states_BD, alpha=-1.0 / n)
+        states_BD = states_BD.float()
+        wanted_BD = (items_ND[targets_BK] * shares_BK[:, :, None]).sum(dim=1)
+        grad_states.sub_(wanted_BD, alpha=1.0 / n)
+        pulls_BKD = states_BD[:, None, :] * shares_BK[:, :, None]
+        grad_items.index_add_(0, targets_BK.flatten(), pulls_BKD.flatten(0, 1), alpha=-1.0 / n)
         ctx.save_for_backward(grad_states, grad_items)
-        return (total - (states_BD * targets_BD).sum()) / n
+        return (total - (states_BD * wanted_BD).sum()) / n
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """The gradients that `forward` found, scaled."""
         grad_states, grad_items = ctx.saved_tensors
-        return grad_states * grads[0], grad_items * grads[0], None
+        return grad_states * grads[0], grad_items * grads[0], None, None
 
 
-def linear_cross_entropy(states_BD: Tensor, items_ND: Tensor, targets_B: Tensor) -> Tensor:
-    """Mean cross-entropy of `states_BD @ items_ND.T` against `targets_B`; see `LinearCrossEntropy`."""
-    loss: Tensor = LinearCrossEntropy.apply(states_BD, items_ND, targets_B)  # type: ignore[no-untyped-call]
+def linear_cross_entropy(
+    states_BD: Tensor, items_ND: Tensor, targets_BK: Tensor, shares_BK: Tensor
+) -> Tensor:
+    """Mean of ``-sum_k shares[b, k] * log softmax(states @ items.T)[b, targets[b, k]]``.
+
+    Args:
+        states_BD: float [B, D].
+        items_ND: float [N, D].
+        targets_BK: int64 [B, K], rows of `items_ND`.
+        shares_BK: float [B, K]; each row sums to 1.
+    """
+    loss: Tensor = LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        states_BD, items_ND, targets_BK, shares_BK
+    )
     return loss
 
 
@@ -71,11 +87,16 @@ class NextItem(Objective):
         config: which loss.
         counts_N: int64 [N], how often each item is a training target; read where negatives are
             drawn by popularity.
+        neighbors_NK: int32 [N, K]; row i holds the neighbors of item i + 1 as row numbers, -1 where
+            there are fewer; read where targets are smoothed.
     """
 
-    def __init__(self, config: NextItemConfig, counts_N: np.ndarray) -> None:
+    def __init__(
+        self, config: NextItemConfig, counts_N: np.ndarray, neighbors_NK: np.ndarray | None = None
+    ) -> None:
         super().__init__()
         self.config = config
+        self.neighbors_NK = neighbors_NK
         share = counts_N + 1.0 if config.sampling == "popularity" else np.ones(len(counts_N))
         self.share_N = share / share.sum()
         self.cumulative_N = np.cumsum(self.share_N)
@@ -83,14 +104,34 @@ class NextItem(Objective):
     def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
         """See `Objective.plan`."""
         if self.config.loss == "full":
-            return StepPlan(lambda encoder, anchors_BD, _: self._full(encoder, anchors_BD, batch.targets_B))
+            targets_BK, shares_BK = self._targets(batch.targets_B)
+            return StepPlan(
+                lambda encoder, anchors_BD, _: {
+                    "next_item": linear_cross_entropy(
+                        anchors_BD, encoder.item_embeddings[1:], targets_BK, shares_BK
+                    )
+                }
+            )
         draws = np.searchsorted(self.cumulative_N, rng.random(self.config.negatives), side="right")
         negatives = torch.from_numpy(np.minimum(draws, len(self.share_N) - 1) + 1)
         return StepPlan(lambda encoder, anchors_BD, _: self._sampled(encoder, anchors_BD, batch, negatives))
 
-    def _full(self, encoder: SequenceEncoder, anchors_BD: Tensor, targets_B: Tensor) -> LossParts:
-        loss = linear_cross_entropy(anchors_BD, encoder.item_embeddings[1:], targets_B - 1)
-        return {"next_item": loss}
+    def _targets(self, targets_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of the item table and their shares: the target's own, and a part for its neighbors.
+
+        Label smoothing (Szegedy et al., CVPR 2016, section 7) over the items whose text is nearest
+        rather than over all.
+        """
+        rows_B1 = targets_B[:, None] - 1
+        if not self.config.smoothing or self.neighbors_NK is None:
+            return rows_B1, torch.ones(rows_B1.shape, device=rows_B1.device)
+        near_BK = self.neighbors_NK[rows_B1[:, 0].cpu().numpy()]
+        found_BK = near_BK >= 0
+        part_B1 = self.config.smoothing / np.maximum(found_BK.sum(axis=1, keepdims=True), 1)
+        shares_BK = (part_B1 * found_BK).astype(np.float32)
+        near = torch.from_numpy(np.maximum(near_BK, 0).astype(np.int64)).to(rows_B1.device)
+        shares = torch.from_numpy(shares_BK).to(rows_B1.device)
+        return torch.cat([rows_B1, near], 1), torch.cat([1.0 - shares.sum(1, keepdim=True), shares], 1)
 
     def _sampled(
         self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: Tensor

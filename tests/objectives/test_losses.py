@@ -60,23 +60,35 @@ def test_info_nce_is_its_definition(n: int, similarity: str, temperature: float,
         torch.testing.assert_close(ours, matrix, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 1500])
-def test_linear_cross_entropy_matches_torch_and_its_gradients(rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize("sharing", [1, 4])
+def test_linear_cross_entropy_matches_torch_and_its_gradients(rows: int, sharing: int) -> None:
     rng = torch.Generator().manual_seed(0)
     states = torch.randn(rows, 6, generator=rng, dtype=torch.float64)
     items = torch.randn(11, 6, generator=rng, dtype=torch.float64)
-    targets = torch.randint(0, 11, (rows,), generator=rng)
+    targets = torch.stack([torch.randperm(11, generator=rng)[:sharing] for _ in range(rows)])
+    shares = torch.rand(rows, sharing, generator=rng).softmax(dim=1)
+    dense = torch.zeros(rows, 11).scatter_(1, targets, shares)
     results = []
     for loss_of in (
-        linear_cross_entropy,
-        lambda s, i, t: torch.nn.functional.cross_entropy((s @ i.T), t),
+        lambda s, i: linear_cross_entropy(s, i, targets, shares),
+        lambda s, i: torch.nn.functional.cross_entropy(s @ i.T, dense),
     ):
         s, i = states.float().requires_grad_(), items.float().requires_grad_()
-        loss = loss_of(s, i, targets) * 1.7
+        loss = loss_of(s, i) * 1.7
         loss.backward()
         results.append((loss.detach(), s.grad, i.grad))
     for ours, plain in zip(*results, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_smoothing_gives_a_part_of_the_target_to_its_neighbors() -> None:
+    near = np.array([[1, 2], [3, -1], [-1, -1], [0, 1], [2, 3]], dtype=np.int32)
+    part = NextItem(NextItemConfig(smoothing=0.2), np.ones(5), near)
+    targets, shares = part._targets(torch.tensor([1, 2, 3]))
+    dense = torch.zeros(3, 5).scatter_add_(1, targets, shares)
+    expected = torch.tensor([[0.8, 0.1, 0.1, 0, 0], [0, 0.8, 0, 0.2, 0], [0, 0, 1.0, 0, 0]])
+    torch.testing.assert_close(dense, expected)
 
 
 @pytest.mark.parametrize("synthesizer", ["learned", "mean"])
