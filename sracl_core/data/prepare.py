@@ -87,13 +87,14 @@ def prepare(
         form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format)
         raw = read_source(form, files, reading, work / SCRATCH)
         at("encode")
-        encoded = encode(raw.interactions)
+        encoded, known_items, notes = encode(raw.interactions), raw.items, raw.notes
+        del raw  # its ids as text are most of the memory
         at("filter")
         log = Log(encoded.frame)
         apply_filters(log, options)
         at("number")
         numbered = number(encoded, log.frame)
-        items, missing = item_rows(numbered.item_ids, raw.items)
+        items, missing = item_rows(numbered.item_ids, known_items)
         at("write")
         manifest = _manifest(numbered, items) | {
             "name": options.name or _name_of(paths[0]),
@@ -102,7 +103,7 @@ def prepare(
             "funnel": log.funnel,
             "licence": options.licence,
             "citation": options.citation,
-            "notes": raw.notes,
+            "notes": notes,
         }
         manifest["counts"]["items_without_row"] = missing
         _write(work, numbered, items, manifest)
