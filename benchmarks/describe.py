@@ -150,6 +150,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     port: multiprocessing.Queue[int] = context.Queue()
     stub = context.Process(target=serve, args=(options.delay, port), daemon=True)
+    load = round(os.getloadavg()[0], 1)
     stub.start()
     try:
         url = f"http://127.0.0.1:{port.get(timeout=30)}/v1"
@@ -161,7 +162,8 @@ def main() -> None:
         "what": f"stub answering in {options.delay:g} s, concurrency {options.concurrency}",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "openai": version("openai"),
-        "load_at_start": round(os.getloadavg()[0], 1),
+        "niceness": os.nice(0),
+        "load_at_start": load,
         **result,
     }
     print(json.dumps(result, indent=2))

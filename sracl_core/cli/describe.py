@@ -133,6 +133,7 @@ def status(as_json: JsonOption = False) -> None:
         say(f"nothing has been described yet ({cache.path} is empty or not there)")
         return
     print_table(list(_STATUS), [[job[key] for key in _STATUS.values()] for job in jobs])
+    say(f"kept in {cache.path}")
 
 
 def _print_estimate(estimate: dict[str, Any], as_json: bool) -> None:

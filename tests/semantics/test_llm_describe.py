@@ -97,7 +97,9 @@ def test_every_call_is_accounted_for_whatever_the_server_does(
     job = the_job()
     assert (job["done"], job["failed"], job["calls"]) == (summary["texts"], 0, summary["texts"])
     assert run(["describe", "status"]) == 0
-    assert "users-generic" in capfd.readouterr().out
+    out, err = capfd.readouterr()
+    assert "users-generic" in out
+    assert str(home / "cache" / "llm.sqlite") in err
 
 
 def test_after_a_kill_exactly_the_missing_ones_are_asked(home: Path, shop500: Path) -> None:
