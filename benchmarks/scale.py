@@ -1,0 +1,266 @@
+"""How time and memory of every stage grow with the data.
+
+    python benchmarks/scale.py [--sizes 10000:10000 100000:50000 1000000:200000] [--threads 1]
+
+For each USERS:ITEMS, a synthetic log of 10 interactions a user goes through prepare, neighbor tables,
+200 training steps (sampled loss) and the ranking of 10,000 users among all items. Item vectors are
+synthetic too: encoding real texts grows linearly with their number and is measured elsewhere.
+
+Each size runs in a process of its own. A stage's memory is the process's peak while it ran, what
+earlier stages still hold included. Where a table of prefix neighbors would need more memory than
+--memory-gb, it is left out with the inter-user loss, and the result says how much it would have needed.
+--prefixes latest keeps one prefix a user, --width makes the vectors narrower: the two ways out.
+
+The result goes to benchmarks/results/scale.json; a size that was measured before is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.prepare import machine
+
+RESULT = Path(__file__).parent / "results" / "scale.json"
+STEPS, EVALUATED = 200, 10_000
+SIZES = ("10000:10000", "100000:50000", "1000000:200000")
+
+
+def write_log(users: int, items: int, path: Path) -> None:
+    """Ten interactions a user, each in one of two kinds of items that the user likes; some are popular."""
+    rng = np.random.default_rng(0)
+    kinds = max(items // 50, 2)
+    liked = rng.integers(0, kinds, (users, 2))
+    kind = np.take_along_axis(liked, rng.integers(0, 2, (users, 10)), axis=1)
+    within = np.minimum(rng.geometric(0.06, (users, 10)) - 1, items // kinds - 1)
+    start = rng.integers(1_500_000_000, 1_600_000_000, (users, 1))
+    times = start + np.cumsum(rng.integers(60, 1_000_000, (users, 10)), axis=1)
+    pl.DataFrame(
+        {
+            "user_id": np.repeat(np.arange(users), 10),
+            "item_id": (kind * (items // kinds) + within).ravel(),
+            "timestamp": times.ravel(),
+        }
+    ).write_csv(path)
+
+
+def item_vectors(ids: list[str], items: int, width: int) -> np.ndarray:
+    """Unit vectors, float32 [N, width], alike within a kind as texts of one category are."""
+    rng = np.random.default_rng(1)
+    kinds = max(items // 50, 2)
+    centers = rng.standard_normal((kinds, width), dtype=np.float32)
+    kind = np.minimum(np.array(ids, dtype=np.int64) // (items // kinds), kinds - 1)
+    vectors = centers[kind] + 0.7 * rng.standard_normal((len(ids), width), dtype=np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class Stages:
+    """Seconds and memory of each stage, by name."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[dict[str, Any]]:
+        """What is put into the dict is kept beside the figures."""
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        began, cpu = time.perf_counter(), time.process_time()
+        facts: dict[str, Any] = {}
+        yield facts
+        self.found[name] = {
+            "seconds": round(time.perf_counter() - began, 2),
+            "cpu_seconds": round(time.process_time() - cpu, 2),
+            "peak_mb": _peak_mb(),
+            **facts,
+        }
+        print(f"  {name}: {self.found[name]}", file=sys.stderr, flush=True)
+
+
+def _peak_mb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def prepare_stage(users: int, items: int, folder: Path) -> dict[str, Any]:
+    """`sracl data prepare` as a person calls it, in its own process."""
+    raw, out = folder / "log.csv", folder / "data"
+    write_log(users, items, raw)
+    command = [
+        sys.executable,
+        "-m",
+        "sracl_core.cli.main",
+        "data",
+        "prepare",
+        str(raw),
+        "--out",
+        str(out),
+        "-q",
+    ]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, f"prepare failed with status {status}"
+    return {
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_mb": usage.ru_maxrss // 1024,
+    }
+
+
+def needed_gb(prefixes: int, width: int, k: int) -> float:
+    """Memory of a prefix table: vectors, their copy in the index with its links, candidates and results.
+
+    A 64-bit integer for each component is needed besides while 8,192 rows at once are compared.
+    """
+    return prefixes * (2 * 4 * width + 4 * 40 + 4 * 8 * k + 48) / 1e9
+
+
+def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:
+    """All stages of one size, in this process."""
+    from sracl_core.config_layers import load_config
+    from sracl_core.pipeline import start_encoder, start_objectives
+    from sracl_core.retrieval.neighbors import find_neighbors
+    from sracl_core.semantics.profiles import prefix_vectors
+    from sracl_core.stages import Semantics, load_sources
+    from sracl_core.training.device import use_threads
+    from sracl_core.training.session import Session
+
+    stages = Stages()
+    with tempfile.TemporaryDirectory() as temporary:
+        stages.found["prepare"] = prepare_stage(users, items, Path(temporary))
+        sets = [f"dataset.path={temporary}/data", "objective.next_item.loss=sampled"]
+        config, _ = load_config(sets=[*sets, f"training.threads={options.threads}"])
+        use_threads(options.threads)
+        with stages.measure("load"):
+            sources = load_sources(config)
+    if options.prefixes == "latest":
+        last = np.flatnonzero(np.diff(sources.prefixes.users, append=-1))
+        chosen = {name: getattr(sources.prefixes, name)[last] for name in ("users", "starts", "ends")}
+        sources = replace(sources, prefixes=replace(sources.prefixes, **chosen))
+    vectors = item_vectors(sources.dataset.items.ids, items, options.width)
+    k, settings, threads = config.retrieval.k, config.retrieval, options.threads
+    with stages.measure("item_neighbors") as facts:
+        near_items = find_neighbors(vectors, k, settings, threads=threads)
+        facts |= {"method": near_items.method, "recall": near_items.recall}
+    count = len(sources.prefixes)
+    needed = round(needed_gb(count, options.width, k), 1)
+    semantics = Semantics(vectors, near_items, None, None)
+    if needed > options.memory_gb:
+        stages.found["prefix_neighbors"] = {"left_out": f"needs about {needed} GB"}
+    else:
+        with stages.measure("prefix_vectors"):
+            profiles = prefix_vectors("pooled", sources.prefixes, vectors)
+        with stages.measure("prefix_neighbors") as facts:
+            near = find_neighbors(profiles, k, settings, sources.prefixes.users, threads=threads)
+            facts |= {"method": near.method, "recall": near.recall, "estimate_gb": needed}
+        semantics = Semantics(vectors, near_items, profiles, near)
+    encoder = start_encoder(config, sources, semantics)
+    session = Session(encoder, start_objectives(config, sources, semantics, encoder), config.training)
+    with stages.measure("train_200_steps") as facts:
+        facts["parts"] = train(session, sources, config)
+    with stages.measure("evaluate_10000_users"):
+        evaluate(encoder, sources, config)
+    return {
+        "users": sources.dataset.n_users,
+        "items": sources.dataset.n_items,
+        "interactions": sources.dataset.n_interactions,
+        "prefixes": count,
+        "width": options.width,
+        "stages": stages.found,
+    }
+
+
+def train(session: Any, sources: Any, config: Any) -> list[str]:
+    """STEPS optimizer steps; returns the names of the loss's parts."""
+    import torch
+
+    from sracl_core.objectives.base import loss_parts
+    from sracl_core.seeding import generator
+    from sracl_core.training.batches import epoch_batches
+
+    session.train_mode()
+    for objective in session.objectives:
+        objective.start_epoch(session.encoder)
+    size, length = config.training.batch_size, config.model.max_length
+    batches = epoch_batches(sources.prefixes, size, length, 0, 0, 0, session.device)
+    parts: dict[str, Any] = {}
+    for step, batch in zip(range(STEPS), batches, strict=False):
+        parts = loss_parts(session.encoder, session.objectives, batch, generator(0, "scale", step))
+        session.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(parts.values())).sum())
+        session.optimizer.step()
+    return list(parts)
+
+
+def evaluate(encoder: Any, sources: Any, config: Any) -> None:
+    """Rank the held-out test item of some users among all items."""
+    from sracl_core.data.prefixes import query_prefixes
+    from sracl_core.evaluation.ranking import rank_targets
+    from sracl_core.results import WHOLE_HISTORY
+
+    split = sources.split
+    some = np.random.default_rng(2).permutation(len(split.test_users))[:EVALUATED]
+    users, ends = split.test_users[some], split.test_ends[some]
+    queries, histories = (
+        query_prefixes(sources.dataset.sequences, users, ends, most)
+        for most in (config.model.max_length, WHOLE_HISTORY)
+    )
+    rank_targets(encoder, queries, histories, config.evaluation.batch_size, encoder.item_embeddings.device)
+
+
+def keep(result: dict[str, Any], command: str) -> None:
+    """Add the result to the file, in place of an earlier one of the same size and options."""
+    kept = json.loads(RESULT.read_text())["results"] if RESULT.is_file() else []
+    key = ("asked", "prefixes_kept", "width", "threads")
+    kept = [one for one in kept if any(one[name] != result[name] for name in key)]
+    kept = sorted([*kept, result | {"command": command}], key=lambda one: (one["users"], one["width"]))
+    RESULT.write_text(json.dumps({"machine": machine(), "results": kept}, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="USERS:ITEMS")
+    parser.add_argument("--threads", type=int, default=0, help="0: every core")
+    parser.add_argument("--width", type=int, default=384, help="of the vectors")
+    parser.add_argument("--prefixes", choices=("all", "latest"), default="all")
+    parser.add_argument("--memory-gb", type=float, default=8.0)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.here:
+        users, items = map(int, options.sizes[0].split(":"))
+        print(json.dumps(run_size(users, items, options)))
+        return
+    flags = sys.argv[1:]
+    for size in options.sizes:
+        print(size, file=sys.stderr, flush=True)
+        own = [f"--{name.replace('_', '-')}={getattr(options, name)}"
+               for name in ("threads", "width", "prefixes", "memory_gb")]  # fmt: skip
+        command = [sys.executable, __file__, "--here", *own, "--sizes", size]
+        load = round(os.getloadavg()[0], 1)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        facts = {
+            "asked": size,
+            "prefixes_kept": options.prefixes,
+            "threads": options.threads,
+            "load_average": load,
+        }
+        keep(facts | json.loads(done.stdout), " ".join(["python benchmarks/scale.py", *flags]))
+
+
+if __name__ == "__main__":
+    main()
