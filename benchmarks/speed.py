@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 import torch
 
+# As the command line sets it, before torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.config import RunConfig

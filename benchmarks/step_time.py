@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 # As the command line sets it, before torch is imported.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch

@@ -83,9 +83,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command line on `argv` and return the exit code."""
-    # Idle threads of a parallel loop would spin until the slowest is done; beside any other work on
-    # the machine a step then takes nine times as long. Read once, when torch is first imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # Idle threads of a parallel loop spin a third of a million times before they sleep; beside other
+    # work on the machine a step was seen to take nine times as long. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     wanted = next((word for word in argv if not word.startswith("-")), None)
     if "_SRACL_COMPLETE" in os.environ:
         wanted = "*"
