@@ -63,6 +63,10 @@ def run(argv: list[str]) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         print("error: sracl-tui needs a terminal; `sracl runs list` prints the runs", file=sys.stderr)
         return USAGE_ERROR
+    if "TEXTUAL_DRIVER" not in os.environ:
+        # Exported by some shells, they would hold the size against every resize of the terminal.
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
     from sracl_tui.app import Dashboard
 
     dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)

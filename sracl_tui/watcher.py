@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from sracl_core.runs.reader import RunReader
 
 POLL_SECONDS = 0.7
+BACKLOG_SECONDS = 0.5
+"""A long file is read for this long before its course so far is drawn."""
+BACKLOG_BYTES = 64 << 20
+"""Of a longer file the steps are thinned out: more points than this holds no chart can show."""
 CATALOG_SECONDS = 2.0
 HEADLINE = "NDCG@20"
 
@@ -47,12 +51,11 @@ class RunFollower:
         from sracl_core.runs.reader import RunReader
 
         self.path = path
-        self._reader: RunReader = RunReader(path)
+        self._reader: RunReader = RunReader(path, backlog_bytes=BACKLOG_BYTES)
         self._history: RunHistory = RunHistory()
         self._resets = 0
         self._seen: Any = None
         self._records = 0
-        self._read_bytes = 0
         self._log = (0.0, "")
 
     @property
@@ -64,13 +67,8 @@ class RunFollower:
         """Read on; None when nothing changed. Never raises for what a run may do."""
         from sracl_core.runs.liveness import status
 
-        records = self._reader.poll()
+        self._read()
         vanished = self._reader.vanished
-        if self._reader.resets != self._resets and not vanished:
-            self._resets = self._reader.resets
-            self._history.clear()
-        self._history.add(records)
-        self._records += len(records)
         state = self._reader.read_state() or (dict(self._seen[0]) if vanished and self._seen else {})
         word = status(state)
         shown = {key: held for key, held in state.items() if key != "heartbeat"}
@@ -80,6 +78,20 @@ class RunFollower:
             return None
         self._seen = seen
         return self._snapshot(state, word, vanished)
+
+    def _read(self) -> None:
+        """The next chunk, and what else of a backlog can be read in a while."""
+        end = time.monotonic() + BACKLOG_SECONDS
+        while True:
+            records = self._reader.poll()
+            # A file that is gone keeps its course on the screen until another one begins.
+            if records and self._reader.resets != self._resets:
+                self._resets = self._reader.resets
+                self._history.clear()
+            self._history.add(records)
+            self._records += len(records)
+            if not self._reader.behind or time.monotonic() > end:
+                return
 
     def _snapshot(self, state: dict[str, Any], word: str, vanished: bool) -> RunSnapshot:
         history, run = self._history, self._reader.run

@@ -12,6 +12,7 @@ from dashboards import epoch, new_run, steps
 
 from sracl_core.runs.files import write_json
 from sracl_core.runs.writer import RunWriter
+from sracl_tui import watcher
 from sracl_tui.view_models import RunSnapshot, banners, duration, present_stage, short_name, stage_views
 from sracl_tui.watcher import Catalog, RunFollower
 
@@ -134,7 +135,10 @@ def test_a_cut_line_waits_and_a_damaged_one_is_counted(tmp_path: Path) -> None:
     assert list(snapshot(follower).steps["step"]) == [1, 2]
 
 
-def test_a_long_file_is_read_in_pieces_with_its_share(tmp_path: Path) -> None:
+def test_a_long_file_is_read_in_pieces_with_its_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "BACKLOG_SECONDS", 0.0)
     run = new_run(tmp_path)
     RunWriter(run).close()
     line = json.dumps({"event": "message", "level": "info", "text": "x" * 1000}) + "\n"
@@ -143,6 +147,32 @@ def test_a_long_file_is_read_in_pieces_with_its_share(tmp_path: Path) -> None:
     assert 0.5 < (snapshot(follower).catching_up or 0.0) < 1.0
     assert follower.behind
     assert snapshot(follower).catching_up is None
+
+
+def test_a_long_backlog_is_thinned_and_what_follows_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "BACKLOG_BYTES", 1 << 19)
+    run = new_run(tmp_path)
+    with RunWriter(run) as writer:
+        lines = [
+            f'{{"event": "step", "step": {step}, "loss": 2.0, "pad": "{"x" * 900}"}}' for step in range(9000)
+        ]
+        lines[4321] = '{"event": "step", "step": 4321, "loss": null, "non_finite": ["loss"]}'
+        lines[50] = '{"event": "epoch", "epoch": 0, "step": 50}'
+        with run.metrics_path.open("a") as stream:
+            stream.write("\n".join(lines) + "\n")
+        follower = RunFollower(run.path)
+        found = snapshot(follower)
+        while follower.behind:
+            found = snapshot(follower)
+        kept = list(found.steps["step"])
+        assert 300 < len(kept) < 5000
+        assert 4321 in kept
+        assert len(found.epochs) == 1
+        steps(writer, 9001, 9009)
+        found = snapshot(follower)
+        assert list(found.steps["step"])[-9:] == list(range(9001, 9010))
 
 
 def test_stages_follow_the_events_where_the_state_lags(tmp_path: Path) -> None:
