@@ -69,13 +69,12 @@ def sample_folder() -> Path:
 
 def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
     from sracl_core import pipeline
-    from sracl_core.cli.live import TrainingDisplay
     from sracl_core.cli.runs import protocol_line
+    from sracl_core.cli.train import follow
     from sracl_core.config import RunConfig
     from sracl_core.runs.directory import create_run
-    from sracl_core.runs.writer import RunWriter
 
-    # As in the preset "fast"; and on a slow machine a minute of training shows enough.
+    # Every part of SRA-CL; neighbors' states once an epoch, and on a slow machine a minute of training.
     config = RunConfig.model_validate(
         {
             "dataset": {"path": str(data_dir.resolve())},
@@ -84,8 +83,7 @@ def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
         }
     )
     run = create_run(runs_dir, "demo", config, pipeline.run_meta(config))
-    with TrainingDisplay(quiet) as display, RunWriter(run, display.on_event) as writer:
-        results = pipeline.train(config, run, writer, display.progress)
+    results = follow(run, resumed=False, quiet=quiet)
     print()
     output.print_metrics(results)
     print(protocol_line(results))
