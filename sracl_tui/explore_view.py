@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
@@ -14,11 +14,14 @@ from sracl_tui.widgets.split_line import SplitLine
 Row = tuple[str, SplitLine]
 Answer = Mapping[str, Any]
 
-BAR = 8
+BAR = 4
 SMALL = 0.005
+"""Effects below this are drawn as none: they would read 0.00."""
 SPEAKS = 0.05
 """An item of the history counts as speaking for another from this share of the strongest effect on."""
-PARTS = {"valid": "validation", "test": "test"}
+PARTS = {"valid": "valid", "test": "test"}
+READS = {"train": "the training part", "valid": "all but test", "test": "everything"}
+METHODS = {"exact": "exact", "hnsw": "HNSW"}
 
 
 def history_rows(history: Answer, read: set[str], why: Answer | None, shared: set[str]) -> list[Row]:
@@ -26,26 +29,26 @@ def history_rows(history: Answer, read: set[str], why: Answer | None, shared: se
 
     `read` are the parts that the encoder reads; `shared` the items that the chosen neighbor has too.
     """
-    effects = {entry["position"]: float(entry["effect"]) for entry in (why or {}).get("history", ())}
-    most = max((abs(effect) for effect in effects.values()), default=0.0)
+    effects = {entry["position"]: entry["effect"] for entry in (why or {}).get("history", ())}
+    most = max((abs(effect or 0.0) for effect in effects.values()), default=0.0)
     items = history["items"]
-    seen = [at for at, item in enumerate(items) if item["part"] in read]
-    # The encoder's position 0 is the oldest item that it reads, which need not be the user's first.
-    first = len(seen) - (max(effects) + 1 if effects else 0)
+    # Parts follow each other in time; the encoder's position 0 is the oldest item that it reads,
+    # which need not be the user's first.
+    first = sum(item["part"] in read for item in items) - len(effects)
     rows = []
     for at, item in reversed(list(enumerate(items))):
         title = item["title"]
         if item["part"] not in read:
-            mark = Content.assemble(("★ ", "bold $accent"), (title, "italic"))
-            right = Content.styled(f"{PARTS[item['part']]}, held out", "$accent")
+            left = Content.assemble(("★ ", "bold $accent"), (title, "italic"))
+            right = Content.styled(f"held out: {PARTS[item['part']]}", "$accent")
         else:
             both = item["item"] in shared
-            mark = Content.assemble(
+            left = Content.assemble(
                 ("= " if both else "  ", "bold $success"), (title, "bold" if both else "")
             )
-            effect = effects.get(seen.index(at) - first) if effects else None
-            right = _effect(effect, most) if effect is not None else Content.styled(_date(item), "$muted")
-        rows.append((f"{at}:{item['item']}", SplitLine((mark, right), restyled=True)))
+            effect = effects.get(at - first)
+            right = Content.styled(_date(item), "$muted") if effect is None else effect_bar(effect, most)
+        rows.append((f"{at}:{item['item']}", SplitLine((left, right), restyled=True)))
     return rows
 
 
@@ -58,48 +61,45 @@ def neighbor_rows(found: Answer, why: Answer | None) -> list[Row]:
         right = Content.assemble(
             (padded_bar(similarity, BAR), "$primary"),
             (f" {similarity:.3f}", "bold"),
-            ("" if weight is None else f"  w {weight:.0%}", "$muted"),
+            ("" if weight is None else f" w{weight:4.0%}", "$muted"),
         )
-        upcoming = neighbor.get("next")
-        said: list[Any] = [
-            (f"  {len(neighbor['shared'])} shared", "$success" if neighbor["shared"] else "$muted")
-        ]
-        if upcoming:
-            said += [("  next ", "$muted"), upcoming["title"]]
-        speaks = speaking.get(neighbor["user"])
+        mark = "◆ " if neighbor["user"] in speaking else "  "
+        left = Content.assemble((mark, "bold $success"), (neighbor["user"], "bold"))
         rows.append(
-            (
-                f"{at}:{neighbor['user']}",
-                SplitLine(
-                    (Content.assemble((neighbor["user"], "bold")), right),
-                    (Content.assemble(*said), _speaks(neighbor, speaks)),
-                    restyled=True,
-                ),
-            )
+            (f"{at}:{neighbor['user']}", SplitLine((left, right), _shared_and_next(neighbor), restyled=True))
         )
     return rows
 
 
-def recommendation_rows(found: Answer, other: Mapping[str, int] | None = None) -> list[Row]:
-    """The recommendations: rank, title, score, marks. `other` has the ranks in a second run's list."""
+def _shared_and_next(neighbor: Answer) -> tuple[Content, Content]:
+    shared, hit = len(neighbor["shared"]), neighbor.get("hits_held_out")
+    left = Content.assemble(
+        (f"  {shared} shared", "$success" if shared else "$muted"),
+        ("  next ", "$muted"),
+        neighbor["next"]["title"],
+    )
+    return left, Content.styled(f"★ the {PARTS.get(hit, hit)} item", "$accent") if hit else Content("")
+
+
+def recommendation_rows(
+    found: Answer, missed: Sequence[Answer] = (), other: Mapping[str, int] | None = None
+) -> list[Row]:
+    """The recommendations: rank and title; then score and marks. `other` has a second run's ranks.
+
+    Held-out items that are not in the list come last, with their rank.
+    """
     rows = []
-    for item in found["items"]:
+    for item in [*found["items"], *missed]:
         held = item.get("held_out")
-        left = Content.assemble(
+        title = Content.assemble(
             (f"{item['rank']:>3} ", "$muted"), ("★ " if held else "", "bold $accent"), (item["title"], "bold")
         )
-        right: list[Any] = [(f"{item['score']:.3f}", "bold")]
-        if other is not None:
-            rank = other.get(item["item"])
-            right.append((f"  also {rank}" if rank else "  only here", "$success" if rank else "$muted"))
-        rows.append(
-            (item["item"], SplitLine((left, Content.assemble(*right)), (_marks(item), ""), restyled=True))
-        )
+        rows.append((item["item"], SplitLine((title, ""), (_marks(item, other), ""), restyled=True)))
     return rows
 
 
 def found_rows(answer: Answer) -> list[Row]:
-    """Items whose text is close to what was typed."""
+    """Items whose text is close to what was typed, or to another item's."""
     return [
         (
             item["item"],
@@ -119,34 +119,43 @@ def found_rows(answer: Answer) -> list[Row]:
 
 def held_out_note(found: Answer) -> str:
     """Where the held-out items ended up, hit or miss."""
-    shown = {item["item"] for item in found["items"]}
-    parts = []
-    for part, held in (found.get("held_out") or {}).items():
-        rank = held.get("rank")
-        word = "hit" if held["item"] in shown else "miss"
-        parts.append(f"★ {PARTS.get(part, part)} item: {word}, rank {rank if rank else 'unknown'}")
-    return "  ".join(parts)
+    listed = {item["item"] for item in found["items"]}
+    return "  ".join(
+        f"★ {PARTS.get(part, part)}: {'hit' if held['item'] in listed else 'miss'}, rank {held['rank']:,}"
+        for part, held in (found.get("held_out") or {}).items()
+    )
 
 
-def why_lines(item: Answer, most: int) -> tuple[list[Content], list[Content]]:
-    """What speaks for an item: the history's part and the neighbors' part, a line each."""
-    why = item.get("why") or {}
-    effects = list(why.get("history", ()))
-    largest = max((abs(float(entry["effect"])) for entry in effects), default=0.0)
+def neighbors_note(found: Answer) -> str:
+    """How the neighbors were found, and what their mark says."""
+    recall = found.get("recall")
+    method = METHODS.get(found["method"], "") + (f", recall {recall:.1%}" if recall is not None else "")
+    return f"{method} · ◆ bought it"
+
+
+def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
+    """What speaks for an item, a line each: the history's part, and the neighbors' part."""
+    effects = why["history"]
+    most = max((abs(entry["effect"] or 0.0) for entry in effects), default=0.0)
     history = [
-        Content.assemble(_effect(float(entry["effect"]), largest), "  ", entry["title"])
-        for entry in effects[:most]
+        (
+            f"{entry['position']}:{entry['item']}",
+            SplitLine((Content.assemble(effect_bar(entry["effect"], most), "  ", entry["title"]), "")),
+        )
+        for entry in effects
     ]
-    neighbors = [
-        Content.assemble(
+    neighbors = []
+    for at, entry in enumerate(why["neighbors"]):
+        weight = entry.get("weight")
+        right = Content.assemble(
+            (f"{entry['similarity']:.3f}", "bold"), ("" if weight is None else f" w{weight:4.0%}", "$muted")
+        )
+        left = Content.assemble(
             ("◆ ", "bold $success"),
             (entry["user"], "bold"),
-            (f"  similarity {entry['similarity']:.3f}", "$muted"),
-            ("" if entry.get("weight") is None else f"  weight {entry['weight']:.0%}", "$muted"),
-            "  bought it next" if entry.get("next") else "  bought it",
+            "  next" if entry["next"] else "",
         )
-        for entry in list(why.get("neighbors", ()))[:most]
-    ]
+        neighbors.append((f"{at}:{entry['user']}", SplitLine((left, right))))
     return history, neighbors
 
 
@@ -166,11 +175,6 @@ def export_rows(found: Answer) -> list[dict[str, Any]]:
     ]
 
 
-def plain(rows: Iterable[Row]) -> str:
-    """Rows as text."""
-    return "\n".join(line.plain for _, line in rows)
-
-
 def ranks(found: Answer) -> dict[str, int]:
     """Rank by item."""
     return {item["item"]: item["rank"] for item in found["items"]}
@@ -182,42 +186,46 @@ def shared_items(found: Answer, at: int | None) -> set[str]:
     return set() if at is None or at >= len(neighbors) else {item["item"] for item in neighbors[at]["shared"]}
 
 
-def _marks(item: Answer) -> Content:
-    parts: list[Any] = []
-    held = item.get("held_out")
-    if held:
-        parts.append((f"{PARTS.get(held, held)} item: a hit   ", "$accent"))
-    if item.get("seen"):
-        parts.append(("bought before   ", "$warning"))
-    if item.get("text_similarity") is not None:
-        parts.append((f"text {item['text_similarity']:.2f}   ", "$muted"))
-    why = item.get("why")
-    if why:
-        speaking, effects = (
-            why.get("neighbors", ()),
-            [float(entry["effect"]) for entry in why.get("history", ())],
-        )
-        least = max(SMALL, SPEAKS * max(effects, default=0.0))
-        helping = sum(effect >= least for effect in effects)
-        parts.append((f"from {helping} of the history", "$muted"))
-        if speaking:
-            parts.append((f"   ◆ {len(speaking)} neighbor{'s' * (len(speaking) != 1)}", "$success"))
-    return Content.assemble("    ", *parts)
-
-
-def _speaks(neighbor: Answer, entry: Answer | None) -> Content:
-    if entry is not None:
-        return Content.styled("◆ bought it next" if entry.get("next") else "◆ bought it", "bold $success")
-    hit = neighbor.get("hits_held_out")
-    return Content.styled(f"★ next is the {PARTS.get(hit, hit)} item", "$accent") if hit else Content("")
-
-
-def _effect(effect: float, most: float) -> Content:
-    share = abs(effect) / most if most else 0.0
+def effect_bar(effect: float | None, most: float) -> Content:
+    """An effect as a bar beside the strongest, `most`, and as a number."""
+    if effect is None:
+        return Content.styled(" " * (BAR + 6), "$muted")
     if abs(effect) < SMALL:
         return Content.styled(f"{' ' * BAR}  0.00", "$muted")
     sign, color = ("+", "$success") if effect >= 0 else ("−", "$error")
-    return Content.assemble((padded_bar(share, BAR), color), (f" {sign}{abs(effect):.2f}", "bold"))
+    return Content.assemble(
+        (padded_bar(abs(effect) / most, BAR), color), (f" {sign}{abs(effect):.2f}", "bold")
+    )
+
+
+def _marks(item: Answer, other: Mapping[str, int] | None) -> Content:
+    held, score = item.get("held_out"), item["score"]
+    parts: list[Any] = [("    ", "")]
+    if score is not None:
+        parts.append((f"{score:.3f}", "bold"))
+    if other is not None:
+        rank = other.get(item["item"])
+        parts.append((f"  there {rank}" if rank else "  only here", "$success" if rank else "$warning"))
+    if held:
+        word = "hit" if score is not None else "missed"
+        parts.append((f"  {PARTS.get(held, held)} item, {word}", "$accent"))
+    if item.get("seen"):
+        parts.append(("  bought before", "$warning"))
+    if item.get("text_similarity") is not None:
+        parts.append((f"  text {item['text_similarity']:.2f}", "$primary"))
+    if item.get("why"):
+        parts += _reasons(item["why"])
+    return Content.assemble(*parts)
+
+
+def _reasons(why: Answer) -> list[Any]:
+    effects = [entry["effect"] for entry in why["history"] if entry["effect"] is not None]
+    least = max(SMALL, SPEAKS * max(effects, default=0.0))
+    helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
+    said: list[Any] = [(f"  {helping} of history", "$muted")] if effects else []
+    if speaking:
+        said.append((f"  ◆ {speaking} neighbor{'s' * (speaking != 1)}", "$success"))
+    return said
 
 
 def _date(item: Answer) -> str:

@@ -48,8 +48,12 @@ class QueryClient:
             self._reader = asyncio.create_task(self._live())
 
     async def ask(self, op: str, **arguments: Any) -> tuple[Any, float]:
-        """The result of `op` and the milliseconds it took there. Raises QueryError."""
-        self.start()
+        """The result of `op` and the milliseconds it took there. Raises QueryError.
+
+        An explorer that has ended is not started again by a question: it would most likely end again.
+        """
+        if self.state == "idle":
+            self.start()
         await self._ready.wait()
         if self.state != "ready" or self._process is None or self._process.stdin is None:
             raise QueryError(self.problem or "the explorer has ended")

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from sracl_tui import explore_view as view
+from sracl_tui.explore_questions import Answers, Question, answers_to
 from sracl_tui.query_client import QueryClient, QueryError
 from sracl_tui.screens.base import TabScreen
-from sracl_tui.view_models import count, short_name
-from sracl_tui.widgets.panel import Panel
+from sracl_tui.view_models import short_name
+from sracl_tui.widgets.answer_board import AnswerBoard
+from sracl_tui.widgets.explorer_line import NO_RUN, ExplorerLine
+from sracl_tui.widgets.history_panel import KINDS
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.user_box import UserBox
 from sracl_tui.widgets.weight_bar import WeightBar
-from sracl_tui.widgets.why_panel import WhyPanel
 
-PANELS = ("history", "neighbors", "recommended", "why")
-READ = {"train": {"train"}, "valid": {"train", "valid"}, "test": {"train", "valid", "test"}}
-NO_RUN = "No run to explore yet. F2 sets up and starts one; F3 shows how it is going."
-PICK = "Press / and type a user's id, or press enter there for the first one."
-TYPING_SECONDS = 0.12
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the recommendations answer."""
-
-    user: str | None = None
-    text: str = ""
-    weight: float = 0.5
-    until: str = "valid"
-    include_seen: bool = False
-
-    def arguments(self, k: int) -> dict[str, Any]:
-        """As the explorer wants it."""
-        asked: dict[str, Any] = {
-            "user": self.user,
-            "k": k,
-            "until": self.until,
-            "include_seen": self.include_seen,
-        }
-        return asked | ({"text": self.text, "text_weight": self.weight} if self.text else {})
+PICK = "Press / and type a part of a user's id, or press enter there for the first one."
 
 
 class ExploreScreen(TabScreen):
@@ -68,55 +43,43 @@ class ExploreScreen(TabScreen):
         Binding("right", "panel(1)", "Panels", key_display="← →", tooltip="To the panel on the right"),
         Binding("u", "until", "Until", tooltip="How much of the history is read"),
         Binding("i", "seen", "Seen", tooltip="Recommend what was bought before too, or not"),
+        Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),
         Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
-        Binding("R", "restart", "Reload", key_display="R", tooltip="Start the explorer again"),
-        Binding("y", "copy", "Copy"),
-        Binding("e", "export", "Export"),
+        Binding("f5,R", "restart", "Reload", key_display="F5", tooltip="Start the explorer again"),
+        Binding("y", "copy", "Copy", tooltip="Copy the focused panel's rows"),
+        Binding("e", "export", "Export", tooltip="Write the answers as CSV and JSON"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.client: QueryClient | None = None
-        self._second: QueryClient | None = None
         self._question = Question()
+        self._answers: Answers | None = None
         self._trail: list[str] = []
-        self._history: dict[str, Any] | None = None
-        self._neighbors: dict[str, Any] | None = None
-        self._found: dict[str, Any] | None = None
-        self._found_there: dict[str, Any] | None = None
-        self._latency: float | None = None
 
     def body(self) -> Iterable[Widget]:
-        """The question on top; history, neighbors and recommendations from left to right; why below."""
+        """The question on top, the answers below."""
         yield Horizontal(
-            UserBox(id="user-box"),
+            UserBox(lambda: self.client),
             Input(placeholder="f  free text: what should it be like?", id="text", compact=True),
             WeightBar(id="weight"),
             id="question",
         )
-        yield Static("", id="trail")
-        yield Static("", id="strip")
-        yield Horizontal(
-            Vertical(
-                Panel("History", Static("", classes="said"), RowList(id="history-rows"), id="history"),
-                Panel("Items by meaning", Static("", classes="said"), RowList(id="found-rows"), id="found"),
-                id="left",
-            ),
-            Panel("→ Neighbors", Static("", classes="said"), RowList(id="neighbor-rows"), id="neighbors"),
-            Panel("→ Recommendations", Static("", classes="said"), RowList(id="item-rows"), id="recommended"),
-            Panel("Second run", Static("", classes="said"), RowList(id="other-rows"), id="second"),
-            id="flow",
-        )
-        yield WhyPanel()
+        yield ExplorerLine(id="trail")
+        yield AnswerBoard()
 
     def on_mount(self) -> None:
         """Nothing is asked before the screen is shown."""
         self._question = replace(self._question, weight=self.dashboard.preferences["text_weight"])
         self.query_one(WeightBar).weight = self._question.weight
-        for name in ("#found", "#second"):
-            self.query_one(name).display = False
-        self._show_panel("history")
-        self._empty()
+        self.board.empty(NO_RUN)
+
+    @property
+    def board(self) -> AnswerBoard:
+        """The panels."""
+        return self.query_one(AnswerBoard)
+
+    # The explorer and the run it answers for.
 
     def on_screen_resume(self) -> None:
         """The explorer starts when it is first needed, and again when another run was chosen."""
@@ -132,265 +95,132 @@ class ExploreScreen(TabScreen):
         if path is None or (self.client is not None and self.client.run == path):
             self._tell_state()
             return
-        self._replace_client(path)
+        self._open(path)
         if self.focused is None:
             self.query_one("#user", Input).focus()
-        self._load_first()
+
+    def _open(self, path: Path) -> None:
+        """Start an explorer for `path`, and ask it about the user that is shown."""
+        if self.client is not None:
+            self._close(self.client)
+        self._answers = None
+        self.client = QueryClient(path, self._tell_state)
+        self.client.start()
+        self.board.empty("loading…")
+        if self._question.user is None:
+            self._await_first(self.client)
+        else:
+            self._load(self._question, self._trail)
+
+    @work(group="answers", exclusive=True, exit_on_error=False)
+    async def _await_first(self, client: QueryClient) -> None:
+        try:
+            await client.ask("info")
+        except QueryError:
+            self.board.empty("")
+            return
+        self.board.empty(PICK)
+        box = self.query_one(UserBox)
+        if self.focused is not None and self.focused.id == "user" and self.is_current:
+            box.suggest(box.typed)
 
     @work(group="client", exit_on_error=False)
     async def _close(self, client: QueryClient) -> None:
         await client.close()
 
-    def _replace_client(self, path: Path) -> None:
-        if self.client is not None:
-            self._close(self.client)
-        self._history = self._neighbors = self._found = None
-        self._trail = []
-        self._question = replace(self._question, user=None)
-        self.client = QueryClient(path, self._tell_state)
-        self.client.start()
-        self._empty()
-
-    @work(group="first", exclusive=True, exit_on_error=False)
-    async def _load_first(self) -> None:
-        try:
-            await self._ask("info")
-        except QueryError:
-            return
-        self._empty()
-        field = self.query_one("#user", Input)
-        if self._question.user is None and self.focused is field and self.is_current:
-            self._suggest(field.value.strip())
-
-    async def _ask(self, op: str, **arguments: Any) -> Any:
-        if self.client is None:
-            raise QueryError(NO_RUN)
-        result, milliseconds = await self.client.ask(op, **arguments)
-        if op == "recommend" and not arguments.get("why"):
-            self._latency = milliseconds
-        return result
-
     def _tell_state(self) -> None:
-        if not self.is_mounted:
+        if self.is_mounted:
+            spent = self._answers.milliseconds if self._answers is not None else None
+            self.query_one(ExplorerLine).show(self.client, self._trail, self._question, spent)
+
+    def action_restart(self) -> None:
+        """A fresh explorer, and the same question again."""
+        if self.dashboard.current is None:
+            self.notify(NO_RUN)
             return
-        client = self.client
-        trail = self.query_one("#trail", Static)
-        if client is None:
-            trail.update(Content.styled(NO_RUN, "$muted"))
-            return
-        name = short_name(client.run.name)
-        if client.state == "loading":
-            trail.update(
-                Content.assemble(("▸ loading ", "bold $primary"), f"the model of {name}, some seconds…")
-            )
-        elif client.state == "dead":
-            trail.update(
-                Content.assemble(
-                    ("✗ the explorer has ended ", "bold $error"),
-                    client.problem,
-                    ("  R starts it again", "bold"),
-                )
-            )
-        else:
-            trail.update(self._facts(name, client.facts))
+        self._open(self.dashboard.current)
+        second = self.board.second
+        if second.run is not None:
+            second.open(second.run, self._question)
 
-    def _facts(self, name: str, facts: Mapping[str, Any]) -> Content:
-        walk = "  ›  ".join(self._trail)
-        search = {"exact": "exact search", "hnsw": "HNSW search"}.get(str(facts.get("search")), "")
-        right = [name, f"{count(facts.get('users'))} users", f"{count(facts.get('items'))} items", search]
-        if self._latency is not None:
-            right.append(f"answered in {self._latency:.0f} ms")
-        return Content.assemble(
-            (walk + "   " if walk else "", "bold"), (" · ".join(part for part in right if part), "$muted")
-        )
-
-    def _empty(self) -> None:
-        loading = self.client is not None and self.client.state == "loading"
-        hint = NO_RUN if self.client is None else "loading…" if loading else PICK
-        self._say("history", hint if self._history is None else "")
-        self._say(
-            "neighbors", "Other users whose purchases mean the same." if self._neighbors is None else ""
-        )
-        self._say("recommended", "What the model would show next." if self._found is None else "")
-        self._draw()
-
-    def _say(self, panel: str, text: str) -> None:
-        said = self.query_one(f"#{panel} .said", Static)
-        said.display = bool(text)
-        said.update(Content.styled(text, "$muted"))
-
-    @on(UserBox.Typed)
-    def _typed(self, event: UserBox.Typed) -> None:
-        self._suggest(event.prefix)
-
-    @work(group="suggest", exclusive=True, exit_on_error=False)
-    async def _suggest(self, prefix: str) -> None:
-        await asyncio.sleep(TYPING_SECONDS)
-        try:
-            answer = await self._ask("users", prefix=prefix, limit=200)
-        except QueryError:
-            return
-        self.query_one(UserBox).suggest(answer["users"], answer["total"])
+    # Users.
 
     @on(UserBox.Picked)
     def _picked(self, event: UserBox.Picked) -> None:
-        self._trail = [event.user]
-        self._show_user(event.user)
+        self._ask_about(replace(self._question, user=event.user), [event.user])
 
-    def _show_user(self, user: str) -> None:
-        self._question = replace(self._question, user=user)
-        self._load(user)
+    def action_back(self) -> None:
+        """One step back on the walk."""
+        if len(self._trail) > 1:
+            trail = self._trail[:-1]
+            self._ask_about(replace(self._question, user=trail[-1]), trail)
+
+    def _ask_about(self, question: Question, trail: list[str] | None = None) -> None:
+        """Ask `question`; a new user becomes the screen's own once the explorer knows it."""
+        if question.user == self._question.user:
+            self._question = question
+            self._tell_state()
+        if question.user is not None:
+            self._load(question, trail or self._trail)
 
     @work(group="answers", exclusive=True, exit_on_error=False)
-    async def _load(self, user: str) -> None:
-        """Ask the four questions about a user, drawing each answer as it comes."""
-        question = self._question
+    async def _load(self, question: Question, trail: list[str]) -> None:
+        if self.client is None:
+            return
+        taken = False
         try:
-            history = await self._ask("history", user=user)
-            self._history, self._neighbors, self._found = history, None, None
-            self.query_one(UserBox).set_user(user)
-            self._empty()
-            if self.focused is None or self.focused.id in ("user", "suggestions"):
-                self.query_one("#history-rows" if self.has_class("-narrow") else "#item-rows").focus()
-            self._neighbors = await self._ask("neighbors_of_user", user=user, k=10, until=question.until)
-            self._empty()
-            await self._recommend(question)
+            async for answers in answers_to(self.client, question):
+                self._answers = answers
+                if not taken:
+                    taken = True
+                    self._take(question, trail)
+                self.board.show(question, answers)
+                self._tell_state()
         except QueryError as error:
             self._refuse(str(error))
 
-    async def _recommend(self, question: Question) -> None:
-        self._found = await self._ask("recommend", **question.arguments(20))
-        self._empty()
-        if self._second is not None:
-            self._found_there, _ = await self._second.ask("recommend", **question.arguments(20))
-            self._draw()
-        self._found = await self._ask("recommend", why=True, **question.arguments(20))
-        self._draw()
+    def _take(self, question: Question, trail: list[str]) -> None:
+        """The explorer knows this user."""
+        self._question, self._trail = question, trail
+        self.query_one(UserBox).set_user(str(question.user))
+        self.board.second.ask(question)
+        if self.focused is None or self.focused.id in ("user", "suggestions"):
+            self.board.go("history" if self.has_class("-narrow") else "recommended")
 
     def _refuse(self, text: str) -> None:
-        if self.client is not None and self.client.state == "dead":
-            self._tell_state()
-        else:
+        alive = self.client is not None and self.client.state == "ready"
+        if alive:
             self.notify(text, severity="warning", title="no answer")
-            if self._trail:
-                self._trail.pop()
-
-    @work(group="answers", exclusive=True, exit_on_error=False)
-    async def _again(self) -> None:
-        """Ask for recommendations again, after the text, the weight or the rules changed."""
-        question = self._question
-        try:
-            found = self.query_one("#found")
-            found.display = bool(question.text)
-            if question.text:
-                self._say("found", "reading the text…")
-                answer = await self._ask("search", text=question.text, k=20)
-                self._say("found", "")
-                self.query_one("#found-rows", RowList).show(view.found_rows(answer), keep_cursor=False)
-            if question.user is not None:
-                self._neighbors = await self._ask(
-                    "neighbors_of_user", user=question.user, k=10, until=question.until
-                )
-                await self._recommend(question)
-        except QueryError as error:
-            self._refuse(str(error))
-
-    def _draw(self) -> None:
-        """Put everything that is known on the screen, each panel marked by the others' cursors."""
-        chosen = self._chosen_item()
-        why = (chosen or {}).get("why")
-        if self._history is not None:
-            neighbor = self.query_one("#neighbor-rows", RowList).highlighted
-            shared = view.shared_items(self._neighbors, neighbor) if self._neighbors else set()
-            rows = view.history_rows(self._history, READ[self._question.until], why, shared)
-            self._rows("history", "#history-rows", rows)
-        if self._neighbors is not None:
-            self._rows("neighbors", "#neighbor-rows", view.neighbor_rows(self._neighbors, why))
-        if self._found is not None:
-            there = view.ranks(self._found_there) if self._found_there and self._second else None
-            self._rows("recommended", "#item-rows", view.recommendation_rows(self._found, there))
-            if self._found_there and self._second:
-                here = view.ranks(self._found)
-                self._rows("second", "#other-rows", view.recommendation_rows(self._found_there, here))
-        hint = "Choose a user; then each recommendation is explained here." if self._found is None else ""
-        self.query_one(WhyPanel).show(chosen, hint)
-        self._notes()
+        if self._answers is None:
+            self.board.empty(PICK if alive else "")
+        if self._answers is None and alive:
+            self._question = replace(self._question, user=None)
         self._tell_state()
-        self._strip()
 
-    def _rows(self, panel: str, rows_id: str, rows: list[view.Row]) -> None:
-        with self.prevent(RowList.OptionHighlighted):
-            self.query_one(rows_id, RowList).show(rows)
+    @on(AnswerBoard.Walked)
+    def _walk(self, event: AnswerBoard.Walked) -> None:
+        self._ask_about(replace(self._question, user=event.user), [*self._trail, event.user])
 
-    def _notes(self) -> None:
-        if self._history is not None:
-            reads = {"train": "training part", "valid": "all but the test item", "test": "everything"}
-            self.query_one("#history", Panel).note(f"the model reads {reads[self._question.until]}  u")
-        if self._neighbors is not None:
-            recall = self._neighbors.get("recall")
-            method = {"hnsw": "HNSW", "exact": "exact"}.get(self._neighbors["method"], "")
-            self.query_one("#neighbors", Panel).note(
-                f"{method}{f', recall {recall:.1%}' if recall is not None else ''}  enter walks there"
-            )
-        if self._found is not None:
-            self.query_one("#recommended", Panel).note(view.held_out_note(self._found))
-        if self._found_there is not None and self._second is not None:
-            self.query_one("#second", Panel).note(view.held_out_note(self._found_there))
+    # Items, free text, and the rules.
 
-    def _strip(self) -> None:
-        names = {"history": "History", "neighbors": "Neighbors", "recommended": "Recommended", "why": "Why"}
-        now = next((name for name in PANELS if self.has_class(f"-at-{name}")), "history")
-        parts = []
-        for name, title in names.items():
-            style = "bold reverse" if name == now else "$muted"
-            parts.append(Content.from_markup(f"[@click=screen.show_panel('{name}')][{style}] {title} [/][/]"))
-        self.query_one("#strip", Static).update(Content.styled("→", "$muted").join(parts))
-
-    def _chosen_item(self) -> dict[str, Any] | None:
-        held = self.query_one("#item-rows", RowList).current_id
-        items = self._found["items"] if self._found else []
-        return next((item for item in items if item["item"] == held), items[0] if items else None)
-
-    @on(RowList.OptionHighlighted, "#item-rows")
-    @on(RowList.OptionHighlighted, "#neighbor-rows")
-    def _moved(self, event: RowList.OptionHighlighted) -> None:
-        event.stop()
-        self._draw()
-
-    @on(RowList.OptionSelected, "#neighbor-rows")
-    def _walk(self, event: RowList.OptionSelected) -> None:
-        event.stop()
-        user = str(event.option.id).partition(":")[2]
-        self._trail.append(user)
-        self._show_user(user)
-
-    @on(RowList.OptionSelected, "#item-rows, #history-rows, #found-rows, #other-rows")
-    def _open_item(self, event: RowList.OptionSelected) -> None:
-        event.stop()
-        name = str(event.option.id)
-        self._item_dialog(name.partition(":")[2] if event.option_list.id == "history-rows" else name)
-
+    @on(AnswerBoard.Opened)
     @work(group="item", exclusive=True, exit_on_error=False)
-    async def _item_dialog(self, item: str) -> None:
+    async def _open_item(self, event: AnswerBoard.Opened) -> None:
         from sracl_tui.screens.item import ItemScreen
 
+        if self.client is None:
+            return
         try:
-            answer = await self._ask("neighbors_of_item", item=item, k=15)
+            answer, _ = await self.client.ask("neighbors_of_item", item=event.item, k=15)
         except QueryError as error:
             self._refuse(str(error))
             return
         self.app.push_screen(ItemScreen(answer))
 
-    def action_back(self) -> None:
-        """One step back on the walk."""
-        if len(self._trail) > 1:
-            self._trail.pop()
-            self._show_user(self._trail[-1])
-
     def action_filter(self) -> None:
         """To the user."""
         self.query_one("#user", Input).focus()
-        self._suggest(self.query_one("#user", Input).value.strip())
+        self.query_one(UserBox).suggest("")
 
     def action_text(self) -> None:
         """To the free text."""
@@ -398,9 +228,10 @@ class ExploreScreen(TabScreen):
 
     @on(Input.Submitted, "#text")
     def _steer(self, event: Input.Submitted) -> None:
-        self._question = replace(self._question, text=event.value.strip())
-        self._again()
-        self.query_one("#item-rows").focus()
+        text = event.value.strip()
+        self._ask_about(replace(self._question, text=text))
+        self.board.search(self.client, text)
+        self.board.go("found" if text and self._answers is None else "recommended")
 
     def action_weight(self, by: float) -> None:
         """More or less text."""
@@ -408,116 +239,60 @@ class ExploreScreen(TabScreen):
 
     @on(WeightBar.Changed)
     def _weighed(self, event: WeightBar.Changed) -> None:
-        self._question = replace(self._question, weight=event.weight)
         self.dashboard.remember("text_weight", event.weight)
-        if self._question.text:
-            self._again()
+        self._ask_about(replace(self._question, weight=event.weight))
 
     def action_until(self) -> None:
         """Read the training part, all but the test item, or everything."""
-        order = list(READ)
-        self._question = replace(
-            self._question, until=order[(order.index(self._question.until) + 1) % len(order)]
-        )
-        self._again()
+        self._ask_about(self._question.further())
 
     def action_seen(self) -> None:
         """With or without what was bought before."""
-        self._question = replace(self._question, include_seen=not self._question.include_seen)
-        self.notify("bought before: " + ("shown" if self._question.include_seen else "left out"), timeout=2)
-        self._again()
+        self._ask_about(replace(self._question, include_seen=not self._question.include_seen))
+
+    def action_profile(self) -> None:
+        """The whole text that stands for the user."""
+        from sracl_tui.screens.text import TextScreen
+
+        if self._answers is None:
+            self.notify(PICK)
+            return
+        history = self._answers.history
+        self.app.push_screen(TextScreen(KINDS[history["profile_kind"]], history["profile"]))
+
+    # Panels, the second run, and taking answers away.
 
     def action_panel(self, by: int) -> None:
         """To the next panel."""
-        now = next((at for at, name in enumerate(PANELS) if self.has_class(f"-at-{name}")), 0)
-        for at, name in enumerate(PANELS):
-            if self.query_one(f"#{name}").has_pseudo_class("focus-within"):
-                now = at
-        self.action_show_panel(PANELS[(now + by) % len(PANELS)])
+        self.board.step(by)
 
     def action_show_panel(self, name: str) -> None:
         """Show and focus one panel."""
-        self._show_panel(name)
-        target = "#why-history" if name == "why" else f"#{name} RowList"
-        self.query_one(target).focus()
-
-    def _show_panel(self, name: str) -> None:
-        for other in PANELS:
-            self.set_class(other == name, f"-at-{other}")
-        self._strip()
-
-    def action_restart(self) -> None:
-        """A fresh explorer, and the same user again."""
-        path = self.dashboard.current
-        if path is None:
-            self.notify(NO_RUN)
-            return
-        user = self._question.user
-        self._replace_client(path)
-        if user:
-            self._trail = [user]
-            self._show_user(user)
+        self.board.go(name)
 
     def action_compare(self) -> None:
         """Choose a second run, or leave the comparison."""
-        from sracl_tui.screens.pick_run import PickRunScreen
-
-        if self._second is not None:
-            self._close(self._second)
-            self._second = self._found_there = None
-            self.query_one("#second").display = False
-            self.remove_class("-comparing")
-            self._draw()
-            return
         others = [run for run in self.dashboard.runs or () if run.path != self.dashboard.current]
-        if not others:
-            self.notify("there is no other run to compare with")
-            return
-        self.app.push_screen(PickRunScreen(others), self._compare_with)
-
-    def _compare_with(self, path: Path | None) -> None:
-        if path is None:
-            return
-        self._second = QueryClient(path, lambda: None)
-        self.query_one("#second").display = True
-        self.add_class("-comparing")
-        self.query_one("#second", Panel).border_title = f"→ {short_name(path.name)}"
-        self._say("second", f"loading the model of {short_name(path.name)}…")
-        self._ask_second(self._second)
-
-    @work(group="second", exclusive=True, exit_on_error=False)
-    async def _ask_second(self, client: QueryClient) -> None:
-        try:
-            if self._question.user is not None:
-                self._found_there, _ = await client.ask("recommend", **self._question.arguments(20))
-            else:
-                await client.ask("info")
-            self._say("second", "" if self._question.user else PICK)
-        except QueryError as error:
-            self._say("second", str(error))
-        self._draw()
+        self.board.second.toggle(others, self._question)
 
     def action_copy(self) -> None:
         """The focused panel's rows, else the recommendations."""
-        rows = self.focused if isinstance(self.focused, RowList) else self.query_one("#item-rows", RowList)
+        rows = self.focused if isinstance(self.focused, RowList) else self.board.panel("recommended").rows
         self.dashboard.copy_text(rows.as_text(), f"rows of {self._question.user or 'nobody'}")
 
     def action_export(self) -> None:
         """Recommendations as CSV, every answer as JSON."""
-        if self._found is None or self.client is None:
+        answers = self._answers
+        if answers is None or answers.recommended is None or self.client is None:
             self.notify("choose a user first")
             return
-        whole = {
-            "run": str(self.client.run),
-            "history": self._history,
-            "neighbors": self._neighbors,
-            "recommendations": self._found,
-        }
+        whole = {"run": str(self.client.run), **answers.as_json()}
+        if self.board.second.found is not None:
+            whole |= {"second_run": str(self.board.second.run), "second": self.board.second.found}
         stem = f"{short_name(self.client.run.name)}-{self._question.user}"
-        self.dashboard.export_rows(stem, view.export_rows(self._found), whole)
+        self.dashboard.export_rows(stem, view.export_rows(answers.recommended), whole)
 
     async def on_unmount(self) -> None:
-        """End the explorers with the screen."""
-        for client in (self.client, self._second):
-            if client is not None:
-                await client.close()
+        """End the explorer with the screen."""
+        if self.client is not None:
+            await self.client.close()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
+from sracl_tui.query_client import QueryClient, QueryError
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
+
+NOBODY = "nobody"
+TYPING_SECONDS = 0.12
+SUGGESTED = 200
 
 
 class UserBox(Vertical):
@@ -25,34 +31,54 @@ class UserBox(Vertical):
         Binding("escape", "close", "Close", show=False),
     ]
 
-    class Typed(Message):
-        """The text changed; suggestions are wanted."""
-
-        def __init__(self, prefix: str) -> None:
-            self.prefix = prefix
-            super().__init__()
-
     class Picked(Message):
-        """A user was chosen."""
+        """A user was chosen, or an id typed that nobody has."""
 
         def __init__(self, user: str) -> None:
             self.user = user
             super().__init__()
 
+    def __init__(self, client: Callable[[], QueryClient | None]) -> None:
+        super().__init__(id="user-box")
+        self._client = client
+
     def compose(self) -> ComposeResult:
         """The input, the suggestions below it."""
-        yield Input(placeholder="/ user: type the id", id="user", compact=True)
+        yield Input(placeholder="/  user: type a part of the id", id="user", compact=True)
         yield RowList(id="suggestions")
-        yield Static("", id="no-suggestion")
 
     def on_mount(self) -> None:
         """Closed until somebody types."""
         self.close()
 
-    def suggest(self, users: Sequence[Mapping[str, Any]], total: int) -> None:
-        """Show these users below the input, if it is still being typed in."""
-        if not self.has_pseudo_class("focus-within"):
-            return
+    @work(group="suggest", exclusive=True, exit_on_error=False)
+    async def suggest(self, prefix: str) -> None:
+        """Show the users that fit `prefix` below the input, if it is still being typed in."""
+        await asyncio.sleep(TYPING_SECONDS)
+        answer = await self._lookup(prefix, SUGGESTED)
+        if answer is not None and self.has_pseudo_class("focus-within"):
+            self._show(answer["users"], answer["total"])
+
+    @work(group="suggest", exclusive=True, exit_on_error=False)
+    async def _enter(self, typed: str) -> None:
+        """Pick whom `typed` fits best; the suggestions on the screen may be those of an earlier text."""
+        answer = await self._lookup(typed, 1)
+        if answer is not None:
+            users = answer["users"]
+            self.post_message(self.Picked(str(users[0]["user"]) if users else typed))
+
+    async def _lookup(self, prefix: str, limit: int) -> Any:
+        """Users whose id has `prefix` in it; None where nobody can be asked."""
+        client = self._client()
+        if client is None:
+            return None
+        try:
+            answer, _ = await client.ask("users", prefix=prefix, limit=limit)
+        except QueryError:
+            return None
+        return answer
+
+    def _show(self, users: Sequence[Mapping[str, Any]], total: int) -> None:
         rows = [
             (
                 str(user["user"]),
@@ -60,19 +86,17 @@ class UserBox(Vertical):
             )
             for user in users
         ]
-        self.query_one(RowList).show(rows, keep_cursor=False)
-        self.query_one(RowList).display = bool(rows)
-        nobody = self.query_one("#no-suggestion", Static)
-        nobody.display = not rows
-        nobody.update(Content.styled("no user has this in the id", "$warning"))
-        self.border_subtitle = f"{len(users):,} of {total:,}" if total > len(users) else ""
-        self.add_class("-open")
+        nobody = SplitLine((Content.styled("no user has this in the id", "$warning"), ""))
+        suggestions = self.query_one(RowList)
+        suggestions.show(rows or [(NOBODY, nobody)], keep_cursor=False)
+        suggestions.disabled = not rows
+        suggestions.border_title = f"{total:,} user{'s' * (total != 1)}"
+        suggestions.border_subtitle = f"the first {len(rows)}" if total > len(rows) else ""
+        suggestions.display = True
 
     def close(self) -> None:
         """Hide the suggestions."""
-        self.remove_class("-open")
         self.query_one(RowList).display = False
-        self.query_one("#no-suggestion").display = False
 
     def set_user(self, user: str) -> None:
         """Show `user` as what is typed, without asking for suggestions."""
@@ -81,12 +105,17 @@ class UserBox(Vertical):
             field.value = user
         self.close()
 
+    @property
+    def typed(self) -> str:
+        """What stands in the input."""
+        return self.query_one(Input).value.strip()
+
     def action_suggestions(self) -> None:
         """Into the list."""
         if self.query_one(RowList).display:
             self.query_one(RowList).focus()
         else:
-            self.post_message(self.Typed(self.query_one(Input).value.strip()))
+            self.suggest(self.typed)
 
     def action_close(self) -> None:
         """Close, and leave the input."""
@@ -100,17 +129,12 @@ class UserBox(Vertical):
     @on(Input.Changed, "#user")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Typed(event.value.strip()))
+        self.suggest(event.value.strip())
 
     @on(Input.Submitted, "#user")
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        rows = self.query_one(RowList)
-        typed = event.value.strip()
-        ids = [option.id for option in rows.options] if rows.display else []
-        chosen = typed if typed in ids or not ids else ids[0]
-        if chosen:
-            self.post_message(self.Picked(chosen))
+        self._enter(event.value.strip())
 
     @on(RowList.OptionSelected, "#suggestions")
     def _chosen(self, event: RowList.OptionSelected) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sracl_tui.explore_view import why_lines
+from sracl_tui.explore_view import why_rows
+from sracl_tui.widgets.answer_panel import WalkList
 from sracl_tui.widgets.panel import Panel
-
-MOST = 20
 
 
 class WhyPanel(Panel):
@@ -25,30 +24,32 @@ class WhyPanel(Panel):
     def compose(self) -> ComposeResult:
         """History on the left, neighbors on the right."""
         with Horizontal():
-            with VerticalScroll(id="why-history"):
-                yield Static("", id="why-history-lines")
-            with VerticalScroll(id="why-neighbors"):
-                yield Static("", id="why-neighbor-lines")
+            with Vertical():
+                yield Static("", id="why-history-said", classes="head")
+                yield WalkList(id="why-history-rows")
+            with Vertical():
+                yield Static("", id="why-neighbors-said", classes="head")
+                yield WalkList(id="why-neighbors-rows")
 
-    def show(self, item: Mapping[str, Any] | None, hint: str = "") -> None:
-        """Explain `item`, or say what to do to get an explanation."""
-        left = self.query_one("#why-history-lines", Static)
-        right = self.query_one("#why-neighbor-lines", Static)
-        if item is None or not item.get("why"):
+    def show(self, item: Mapping[str, Any] | None, hint: str, no_neighbors: str) -> None:
+        """Explain `item`, or say `hint`; `no_neighbors` is why the run has none."""
+        why = item.get("why") if item is not None else None
+        if item is None or not why:
             self.border_title = "Why"
-            left.update(Content.styled(hint or "computing what speaks for it…", "$muted"))
-            right.update("")
+            self._fill("history", hint, [])
+            self._fill("neighbors", "", [])
             return
-        self.border_title = f"Why  {item['title']}"
-        history, neighbors = why_lines(item, MOST)
-        left.update(
-            Content("\n").join(
-                [Content.styled("score lost without this item of the history", "$muted"), *history]
-            )
-        )
-        nobody = [Content.styled("none of them bought it", "$muted")]
-        right.update(
-            Content("\n").join(
-                [Content.styled("semantic neighbors who bought it", "$muted"), *(neighbors or nobody)]
-            )
-        )
+        self.border_title = f"Why {'not ' if item['score'] is None else ''} {item['title']}"
+        history, neighbors = why_rows(why)
+        lonely = why["history"][0]["effect"] is None
+        lost = "the only purchase that is read" if lonely else "score lost without this purchase"
+        next_ = sum(entry["next"] for entry in why["neighbors"])
+        bought = f"{len(neighbors)} near neighbors bought it, {next_} of them next"
+        if not neighbors:
+            bought = no_neighbors or "no near neighbor bought it"
+        self._fill("history", lost, history)
+        self._fill("neighbors", bought, neighbors)
+
+    def _fill(self, side: str, said: str, rows: list[Any]) -> None:
+        self.query_one(f"#why-{side}-said", Static).update(Content.styled(said, "$muted"))
+        self.query_one(f"#why-{side}-rows", WalkList).show(rows, keep_cursor=False)

@@ -1,0 +1,55 @@
+"""A panel of the Explore screen: rows, or a sentence where there are none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.split_line import SplitLine
+
+
+class WalkList(RowList):
+    """Rows of which a first click chooses one and a second click opens it."""
+
+    def _on_click(self, event: events.Click) -> None:
+        row = event.style.meta.get("option")
+        if row is not None and row != self.highlighted:
+            self.highlighted = row
+            event.prevent_default()
+
+
+class AnswerPanel(Panel):
+    """`say` a sentence, or `show` rows; the rows have the id ``NAME-rows``."""
+
+    def __init__(self, title: str, name: str) -> None:
+        super().__init__(title, id=name)
+        self.rows = WalkList(id=f"{name}-rows")
+        self._said = Static("", classes="said")
+
+    def compose(self) -> ComposeResult:
+        """The sentence, the rows."""
+        yield self._said
+        yield self.rows
+
+    def say(self, text: str) -> None:
+        """This instead of rows."""
+        self._said.display = True
+        self._said.update(Content.styled(text, "$muted"))
+        self.rows.display = False
+        self.note("")
+
+    def show(
+        self, rows: Sequence[tuple[str, SplitLine]], note: str = "", *, keep_cursor: bool = True
+    ) -> None:
+        """Replace the rows, without telling anyone that the cursor moved."""
+        self._said.display = False
+        self.rows.display = True
+        with self.prevent(RowList.OptionHighlighted):
+            self.rows.show(rows, keep_cursor=keep_cursor)
+        self.note(note)

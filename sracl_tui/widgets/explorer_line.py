@@ -1,0 +1,63 @@
+"""The line that says where one is, what is asked, and how the explorer is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sracl_tui.explore_questions import Question
+from sracl_tui.query_client import QueryClient
+from sracl_tui.view_models import count, short_name
+
+NO_RUN = "No run to explore yet. F2 sets up and starts one; F3 shows how it is going."
+SEARCHES = {"exact": "exact search", "hnsw": "HNSW search"}
+
+
+class ExplorerLine(Static):
+    """The walk on the left, then the run's facts; or that it loads, or why it has ended."""
+
+    def show(
+        self,
+        client: QueryClient | None,
+        trail: Sequence[str],
+        question: Question,
+        milliseconds: float | None,
+    ) -> None:
+        """Draw what is known; `milliseconds` is what the explorer took for the present answers."""
+        if client is None:
+            self.update(Content.styled(NO_RUN, "$muted"))
+            return
+        name = short_name(client.run.name)
+        if client.state == "dead":
+            said = (
+                ("✗ the explorer has ended ", "bold $error"),
+                ("F5 starts it again ", "bold"),
+                client.problem,
+            )
+            self.update(Content.assemble(*said))
+        elif client.state == "ready":
+            self.update(self._facts(name, client, trail, question, milliseconds))
+        else:
+            self.update(
+                Content.assemble(("▸ loading ", "bold $primary"), f"the model of {name}, some seconds…")
+            )
+
+    def _facts(
+        self,
+        name: str,
+        client: QueryClient,
+        trail: Sequence[str],
+        question: Question,
+        milliseconds: float | None,
+    ) -> Content:
+        facts = client.facts
+        parts = [name, f"{count(facts.get('users'))} users", f"{count(facts.get('items'))} items"]
+        parts.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
+        if milliseconds is not None:
+            parts.insert(0, f"answered in {milliseconds:.0f} ms")
+        if question.text:
+            parts.insert(0, f"steered {question.weight:.1f} by “{question.text}”")
+        walk = "  ›  ".join(trail)
+        return Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))

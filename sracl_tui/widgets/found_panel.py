@@ -1,0 +1,31 @@
+"""Items whose texts mean what was typed."""
+
+from __future__ import annotations
+
+from textual import work
+
+from sracl_tui.explore_view import found_rows
+from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.widgets.answer_panel import AnswerPanel
+
+FOUND = 20
+
+
+class FoundPanel(AnswerPanel):
+    """Searches when told to; the best match first."""
+
+    def __init__(self) -> None:
+        super().__init__("Items by meaning", "found")
+
+    @work(group="search", exclusive=True, exit_on_error=False)
+    async def search(self, client: QueryClient | None, text: str) -> None:
+        """Show the items that are nearest to `text`."""
+        if client is None:
+            return
+        self.say("searching; the first text loads the encoder, some seconds…")
+        try:
+            answer, spent = await client.ask("search", text=text, k=FOUND)
+        except QueryError as error:
+            self.say(str(error))
+            return
+        self.show(found_rows(answer), f"exact search, {spent:.0f} ms", keep_cursor=False)

@@ -1,0 +1,98 @@
+"""A second run's recommendations for the same question, beside the first one's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from textual import work
+from textual.message import Message
+
+from sracl_tui.explore_questions import Question
+from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.view_models import RunLine, short_name
+from sracl_tui.widgets.answer_panel import AnswerPanel
+
+
+class SecondPanel(AnswerPanel):
+    """Has an explorer of its own. `found` is its latest answer, None while there is none."""
+
+    class Changed(Message):
+        """`run` or `found` is another one now."""
+
+    def __init__(self) -> None:
+        super().__init__("Second run", "second")
+        self.found: Mapping[str, Any] | None = None
+        self._client: QueryClient | None = None
+
+    @property
+    def run(self) -> Path | None:
+        """The run that is compared with."""
+        return None if self._client is None else self._client.run
+
+    def toggle(self, others: Sequence[RunLine], question: Question) -> None:
+        """Let a person choose among `others`, or end the comparison that there is."""
+        from sracl_tui.screens.pick_run import PickRunScreen
+
+        if self.run is not None:
+            self.leave()
+        elif not others:
+            self.notify("there is no other run to compare with")
+        else:
+            self.app.push_screen(
+                PickRunScreen(others), lambda path: None if path is None else self.open(path, question)
+            )
+
+    def open(self, run: Path, question: Question) -> None:
+        """Compare with `run`, whose explorer is started."""
+        self.leave()
+        self._client = QueryClient(run, self._tell_state)
+        self.border_title = f"→ {short_name(run.name)}"
+        self._client.start()
+        self.ask(question)
+
+    def leave(self) -> None:
+        """End the comparison."""
+        client, self._client = self._client, None
+        self.found = None
+        if client is not None:
+            self._close(client)
+        self.post_message(self.Changed())
+
+    @work(group="second", exclusive=True, exit_on_error=False)
+    async def ask(self, question: Question) -> None:
+        """Ask the second run what the first was asked."""
+        if self._client is None:
+            return
+        try:
+            if question.user is None:
+                await self._client.ask("info")
+                self.say("Choose a user; both runs then say what they would show.")
+                return
+            self.found, _ = await self._client.ask("recommend", **question.arguments())
+        except QueryError as error:
+            self.found = None
+            if self._client is not None and self._client.state == "ready":
+                self.say(str(error))
+        self.post_message(self.Changed())
+
+    def _tell_state(self) -> None:
+        client = self._client
+        if client is None or not self.is_mounted:
+            return
+        if client.state == "loading":
+            self.say(f"loading the model of {short_name(client.run.name)}…")
+        elif client.state == "dead":
+            self.found = None
+            self.say(f"✗ its explorer has ended: {client.problem}. F5 starts it again.")
+            self.post_message(self.Changed())
+
+    @work(group="close", exit_on_error=False)
+    async def _close(self, client: QueryClient) -> None:
+        await client.close()
+
+    async def on_unmount(self) -> None:
+        """End the explorer with the screen."""
+        if self._client is not None:
+            await self._client.close()

@@ -1,0 +1,299 @@
+"""Explore on recorded answers: what a person reads off the screen, and what the keys do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from sracl_tui import query_client
+from sracl_tui.app import Dashboard
+from sracl_tui.preferences import Preferences
+from sracl_tui.widgets.row_list import RowList
+
+TOLD = json.loads((FIXTURES / "answers.json").read_text(encoding="utf-8"))
+HIT, MISS = TOLD["known"][:2]
+WIDE = (120, 40)
+
+pytestmark = pytest.mark.usefixtures("told")
+
+
+async def ready(app: Dashboard, pilot: Pilot[Any]) -> None:
+    """Explore, with its explorer loaded."""
+    await pilot.press("f4")
+    await until(pilot, lambda: app.screen.client.state == "ready")
+    await until(pilot, lambda: app.screen.focused.id == "user")
+
+
+async def opened(app: Dashboard, pilot: Pilot[Any], user: str = HIT) -> None:
+    """Explore, at `user`."""
+    await ready(app, pilot)
+    await pilot.press(*user, "enter")
+    await until(pilot, lambda: app.screen.board.chosen()["why"])
+    await until(pilot, shows(app, user))
+
+
+async def turned(app: Dashboard, pilot: Pilot[Any], name: str) -> None:
+    """Go right until the panel `name` is reached."""
+    for _ in range(6):
+        if app.screen.board.at == name:
+            return
+        await pilot.press("right")
+    raise AssertionError(f"{name} cannot be reached by the arrow keys")
+
+
+def first_words(title: str) -> str:
+    """What is left of a title however narrow its column is."""
+    return title[:12]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_person_types_a_user_and_reads_the_answers(
+    tmp_path: Path, frozen: Path, size: tuple[int, int]
+) -> None:
+    app = dashboard(tmp_path, frozen)
+    history, near, found = TOLD["history"], TOLD["neighbors_of_user"], TOLD["recommend"]
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await ready(app, pilot)
+        await pilot.press(*HIT[:7])
+        await until(pilot, shows(app, f"{HIT} ", " items"))
+        await pilot.press("backspace", *HIT[6:], "enter")
+        await until(pilot, lambda: app.screen.board.chosen()["why"])
+        await turned(app, pilot, "history")
+        await until(pilot, shows(app, "★ ", first_words(history["items"][-2]["title"])))
+        await turned(app, pilot, "neighbors")
+        first = near["neighbors"][0]
+        await until(pilot, shows(app, first["user"], f"{first['similarity']:.3f} w {first['weight']:3.0%}"))
+        await until(pilot, shows(app, f"{len(first['shared'])} shared  next {first['next']['title']}"[:24]))
+        await turned(app, pilot, "recommended")
+        best = found["items"][0]
+        await until(pilot, shows(app, f"  1 {'★ ' if best['held_out'] else ''}{first_words(best['title'])}"))
+        await until(pilot, shows(app, f"{best['score']:.3f}", "hit, rank"))
+        await turned(app, pilot, "why")
+        strongest = best["why"]["history"][0]
+        await until(pilot, shows(app, "score lost without", f"+{strongest['effect']:.2f}"))
+        await until(pilot, shows(app, first_words(strongest["title"])))
+
+
+async def test_the_wide_screen_says_all_of_it_at_once(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await until(pilot, shows(app, "1,200 users", "399 items", "exact search", "answered in 10 ms"))
+        await until(pilot, shows(app, "u reads all but test", "exact · ◆ bought it"))
+        await until(pilot, shows(app, TOLD["history"]["profile"][:25]))
+        bought = TOLD["recommend"]["items"][0]["why"]["neighbors"]
+        await until(pilot, shows(app, f"◆ {bought[0]['user']}", f"{len(bought)} near neighbors bought it"))
+        await pilot.press("p")
+        await until(pilot, shows(app, "profile, from titles", "esc closes"))
+        await pilot.press("escape")
+
+
+async def test_enter_walks_to_a_neighbor_and_backspace_comes_back(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    friend = TOLD["neighbors_of_user"]["neighbors"][1]["user"]
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("left", "down", "enter")
+        await until(pilot, shows(app, f"{HIT}  ›  {friend}"))
+        assert app.screen.query_one("#user", Input).value == friend
+        await pilot.press("backspace")
+        await until(pilot, lambda: f"›  {friend}" not in drawn(app))
+        assert app.screen.query_one("#user", Input).value == HIT
+        await pilot.press("backspace")
+        await until(pilot, shows(app, HIT))
+
+
+async def test_the_mouse_alone_walks_too(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    friend = TOLD["neighbors_of_user"]["neighbors"][1]["user"]
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await ready(app, pilot)
+        await until(pilot, lambda: app.screen.query_one("#suggestions", RowList).option_count)
+        await pilot.pause()
+        at = [entry["user"] for entry in TOLD["users"]["users"]].index(HIT)
+        assert await pilot.click("#suggestions", offset=(4, 1 + at))
+        await until(pilot, lambda: app.screen.board.chosen()["why"])
+        assert await pilot.click("#neighbors-rows", offset=(4, 2))
+        await until(pilot, lambda: app.screen.query_one("#neighbors-rows", RowList).highlighted == 1)
+        assert "›" not in drawn(app), "the first click chooses"
+        assert await pilot.click("#neighbors-rows", offset=(4, 2))
+        await until(pilot, shows(app, f"{HIT}  ›  {friend}"))
+
+
+async def test_a_missed_held_out_item_comes_last_and_is_explained(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    held = TOLD["recommend_2"]["held_out"]["test"]
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot, MISS)
+        await until(pilot, shows(app, f"miss, rank {held['rank']}"))
+        await until(pilot, lambda: app.screen.query_one("#recommended-rows", RowList).option_count == 21)
+        await pilot.press("end")
+        await until(pilot, shows(app, f"{held['rank']:>3} ★ {held['title']}"[:30], "test item, missed"))
+        await until(pilot, shows(app, f"Why not  {held['title']}"[:30]))
+        await until(pilot, shows(app, first_words(TOLD["why_2"]["history"][0]["title"])))
+
+
+async def test_free_text_searches_and_steers_by_the_weight_that_is_set(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    asked: list[dict[str, Any]] = []
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        ask = app.screen.client.ask
+
+        async def listening(op: str, **arguments: Any) -> Any:
+            asked.append({"op": op, **arguments})
+            return await ask(op, **arguments)
+
+        app.screen.client.ask = listening
+        await pilot.press("f", *"kitchen", "enter")
+        best = TOLD["search"]["results"][0]
+        await until(
+            pilot, shows(app, "Items by meaning", first_words(best["title"]), f"{best['similarity']:.3f}")
+        )
+        await until(pilot, shows(app, "steered 0.5 by “kitchen”"))
+        steered = TOLD["recommend_text"]["items"][0]
+        await until(pilot, shows(app, f"{steered['score']:.3f}  ", f"text {steered['text_similarity']:.2f}"))
+        await pilot.press("]", "]")
+        await until(pilot, shows(app, "steered 0.7 by “kitchen”"))
+        weights = [one["text_weight"] for one in asked if one["op"] == "recommend"]
+        await until(pilot, lambda: weights or [one for one in asked if one.get("text_weight") == 0.7])
+        await pilot.press("f", "ctrl+u", "enter")
+        await until(pilot, lambda: "Items by meaning" not in drawn(app) and "steered" not in drawn(app))
+    assert Preferences(tmp_path / "dashboard.json")["text_weight"] == 0.7
+
+
+async def test_free_text_without_a_user_shows_the_items(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await ready(app, pilot)
+        await pilot.press("escape", "f", *"kitchen", "enter")
+        await until(pilot, shows(app, first_words(TOLD["search"]["results"][0]["title"])))
+        await pilot.press("enter")
+        await until(pilot, shows(app, "the nearest items by what their texts mean"))
+        await pilot.press("escape")
+        await until(pilot, shows(app, "Found"))
+
+
+async def test_an_unknown_user_is_refused_and_nothing_is_lost(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("slash", "ctrl+u", *"nobody")
+        await until(pilot, shows(app, "no user has this in the id", "0 users"))
+        await pilot.press("enter")
+        await until(pilot, shows(app, "'nobody' is not among the dataset's 1,200"))
+        await pilot.press("escape", "u")
+        await until(pilot, shows(app, "u reads everything"))
+        assert first_words(TOLD["recommend"]["items"][0]["title"]) in drawn(app)
+
+
+async def test_enter_before_the_suggestions_takes_what_was_typed(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await ready(app, pilot)
+        await until(pilot, lambda: app.screen.query_one("#suggestions", RowList).option_count > 1)
+        field = app.screen.query_one("#user", Input)
+        with field.prevent(Input.Changed):
+            field.value = MISS
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen._question.user == MISS)
+
+
+async def test_a_dead_explorer_is_shown_and_mended_by_a_key(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        first = app.screen.client._process.pid
+        os.kill(first, signal.SIGKILL)
+        await until(pilot, shows(app, "✗ the explorer has ended", "F5 starts it again"))
+        await pilot.press("slash", "a")
+        await pilot.pause(0.3)
+        assert app.screen.client.state == "dead", "typing does not start it again and again"
+        await pilot.press("f5")
+        await until(pilot, shows(app, HIT, "answered in"))
+        assert app.screen.client._process.pid != first
+
+
+async def test_a_run_that_cannot_be_asked_says_why(
+    tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = dashboard(tmp_path, frozen)
+    with monkeypatch.context() as patch:
+        patch.setattr(query_client, "sracl", lambda *args: recorded("nothing"))
+        async with app.run_test(notifications=True, size=WIDE) as pilot:
+            await pilot.press("f4")
+            await until(pilot, shows(app, "the explorer has ended", "nothing was recorded for nothing"))
+            patch.setattr(query_client, "sracl", recorded)
+            await pilot.press("f5")
+            await until(pilot, shows(app, "1,200 users"))
+
+
+async def test_a_run_without_neighbors_still_recommends(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    lonely = next(iter(TOLD["refused"])).split()[1]
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("left", "end", "enter")
+        await until(pilot, shows(app, f"{HIT}  ›  {lonely}"))
+        await until(pilot, shows(app, "this run has no neighbors"))
+        await until(pilot, shows(app, first_words(TOLD["recommend_2"]["items"][0]["title"])))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_two_runs_side_by_side(tmp_path: Path, frozen: Path, size: tuple[int, int]) -> None:
+    other = frozen.with_name("20260101-130000-other")
+    shutil.copytree(frozen, other)
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await opened(app, pilot)
+        await until(pilot, lambda: app.runs and len(app.runs) == 2)
+        await pilot.press("c")
+        await until(pilot, shows(app, "Compare with", "other"))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.board.second.found)
+        await turned(app, pilot, "recommended")
+        await until(pilot, shows(app, "there 1"))
+        await turned(app, pilot, "second")
+        await until(pilot, shows(app, "→ other", "there 1"))
+        await pilot.press("c")
+        await until(pilot, lambda: "→ other" not in drawn(app) and "there 1" not in drawn(app))
+
+
+async def test_answers_can_be_taken_away(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("e")
+        await until(pilot, shows(app, "written: "))
+        table = (tmp_path / "exports" / f"sample-{HIT}.csv").read_text().splitlines()
+        assert table[0] == "rank,item,title,score,seen,held_out,neighbors"
+        assert table[1].startswith(f"1,{TOLD['recommend']['items'][0]['item']},")
+        whole = json.loads((tmp_path / "exports" / f"sample-{HIT}.json").read_text())
+        assert whole["history"] == TOLD["history"]
+        assert whole["recommendations"] == TOLD["recommend"]
+        await pilot.press("y")
+        await until(pilot, shows(app, "copied, also in"))
+        copied = next(tmp_path.rglob("copied.txt")).read_text()
+        assert TOLD["recommend"]["items"][0]["title"] in copied
+
+
+async def test_another_run_keeps_the_user(tmp_path: Path, frozen: Path) -> None:
+    other = frozen.with_name("20260101-130000-other")
+    shutil.copytree(frozen, other)
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        first = app.screen.client._process
+        app.choose_run(other)
+        await until(pilot, shows(app, "other · 1,200 users"))
+        await until(pilot, lambda: first.returncode is not None)
+        await until(pilot, shows(app, HIT, "answered in"))
