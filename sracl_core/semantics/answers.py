@@ -28,7 +28,8 @@ REPAIR = (
 )
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"```[a-zA-Z]*")
+_MARKS = re.compile(r'```[a-zA-Z]*|"?\s*[{,]?\s*"(?:summary|audience)"\s*:\s*"?')
+"""Code fences, and what is left of a JSON object that was cut off."""
 
 
 def item_answer(raw: str) -> str | None:
@@ -51,8 +52,12 @@ def item_answer(raw: str) -> str | None:
 
 
 def plain_answer(raw: str) -> str:
-    """`raw` without thoughts, code fences and superfluous blanks; may be empty."""
-    return " ".join(_FENCE.sub(" ", _THOUGHT.sub("", raw)).split())
+    """`raw` without thoughts, code fences, remains of JSON and superfluous blanks; may be empty.
+
+    >>> plain_answer('```json {"summary": "A soap for everybo')
+    'A soap for everybo'
+    """
+    return " ".join(_MARKS.sub(" ", _THOUGHT.sub("", raw)).split())
 
 
 def _part(value: Any) -> str:
