@@ -6,6 +6,7 @@ import errno
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,16 +21,20 @@ MOST_FILES = 10_000
 MOST_GROWTH = 200
 """Text shrinks to a tenth or so; what grows by more than this is no data set."""
 CHUNK = 1 << 20
-# What zipfile and tarfile raise for damage, an unknown compression, a password, a clash of names.
+# What zipfile and tarfile raise for damage, an unknown compression, a password, a clash of names:
+# a header of odd bytes may break anywhere in them.
 DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
+    struct.error,
     EOFError,
     RuntimeError,
     ValueError,
-    OverflowError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
     OSError,
 )
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)

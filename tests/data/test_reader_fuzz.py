@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sracl_core.data.readers import READERS, detect, read_source
@@ -63,6 +63,7 @@ WHOLE_FILE = (
     "has no column",
     r"parquet cannot be read",
 )
+PATIENT = [HealthCheck.too_slow]  # a machine with other work may take its time
 pieces = st.sampled_from([*PIECES, b"|", b"[" * 300, b"9" * 30])
 
 
@@ -97,7 +98,7 @@ def rows_or_one_error(name: str, files: list[Path], damaged_name: str, folder: P
 
 
 @pytest.mark.parametrize("file", INTERACTIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=PATIENT)
 @given(data=st.data())
 def test_interactions(file: str, data: st.DataObject) -> None:
     name, good = INTERACTIONS[file]
@@ -109,7 +110,7 @@ def test_interactions(file: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("file", ITEMS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=PATIENT)
 @given(data=st.data())
 def test_items(file: str, data: st.DataObject) -> None:
     name, beside, good = ITEMS[file]
@@ -122,7 +123,7 @@ def test_items(file: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=PATIENT)
 @given(data=st.data())
 def test_compressed(ending: str, data: st.DataObject) -> None:
     good = INTERACTIONS["log.csv"][1]
@@ -135,7 +136,7 @@ def test_compressed(ending: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("file", INTERACTIONS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=PATIENT)
 @given(data=st.data())
 def test_finding_the_form(file: str, data: st.DataObject) -> None:
     content = data.draw(damaged(INTERACTIONS[file][1]))
