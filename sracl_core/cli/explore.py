@@ -56,6 +56,7 @@ def warm_up(explorer: Explorer) -> None:
     """Load what the first questions need, so that the first is as fast as the second."""
     loaded = explorer.loaded
     longest = loaded.dataset.users.ids[int(loaded.dataset.sequences.lengths.argmax())]
+    explorer.history(longest)
     explorer.recommend(user=longest, until="test", k=1, why=True)
     explorer.users("a", 1)
     explorer.items("a", 1)

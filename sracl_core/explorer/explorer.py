@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.data.prefixes import Prefixes
 from sracl_core.errors import InputError, RunError
 from sracl_core.explorer import results
 from sracl_core.explorer.attribution import NEIGHBORS, attribute
@@ -19,7 +18,6 @@ from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.nearest import best
 from sracl_core.explorer.neighboring import NearPrefixes, near_prefixes, neighbors_of
 from sracl_core.explorer.recommending import Steering, recommend, with_reasons
-from sracl_core.semantics.profiles import prefix_titles
 
 
 class Explorer:
@@ -32,6 +30,8 @@ class Explorer:
 
     def __init__(self, loaded: LoadedRun) -> None:
         self.loaded = loaded
+        # A text is asked about many times in a row: once for each weight, each user, each search.
+        self._latest_text: tuple[str, NDArray[np.float32]] = "", np.empty(0, np.float32)
 
     @classmethod
     def open(cls, run_dir: Path | str, dataset: Path | str | None = None) -> Explorer:
@@ -76,7 +76,8 @@ class Explorer:
             for named, time, part in zip(loaded.items(items), times, parts, strict=True)
         ]
         lengths: dict[str, int] = {part: parts.count(part) for part in dict.fromkeys(parts)}
-        return results.History(user, shown, self._profile(items, parts.count("train")), "titles", lengths)
+        profile, kind = loaded.profiles.of(index)
+        return results.History(user, shown, profile, kind, lengths)
 
     def recommend(
         self,
@@ -141,18 +142,19 @@ class Explorer:
         """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
         if not isinstance(text, str) or not text.strip():
             raise InputError("the text is empty; write what to look for")
-        vector: NDArray[np.float32] = self.loaded.text_encoder.encode([text])[0]
-        return vector
+        if text != self._latest_text[0]:
+            self._latest_text = text, self.loaded.text_encoder.encode([text])[0]
+        return self._latest_text[1]
 
     def users(self, prefix: str = "", limit: int = 200) -> results.UserMatches:
-        """Users whose id starts with `prefix`, then those that contain it; case is ignored."""
+        """Users whose id is `prefix`, starts with it, or contains it, in this order; case is ignored."""
         lengths = self.loaded.dataset.sequences.lengths
         found, total = _matches(self._user_keys, prefix, limit)
         ids = self.loaded.dataset.users.ids
         return results.UserMatches([results.UserMatch(ids[row], int(lengths[row])) for row in found], total)
 
     def items(self, prefix: str = "", limit: int = 200) -> results.ItemMatches:
-        """Items whose id or title starts with `prefix`, then those that contain it; case is ignored."""
+        """Items whose title starts with `prefix`, or whose id or title contains it; case is ignored."""
         found, total = _matches(self._item_keys, prefix, limit)
         return results.ItemMatches([self.loaded.item(row + 1) for row in found], total)
 
@@ -184,7 +186,10 @@ class Explorer:
 
     def _evidence(self, query: Query) -> NearPrefixes | None:
         """Neighbors for an attribution; None for a history that this run's texts cannot be asked for."""
-        if not self.loaded.pools_items and (query.user < 0 or self.loaded.prefix_table is None):
+        loaded = self.loaded
+        if not loaded.pools_items and (
+            loaded.prefix_table is None or not (loaded.prefixes.users == query.user).any()
+        ):
             return None
         return near_prefixes(self.loaded, query, NEIGHBORS, distinct=True)
 
@@ -196,11 +201,6 @@ class Explorer:
             for one, row in zip(named, rows, strict=True)
         ]
 
-    def _profile(self, items: NDArray[np.int32], train: int) -> str:
-        start, end = max(0, train - self.loaded.config.model.max_length), train
-        one = Prefixes(items, np.zeros(1, np.int32), np.array([start]), np.array([end]))
-        return prefix_titles(one, self.loaded.titles)[0]
-
 
 def _count(k: int) -> int:
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
@@ -209,10 +209,10 @@ def _count(k: int) -> int:
 
 
 def _matches(keys: Sequence[str], typed: str, limit: int) -> tuple[list[int], int]:
-    """Rows whose key starts with what was typed, then rows that contain it; and how many in all."""
+    """Rows whose key is what was typed, starts with it, contains it; and how many in all."""
     needle = typed.strip().lower()
     if not needle:
         return list(range(min(limit, len(keys)))), len(keys)
     inside = [row for row, key in enumerate(keys) if needle in key]
-    inside.sort(key=lambda row: not keys[row].startswith(needle))
+    inside.sort(key=lambda row: (keys[row] != needle, not keys[row].startswith(needle)))
     return inside[:limit], len(inside)

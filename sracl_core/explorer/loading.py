@@ -17,6 +17,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.errors import DataError, RunError
 from sracl_core.explorer.histories import Histories
 from sracl_core.explorer.nearest import PrefixSearch
+from sracl_core.explorer.profiles import Profiles
 from sracl_core.explorer.results import Item
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import MaskSource
@@ -71,6 +72,10 @@ class LoadedRun:
     @cached_property
     def histories(self) -> Histories:
         return Histories(self.dataset, self.sources.split)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        return Profiles(self.config, self.sources)
 
     @cached_property
     def titles(self) -> list[str]:
