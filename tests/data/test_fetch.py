@@ -248,9 +248,7 @@ def test_unpacking_looks_for_room_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list((tmp_path / "in").iterdir())
 
 
-@pytest.mark.parametrize(
-    "members", [{"a": b"", "a/b": b""}, {"a/b": b"", "a": b""}, {"n" * 300: b""}, {"": b""}]
-)
+@pytest.mark.parametrize("members", [{"a": b"", "a/b": b""}, {"a/b": b"", "a": b""}, {"n" * 300: b""}])
 def test_members_that_no_folder_can_hold(tmp_path: Path, members: dict[str, bytes]) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError, match="unpacked"):
