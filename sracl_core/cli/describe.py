@@ -117,13 +117,19 @@ def run(
 
 
 @describe.command("status")
-def status(as_json: JsonOption = False) -> None:
+def status(
+    texts: Annotated[int, typer.Option("--texts", min=0, help="Show so many texts of each job, too.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
     """What has been written so far: done, failed, tokens and money of every job in the cache."""
     from sracl_core.semantics.llm_cache import LlmCache
 
     cache = LlmCache(read_only=True)
     try:
         jobs = cache.jobs()
+        for job in jobs if texts else []:
+            written = cache.texts(job["id"], texts)
+            job["texts"] = {subject: text or f"({form})" for subject, (form, text) in written.items()}
     finally:
         cache.close()
     if as_json:
@@ -133,6 +139,9 @@ def status(as_json: JsonOption = False) -> None:
         say(f"nothing has been described yet ({cache.path} is empty or not there)")
         return
     print_table(list(_STATUS), [[job[key] for key in _STATUS.values()] for job in jobs])
+    for job in jobs:
+        for subject, text in job.get("texts", {}).items():
+            print(f"\n{job['name']}, {job['what']}, {job['model']}: {subject}\n{text}")
     say(f"kept in {cache.path}")
 
 

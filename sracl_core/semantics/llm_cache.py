@@ -260,13 +260,13 @@ class LlmCache:
         counts = ("done", "failed", "plain", "repaired", "calls", "input_tokens", "output_tokens")
         return [{**row, **{name: int(row[name]) for name in counts}} for row in rows]
 
-    def texts(self, job_id: str) -> dict[str, tuple[str, str]]:
-        """(form, text) of each subject of a job that has an answer."""
+    def texts(self, job_id: str, limit: int = -1) -> dict[str, tuple[str, str]]:
+        """(form, text) of each subject of a job that has an answer; of the first `limit` unless negative."""
         with self._told():
             return {
                 subject: (form, text)
                 for subject, form, text in self._db.execute(
-                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) WHERE job = ?",
-                    (job_id,),
+                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) WHERE job = ? LIMIT ?",
+                    (job_id, limit),
                 )
             }
