@@ -175,6 +175,15 @@ def export_rows(found: Answer) -> list[dict[str, Any]]:
     ]
 
 
+def spent(milliseconds: float) -> str:
+    """A time that a person waited.
+
+    >>> spent(12.3), spent(2345)
+    ('12 ms', '2.3 s')
+    """
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
 def ranks(found: Answer) -> dict[str, int]:
     """Rank by item."""
     return {item["item"]: item["rank"] for item in found["items"]}
@@ -208,7 +217,7 @@ def _marks(item: Answer, other: Mapping[str, int] | None) -> Content:
         parts.append((f"  there {rank}" if rank else "  only here", "$success" if rank else "$warning"))
     if held:
         word = "hit" if score is not None else "missed"
-        parts.append((f"  {PARTS.get(held, held)} item, {word}", "$accent"))
+        parts.append((f"  {PARTS.get(held, held)} {word}", "$accent"))
     if item.get("seen"):
         parts.append(("  bought before", "$warning"))
     if item.get("text_similarity") is not None:

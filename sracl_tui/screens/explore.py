@@ -39,15 +39,17 @@ class ExploreScreen(TabScreen):
         Binding("left_square_bracket", "weight(-0.1)", "Less text", key_display="[", show=False),
         Binding("right_square_bracket", "weight(0.1)", "Text weight", key_display="[ ]", tooltip="More text"),
         Binding("backspace", "back", "Back", tooltip="To the user before"),
-        Binding("left", "panel(-1)", "Panel", show=False, tooltip="To the panel on the left"),
-        Binding("right", "panel(1)", "Panels", key_display="← →", tooltip="To the panel on the right"),
+        Binding("left", "panel(-1)", "Panel", show=False, tooltip="Panel on the left"),
+        Binding(
+            "right", "panel(1)", "Panels", key_display="← →", show=False, tooltip="To the panel on the right"
+        ),
         Binding("u", "until", "Until", tooltip="How much of the history is read"),
         Binding("i", "seen", "Seen", tooltip="Recommend what was bought before too, or not"),
         Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),
         Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
         Binding("f5,R", "restart", "Reload", key_display="F5", tooltip="Start the explorer again"),
-        Binding("y", "copy", "Copy", tooltip="Copy the focused panel's rows"),
-        Binding("e", "export", "Export", tooltip="Write the answers as CSV and JSON"),
+        Binding("y", "copy", "Copy", show=False, tooltip="Copy the focused panel's rows"),
+        Binding("e", "export", "Export", show=False, tooltip="Write the answers as CSV and JSON"),
     ]
 
     def __init__(self) -> None:
@@ -56,6 +58,7 @@ class ExploreScreen(TabScreen):
         self._question = Question()
         self._answers: Answers | None = None
         self._trail: list[str] = []
+        self._pending = False
 
     def body(self) -> Iterable[Widget]:
         """The question on top, the answers below."""
@@ -103,7 +106,7 @@ class ExploreScreen(TabScreen):
         """Start an explorer for `path`, and ask it about the user that is shown."""
         if self.client is not None:
             self._close(self.client)
-        self._answers = None
+        self._answers, self._pending = None, False
         self.client = QueryClient(path, self._tell_state)
         self.client.start()
         self.board.empty("loading…")
@@ -121,8 +124,7 @@ class ExploreScreen(TabScreen):
             return
         self.board.empty(PICK)
         box = self.query_one(UserBox)
-        if self.focused is not None and self.focused.id == "user" and self.is_current:
-            box.suggest(box.typed)
+        box.suggest(box.typed)
 
     @work(group="client", exit_on_error=False)
     async def _close(self, client: QueryClient) -> None:
@@ -130,8 +132,9 @@ class ExploreScreen(TabScreen):
 
     def _tell_state(self) -> None:
         if self.is_mounted:
-            spent = self._answers.milliseconds if self._answers is not None else None
-            self.query_one(ExplorerLine).show(self.client, self._trail, self._question, spent)
+            spent = "" if self._answers is None else f"answered in {view.spent(self._answers.milliseconds)}"
+            said = "asking…" if self._pending else spent
+            self.query_one(ExplorerLine).show(self.client, self._trail, self._question, said)
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
@@ -159,33 +162,34 @@ class ExploreScreen(TabScreen):
         """Ask `question`; a new user becomes the screen's own once the explorer knows it."""
         if question.user == self._question.user:
             self._question = question
-            self._tell_state()
         if question.user is not None:
             self._load(question, trail or self._trail)
+        self._tell_state()
 
     @work(group="answers", exclusive=True, exit_on_error=False)
     async def _load(self, question: Question, trail: list[str]) -> None:
         if self.client is None:
             return
-        taken = False
+        # What is shown of a user stays until all of the new answers are there.
+        whole = self._answers is not None and question.user == self._question.user
+        self._pending = True
         try:
             async for answers in answers_to(self.client, question):
-                self._answers = answers
-                if not taken:
-                    taken = True
-                    self._take(question, trail)
-                self.board.show(question, answers)
-                self._tell_state()
+                if not whole or answers.recommended is not None:
+                    self._question, self._trail = question, trail
+                    self._show(answers)
+            self.board.second.ask(question)
         except QueryError as error:
+            self._pending = False
             self._refuse(str(error))
 
-    def _take(self, question: Question, trail: list[str]) -> None:
-        """The explorer knows this user."""
-        self._question, self._trail = question, trail
-        self.query_one(UserBox).set_user(str(question.user))
-        self.board.second.ask(question)
+    def _show(self, answers: Answers) -> None:
+        self._answers, self._pending = answers, answers.recommended is None
+        self.board.show(self._question, answers)
+        self.query_one(UserBox).set_user(str(self._question.user))
         if self.focused is None or self.focused.id in ("user", "suggestions"):
             self.board.go("history" if self.has_class("-narrow") else "recommended")
+        self._tell_state()
 
     def _refuse(self, text: str) -> None:
         alive = self.client is not None and self.client.state == "ready"
@@ -286,9 +290,7 @@ class ExploreScreen(TabScreen):
         if answers is None or answers.recommended is None or self.client is None:
             self.notify("choose a user first")
             return
-        whole = {"run": str(self.client.run), **answers.as_json()}
-        if self.board.second.found is not None:
-            whole |= {"second_run": str(self.board.second.run), "second": self.board.second.found}
+        whole = {"run": str(self.client.run), **answers.as_json(), **self.board.second.as_json()}
         stem = f"{short_name(self.client.run.name)}-{self._question.user}"
         self.dashboard.export_rows(stem, view.export_rows(answers.recommended), whole)
 

@@ -39,6 +39,8 @@ CHOOSE = "Choose a user; then each recommendation is explained here."
 class AnswerBoard(Vertical):
     """History, neighbors and recommendations from left to right, why below; one at a time where narrow.
 
+    A second run's list takes the place of the neighbors.
+
     `at` is the panel that is shown where only one has room. Those of found items and of a second run
     are there while there are such.
     """
@@ -109,7 +111,7 @@ class AnswerBoard(Vertical):
 
     def _open_panel(self, name: str, state: str, shown: bool) -> None:
         self.set_class(shown, state)
-        if not shown and self.at == name:
+        if self.at not in self.panels():
             self._turn_to("recommended")
         self._strip()
 
@@ -180,7 +182,8 @@ class AnswerBoard(Vertical):
 
     def panels(self) -> list[str]:
         """The panels that there are now, from left to right."""
-        hidden = {"found": not self.has_class("-searching"), "second": not self.has_class("-comparing")}
+        comparing = self.has_class("-comparing")
+        hidden = {"found": not self.has_class("-searching"), "second": not comparing, "neighbors": comparing}
         return [name for name in TITLES if not hidden.get(name)]
 
     def step(self, by: int) -> None:

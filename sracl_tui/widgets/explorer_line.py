@@ -23,9 +23,9 @@ class ExplorerLine(Static):
         client: QueryClient | None,
         trail: Sequence[str],
         question: Question,
-        milliseconds: float | None,
+        said: str,
     ) -> None:
-        """Draw what is known; `milliseconds` is what the explorer took for the present answers."""
+        """Draw what is known; `said` is how far the present question is."""
         if client is None:
             self.update(Content.styled(NO_RUN, "$muted"))
             return
@@ -38,7 +38,7 @@ class ExplorerLine(Static):
             )
             self.update(Content.assemble(*said))
         elif client.state == "ready":
-            self.update(self._facts(name, client, trail, question, milliseconds))
+            self.update(self._facts(name, client, trail, question, said))
         else:
             self.update(
                 Content.assemble(("▸ loading ", "bold $primary"), f"the model of {name}, some seconds…")
@@ -50,14 +50,14 @@ class ExplorerLine(Static):
         client: QueryClient,
         trail: Sequence[str],
         question: Question,
-        milliseconds: float | None,
+        said: str,
     ) -> Content:
         facts = client.facts
         parts = [name, f"{count(facts.get('users'))} users", f"{count(facts.get('items'))} items"]
         parts.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
-        if milliseconds is not None:
-            parts.insert(0, f"answered in {milliseconds:.0f} ms")
+        if said:
+            parts.insert(0, said)
         if question.text:
             parts.insert(0, f"steered {question.weight:.1f} by “{question.text}”")
-        walk = "  ›  ".join(trail)
+        walk = "  ›  ".join(trail) if len(trail) > 1 else ""
         return Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from sracl_tui.explore_view import found_rows
+from sracl_tui.explore_view import found_rows, spent
 from sracl_tui.query_client import QueryClient, QueryError
 from sracl_tui.widgets.answer_panel import AnswerPanel
 
@@ -24,8 +24,8 @@ class FoundPanel(AnswerPanel):
             return
         self.say("searching; the first text loads the encoder, some seconds…")
         try:
-            answer, spent = await client.ask("search", text=text, k=FOUND)
+            answer, milliseconds = await client.ask("search", text=text, k=FOUND)
         except QueryError as error:
             self.say(str(error))
             return
-        self.show(found_rows(answer), f"exact search, {spent:.0f} ms", keep_cursor=False)
+        self.show(found_rows(answer), f"exact search, {spent(milliseconds)}", keep_cursor=False)

@@ -35,4 +35,4 @@ class HistoryPanel(AnswerPanel):
         """What stands for the training part of `history`."""
         shown = self.query_one("#profile", Static)
         shown.display = bool(history["profile"])
-        shown.update(Content.assemble(("p ", "$accent"), (history["profile"], "$muted")))
+        shown.update(Content.assemble(("p profile: ", "$accent"), (history["profile"], "$muted")))

@@ -31,6 +31,10 @@ class SecondPanel(AnswerPanel):
         """The run that is compared with."""
         return None if self._client is None else self._client.run
 
+    def as_json(self) -> dict[str, Any]:
+        """For an export; empty without a second run's answer."""
+        return {} if self.found is None else {"second_run": str(self.run), "second": self.found}
+
     def toggle(self, others: Sequence[RunLine], question: Question) -> None:
         """Let a person choose among `others`, or end the comparison that there is."""
         from sracl_tui.screens.pick_run import PickRunScreen

@@ -25,7 +25,7 @@ finite = st.floats(-1e6, 1e6)
 
 
 @pytest.mark.parametrize(
-    "name", ["glyphs", "view_models", "curves", "train_view", "form_model", "widgets.chart"]
+    "name", ["glyphs", "view_models", "curves", "train_view", "form_model", "explore_view", "widgets.chart"]
 )
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(f"sracl_tui.{name}")
