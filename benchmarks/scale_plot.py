@@ -58,7 +58,7 @@ def panel(results: list[dict[str, Any]], key: str, title: str, left: int) -> lis
     drawn.append(f'<path d="{line}" stroke="#999" stroke-dasharray="4 3"/>')
     taken: list[float] = []
     for name, found in sorted(points.items(), key=lambda one: -one[1][-1][1] if one[1] else 0):
-        if found:
+        if len(found) > 1:  # a single dot shows no growth; the table has it
             drawn += _line([place(*point) for point in found], *STAGES[name], left, taken)
     return drawn
 
