@@ -7,9 +7,9 @@ For each USERS:ITEMS, a synthetic log of 10 interactions a user goes through pre
 synthetic too: encoding real texts grows linearly with their number and is measured elsewhere.
 
 Each size runs in a process of its own. A stage's memory is the process's peak while it ran, what
-earlier stages still hold included. Where a table of prefix neighbors would need more memory than
---memory-gb, it is left out with the inter-user loss, and the result says how much it would have needed.
---prefixes latest keeps one prefix a user, --width makes the vectors narrower: the two ways out.
+earlier stages still hold included. A neighbor table that would need more memory than --memory-gb is
+left out with the loss that reads it (0 leaves out both), and the result says how much it would have
+needed. --prefixes latest keeps one prefix a user, --width makes the vectors narrower: the two ways out.
 
 The result goes to benchmarks/results/scale.json; a size that was measured before is replaced.
 """
@@ -30,43 +30,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.prepare import machine
+from benchmarks.synthetic import item_vectors, write_log
 
 RESULT = Path(__file__).parent / "results" / "scale.json"
 STEPS, EVALUATED = 200, 10_000
 SIZES = ("10000:10000", "100000:50000", "1000000:200000")
-
-
-def write_log(users: int, items: int, path: Path) -> None:
-    """Ten interactions a user, each in one of two kinds of items that the user likes; some are popular."""
-    rng = np.random.default_rng(0)
-    kinds = max(items // 50, 2)
-    liked = rng.integers(0, kinds, (users, 2))
-    kind = np.take_along_axis(liked, rng.integers(0, 2, (users, 10)), axis=1)
-    within = np.minimum(rng.geometric(0.06, (users, 10)) - 1, items // kinds - 1)
-    start = rng.integers(1_500_000_000, 1_600_000_000, (users, 1))
-    times = start + np.cumsum(rng.integers(60, 1_000_000, (users, 10)), axis=1)
-    pl.DataFrame(
-        {
-            "user_id": np.repeat(np.arange(users), 10),
-            "item_id": (kind * (items // kinds) + within).ravel(),
-            "timestamp": times.ravel(),
-        }
-    ).write_csv(path)
-
-
-def item_vectors(ids: list[str], items: int, width: int) -> np.ndarray:
-    """Unit vectors, float32 [N, width], alike within a kind as texts of one category are."""
-    rng = np.random.default_rng(1)
-    kinds = max(items // 50, 2)
-    centers = rng.standard_normal((kinds, width), dtype=np.float32)
-    kind = np.minimum(np.array(ids, dtype=np.int64) // (items // kinds), kinds - 1)
-    vectors = centers[kind] + 0.7 * rng.standard_normal((len(ids), width), dtype=np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 class Stages:
@@ -134,7 +106,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
     """All stages of one size, in this process."""
     from sracl_core.config_layers import load_config
     from sracl_core.pipeline import start_encoder, start_objectives
-    from sracl_core.retrieval.neighbors import find_neighbors
+    from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
     from sracl_core.semantics.profiles import prefix_vectors
     from sracl_core.stages import Semantics, load_sources
     from sracl_core.training.device import use_threads
@@ -143,8 +115,12 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
     stages = Stages()
     with tempfile.TemporaryDirectory() as temporary:
         stages.found["prepare"] = prepare_stage(users, items, Path(temporary))
-        sets = [f"dataset.path={temporary}/data", "objective.next_item.loss=sampled"]
-        config, _ = load_config(sets=[*sets, f"training.threads={options.threads}"])
+        sets = [
+            f"dataset.path={temporary}/data",
+            "objective.next_item.loss=sampled",
+            f"training.threads={options.threads}",
+        ]
+        config, _ = load_config(sets=sets)
         use_threads(options.threads)
         with stages.measure("load"):
             sources = load_sources(config)
@@ -153,22 +129,31 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         chosen = {name: getattr(sources.prefixes, name)[last] for name in ("users", "starts", "ends")}
         sources = replace(sources, prefixes=replace(sources.prefixes, **chosen))
     vectors = item_vectors(sources.dataset.items.ids, items, options.width)
-    k, settings, threads = config.retrieval.k, config.retrieval, options.threads
-    with stages.measure("item_neighbors") as facts:
-        near_items = find_neighbors(vectors, k, settings, threads=threads)
-        facts |= {"method": near_items.method, "recall": near_items.recall}
-    count = len(sources.prefixes)
-    needed = round(needed_gb(count, options.width, k), 1)
-    semantics = Semantics(vectors, near_items, None, None)
-    if needed > options.memory_gb:
-        stages.found["prefix_neighbors"] = {"left_out": f"needs about {needed} GB"}
+    k, settings = config.retrieval.k, config.retrieval
+
+    def table(name: str, rows: np.ndarray, users: np.ndarray | None = None) -> NeighborTable | None:
+        needed = needed_gb(len(rows), options.width, k)
+        if needed > options.memory_gb:
+            stages.found[name] = {"left_out": f"about {needed:.1f} GB"}
+            return None
+        with stages.measure(name) as facts:
+            found = find_neighbors(rows, k, settings, users, threads=options.threads)
+            facts |= {"method": found.method, "recall": found.recall}
+        return found
+
+    near_items = table("item_neighbors", vectors)
+    near, profiles = None, None
+    if needed_gb(len(sources.prefixes), options.width, k) > options.memory_gb:
+        table("prefix_neighbors", sources.prefixes.ends)  # says what it would need
     else:
         with stages.measure("prefix_vectors"):
             profiles = prefix_vectors("pooled", sources.prefixes, vectors)
-        with stages.measure("prefix_neighbors") as facts:
-            near = find_neighbors(profiles, k, settings, sources.prefixes.users, threads=threads)
-            facts |= {"method": near.method, "recall": near.recall, "estimate_gb": needed}
-        semantics = Semantics(vectors, near_items, profiles, near)
+        near = table("prefix_neighbors", profiles, sources.prefixes.users)
+    if near_items is None:
+        config, _ = load_config(sets=[*sets, "objective.sracl.beta=0"])
+        nothing = np.empty((len(vectors), 0))
+        near_items = NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), "left out")
+    semantics = Semantics(vectors, near_items, profiles, near)
     encoder = start_encoder(config, sources, semantics)
     session = Session(encoder, start_objectives(config, sources, semantics, encoder), config.training)
     with stages.measure("train_200_steps") as facts:
@@ -179,7 +164,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         "users": sources.dataset.n_users,
         "items": sources.dataset.n_items,
         "interactions": sources.dataset.n_interactions,
-        "prefixes": count,
+        "prefixes": len(sources.prefixes),
         "width": options.width,
         "stages": stages.found,
     }
@@ -226,7 +211,7 @@ def evaluate(encoder: Any, sources: Any, config: Any) -> None:
 def keep(result: dict[str, Any], command: str) -> None:
     """Add the result to the file, in place of an earlier one of the same size and options."""
     kept = json.loads(RESULT.read_text())["results"] if RESULT.is_file() else []
-    key = ("asked", "prefixes_kept", "width", "threads")
+    key = ("asked", "prefixes_kept", "width", "threads", "memory_gb")
     kept = [one for one in kept if any(one[name] != result[name] for name in key)]
     kept = sorted([*kept, result | {"command": command}], key=lambda one: (one["users"], one["width"]))
     RESULT.write_text(json.dumps({"machine": machine(), "results": kept}, indent=1) + "\n")
@@ -257,6 +242,7 @@ def main() -> None:
             "asked": size,
             "prefixes_kept": options.prefixes,
             "threads": options.threads,
+            "memory_gb": options.memory_gb,
             "load_average": load,
         }
         keep(facts | json.loads(done.stdout), " ".join(["python benchmarks/scale.py", *flags]))

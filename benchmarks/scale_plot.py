@@ -3,6 +3,8 @@
     python benchmarks/scale_plot.py
 
 Both axes are logarithmic: a line that rises as steeply as the gray one grows in proportion to the users.
+Training and ranking are those of the runs without neighbor tables (--memory-gb 0); tables, and training
+with the losses that read them, come from the runs that made them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ STAGES = {
     "prepare": ("prepare", "#4269d0"),
     "item_neighbors": ("item neighbors", "#c98a00"),
     "prefix_neighbors": ("prefix neighbors", "#d6453d"),
-    "train_200_steps": ("200 training steps", "#2a8a7a"),
+    "train_with_tables": ("200 steps, all losses", "#777777"),
+    "train_200_steps": ("200 steps, next-item", "#2a8a7a"),
     "evaluate_10000_users": ("ranking 10,000 users", "#8a56b5"),
 }
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 320, 52, 140, 34, 40
@@ -55,7 +58,7 @@ def panel(results: list[dict[str, Any]], key: str, title: str, left: int) -> lis
     drawn.append(f'<path d="{line}" stroke="#999" stroke-dasharray="4 3"/>')
     taken: list[float] = []
     for name, found in sorted(points.items(), key=lambda one: -one[1][-1][1] if one[1] else 0):
-        if found:
+        if len(found) > 1:  # a single dot shows no growth; the table has it
             drawn += _line([place(*point) for point in found], *STAGES[name], left, taken)
     return drawn
 
@@ -79,17 +82,31 @@ def table(results: list[dict[str, Any]]) -> str:
         cells = []
         for one in results:
             stage = one["stages"].get(name, {})
-            if "left_out" in stage:
-                cells.append(f"not run: {stage['left_out']}")
+            if "cpu_seconds" not in stage:
+                needed = f"; needs {stage['left_out']}" if "left_out" in stage else ""
+                cells.append(f"not measured{needed}")
             else:
                 cells.append(f"{stage['cpu_seconds']:,.1f} s, {stage['peak_mb'] / 1000:.1f} GB")
         rows.append([label, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry a size: the run without tables, and what other runs of that size found of tables."""
+    full = [one for one in results if one["prefixes_kept"] == "all" and one["width"] == 384]
+    sizes = [one for one in full if one["memory_gb"] == 0]
+    for size in sizes:
+        for other in full:
+            if other["asked"] == size["asked"] and other is not size:
+                tables = {name: other["stages"][name] for name in ("item_neighbors", "prefix_neighbors")}
+                size["stages"] |= tables
+                if "cpu_seconds" in tables["prefix_neighbors"]:
+                    size["stages"]["train_with_tables"] = other["stages"]["train_200_steps"]
+    return sizes
+
+
 def main() -> None:
-    results = json.loads((HERE / "results" / "scale.json").read_text())["results"]
-    results = [one for one in results if one["prefixes_kept"] == "all" and one["width"] == 384]
+    results = merged(json.loads((HERE / "results" / "scale.json").read_text())["results"])
     body = panel(results, "cpu_seconds", "CPU seconds", 0)
     body += panel(results, "peak_mb", "Peak memory, MB", WIDTH)
     DRAWN.write_text(

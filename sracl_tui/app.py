@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sracl_tui import commands, deliver
-from sracl_tui.glyphs import AsciiFilter, ascii_only
+from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
 from sracl_tui.preferences import Preferences
 from sracl_tui.themes import CYCLE, DARK, LIGHT
 from sracl_tui.view_models import RunLine, RunSnapshot
@@ -78,6 +78,8 @@ class Dashboard(App[None]):
         self._opened = opened
         self._moved = opened is not None
         self.watcher = Watcher(runs_dir, self.post_message)
+        if self.no_color:
+            self._filters.insert(0, StyledFilter())
         if ascii_only():
             self._filters.append(AsciiFilter())
 

@@ -65,11 +65,7 @@ def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str)
         known = np.isfinite(y) & np.isfinite(x)
         if known.any():
             best = float(y[known].max())
-            curves.append(
-                Curve(
-                    LETTERS[at], name.removeprefix(metric), x[known], y[known], float(y[known][-1]), best, at
-                )
-            )
+            curves.append(Curve(LETTERS[at], name, x[known], y[known], float(y[known][-1]), best, at))
     return curves
 
 

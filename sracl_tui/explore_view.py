@@ -233,7 +233,7 @@ def _reasons(why: Answer) -> list[Any]:
     helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
     said: list[Any] = [(f"  {helping} of history", "$muted")] if effects else []
     if speaking:
-        said.append((f"  ◆ {speaking} neighbor{'s' * (speaking != 1)}", "$success"))
+        said.append((f"  ◆ {speaking}", "$success"))
     return said
 
 

@@ -6,6 +6,7 @@ import locale
 import os
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -71,6 +72,14 @@ class AsciiFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments, their text in ASCII."""
         return [Segment(to_ascii(text), style, control) for text, style, control in segments]
+
+
+class StyledFilter(LineFilter):
+    """Gives every piece a style: charts have some without, at which Textual's filter for NO_COLOR fails."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same segments, none of them without a style."""
+        return [Segment(text, style or Style.null(), control) for text, style, control in segments]
 
 
 def bar(share: float, width: int) -> str:

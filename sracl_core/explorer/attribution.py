@@ -27,6 +27,7 @@ def attribute(
     embeddings = loaded.item_embeddings[rows]
     scores = embeddings @ loaded.state(history)
     effects = _effects(loaded, history, embeddings, scores)
+    bought = [] if near is None else _purchases(loaded, near)
     attributions = []
     for place, item in enumerate(items):
         named = loaded.item(item)
@@ -36,7 +37,7 @@ def attribute(
                 named.title,
                 score=float(scores[place]),
                 history=_ordered(loaded, history, None if effects is None else effects[:, place]),
-                neighbors=[] if near is None else _evidence(loaded, near, item),
+                neighbors=[] if near is None else _evidence(loaded, near, bought, item),
             )
         )
     return attributions
@@ -69,21 +70,28 @@ def _ordered(
     return found
 
 
-def _evidence(loaded: LoadedRun, near: NearPrefixes, item: int) -> list[NeighborEvidence]:
+def _purchases(loaded: LoadedRun, near: NearPrefixes) -> list[set[int]]:
+    """What each neighbor bought in the training part."""
+    train = loaded.sources.split.train
+    return [set(train.of(user).tolist()) for user in loaded.prefixes.users[near.rows].tolist()]
+
+
+def _evidence(
+    loaded: LoadedRun, near: NearPrefixes, bought: list[set[int]], item: int
+) -> list[NeighborEvidence]:
     """The neighbors that bought `item` in the training part, those for whom it came next first."""
-    prefixes, train = loaded.prefixes, loaded.sources.split.train
+    prefixes = loaded.prefixes
     found = []
-    for place, row in enumerate(near.rows):
-        user = int(prefixes.users[row])
-        follows = int(prefixes.values[prefixes.ends[row]]) == item
-        if follows or item in train.of(user):
-            found.append(
-                NeighborEvidence(
-                    user=loaded.dataset.users.id_of(user),
-                    similarity=float(near.similarities[place]),
-                    weight=float(near.weights[place]) if near.weights is not None else None,
-                    bought=True,
-                    next=follows,
-                )
+    for place, row in enumerate(near.rows.tolist()):
+        if item not in bought[place]:
+            continue
+        found.append(
+            NeighborEvidence(
+                user=loaded.dataset.users.id_of(int(prefixes.users[row])),
+                similarity=float(near.similarities[place]),
+                weight=float(near.weights[place]) if near.weights is not None else None,
+                bought=True,
+                next=int(prefixes.values[prefixes.ends[row]]) == item,
             )
+        )
     return sorted(found, key=lambda evidence: (not evidence.next, -evidence.similarity))

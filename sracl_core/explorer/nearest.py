@@ -39,9 +39,18 @@ class PrefixSearch:
     def vector(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """The query vector of a history, float32 [E], of length 1."""
         one = Prefixes(items, np.zeros(1, np.int32), np.zeros(1, np.int64), np.array([len(items)]))
-        kind: Literal["pooled", "recency"] = "pooled" if self.decay == 1.0 else "recency"
-        vector: NDArray[np.float32] = prefix_vectors(kind, one, self.item_vectors, decay=self.decay)[0]
+        vector: NDArray[np.float32] = self._vectors(one)[0]
         return vector
+
+    def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of some of the prefixes, float32 [K, E], of length 1."""
+        every = self.prefixes
+        return self._vectors(Prefixes(every.values, every.users[rows], every.starts[rows], every.ends[rows]))
+
+    def _vectors(self, some: Prefixes) -> NDArray[np.float32]:
+        kind: Literal["pooled", "recency"] = "pooled" if self.decay == 1.0 else "recency"
+        vectors: NDArray[np.float32] = prefix_vectors(kind, some, self.item_vectors, decay=self.decay)
+        return vectors
 
     def similarities(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosine of `query` [E] with every prefix, float32 [P]."""

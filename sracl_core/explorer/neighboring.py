@@ -78,9 +78,9 @@ def _searched(loaded: LoadedRun, query: Query, k: int, distinct: bool) -> NearPr
     scores = search.similarities(anchor)
     if query.user >= 0:
         scores[prefixes.users == query.user] = -np.inf
-    rows = best(scores, k)
+    wanted = 4 * k if distinct else k
+    rows = best(scores, wanted)
     if distinct:
-        wanted = k
         while len(_first_of_each(prefixes.users[rows])) < k and wanted < len(scores):
             wanted *= 4
             rows = best(scores, wanted)
@@ -124,10 +124,7 @@ def _weights(
     """What the synthesizer gives each neighbor, float32 [K], summing to 1."""
     if loaded.synthesizer is None or not len(rows):
         return None
-    search, prefixes = loaded.prefix_search, loaded.prefixes
-    vectors = np.stack(
-        [search.vector(prefixes.values[prefixes.starts[row] : prefixes.ends[row]]) for row in rows]
-    )
+    vectors = loaded.prefix_search.vectors_of(rows)
     weights: NDArray[np.float32] = loaded.synthesizer.weights(
         torch.from_numpy(anchor[None]),
         torch.from_numpy(vectors[None]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -39,7 +40,7 @@ class TabScreen(Screen[None]):
         """The bar, the screen's own body, the keys."""
         yield ModeBar(self.MODE)
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=self.app.size.width < 100)
 
     def body(self) -> Iterable[Widget]:
         """The widgets between bar and keys."""
@@ -51,6 +52,10 @@ class TabScreen(Screen[None]):
             field.cursor_blink = False
         if self.dashboard.runs is not None:
             self.runs_changed(self.dashboard.runs)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A narrow terminal gets its keys closer together."""
+        self.query_one(Footer).compact = event.size.width < 100
 
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
         """The list of runs is another one now."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,23 +13,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Select, Static, TabbedContent, TabPane
+from textual.widgets import Button, Input, Select, Static, TabbedContent, TabPane
 
-from sracl_core.config_layers import preset_names
 from sracl_core.errors import ConfigError
 from sracl_tui import configure_view as view
 from sracl_tui.commands import CommandError, ask
 from sracl_tui.data_view import prepared
+from sracl_tui.editor import EditorError, edit
 from sracl_tui.form_model import DATASET, FormModel, Resolved
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.starting import start_run
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.run_choices import DEFAULTS, RunChoices
 from sracl_tui.widgets.setting_field import SettingField
 
-DEFAULTS = "defaults"
 ESTIMATE_SECONDS = 1.0
-PASSING_SECONDS = 0.08
+PASSING_SECONDS = 0.15
+MOST_FIELDS = 24
+"""Each one is five widgets; a first letter would find them all."""
 SIDES = (("estimate", "Estimate"), ("changes", "Changes"), ("yaml", "YAML"))
 
 
@@ -60,25 +59,12 @@ class ConfigureScreen(TabScreen):
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
-        presets = [(name, name) for name in (DEFAULTS, *preset_names())]
         yield Horizontal(
-            Panel(
-                "Run",
-                Label("dataset", classes="caption"),
-                Select([], prompt="none prepared yet: F1", id="pick-dataset", compact=True),
-                Label("preset", classes="caption"),
-                Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True),
-                Label("name", classes="caption"),
-                Input(placeholder="made from dataset and model", id="run-name", compact=True),
-                Label("settings of", classes="caption"),
-                RowList(id="section-rows"),
-                Button("▶ Run (F5)", id="run", variant="primary", compact=True),
-                id="choices",
-            ),
+            RunChoices(),
             Panel(
                 "Settings",
                 Input(placeholder="/ find a setting", id="find", compact=True),
-                VerticalScroll(id="fields"),
+                VerticalScroll(id="fields", can_focus=False),
                 id="form",
             ),
             Panel("What comes of it", TabbedContent(id="sides"), id="outcome"),
@@ -124,11 +110,13 @@ class ConfigureScreen(TabScreen):
         fields = self.query_one("#fields", VerticalScroll)
         wanted = self.query_one("#find", Input).value.strip().lower()
         keys = view.matching(self.form, self._section, wanted)
+        shown = keys[:MOST_FIELDS]
         await fields.remove_children()
-        await fields.mount_all(SettingField(self.form.known[key], self.form.shown(key)) for key in keys)
+        await fields.mount_all(SettingField(self.form.known[key], self.form.shown(key)) for key in shown)
         fields.scroll_home(animate=False)
-        title = f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}"
-        self.query_one("#form", Panel).border_title = title
+        panel = self.query_one("#form", Panel)
+        panel.border_title = f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}"
+        panel.note(f"{len(shown)} of {len(keys)}; type more" if len(keys) > len(shown) else "")
         self._mark()
 
     def _check(self) -> None:
@@ -195,9 +183,19 @@ class ConfigureScreen(TabScreen):
     @on(RowList.OptionSelected, "#section-rows")
     def _into_section(self, event: RowList.OptionSelected) -> None:
         event.stop()
+        self._into_fields()
+
+    def _into_fields(self) -> None:
         first = self.query("#fields Input, #fields Select")
         if first:
             first.first().focus()
+
+    @on(Input.Submitted, "#find")
+    async def _into_found(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.workers.cancel_group(self, "section")
+        await self._show_section()
+        self._into_fields()
 
     @on(Input.Changed, "#find")
     def _found(self, event: Input.Changed) -> None:
@@ -231,9 +229,6 @@ class ConfigureScreen(TabScreen):
         self.query_one("#command", Static).update(view.command(line))
 
     @on(Button.Pressed, "#run")
-    def _pressed(self) -> None:
-        self.action_run()
-
     def action_run(self) -> None:
         """Start the training, unless something is wrong with the settings."""
         if not self._resolved.valid:
@@ -263,18 +258,13 @@ class ConfigureScreen(TabScreen):
 
     async def action_editor(self) -> None:
         """Let the person's own editor have the YAML, and take back what comes of it."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-        if not editor:
-            self.notify("neither $VISUAL nor $EDITOR names an editor", severity="warning")
-            return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "config.yaml"
             path.write_text(self.form.as_yaml(self._resolved), encoding="utf-8")
             try:
-                with self.app.suspend():
-                    subprocess.run([*shlex.split(editor), str(path)], check=False)
-            except Exception as error:
-                self.notify(f"{editor} cannot be started here: {error}", severity="error")
+                edit(self.app, path)
+            except EditorError as error:
+                self.notify(str(error), severity="error")
                 return
             self._read_back(path)
         await self._show_section()

@@ -19,10 +19,10 @@ from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
 
 TABS = (
-    ("overview", "Overview"),
-    ("preview", "Preview"),
-    ("distributions", "Distributions"),
-    ("split", "Split"),
+    ("overview", "Overview", view.overview),
+    ("preview", "Preview", view.preview),
+    ("distributions", "Distributions", view.distributions),
+    ("split", "Split", view.split),
 )
 PREVIEW_ROWS = 15
 
@@ -55,7 +55,6 @@ class DataScreen(TabScreen):
 
     def body(self) -> Iterable[Widget]:
         """List on the left, the dataset under the cursor on the right, what is going on below."""
-        with_tabs = TabbedContent(id="data-tabs")
         yield Horizontal(
             Panel(
                 "Datasets",
@@ -66,7 +65,7 @@ class DataScreen(TabScreen):
             Panel(
                 "Dataset",
                 VerticalScroll(Static("", id="entry"), id="entry-scroll"),
-                with_tabs,
+                TabbedContent(id="data-tabs"),
                 id="dataset",
             ),
             id="data-body",
@@ -76,7 +75,7 @@ class DataScreen(TabScreen):
     async def on_mount(self) -> None:
         """Prepared datasets at once, the catalogue as soon as the command line has told it."""
         tabs = self.query_one(TabbedContent)
-        for name, title in TABS:
+        for name, title, _ in TABS:
             await tabs.add_pane(TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=name))
         tabs.display = False
         self.query_one("#job").display = False
@@ -122,12 +121,13 @@ class DataScreen(TabScreen):
         self.query_one("#entry-scroll").display = facts is None
         panel.note("enter: set up a run with it" if line and line.state == "ready" else "")
         if line is None:
-            entry.update(Content.styled("Nothing here yet: a imports your own files.", "$muted"))
+            wanted = self.query_one("#data-filter", Input).value
+            nothing = (
+                f"No dataset has “{wanted}”." if wanted else "Nothing here yet: a imports your own files."
+            )
+            entry.update(Content.styled(nothing, "$muted"))
         elif facts is not None:
-            for name, drawn in (
-                ("overview", view.overview), ("preview", view.preview),
-                ("distributions", view.distributions), ("split", view.split),
-            ):  # fmt: skip
+            for name, _, drawn in TABS:
                 self.query_one(f"#{name}-text", Static).update(drawn(facts))
         elif line.state == "damaged":
             entry.update(f"{line.folder}/dataset.json cannot be read; prepare the dataset again.")
@@ -276,7 +276,7 @@ class DataScreen(TabScreen):
     def action_tab(self, by: int) -> None:
         """To another tab of the dataset."""
         tabs = self.query_one(TabbedContent)
-        names = [name for name, _ in TABS]
+        names = [name for name, *_ in TABS]
         if tabs.display:
             tabs.active = names[(names.index(tabs.active) + by) % len(names)]
 

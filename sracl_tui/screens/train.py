@@ -44,14 +44,20 @@ class TrainScreen(TabScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
         Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
-        Binding("x", "x_axis", "X axis", tooltip="Steps, epochs or time"),
+        Binding("x", "x_axis", "Axis", tooltip="Steps, epochs or time"),
         Binding("s", "smooth", "Smooth", tooltip="Mean over more points"),
-        Binding("l", "log_axis", "Log", tooltip="Logarithmic axis for the losses"),
-        Binding("m", "masking", "Mask", tooltip="Validation with seen items masked or not"),
+        Binding("l", "log_axis", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
+        Binding("m", "masking", "Masking", show=False, tooltip="Validation with seen items masked or not"),
         Binding("space", "freeze", "Freeze", tooltip="Hold the display; reading goes on"),
-        Binding("d", "difference", "Diff", tooltip="How the settings differ from the run under the cursor"),
+        Binding(
+            "d",
+            "difference",
+            "Difference",
+            show=False,
+            tooltip="How the settings differ from the run under the cursor",
+        ),
         Binding("S", "stop", "Stop", key_display="S", tooltip="Checkpoint, then stop"),
-        Binding("K", "kill", "Kill", key_display="K", tooltip="End the process at once"),
+        Binding("K", "kill", "Kill", key_display="K", show=False, tooltip="End the process at once"),
         Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
     ]
 
@@ -113,8 +119,7 @@ class TrainScreen(TabScreen):
         snapshot = app.snapshots.get(app.current) if app.current else None
         self.query_one("#welcome").display = snapshot is None
         self.query_one("#welcome", Static).update(WELCOME if app.current is None else "reading the run…")
-        for name in ("#run-header", "#tiles", "#log"):
-            self.query_one(name).display = snapshot is not None
+        self.query_one("#watched").set_class(snapshot is None, "-nothing")
         if snapshot is None:
             self.query_one(BannerStack).show([])
             return

@@ -22,7 +22,18 @@ LEAST_HEIGHT = 8
 LEAST_WIDTH = 30
 
 
-class LogFormatter(NumericAxisFormatter):
+class SparseFormatter(NumericAxisFormatter):
+    """No more labels than stand apart: close ones fall on the same row and are lost."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
+        """At most `most` round numbers."""
+        return super().get_ticks(min_, max_, min(max_ticks, self.most))
+
+
+class LogFormatter(SparseFormatter):
     """Labels for an axis of decimal logarithms."""
 
     def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
@@ -88,7 +99,7 @@ class ChartTile(Panel):
     def _plot(self, plot: Plot) -> None:
         plot.clear()
         plot.set_x_formatter(DurationFormatter() if self._x_axis == "time" else NumericAxisFormatter())
-        plot.set_y_formatter(LogFormatter() if self._log else NumericAxisFormatter())
+        plot.set_y_formatter((LogFormatter if self._log else SparseFormatter)(max(2, self.size.height // 3)))
         ends, drawn = [], []
         for curve in self._curves:
             x, y = reduced(curve.x, curve.y, max(8, self.size.width - 12))
@@ -109,18 +120,25 @@ class ChartTile(Panel):
             plot.scatter(x, y, marker=letter, marker_style=style)
 
     def _legend(self) -> Content:
+        whole = self._legend_parts("  ", " ")
+        return whole if whole.cell_length <= self.size.width else self._legend_parts(" ", "")
+
+    def _legend_parts(self, between: str, after_letter: str) -> Content:
         parts: list[Content] = []
         for curve in self._curves:
+            # The title of the chart names the metric already.
+            cutoff = curve.name.find("@")
+            name, gap = (curve.name, " ") if cutoff < 0 else (curve.name[cutoff:], after_letter)
             best = "" if curve.best is None else f" (best {number(curve.best)})"
             parts.append(
                 Content.assemble(
-                    (f"{curve.letter} ", f"bold ${COLORS[curve.color % len(COLORS)]}"),
-                    f"{curve.name} ",
+                    (f"{curve.letter}{gap}", f"bold ${COLORS[curve.color % len(COLORS)]}"),
+                    f"{name} ",
                     (number(curve.last), "bold"),
                     (best if len(self._curves) == 1 else "", "$muted"),
                 )
             )
-        return Content("  ").join(parts)
+        return Content(between).join(parts)
 
     def _numbers(self) -> Content:
         room = max(4, min(24, self.size.width - 26))

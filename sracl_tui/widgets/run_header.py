@@ -15,19 +15,23 @@ BAR_WIDTH = 16
 
 
 class RunHeader(Vertical):
-    """Three lines that stand still while the charts move."""
+    """Three lines that stand still while the charts move, and a fourth once there is a test result."""
 
     def compose(self) -> ComposeResult:
-        """Identity, stages, figures."""
+        """Identity, stages, figures, result."""
         yield Static("", id="run-identity")
         yield Static("", id="run-stages")
         yield Static("", id="run-figures")
+        yield Static("", id="run-result")
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Draw `snapshot`."""
         self.query_one("#run-identity", Static).update(identity(snapshot))
         self.query_one("#run-stages", Static).update(stages(snapshot))
         self.query_one("#run-figures", Static).update(figures(snapshot))
+        said = self.query_one("#run-result", Static)
+        said.display = bool(snapshot.results)
+        said.update(result(snapshot))
 
 
 def identity(snapshot: RunSnapshot) -> Content:
@@ -65,7 +69,7 @@ def stages(snapshot: RunSnapshot) -> Content:
 
 
 def figures(snapshot: RunSnapshot) -> Content:
-    """Epoch, best epoch, test result: what one looks for first."""
+    """Epoch, best epoch, time left, speed: what one looks for first."""
     parts: list[tuple[str, str]] = []
     epoch, most = snapshot.state.get("epoch"), value(snapshot, "training.max_epochs")
     if isinstance(epoch, int):
@@ -74,10 +78,6 @@ def figures(snapshot: RunSnapshot) -> Content:
     valid = ((best or {}).get("valid") or {}).get("unmasked") or {}
     if best is not None and "NDCG@20" in valid:
         parts.append(("best valid NDCG@20", f"{valid['NDCG@20']:.4f} (epoch {best.get('epoch', 0) + 1})"))
-    test = ((snapshot.results or {}).get("test") or {}).get("unmasked") or {}
-    if "NDCG@20" in test:
-        parts.append(("test", f"NDCG@20 {test['NDCG@20']:.4f}  HR@20 {test.get('HR@20', 0.0):.4f}"))
-        parts.append(("", "seen items unmasked"))
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live:
         parts.append(("left", _left(snapshot)))
@@ -88,11 +88,22 @@ def figures(snapshot: RunSnapshot) -> Content:
         parts.append(("took", duration(seconds)))
     if not parts:
         return Content.styled("figures come with the first steps", "$muted")
-    cells = [
-        Content.assemble((f"{name} " if name else "", "$muted"), (text, "bold" if name else "$muted"))
-        for name, text in parts
-    ]
+    cells = [Content.assemble((f"{name} ", "$muted"), (text, "bold")) for name, text in parts]
     return Content("   ").join(cells)
+
+
+def result(snapshot: RunSnapshot) -> Content:
+    """The test figures in both readings: seen items compete (unmasked) or do not (masked)."""
+    test = (snapshot.results or {}).get("test") or {}
+    cells = [
+        Content.assemble(
+            (f"{masking} ", "$muted"),
+            (f"NDCG@20 {found['NDCG@20']:.4f} HR@20 {found.get('HR@20', 0.0):.4f}", "bold"),
+        )
+        for masking in ("unmasked", "masked")
+        if "NDCG@20" in (found := test.get(masking) or {})
+    ]
+    return Content.assemble(("test ", "$muted"), Content("  ").join(cells))
 
 
 def _left(snapshot: RunSnapshot) -> str:

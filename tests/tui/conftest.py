@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from dashboards import FIXTURES, ROOT, recorded
 
 from sracl_tui import commands, query_client
+from tests.trained import Shop, shared_shop
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,6 +33,13 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A finished run of the sample; with several test processes they share one."""
+    base = tmp_path_factory.getbasetemp()
+    return shared_shop((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shop")
 
 
 @pytest.fixture

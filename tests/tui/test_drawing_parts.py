@@ -74,7 +74,7 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
     assert curves.loss_curves(snapshot, curves.LOSSES, "epoch", 1)[0].x[9] == 1.0
     assert curves.loss_curves(snapshot, curves.LOSSES, "time", 1)[0].x[-1] == 10.0
     masked = curves.metric_curves(snapshot, "NDCG", "masked", "epoch")
-    assert [(c.letter, c.name) for c in masked] == [("A", "@20"), ("B", "@10")]
+    assert [(c.letter, c.name) for c in masked] == [("A", "NDCG@20"), ("B", "NDCG@10")]
     assert masked[0].x.tolist() == [1.0, 2.0]
     assert masked[0].best == pytest.approx(0.18)
 

@@ -1,0 +1,36 @@
+"""Synthetic logs and item vectors of any size, for scale.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+
+def write_log(users: int, items: int, path: Path) -> None:
+    """Ten interactions a user, each in one of two kinds of items that the user likes; some are popular."""
+    rng = np.random.default_rng(0)
+    kinds = max(items // 50, 2)
+    liked = rng.integers(0, kinds, (users, 2))
+    kind = np.take_along_axis(liked, rng.integers(0, 2, (users, 10)), axis=1)
+    within = np.minimum(rng.geometric(0.06, (users, 10)) - 1, items // kinds - 1)
+    start = rng.integers(1_500_000_000, 1_600_000_000, (users, 1))
+    times = start + np.cumsum(rng.integers(60, 1_000_000, (users, 10)), axis=1)
+    pl.DataFrame(
+        {
+            "user_id": np.repeat(np.arange(users), 10),
+            "item_id": (kind * (items // kinds) + within).ravel(),
+            "timestamp": times.ravel(),
+        }
+    ).write_csv(path)
+
+
+def item_vectors(ids: list[str], items: int, width: int) -> np.ndarray:
+    """Unit vectors, float32 [N, width], alike within a kind as texts of one category are."""
+    rng = np.random.default_rng(1)
+    kinds = max(items // 50, 2)
+    centers = rng.standard_normal((kinds, width), dtype=np.float32)
+    kind = np.minimum(np.array(ids, dtype=np.int64) // (items // kinds), kinds - 1)
+    vectors = centers[kind] + 0.7 * rng.standard_normal((len(ids), width), dtype=np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,0 +1,63 @@
+"""The process that draws: no torch in it, and quickly there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+VISIT_ALL = """
+import asyncio, json, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from dashboards import dashboard, recorded, shows, until
+from sracl_tui import commands, query_client
+commands.sracl = query_client.sracl = recorded
+
+async def visit():
+    app = dashboard(Path("."), Path({run!r}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "finished", "total"))
+        for key, text in (("f1", "Datasets"), ("f2", "sracl train"), ("f4", "Recommend"), ("f3", "Runs")):
+            await pilot.press(key)
+            await until(pilot, shows(app, text))
+            await pilot.press("escape", "question_mark")
+            await pilot.pause()
+            await pilot.press("escape")
+
+asyncio.run(visit())
+print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
+"""
+FIRST_SCREEN = """
+import asyncio, sys, time
+begun = time.process_time()
+from pathlib import Path
+from sracl_tui.app import Dashboard
+from sracl_tui.preferences import Preferences
+
+async def show():
+    app = Dashboard(Path("runs"), Path("data"), None, Preferences(Path("dashboard.json")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        while not app.screen.query("#data-rows"):
+            await pilot.pause()
+        print(time.process_time() - begun)
+
+asyncio.run(show())
+"""
+
+
+def test_no_screen_loads_torch(frozen: Path, dataset: Path) -> None:
+    code = VISIT_ALL.format(tests=str(Path(__file__).parent), run=str(frozen))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {"textual", "numpy", "sracl_tui"} <= loaded
+    assert not loaded & {"torch", "transformers", "sentence_transformers", "hnswlib", "polars", "scipy"}
+
+
+def test_the_first_screen_costs_little() -> None:
+    """Processor time, which a busy machine does not stretch; it is 0.6 s on the machine of benchmarks/."""
+    done = subprocess.run([sys.executable, "-c", FIRST_SCREEN], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert float(done.stdout.split()[-1]) < 3.0
