@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.7
 BACKLOG_SECONDS = 0.5
 """A long file is read for this long before its course so far is drawn."""
-BACKLOG_BYTES = 64 << 20
+BACKLOG_BYTES = 32 << 20
 """Of a longer file the steps are thinned out: more points than this holds no chart can show."""
 CATALOG_SECONDS = 2.0
 HEADLINE = "NDCG@20"

@@ -118,7 +118,8 @@ class TrainScreen(TabScreen):
         app = self.dashboard
         snapshot = app.snapshots.get(app.current) if app.current else None
         self.query_one("#welcome").display = snapshot is None
-        self.query_one("#welcome", Static).update(WELCOME if app.current is None else "reading the run…")
+        if snapshot is None:
+            self.query_one("#welcome", Static).update(WELCOME if app.current is None else "reading the run…")
         self.query_one("#watched").set_class(snapshot is None, "-nothing")
         if snapshot is None:
             self.query_one(BannerStack).show([])

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sracl_tui.view_models import Banner
+from sracl_tui.widgets.quiet import put
 
 SIGNS = {"error": ("✗ error", "$error"), "warning": ("! warning", "$warning"), "info": ("· note", "$primary")}
 
@@ -22,4 +23,4 @@ class BannerStack(Static):
         for banner in banners:
             words, color = SIGNS[banner.level]
             lines.append(Content.assemble((f" {words} ", f"bold {color}"), " ", banner.text))
-        self.update(Content("\n").join(lines))
+        put(self, Content("\n").join(lines))

@@ -16,6 +16,7 @@ from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
 
 from sracl_tui.curves import Curve, Floats, reduced, sparkline
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.quiet import put
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
 LEAST_HEIGHT = 8
@@ -66,7 +67,9 @@ class ChartTile(Panel):
         yield Static(self._empty, classes="instead")
 
     def show(self, curves: Sequence[Curve], x_axis: str, log: bool) -> None:
-        """Draw `curves`."""
+        """Draw `curves`, unless they stand there already."""
+        if self._curves and (x_axis, log) == (self._x_axis, self._log) and same(curves, self._curves):
+            return
         self._curves, self._x_axis, self._log = curves, x_axis, log
         self._draw()
 
@@ -89,11 +92,11 @@ class ChartTile(Panel):
         plot.display = legend.display = bool(self._curves) and not small
         instead.display = not plot.display
         if not self._curves:
-            instead.update(Content.styled(self._empty, "$muted"))
+            put(instead, Content.styled(self._empty, "$muted"))
         elif small:
-            instead.update(self._numbers())
+            put(instead, self._numbers())
         else:
-            legend.update(self._legend())
+            put(legend, self._legend())
             self._plot(plot)
 
     def _plot(self, plot: Plot) -> None:
@@ -162,6 +165,16 @@ class ChartTile(Panel):
         if color.ansi is not None:
             return "default" if color.ansi < 0 else f"color({color.ansi})"
         return color.hex6
+
+
+def same(some: Sequence[Curve], others: Sequence[Curve]) -> bool:
+    """Whether two lists of curves are drawn alike."""
+    return len(some) == len(others) and all(
+        (one.letter, one.name, one.color, one.best) == (other.letter, other.name, other.color, other.best)
+        and np.array_equal(one.x, other.x)
+        and np.array_equal(one.y, other.y)
+        for one, other in zip(some, others, strict=True)
+    )
 
 
 def _room(plot: Plot, x: Floats, y: Floats) -> None:

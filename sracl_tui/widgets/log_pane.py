@@ -18,6 +18,7 @@ class LogPane(Panel):
 
     def __init__(self) -> None:
         super().__init__("Log", id="log")
+        self._text: str | None = None
 
     def compose(self) -> ComposeResult:
         """The lines, in something that scrolls."""
@@ -26,6 +27,9 @@ class LogPane(Panel):
 
     def show(self, text: str) -> None:
         """Draw the last lines of `text`."""
+        if text == self._text:
+            return
+        self._text = text
         scroll = self.query_one(VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y - 1
         lines = [_styled(line) for line in text.splitlines()[-LINES:]]

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
+from sracl_tui.widgets.quiet import put
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
 BAR_WIDTH = 16
@@ -26,12 +27,12 @@ class RunHeader(Vertical):
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Draw `snapshot`."""
-        self.query_one("#run-identity", Static).update(identity(snapshot))
-        self.query_one("#run-stages", Static).update(stages(snapshot))
-        self.query_one("#run-figures", Static).update(figures(snapshot))
+        put(self.query_one("#run-identity", Static), identity(snapshot), may_grow=False)
+        put(self.query_one("#run-stages", Static), stages(snapshot), may_grow=False)
+        put(self.query_one("#run-figures", Static), figures(snapshot), may_grow=False)
         said = self.query_one("#run-result", Static)
         said.display = bool(snapshot.results)
-        said.update(result(snapshot))
+        put(said, result(snapshot), may_grow=False)
 
 
 def identity(snapshot: RunSnapshot) -> Content:
