@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import sys
@@ -34,6 +35,18 @@ class LocalServer(Server):
 
     async def on_startup(self, app: web.Application) -> None:
         """The address, instead of a banner."""
+        self._telling = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        # Sockets are opened after the start: whoever reads the address may ask it at once.
+        while True:
+            try:
+                _, connection = await asyncio.open_connection(self.host, self.port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                connection.close()
+                break
         print(f"{self.public_url}  (Ctrl-C ends)", file=sys.stderr, flush=True)
 
 

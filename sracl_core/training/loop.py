@@ -98,6 +98,8 @@ class Trainer:
                 raise Interrupted(
                     f"stopped at step {state.step} after a checkpoint; `sracl resume {self.run.path}` goes on"
                 )
+        if report.steps:
+            self._tell(report)
         self._finish_epoch(clock)
 
     def _step(self, batch: Batch) -> dict[str, float]:
