@@ -156,6 +156,10 @@ class NextItemConfig(Section):
         0.0,
         description="loss=full: share of a target that its nearest items by text get, in equal parts.",
     )
+    neighbor_targets: Share = Field(
+        0.0,
+        description="loss=full: share of a target that the items get which followed near prefixes, by text.",
+    )
     negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
     sampling: Literal["uniform", "popularity"] = Field(
         "popularity", description="loss=sampled: how negatives are drawn; log-q corrected."
@@ -189,6 +193,12 @@ class ObjectiveConfig(Section):
 
     next_item: NextItemConfig = NextItemConfig()
     sracl: SraclConfig = SraclConfig()
+
+    @property
+    def reads_neighbors(self) -> bool:
+        """Whether a part of the loss reads near prefixes, so that these are searched for."""
+        shared = self.next_item.loss == "full" and self.next_item.neighbor_targets > 0
+        return self.sracl.alpha > 0 or shared
 
 
 class TrainingConfig(Section):

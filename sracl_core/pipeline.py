@@ -168,14 +168,18 @@ def start_objectives(
     """The objectives of a run before its first step; a part of weight 0 is not there."""
     sracl = config.objective.sracl
     counts = np.bincount(sources.prefixes.targets, minlength=sources.dataset.n_items + 1)[1:]
-    objectives: list[Objective] = [NextItem(config.objective.next_item, counts, semantics.item_neighbors.ids)]
-    if semantics.prefix_vectors is not None and semantics.prefix_neighbors is not None:
+    items, prefixes = semantics.item_neighbors, semantics.prefix_neighbors
+    near_prefixes = None if prefixes is None else prefixes.ids
+    objectives: list[Objective] = [
+        NextItem(config.objective.next_item, counts, items.ids, near_prefixes, sources.prefixes.targets)
+    ]
+    if sracl.alpha > 0 and semantics.prefix_vectors is not None and near_prefixes is not None:
         seed = derive_seed(config.training.seed, "synthesizer") % 2**32
         objectives.append(
             InterUser(
                 sracl,
                 sources.prefixes,
-                semantics.prefix_neighbors.ids,
+                near_prefixes,
                 semantics.prefix_vectors,
                 config.model.hidden_size,
                 encoder.masks,
@@ -183,7 +187,7 @@ def start_objectives(
             )
         )
     if sracl.beta > 0:
-        objectives.append(IntraUser(sracl, semantics.item_neighbors.ids))
+        objectives.append(IntraUser(sracl, items.ids))
     return objectives
 
 

@@ -8,7 +8,7 @@ from sracl_core.config import RunConfig
 from sracl_core.models.registry import build_encoder
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
-from sracl_core.stages import Sources, item_texts, load_sources
+from sracl_core.stages import Sources, item_texts, load_sources, prefix_texts
 from sracl_core.training.batches import steps_per_epoch
 from sracl_core.training.device import pick_device
 
@@ -45,7 +45,7 @@ class Plan:
 def plan(config: RunConfig) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would."""
     sources = load_sources(config)
-    texts = item_texts(config, sources)
+    texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     encoder = load_encoder(config.semantics.encoder)
     model = build_encoder(config.model, sources.dataset.n_items)
     sracl, n_prefixes = config.objective.sracl, len(sources.prefixes)
@@ -59,7 +59,9 @@ def plan(config: RunConfig) -> Plan:
         training_prefixes=n_prefixes,
         mean_prefix_length=round(float(sources.prefixes.lengths.mean()), 2),
         items_without_text=texts.fallback_count,
-        texts_to_encode=VectorStore().missing(encoder, texts.texts),
+        texts_to_encode=VectorStore().missing(
+            encoder, [*texts.texts, *(of_prefixes.texts if of_prefixes else [])]
+        ),
         neighbors=f"{config.retrieval.k} {config.retrieval.source}, same user {config.retrieval.same_user}",
         backbone=config.model.name,
         parameters=sum(weight.numel() for weight in model.parameters()),
@@ -83,7 +85,7 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
     weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
-    texts = n_items * text_size + (n_prefixes * text_size if config.objective.sracl.alpha else 0)
+    texts = n_items * text_size + (n_prefixes * text_size if config.objective.reads_neighbors else 0)
     logits = config.training.batch_size * n_items if config.objective.next_item.loss == "full" else 0
     tokens = _sequences(config) * float(sources.prefixes.lengths.mean())
     # Per token and layer: keys, values, queries, attention, feed-forward and their dropout masks.

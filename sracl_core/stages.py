@@ -21,9 +21,10 @@ from sracl_core.errors import ConfigError, DataError
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.describe import ItemTexts, template_texts
-from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.llm_texts import LlmTexts, llm_item_texts, llm_prefix_texts
-from sracl_core.semantics.profiles import prefix_titles, prefix_vectors
+from sracl_core.semantics.profiles import prefix_titles
+from sracl_core.semantics.profiles import prefix_vectors as pooled_vectors
 from sracl_core.semantics.store import VectorStore
 
 Report = Callable[[str, str, dict[str, Any]], None]
@@ -102,16 +103,27 @@ def build_semantics(
     """Texts, vectors and neighbor tables of a run."""
     notes: dict[str, Any] = {}
     with _stage("describe", report) as details:
-        texts = item_texts(config, sources)
-        notes["items_without_text"] = details["items_without_text"] = texts.fallback_count
+        texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
+        details["items_without_text"] = texts.fallback_count
         if isinstance(texts, LlmTexts):
-            notes["item_texts"] = texts.notes()
+            details["item_texts"] = texts.notes()
+        if isinstance(of_prefixes, LlmTexts):
+            details["prefixes_without_text"] = of_prefixes.fallback_count
+            details["prefix_texts"] = of_prefixes.notes()
+        notes |= details
     with _stage("embed", report) as details:
         encoder, store = load_encoder(config.semantics.encoder), VectorStore()
-        item_vectors = store.vectors(encoder, texts.texts, config.semantics.batch_size, progress)
+        batch_size = config.semantics.batch_size
+        item_vectors = store.vectors(encoder, texts.texts, batch_size, progress)
         prefix_vectors = None
-        if config.objective.sracl.alpha > 0:
-            prefix_vectors = _prefix_vectors(config, sources, item_vectors, encoder, store, progress, notes)
+        if config.objective.reads_neighbors:
+            kind, decay = config.semantics.users, config.semantics.recency_decay
+            if kind in ("pooled", "recency"):
+                prefix_vectors = pooled_vectors(
+                    kind, sources.prefixes, item_vectors, decay=decay, progress=progress
+                )
+            elif of_prefixes is not None:
+                prefix_vectors = store.vectors(encoder, of_prefixes.texts, batch_size, progress)
         details["encoder"] = config.semantics.encoder
     with _stage("neighbors", report) as details:
         item_neighbors = _neighbors(config, item_vectors, None, progress)
@@ -131,29 +143,16 @@ def item_texts(config: RunConfig, sources: Sources) -> ItemTexts | LlmTexts:
     return llm_item_texts(sources.dataset, sources.split.train, config.describe.model)
 
 
-def _prefix_vectors(
-    config: RunConfig,
-    sources: Sources,
-    item_vectors: np.ndarray,
-    encoder: TextEncoder,
-    store: VectorStore,
-    progress: Progress | None,
-    notes: dict[str, Any],
-) -> np.ndarray:
-    kind, prefixes = config.semantics.users, sources.prefixes
-    if kind in ("pooled", "recency"):
-        decay = config.semantics.recency_decay
-        return prefix_vectors(kind, prefixes, item_vectors, decay=decay, progress=progress)
+def prefix_texts(config: RunConfig, sources: Sources) -> ItemTexts | LlmTexts | None:
+    """The text of every training prefix, or None where none is encoded."""
+    kind, settings = config.semantics.users, config.describe
+    if not config.objective.reads_neighbors or kind in ("pooled", "recency"):
+        return None
     if kind == "titles":
-        texts = prefix_titles(prefixes, sources.dataset.titles())
-    else:
-        settings = config.describe
-        written = llm_prefix_texts(
-            sources.dataset, sources.split.train, prefixes, settings.scope, settings.model
-        )
-        texts, notes["prefix_texts"] = written.texts, written.notes()
-        notes["prefixes_without_text"] = written.fallback_count
-    return store.vectors(encoder, texts, config.semantics.batch_size, progress)
+        return ItemTexts(prefix_titles(sources.prefixes, sources.dataset.titles()), 0)
+    return llm_prefix_texts(
+        sources.dataset, sources.split.train, sources.prefixes, settings.scope, settings.model
+    )
 
 
 def _neighbors(

@@ -115,7 +115,7 @@ class LoadedRun:
     def prefix_table(self) -> NeighborTable | None:
         """The neighbors that training used, None where it used none."""
         place = self.run.model_dir / "prefix_neighbors"
-        if self.config.objective.sracl.alpha == 0:
+        if not self.config.objective.reads_neighbors:
             return None
         return NeighborTable.load(place)
 

@@ -94,7 +94,7 @@ def _from_table(loaded: LoadedRun, query: Query, k: int, distinct: bool) -> Near
     kind = loaded.config.semantics.users
     if table is None:
         raise InputError(
-            f"this run has no neighbors of users: objective.sracl.alpha is 0 (user texts: {kind})"
+            f"this run has no neighbors of users: no part of its loss reads them (user texts: {kind})"
         )
     own = np.flatnonzero(prefixes.users == query.user)
     if not len(own):

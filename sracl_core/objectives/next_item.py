@@ -89,14 +89,23 @@ class NextItem(Objective):
             drawn by popularity.
         neighbors_NK: int32 [N, K]; row i holds the neighbors of item i + 1 as row numbers, -1 where
             there are fewer; read where targets are smoothed.
+        prefix_neighbors_PK: int32 [P, K] row numbers of near prefixes, -1 where there are fewer, and
+        prefix_targets_P: the item that followed each prefix; read where neighbors' targets are shared.
     """
 
     def __init__(
-        self, config: NextItemConfig, counts_N: np.ndarray, neighbors_NK: np.ndarray | None = None
+        self,
+        config: NextItemConfig,
+        counts_N: np.ndarray,
+        neighbors_NK: np.ndarray | None = None,
+        prefix_neighbors_PK: np.ndarray | None = None,
+        prefix_targets_P: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.neighbors_NK = neighbors_NK
+        self.prefix_neighbors_PK = prefix_neighbors_PK
+        self.prefix_targets_P = prefix_targets_P
         share = counts_N + 1.0 if config.sampling == "popularity" else np.ones(len(counts_N))
         self.share_N = share / share.sum()
         self.cumulative_N = np.cumsum(self.share_N)
@@ -104,7 +113,7 @@ class NextItem(Objective):
     def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
         """See `Objective.plan`."""
         if self.config.loss == "full":
-            targets_BK, shares_BK = self._targets(batch.targets_B)
+            targets_BK, shares_BK = self._targets(batch)
             return StepPlan(
                 lambda encoder, anchors_BD, _: {
                     "next_item": linear_cross_entropy(
@@ -116,22 +125,24 @@ class NextItem(Objective):
         negatives = torch.from_numpy(np.minimum(draws, len(self.share_N) - 1) + 1)
         return StepPlan(lambda encoder, anchors_BD, _: self._sampled(encoder, anchors_BD, batch, negatives))
 
-    def _targets(self, targets_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows of the item table and their shares: the target's own, and a part for its neighbors.
+    def _targets(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Rows of the item table and their shares: the target's own, and parts for others.
 
-        Label smoothing (Szegedy et al., CVPR 2016, section 7) over the items whose text is nearest
-        rather than over all.
+        Label smoothing (Szegedy et al., CVPR 2016, section 7), but over items that the texts call
+        near rather than over all: the target's nearest, and what followed the nearest prefixes.
         """
-        rows_B1 = targets_B[:, None] - 1
-        if not self.config.smoothing or self.neighbors_NK is None:
-            return rows_B1, torch.ones(rows_B1.shape, device=rows_B1.device)
-        near_BK = self.neighbors_NK[rows_B1[:, 0].cpu().numpy()]
-        found_BK = near_BK >= 0
-        part_B1 = self.config.smoothing / np.maximum(found_BK.sum(axis=1, keepdims=True), 1)
-        shares_BK = (part_B1 * found_BK).astype(np.float32)
-        near = torch.from_numpy(np.maximum(near_BK, 0).astype(np.int64)).to(rows_B1.device)
-        shares = torch.from_numpy(shares_BK).to(rows_B1.device)
-        return torch.cat([rows_B1, near], 1), torch.cat([1.0 - shares.sum(1, keepdim=True), shares], 1)
+        rows_BK = batch.targets_B.cpu().numpy()[:, None] - 1
+        shares_BK = np.ones(rows_BK.shape, dtype=np.float32)
+        if self.config.smoothing and self.neighbors_NK is not None:
+            near_BK = self.neighbors_NK[rows_BK[:, 0]]
+            rows_BK, shares_BK = _shared(rows_BK, shares_BK, near_BK, self.config.smoothing)
+        near_PK, targets_P = self.prefix_neighbors_PK, self.prefix_targets_P
+        if self.config.neighbor_targets and near_PK is not None and targets_P is not None:
+            near_BK = near_PK[batch.prefixes_B]
+            followed_BK = np.where(near_BK >= 0, targets_P[near_BK] - 1, -1)
+            rows_BK, shares_BK = _shared(rows_BK, shares_BK, followed_BK, self.config.neighbor_targets)
+        device = batch.targets_B.device
+        return torch.from_numpy(rows_BK).to(device), torch.from_numpy(shares_BK).to(device)
 
     def _sampled(
         self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: Tensor
@@ -151,3 +162,14 @@ class NextItem(Objective):
         logits = torch.cat([positive_B1, negative_BS], dim=1).float()
         target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
         return {"next_item": nn.functional.cross_entropy(logits, target)}
+
+
+def _shared(
+    rows_BK: np.ndarray, shares_BK: np.ndarray, more_BJ: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of which the rows `more_BJ` (-1: none) get `share`, in equal parts, the others the rest."""
+    found_BJ = more_BJ >= 0
+    part_B1 = share / np.maximum(found_BJ.sum(axis=1, keepdims=True), 1)
+    new_BJ = (part_B1 * found_BJ).astype(np.float32)
+    kept_BK = shares_BK * (1.0 - new_BJ.sum(axis=1, keepdims=True))
+    return np.concatenate([rows_BK, np.maximum(more_BJ, 0)], 1), np.concatenate([kept_BK, new_BJ], 1)

@@ -11,7 +11,7 @@ from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.augment import substitute
-from sracl_core.objectives.base import loss_parts
+from sracl_core.objectives.base import Batch, loss_parts
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.next_item import NextItem, linear_cross_entropy
 from sracl_core.objectives.sracl import InterUser, IntraUser
@@ -85,10 +85,28 @@ def test_linear_cross_entropy_matches_torch_and_its_gradients(rows: int, sharing
 def test_smoothing_gives_a_part_of_the_target_to_its_neighbors() -> None:
     near = np.array([[1, 2], [3, -1], [-1, -1], [0, 1], [2, 3]], dtype=np.int32)
     part = NextItem(NextItemConfig(smoothing=0.2), np.ones(5), near)
-    targets, shares = part._targets(torch.tensor([1, 2, 3]))
-    dense = torch.zeros(3, 5).scatter_add_(1, targets, shares)
     expected = torch.tensor([[0.8, 0.1, 0.1, 0, 0], [0, 0.8, 0, 0.2, 0], [0, 0, 1.0, 0, 0]])
-    torch.testing.assert_close(dense, expected)
+    torch.testing.assert_close(_dense_targets(part, [1, 2, 3]), expected)
+
+
+def test_a_part_of_the_target_goes_to_what_followed_near_prefixes() -> None:
+    near = np.array([[1, 2], [2, -1], [-1, -1]], dtype=np.int32)
+    followers = near, np.array([1, 2, 5])
+    part = NextItem(NextItemConfig(neighbor_targets=0.4), np.ones(5), None, *followers)
+    expected = torch.tensor([[0.6, 0.2, 0, 0, 0.2], [0, 0.6, 0, 0, 0.4], [0, 0, 0, 0, 1.0]])
+    torch.testing.assert_close(_dense_targets(part, [1, 2, 5]), expected)
+
+    items = np.array([[2, -1], [-1, -1], [-1, -1], [-1, -1], [-1, -1]], dtype=np.int32)
+    part = NextItem(NextItemConfig(smoothing=0.5, neighbor_targets=0.4), np.ones(5), items, *followers)
+    expected[0] = torch.tensor([0.3, 0.2, 0.3, 0, 0.2])
+    torch.testing.assert_close(_dense_targets(part, [1, 2, 5]), expected)
+
+
+def _dense_targets(part: NextItem, items: list[int]) -> torch.Tensor:
+    """What `part` asks of the prefixes 0, 1, ..., which `items` followed: a distribution over 5 items."""
+    rows, targets = np.arange(len(items)), torch.tensor(items)
+    batch = Batch(rows, torch.ones(len(items), 1, dtype=torch.long), torch.ones_like(targets), targets)
+    return torch.zeros(len(items), 5).scatter_add_(1, *part._targets(batch))
 
 
 @pytest.mark.parametrize("synthesizer", ["learned", "mean"])
