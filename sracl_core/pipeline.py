@@ -129,6 +129,8 @@ def _stages(
         told,
         lambda stage, status, details: writer.event("stage", stage=stage, status=status, **details),
     )
+    for text in fallbacks(semantics.notes):
+        writer.message(text, "warning")
     _write_model_inputs(run, sources, semantics)
     encoder = start_encoder(config, sources, semantics).to(device)
     objectives = [part.to(device) for part in start_objectives(config, sources, semantics, encoder)]
@@ -151,6 +153,27 @@ def _stages(
     best = load_encoder(run).to(device)
     seconds = max(time.monotonic() - began, state.elapsed)
     return write_results(run, sources, best, told, state.best_epoch, seconds)
+
+
+def fallbacks(notes: dict[str, Any]) -> list[str]:
+    """Says where a language model's texts were asked for and are not all there.
+
+    >>> fallbacks({"item_texts": {"model": "m", "written": 7, "failed": 1, "missing": 2}})
+    ['items: 7 of 10 have a text of m (1 failed, 2 not asked yet), the others their own attributes']
+    """
+    said = []
+    for what, key, instead in (
+        ("items", "item_texts", "their own attributes"),
+        ("prefixes", "prefix_texts", "their titles"),
+    ):
+        found = notes.get(key)
+        if found and (found["failed"] or found["missing"]):
+            total = found["written"] + found["failed"] + found["missing"]
+            said.append(
+                f"{what}: {found['written']:,} of {total:,} have a text of {found['model']} "
+                f"({found['failed']:,} failed, {found['missing']:,} not asked yet), the others {instead}"
+            )
+    return said
 
 
 def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:
