@@ -5,6 +5,7 @@ dataset -> texts -> vectors -> neighbor tables -> encoder + objectives -> run di
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
@@ -91,9 +92,9 @@ def _run(
     if resumed:
         last = read_json(run.checkpoints / "last" / "state.json") or {}
         point = {"step": last.get("step", 0), "epoch": last.get("epoch", 0)}
-        writer.event("run_resumed", run=run.name, argv=sys.argv, **point)
+        writer.event("run_resumed", run=run.name, pid=os.getpid(), argv=sys.argv, **point)
     else:
-        writer.event("run_started", run=run.name, argv=sys.argv)
+        writer.event("run_started", run=run.name, pid=os.getpid(), argv=sys.argv)
     writer.state(status="running", error=None)
     try:
         with StopSignals() as signals:

@@ -23,6 +23,7 @@ from sracl_tui.editor import EditorError, edit
 from sracl_tui.form_model import DATASET, FormModel, Resolved
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.starting import start_run
+from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.run_choices import DEFAULTS, RunChoices
@@ -63,7 +64,7 @@ class ConfigureScreen(TabScreen):
             RunChoices(),
             Panel(
                 "Settings",
-                Input(placeholder="/ find a setting", id="find", compact=True),
+                FilterField("/ find a setting", "find"),
                 VerticalScroll(id="fields", can_focus=False),
                 id="form",
             ),

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static, TabbedContent, TabPane
 from sracl_tui import data_view as view
 from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
 
@@ -58,7 +59,7 @@ class DataScreen(TabScreen):
         yield Horizontal(
             Panel(
                 "Datasets",
-                Input(placeholder="/ filter datasets", id="data-filter", compact=True),
+                FilterField("/ filter datasets", "data-filter"),
                 RowList(id="data-rows"),
                 id="datasets",
             ),

@@ -63,7 +63,9 @@ class ChartTile(Panel):
     def compose(self) -> ComposeResult:
         """Legend, chart, and what stands in for them."""
         yield Static("", classes="legend")
-        yield Plot()
+        plot = Plot()
+        plot.display = False
+        yield plot
         yield Static(self._empty, classes="instead")
 
     def show(self, curves: Sequence[Curve], x_axis: str, log: bool) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import MOST_ROWS, RowList
 from sracl_tui.widgets.split_line import SplitLine
@@ -37,7 +38,7 @@ class RunList(Panel):
 
     def compose(self) -> ComposeResult:
         """Filter, list, and what is said when there is nothing."""
-        yield Input(placeholder="/ filter runs", id="run-filter", compact=True)
+        yield FilterField("/ filter runs", "run-filter")
         yield RowList(id="run-rows")
         yield Static(EMPTY, id="no-runs")
 

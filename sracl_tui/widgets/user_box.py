@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 
@@ -44,7 +45,7 @@ class UserBox(Vertical):
 
     def compose(self) -> ComposeResult:
         """The input, the suggestions below it."""
-        yield Input(placeholder="/  user: type a part of the id", id="user", compact=True)
+        yield FilterField("/  user: type a part of the id", "user")
         yield RowList(id="suggestions")
 
     def on_mount(self) -> None:

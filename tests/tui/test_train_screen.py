@@ -141,7 +141,7 @@ async def test_the_filter_and_two_hundred_rows(tmp_path: Path) -> None:
         await until(pilot, lambda: app.runs is not None and len(app.runs) == 3)
         await pilot.press("3")
         await until(pilot, shows(app, "run-0", "3 shown"))
-        await pilot.press("slash", *"run-1")
+        await pilot.press("slash", "slash", *"run-1")
         await until(pilot, shows(app, "1 shown"))
         assert app.current_mode == "train", "digits typed into a filter change no screen"
 
