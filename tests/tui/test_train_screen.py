@@ -25,7 +25,7 @@ async def test_a_finished_run_at_every_size(tmp_path: Path, frozen: Path, size: 
         assert "NDCG" in drawn(app)
         if size[0] >= 80:
             assert "Loss" in drawn(app)
-            assert "⠒" in drawn(app) or "⠤" in drawn(app) or "⠉" in drawn(app) or "⣀" in drawn(app)
+            await until(pilot, lambda: any(dots in drawn(app) for dots in "⠒⠤⠉⣀"))
         await pilot.press("r")
         await until(pilot, shows(app, "Runs", "✓ finished"))
 
