@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from sracl_core.ablation import Variant
     from sracl_core.config import RunConfig
     from sracl_core.runs.directory import RunDirectory
 
@@ -52,10 +54,12 @@ def ablate(
     from sracl_core import pipeline
     from sracl_core.ablation import VARIANTS, earlier_run, study
 
+    selected = sorted((v for v in VARIANTS if v.name in chosen), key=lambda v: chosen.index(v.name))
+    _refuse_twins(selected, resolved)
     meta = pipeline.run_meta(resolved)
     found: dict[str, list[RunDirectory]] = {}
     plan = []
-    for variant in sorted((v for v in VARIANTS if v.name in chosen), key=lambda v: chosen.index(v.name)):
+    for variant in selected:
         for seed in numbers:
             settled = variant.config(resolved, seed)
             run = earlier_run(runs_dir, settled, meta["dataset"]["hash"])
@@ -117,6 +121,17 @@ def _chosen(variants: str | None) -> list[str]:
                 f"there is no variant '{name}'{nearest(name, known)}; there are {', '.join(known)}"
             )
     return list(dict.fromkeys(chosen))
+
+
+def _refuse_twins(variants: list[Variant], base: RunConfig) -> None:
+    """A part that is off cannot be taken away. Raises InputError."""
+    for one, other in itertools.combinations(variants, 2):
+        if one.config(base, 0) == other.config(base, 0):
+            same = ", ".join(f"{key} {value}" for key, value in {**one.changes, **other.changes}.items())
+            raise InputError(
+                f"variants {one.name} and {other.name} are the same settings here ({same}): switch that "
+                "part on (--set objective.sracl.alpha=0.1 --set objective.sracl.beta=0.1) or choose --variants"
+            )
 
 
 def _seeds(text: str) -> list[int]:

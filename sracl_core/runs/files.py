@@ -13,7 +13,7 @@ from sracl_core.errors import StorageError
 
 _FULL_OR_CLOSED = {
     errno.ENOSPC: "no space is left on the disk; free some and start it again (a training: `sracl resume`)",
-    errno.EDQUOT: "the disk quota is used up; free some space and start it again (a training: `sracl resume`)",
+    errno.EDQUOT: "the disk quota is used up; free some and start it again (a training: `sracl resume`)",
     errno.EROFS: "the disk is mounted read-only; choose another folder",
     errno.EACCES: "the folder cannot be written; check its permissions or choose another",
     errno.EPERM: "the folder cannot be written; check its permissions or choose another",

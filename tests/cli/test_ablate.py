@@ -64,6 +64,12 @@ def test_wrong_words_are_one_line(shop: Shop, words: tuple[str, str]) -> None:
     assert words[1] in done.stderr
 
 
+def test_a_part_that_is_off_cannot_be_taken_away(shop: Shop) -> None:
+    done = ablate(shop, "--set", "objective.sracl.beta=0", "--dry-run")
+    assert done.returncode == 2
+    assert "full and no_intra are the same settings here (objective.sracl.beta 0.0)" in done.stderr
+
+
 def test_each_variant_changes_what_its_name_says() -> None:
     base = RunConfig()
     for variant in VARIANTS:
