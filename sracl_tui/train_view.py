@@ -106,7 +106,7 @@ def summary(snapshot: RunSnapshot) -> str:
     lines = [str(snapshot.path), f"status: {snapshot.status}"]
     best = next((record for record in reversed(snapshot.epochs) if record.get("best")), None)
     if best:
-        lines.append(f"best epoch: {best.get('epoch')}")
+        lines.append(f"best epoch: {best.get('epoch', 0) + 1}")
         lines.append(f"valid: {json.dumps(best.get('valid'))}")
     if snapshot.results:
         lines.append(f"test: {json.dumps(snapshot.results.get('test'))}")

@@ -49,11 +49,11 @@ class TrainingDisplay:
         elif kind == "step" and self._steps_per_epoch and sys.stderr.isatty():
             epoch = int(record["epoch"])
             self.progress(
-                f"epoch {epoch}", record["step"] - epoch * self._steps_per_epoch, self._steps_per_epoch
+                f"epoch {epoch + 1}", record["step"] - epoch * self._steps_per_epoch, self._steps_per_epoch
             )
         elif kind == "epoch":
             if self._steps_per_epoch and sys.stderr.isatty():
-                self.progress(f"epoch {record['epoch']}", self._steps_per_epoch, self._steps_per_epoch)
+                self.progress(f"epoch {record['epoch'] + 1}", self._steps_per_epoch, self._steps_per_epoch)
             say(epoch_line(record), self.quiet)
         elif kind == "message":
             loud = self.verbose or record.get("level") != "info"
@@ -69,13 +69,13 @@ class TrainingDisplay:
 
 
 def epoch_line(record: Record) -> str:
-    """An epoch in one line.
+    """An epoch in one line; people count from 1.
 
     >>> epoch_line({"epoch": 0, "loss": 6.5, "inter": None, "seconds": 12.0, "best": True,
     ...             "valid": {"unmasked": {"NDCG@20": 0.05}, "masked": {"NDCG@20": 0.06}}})
-    'epoch   0  loss 6.5000  valid NDCG@20 0.0500 (masked 0.0600)  12 s  best'
+    'epoch   1  loss 6.5000  valid NDCG@20 0.0500 (masked 0.0600)  12 s  best'
     """
-    parts = [f"epoch {record['epoch']:>3}"]
+    parts = [f"epoch {record['epoch'] + 1:>3}"]
     for name in ("loss", "next_item", "inter", "intra"):
         if isinstance(record.get(name), int | float):
             parts.append(f"{name} {record[name]:.4f}")

@@ -38,8 +38,8 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
             summary.dataset,
             summary.model,
             summary.seed,
-            summary.epoch,
-            summary.best_epoch,
+            _from_one(summary.epoch),
+            _from_one(summary.best_epoch),
             summary.valid.get("unmasked", {}).get(HEADLINE),
             summary.test.get("unmasked", {}).get(HEADLINE),
         )
@@ -87,7 +87,7 @@ def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.J
             "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(summary.created)),
             "dataset": summary.dataset,
             "command": " ".join(meta.get("argv", [])) or None,
-            "best epoch": summary.best_epoch,
+            "best epoch": _from_one(summary.best_epoch),
         }
     )
     _print_course(history)
@@ -158,9 +158,10 @@ def _print_course(history: Any) -> None:
         output.print_table(["stage", "status", "took"], rows)
     if history.epochs:
         print()
-        columns = ["epoch", "loss", "next_item", "inter", "intra"]
+        columns = ["loss", "next_item", "inter", "intra"]
         rows = [
             (
+                _from_one(record.get("epoch")),
                 *(record.get(name) for name in columns),
                 ((record.get("valid") or {}).get("unmasked") or {}).get(HEADLINE),
                 output.duration(record.get("seconds")),
@@ -168,4 +169,9 @@ def _print_course(history: Any) -> None:
             )
             for record in history.epochs
         ]
-        output.print_table([*columns, f"valid {HEADLINE}", "took", ""], rows)
+        output.print_table(["epoch", *columns, f"valid {HEADLINE}", "took", ""], rows)
+
+
+def _from_one(epoch: int | None) -> int | None:
+    """An epoch as people count them."""
+    return None if epoch is None else epoch + 1

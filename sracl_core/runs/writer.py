@@ -156,7 +156,7 @@ class _AppendOnly:
 
 
 def log_text(kind: str, record: dict[str, Any]) -> str:
-    """The line of log.txt for an event, "" for those that only a chart wants.
+    """The line of log.txt for an event, "" for those that only a chart wants; epochs count from 1.
 
     >>> log_text("plateau", {"epochs_without_gain": 3, "patience": 10})
     'no gain for 3 of 10 epochs'
@@ -168,9 +168,9 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "run_started":
             return f"run started, pid {get('pid')}"
         case "run_resumed":
-            return f"run resumed at step {get('step')}, epoch {get('epoch')}"
+            return f"run resumed at step {get('step')}, epoch {_place(get('epoch'))}"
         case "run_ended":
-            return f"run {get('status')}, best epoch {get('best_epoch')}"
+            return f"run {get('status')}, best epoch {_place(get('best_epoch'))}"
         case "stage":
             seconds = get("seconds")
             took = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
@@ -178,9 +178,8 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "epoch":
             metrics = (get("valid") or {}).get("unmasked") or {}
             shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
-            return (
-                f"epoch {get('epoch')}  loss {_short(get('loss'))}  {shown}{'  best' if get('best') else ''}"
-            )
+            best = "  best" if get("best") else ""
+            return f"epoch {_place(get('epoch'))}  loss {_short(get('loss'))}  {shown}{best}"
         case "checkpoint":
             return f"checkpoint {get('kind')} at step {get('step')}"
         case "plateau":
@@ -188,6 +187,10 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "non_finite":
             return f"ERROR {get('part')} is not finite at step {get('step')}"
     return ""
+
+
+def _place(epoch: Any) -> Any:
+    return epoch + 1 if isinstance(epoch, int) else epoch
 
 
 def _short(value: Any) -> str:

@@ -101,7 +101,7 @@ def test_the_training_display_shows_epochs_and_warnings(capsys: pytest.CaptureFi
     with TrainingDisplay() as display:
         for record in records:
             display.on_event(record)
-    assert capsys.readouterr().err.splitlines() == ["warning: 7 items have no text", "epoch   0  2.0 s"]
+    assert capsys.readouterr().err.splitlines() == ["warning: 7 items have no text", "epoch   1  2.0 s"]
 
 
 def test_a_run_is_found_by_path_name_ending_or_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

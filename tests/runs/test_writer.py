@@ -96,7 +96,7 @@ def test_the_log_is_for_people(run: RunDirectory) -> None:
     assert logged == [
         "WARNING 7 items have no text",
         "embed done in 1.2 s",
-        "epoch 0  loss 9.0000  NDCG@20 0.0500  best",
+        "epoch 1  loss 9.0000  NDCG@20 0.0500  best",
     ]
 
 
