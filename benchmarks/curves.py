@@ -1,6 +1,6 @@
 """Draw validation NDCG@20 against minutes of training, from what record.py kept.
 
-python benchmarks/curves.py docs/curves.svg benchmarks/results/fast-1.json benchmarks/results/best-two-cores.json
+python benchmarks/curves.py docs/curves.svg benchmarks/results/fast-1.json benchmarks/results/best-42.json
 """
 
 from __future__ import annotations
