@@ -199,6 +199,12 @@ def entry_text(entry: Mapping[str, Any]) -> Content:
     return Content("\n").join([*lines, Content(""), Content.styled(todo, "bold")])
 
 
+def nothing(filtered: str) -> Content:
+    """In place of a dataset, where none is listed."""
+    said = f"No dataset has “{filtered}”." if filtered else "Nothing here yet: a imports your own files."
+    return Content.styled(said, "$muted")
+
+
 def pairs_lines(pairs: Sequence[tuple[str, str]]) -> list[Content]:
     """Names and values in two columns."""
     return [Content.assemble((f"{name:<14}", "$muted"), text) for name, text in pairs]

@@ -10,6 +10,7 @@ import typer
 
 from sracl_core.cli import output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.runs.events import from_one
 
 app = typer.Typer(no_args_is_help=True)
 HEADLINE = "NDCG@20"
@@ -38,8 +39,8 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
             summary.dataset,
             summary.model,
             summary.seed,
-            _from_one(summary.epoch),
-            _from_one(summary.best_epoch),
+            from_one(summary.epoch),
+            from_one(summary.best_epoch),
             summary.valid.get("unmasked", {}).get(HEADLINE),
             summary.test.get("unmasked", {}).get(HEADLINE),
         )
@@ -87,7 +88,7 @@ def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.J
             "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(summary.created)),
             "dataset": summary.dataset,
             "command": " ".join(meta.get("argv", [])) or None,
-            "best epoch": _from_one(summary.best_epoch),
+            "best epoch": from_one(summary.best_epoch),
         }
     )
     _print_course(history)
@@ -161,7 +162,7 @@ def _print_course(history: Any) -> None:
         columns = ["loss", "next_item", "inter", "intra"]
         rows = [
             (
-                _from_one(record.get("epoch")),
+                from_one(record.get("epoch")),
                 *(record.get(name) for name in columns),
                 ((record.get("valid") or {}).get("unmasked") or {}).get(HEADLINE),
                 output.duration(record.get("seconds")),
@@ -170,8 +171,3 @@ def _print_course(history: Any) -> None:
             for record in history.epochs
         ]
         output.print_table(["epoch", *columns, f"valid {HEADLINE}", "took", ""], rows)
-
-
-def _from_one(epoch: int | None) -> int | None:
-    """An epoch as people count them."""
-    return None if epoch is None else epoch + 1

@@ -34,3 +34,8 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
+
+
+def from_one(epoch: Any) -> Any:
+    """An epoch as people count them; None where there is none."""
+    return epoch + 1 if isinstance(epoch, int) else epoch

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.events import Record
+from sracl_core.runs.events import Record, from_one
 from sracl_core.runs.files import plain, read_json, storage_error, without_non_finite, write_json
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.rate import RateMeter
@@ -168,9 +168,9 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "run_started":
             return f"run started, pid {get('pid')}"
         case "run_resumed":
-            return f"run resumed at step {get('step')}, epoch {_place(get('epoch'))}"
+            return f"run resumed at step {get('step')}, epoch {from_one(get('epoch'))}"
         case "run_ended":
-            return f"run {get('status')}, best epoch {_place(get('best_epoch'))}"
+            return f"run {get('status')}, best epoch {from_one(get('best_epoch'))}"
         case "stage":
             seconds = get("seconds")
             took = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""
@@ -179,7 +179,7 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
             metrics = (get("valid") or {}).get("unmasked") or {}
             shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
             best = "  best" if get("best") else ""
-            return f"epoch {_place(get('epoch'))}  loss {_short(get('loss'))}  {shown}{best}"
+            return f"epoch {from_one(get('epoch'))}  loss {_short(get('loss'))}  {shown}{best}"
         case "checkpoint":
             return f"checkpoint {get('kind')} at step {get('step')}"
         case "plateau":
@@ -187,10 +187,6 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "non_finite":
             return f"ERROR {get('part')} is not finite at step {get('step')}"
     return ""
-
-
-def _place(epoch: Any) -> Any:
-    return epoch + 1 if isinstance(epoch, int) else epoch
 
 
 def _short(value: Any) -> str:

@@ -122,11 +122,7 @@ class DataScreen(TabScreen):
         self.query_one("#entry-scroll").display = facts is None
         panel.note("enter: set up a run with it" if line and line.state == "ready" else "")
         if line is None:
-            wanted = self.query_one("#data-filter", Input).value
-            nothing = (
-                f"No dataset has “{wanted}”." if wanted else "Nothing here yet: a imports your own files."
-            )
-            entry.update(Content.styled(nothing, "$muted"))
+            entry.update(view.nothing(self.query_one("#data-filter", Input).value))
         elif facts is not None:
             for name, _, drawn in TABS:
                 self.query_one(f"#{name}-text", Static).update(drawn(facts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 from textual.widgets import Static
 
@@ -9,11 +11,15 @@ from textual.widgets import Static
 def put(widget: Static, content: Content, may_grow: bool = True) -> None:
     """Show `content`; `may_grow` False spares the layout where the widget's height is fixed.
 
-    A text as wide as the one before keeps its height too.
+    A text whose words are as wide as those before wraps at the same places, so it keeps its height too.
     """
     before = widget.content
     if isinstance(before, Content):
         if before.is_same(content):
             return
-        may_grow = may_grow and before.cell_length != content.cell_length
+        may_grow = may_grow and _shape(before) != _shape(content)
     widget.update(content, layout=may_grow)
+
+
+def _shape(content: Content) -> tuple[str, int]:
+    return re.sub(r"\S", "x", content.plain), content.cell_length

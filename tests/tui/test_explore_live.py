@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from textual.widgets import Input
 
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
-from tests.trained import Shop, shared_shop
+from tests.trained import Shop
 
 USER = "amber-badger"
-
-
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A finished run of the sample; with several test processes they share one."""
-    base = tmp_path_factory.getbasetemp()
-    return shared_shop((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shop")
 
 
 async def test_the_screen_says_what_the_command_line_says(
