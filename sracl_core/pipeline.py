@@ -30,7 +30,7 @@ from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
 from sracl_core.training.checkpoint import has_checkpoint, load_encoder
-from sracl_core.training.device import bfloat16_gain, pick_device, use_threads
+from sracl_core.training.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
@@ -121,6 +121,7 @@ def _stages(
     began = time.monotonic()
     device = pick_device(config.training.device)
     use_threads(config.training.threads)
+    return_freed_blocks()
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
         writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
     sources = _same_sources(run)
