@@ -204,7 +204,9 @@ class ObjectiveConfig(Section):
 class TrainingConfig(Section):
     """The loop."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(42, description="Decides every random draw of the run.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        42, description="Decides every random draw of a run; semantic neighbors do not depend on it."
+    )
     max_epochs: Positive = Field(100, description="Passes over the training prefixes at most.")
     max_minutes: Annotated[float, Field(ge=0.0)] = Field(
         0.0, description="Stop after the epoch in which this many minutes have passed; 0 is no limit."

@@ -27,6 +27,8 @@ EXACT_UP_TO = 20_000
 """method=auto: exact search of this many vectors takes about 4 s on 2 cores."""
 
 _SEARCH_VERSION = 2
+_SEARCH_SEED = 42
+"""Decides HNSW's levels and the recall's sample; not a run's seed, so that runs share a table."""
 _TIE = 1e-5
 
 
@@ -44,7 +46,8 @@ def find_neighbors(
     vectors: float32 [n, D]; scaled to unit length where they are not.
     k: neighbors a row; clamped to n - 1. `config.k` is not read.
     groups: int [n]; rows of the same group are not each other's neighbors, e.g. a prefix's user.
-    threads: 0 takes as many as torch has. Neighbors do not depend on it, nor on anything but the seed.
+    threads: 0 takes as many as torch has. Neighbors do not depend on it.
+    seed: decides the neighbors of `source: random`; the others do not depend on it.
 
     A row is removed from its own neighbors by its number, never by its rank: identical vectors
     stay each other's neighbors. Every row has min(k, available) neighbors.
@@ -63,7 +66,7 @@ def find_neighbors(
         ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress)
         recall = None
         if method == "hnsw" and config.recall_sample:
-            recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample, seed)
+            recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample)
         elif method == "exact":
             recall = 1.0
     return NeighborTable(ids, scores, method, recall)
@@ -89,7 +92,7 @@ def _search(
         return exact_neighbors(vectors, k, exclusion, progress=progress)
     from sracl_core.retrieval.hnsw import hnsw_neighbors
 
-    return hnsw_neighbors(vectors, k, exclusion, config, seed, threads, progress)
+    return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress)
 
 
 def resolved_method(n: int, config: RetrievalConfig) -> str:
@@ -107,7 +110,6 @@ def sampled_recall(
     k: int,
     exclusion: Exclusion,
     sample: int,
-    seed: int,
 ) -> float | None:
     """Recall@k of `scores` on a sample of rows against exact search under the same exclusion.
 
@@ -117,7 +119,7 @@ def sampled_recall(
     from sracl_core.retrieval.exact import exact_neighbors
 
     n = len(vectors)
-    rows = np.sort(generator(seed, "recall").choice(n, size=min(sample, n), replace=False))
+    rows = np.sort(generator(_SEARCH_SEED, "recall").choice(n, size=min(sample, n), replace=False))
     exact_ids, exact_scores = exact_neighbors(vectors, k, exclusion, rows)
     exists = exact_ids >= 0
     counts = exists.sum(axis=1)
@@ -138,7 +140,7 @@ def table_address(
     """Hash of everything that decides a table: vectors, groups, and the settings that are read."""
     method = resolved_method(len(vectors), config)
     settings: dict[str, object] = {"version": _SEARCH_VERSION, "method": method, "k": k}
-    if method != "exact":
+    if method == "random":
         settings["seed"] = seed
     if method == "hnsw":
         settings["hnsw"] = [config.hnsw_m, config.hnsw_ef_construction, config.hnsw_ef, config.recall_sample]

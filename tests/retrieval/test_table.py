@@ -97,7 +97,6 @@ def test_everything_that_decides_a_table_is_in_its_address() -> None:
         table_address(VECTORS, 4, RetrievalConfig(source="random"), None, 1),
         table_address(VECTORS, 4, RetrievalConfig(source="random"), None, 2),
         table_address(VECTORS, 4, hnsw, None, 1),
-        table_address(VECTORS, 4, hnsw, None, 2),
         table_address(VECTORS, 4, hnsw.model_copy(update={"hnsw_m": 8}), None, 1),
         table_address(VECTORS, 4, hnsw.model_copy(update={"hnsw_ef_construction": 50}), None, 1),
         table_address(VECTORS, 4, hnsw.model_copy(update={"hnsw_ef": 51}), None, 1),
@@ -106,6 +105,7 @@ def test_everything_that_decides_a_table_is_in_its_address() -> None:
     assert len(set(addresses)) == len(addresses)
     unread = RetrievalConfig(method="exact", hnsw_m=99)
     assert table_address(VECTORS, 4, unread, None, 2) == addresses[0]
+    assert table_address(VECTORS, 4, hnsw, None, 2) == table_address(VECTORS, 4, hnsw, None, 1)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
