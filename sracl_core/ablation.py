@@ -114,7 +114,7 @@ def earlier_run(runs_dir: Path, config: RunConfig, dataset_hash: str) -> RunDire
             continue
         if same:
             found = run
-            if run.results() is not None:
+            if run.status() == "finished":
                 return run
     return found
 

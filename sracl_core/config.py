@@ -179,8 +179,8 @@ class SraclConfig(Section):
     synthesizer_dropout: Share = Field(0.5, description="Dropout on the synthesizer's weights.")
     neighbor_states: Literal["live", "cached"] = Field(
         "live",
-        description="live: neighbors are encoded in the step, with gradient. cached: their states "
-        "from the last time they were seen, without gradient.",
+        description="live: neighbors are encoded in the step, with gradient. cached: their states from the "
+        "epoch's start, without gradient.",
     )
     neighbors_per_step: Annotated[int, Field(ge=0)] = Field(
         0, description="Neighbors drawn from the k at each step; 0 takes all k."
@@ -197,8 +197,7 @@ class ObjectiveConfig(Section):
     @property
     def reads_neighbors(self) -> bool:
         """Whether a part of the loss reads near prefixes, so that these are searched for."""
-        shared = self.next_item.loss == "full" and self.next_item.neighbor_targets > 0
-        return self.sracl.alpha > 0 or shared
+        return self.sracl.alpha > 0 or self.next_item.neighbor_targets > 0
 
 
 class TrainingConfig(Section):
@@ -228,7 +227,7 @@ class TrainingConfig(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0 takes every core.")
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: autocast of matrix products; losses stay float32."
+        "float32", description="bfloat16: autocast of the encoder's products; losses stay float32."
     )
     checkpoint_minutes: Annotated[float, Field(gt=0.0)] = Field(
         5.0, description="A checkpoint inside an epoch at least this often."
@@ -273,8 +272,9 @@ class RunConfig(Section):
             raise ValueError(
                 f"training.monitor '{self.training.monitor}' is not measured; one of {', '.join(allowed)}"
             )
-        if self.objective.next_item.smoothing and self.objective.next_item.loss != "full":
-            raise ValueError("objective.next_item.smoothing needs objective.next_item.loss=full")
+        for name in ("smoothing", "neighbor_targets"):
+            if getattr(self.objective.next_item, name) and self.objective.next_item.loss != "full":
+                raise ValueError(f"objective.next_item.{name} needs objective.next_item.loss=full")
         if self.objective.sracl.neighbors_per_step > self.retrieval.k:
             raise ValueError(
                 f"objective.sracl.neighbors_per_step {self.objective.sracl.neighbors_per_step} "

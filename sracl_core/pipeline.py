@@ -25,11 +25,17 @@ from sracl_core.plan import Plan, plan
 from sracl_core.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Progress
-from sracl_core.runs.files import read_json, write_json
+from sracl_core.runs.files import read_json, replaced, write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
-from sracl_core.training.checkpoint import has_checkpoint, load_encoder
+from sracl_core.training.checkpoint import (
+    STATE_FILE,
+    find_checkpoint,
+    has_checkpoint,
+    load_encoder,
+    read_state,
+)
 from sracl_core.training.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
@@ -76,8 +82,10 @@ def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, A
     sources = _same_sources(run)
     use_threads(run.config.training.threads)
     encoder = load_encoder(run).to(pick_device(run.config.training.device))
-    earlier = run.results() or {}
-    return write_results(run, sources, encoder, progress, earlier.get("best_epoch"), earlier.get("seconds"))
+    # A run that has not finished has no results; its best checkpoint says what it took until then.
+    best = read_state(find_checkpoint(run.checkpoints / "best"))
+    known = run.results() or {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
+    return write_results(run, sources, encoder, progress, known["best_epoch"], known["seconds"])
 
 
 def _run(
@@ -90,7 +98,8 @@ def _run(
 
     began = time.monotonic()
     if resumed:
-        last = read_json(run.checkpoints / "last" / "state.json") or {}
+        folder = run.checkpoints / "last"
+        last = read_json(find_checkpoint(folder) / STATE_FILE) or {} if has_checkpoint(folder) else {}
         point = {"step": last.get("step", 0), "epoch": last.get("epoch", 0)}
         writer.event("run_resumed", run=run.name, pid=os.getpid(), argv=sys.argv, **point)
     else:
@@ -232,7 +241,7 @@ def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantic
     """What asking the run needs beside its weights, from before the first step on."""
     folder = run.model_dir
     folder.mkdir(exist_ok=True)
-    with (folder / "item_vectors.npy").open("wb") as file:
+    with replaced(folder / "item_vectors.npy") as file:
         np.save(file, semantics.item_vectors)
     write_json(folder / "items.json", {"ids": list(sources.dataset.items.ids)})
     write_json(folder / "semantics.json", semantics.notes)

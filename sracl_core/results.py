@@ -15,7 +15,7 @@ from sracl_core.evaluation.ranking import Ranks, rank_targets
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Progress
-from sracl_core.runs.files import write_json
+from sracl_core.runs.files import replaced, write_json
 from sracl_core.stages import Sources
 
 WHOLE_HISTORY = 2**31
@@ -76,7 +76,7 @@ def write_results(
         for part, ranks in (("valid", valid), ("test", test))
         for name in ("users", "unmasked", "masked")
     }
-    with run.ranks_path.open("wb") as file:
+    with replaced(run.ranks_path) as file:
         np.savez(file, **arrays)
     write_json(run.results_path, results)
     return results

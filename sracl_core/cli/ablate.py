@@ -50,6 +50,8 @@ def ablate(
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
     resolved = with_absolute_dataset(resolved)
     chosen, numbers = _chosen(variants), _seeds(seeds)
+    if 20 not in resolved.evaluation.ks:
+        raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
     output.say("loading", quiet)
     from sracl_core import pipeline
     from sracl_core.ablation import VARIANTS, earlier_run, study
@@ -94,7 +96,7 @@ def _trained(
     from sracl_core.cli.train import follow
     from sracl_core.runs.directory import create_run
 
-    if run is not None and run.results() is not None:
+    if run is not None and run.status() == "finished":
         output.say(f"{name}: {run.path} is there already", quiet)
         return run
     resumed = run is not None
@@ -107,7 +109,7 @@ def _trained(
 def _what(run: RunDirectory | None) -> str:
     if run is None:
         return "train"
-    return "there already" if run.results() is not None else "resume"
+    return {"finished": "there already", "running": "running"}.get(run.status(), "resume")
 
 
 def _chosen(variants: str | None) -> list[str]:

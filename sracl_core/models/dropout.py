@@ -15,7 +15,7 @@ STEPS = 256
 
 
 class MaskSource:
-    """Draws dropout masks; owned by an encoder, shared by its layers, saved with checkpoints."""
+    """Draws dropout masks; owned by an encoder, shared by its layers. Training sets `rng` at each step."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng

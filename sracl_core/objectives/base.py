@@ -69,22 +69,25 @@ def loss_parts(
     """All parts of the loss of one step, from a single encoding of all its sequences."""
     plans = [objective.plan(batch, rng) for objective in objectives]
     requests = [Rows(batch.items_BL, batch.lengths_B), *(rows for plan in plans for rows in plan.rows)]
-    states = encode_together(encoder, requests)
-    anchors_BD, rest = states[0], states[1:]
+    anchors_BD, *rest = (states.float() for states in encode_together(encoder, requests))
     parts: LossParts = {}
-    for plan in plans:
-        mine, rest = rest[: len(plan.rows)], rest[len(plan.rows) :]
-        parts |= plan.finish(encoder, anchors_BD, mine)
+    # Only the encoder follows an autocast around this: similarities over a temperature need float32.
+    with torch.autocast(anchors_BD.device.type, enabled=False):
+        for plan in plans:
+            mine, rest = rest[: len(plan.rows)], rest[len(plan.rows) :]
+            parts |= plan.finish(encoder, anchors_BD, mine)
     return parts
 
 
 def encode_together(encoder: SequenceEncoder, requests: Sequence[Rows]) -> list[Tensor]:
-    """States of several requests from one call of the encoder."""
-    if len(requests) == 1:
-        return [encoder.encode(requests[0].items_RL, requests[0].lengths_R)]
+    """States of several requests from one call of the encoder, on its device wherever the rows are."""
+    device = encoder.item_embeddings.device
     width = max(rows.items_RL.shape[1] for rows in requests)
-    items = torch.cat(
-        [nn.functional.pad(rows.items_RL, (width - rows.items_RL.shape[1], 0)) for rows in requests]
+    items_RL = torch.cat(
+        [
+            nn.functional.pad(rows.items_RL.to(device), (width - rows.items_RL.shape[1], 0))
+            for rows in requests
+        ]
     )
-    states = encoder.encode(items, torch.cat([rows.lengths_R for rows in requests]))
-    return list(torch.split(states, [len(rows.lengths_R) for rows in requests]))
+    lengths_R = torch.cat([rows.lengths_R.to(device) for rows in requests])
+    return list(torch.split(encoder.encode(items_RL, lengths_R), [len(rows.lengths_R) for rows in requests]))

@@ -11,7 +11,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import MaskSource
 from sracl_core.objectives.augment import substitute
-from sracl_core.objectives.base import Batch, LossParts, Objective, Rows, StepPlan
+from sracl_core.objectives.base import Batch, LossParts, Objective, Rows, StepPlan, encode_together
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
 
@@ -71,7 +71,7 @@ class InterUser(Objective):
         with torch.no_grad():
             for start in range(0, len(self.prefixes), ROWS_AT_ONCE):
                 rows = self._rows(np.arange(start, min(start + ROWS_AT_ONCE, len(self.prefixes))))
-                self.cache_PD[start : start + ROWS_AT_ONCE] = encoder.encode(rows.items_RL, rows.lengths_R)
+                (self.cache_PD[start : start + ROWS_AT_ONCE],) = encode_together(encoder, [rows])
         encoder.train(training)
 
     def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:

@@ -89,6 +89,10 @@ class RunDirectory:
         """The latest state.json, {} while there is none."""
         return read_json(self.state_path) or {}
 
+    def status(self) -> str:
+        """The word of `liveness.status` for the latest state.json."""
+        return status(self.state())
+
     def results(self) -> dict[str, Any] | None:
         """results.json, or None before the evaluation has ended."""
         return read_json(self.results_path)

@@ -6,8 +6,10 @@ import errno
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sracl_core.errors import StorageError
 
@@ -27,26 +29,34 @@ def storage_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"cannot write {path}: {reason}")
 
 
-def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replace `path` by `text` in one move; `durable` waits until the disk has it.
+@contextmanager
+def replaced(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """A stream whose bytes take the place of `path` in one move; `durable` waits until the disk has them.
 
     Raises StorageError when the disk is full or not writable; the old file survives.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with beside.open("wb") as stream:
+            yield stream
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise storage_error(error, path) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replace `path` by `text`, in UTF-8; see `replaced`."""
+    with replaced(path, durable=durable) as stream:
+        stream.write(text.encode())
 
 
 def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
-    """Replace `path` by `value` as readable JSON; see `write_text`."""
+    """Replace `path` by `value` as readable JSON; see `replaced`."""
     write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
 
 

@@ -11,11 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sracl_core.errors import RunError
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one
 from sracl_core.runs.files import plain, read_json, storage_error, without_non_finite, write_json
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.rate import RateMeter
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 STATE_SECONDS = 0.5
 PROGRESS_EVENT_SECONDS = 5.0
@@ -26,7 +32,8 @@ class RunWriter:
 
     A line is handed to the system whole and at once, so a killed process leaves at most one cut
     line, the last, which the next writer closes. state.json is replaced in one move. Raises
-    StorageError when the disk is full or not writable. `listener` hears every event as well: that
+    StorageError when the disk is full or not writable, RunError while another process writes this run
+    (the system frees a dead process's lock). `listener` hears every event as well: that
     is how a command shows on the terminal what it writes.
 
     >>> with RunWriter(run) as writer:                                  # doctest: +SKIP
@@ -37,8 +44,14 @@ class RunWriter:
     def __init__(self, run: RunDirectory, listener: Callable[[Record], None] | None = None) -> None:
         self.run = run
         self._listener = listener
-        self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
         self._metrics = _AppendOnly(run.metrics_path)
+        if not self._metrics.lock():
+            self._metrics.close()
+            pid = run.state().get("pid")
+            raise RunError(
+                f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it"
+            )
+        self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
         self._log = _AppendOnly(run.log_path)
         self._state_due = 0.0
         self._progress_due: dict[str, float] = {}
@@ -135,6 +148,18 @@ class _AppendOnly:
                     os.write(self._file, b"\n")
         except OSError as error:
             raise storage_error(error, path) from error
+
+    def lock(self) -> bool:
+        """Whether the file is this writer's alone until closed; without locks in the system, yes."""
+        if fcntl is None:
+            return True
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def append(self, line: str) -> None:
         data = line.encode()

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from sracl_core.data.dataset import Dataset
 
-TEMPLATE_VERSION = 1
-"""Changes whenever the same attributes would give another text."""
-
 DESCRIPTION_CHARACTERS = 500
 """As much of a description as the paper's prompts read; encoders stop at 256 tokens anyway."""
 
@@ -25,7 +22,9 @@ _TITLES = ("title", "name")
 _BRANDS = ("brand", "store", "manufacturer", "artist", "author")
 _CATEGORIES = ("categories", "category", "genres", "genre", "kind")
 _DESCRIPTIONS = ("description", "features", "summary")
-_NEVER = re.compile(r"(^|_)(id|asin|url|image|imagehref|im|imurl|link|parent_asin|sku|upc)s?$", re.IGNORECASE)
+AFTERWARDS = {"average_rating", "rating_number", "rating_count", "review_count", "stars", "popularity"}
+"""Columns of statistics that were taken after the held-out interactions happened."""
+LINKS = re.compile(r"(^|_)(id|asin|url|image|imagehref|im|imurl|link|parent_asin|sku|upc)s?$", re.IGNORECASE)
 _NOTHING = {"", "nan", "none", "null", "n/a", "na", "-", "unknown", "(no genres listed)"}
 _TAG = re.compile(r"<[^<>]{1,200}>")
 _SPACE = re.compile(r"\s+")
@@ -54,8 +53,9 @@ def describe_table(table: pl.DataFrame) -> ItemTexts:
 
     Title, brand, categories, price and description are known under their usual names; any other
     short text column is added as "column: value". Numbers and links say nothing to a sentence
-    encoder and are left out. An item with nothing to say is described by its id alone: a sentence
-    that all such items share would make them each other's nearest neighbors.
+    encoder and are left out, and so are statistics that know the held-out interactions. An item with
+    nothing to say is described by its id alone: a sentence that all such items share would make them
+    each other's nearest neighbors.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"item_id": ["a", "b"], "title": ["Rose soap", None], "brand": ["Acme", ""]})
@@ -103,9 +103,21 @@ class _Layout:
             for column, kind in table.schema.items()
             if column not in taken
             and isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.List)
-            and not _NEVER.search(column)
+            and not LINKS.search(column)
+            and column.lower() not in AFTERWARDS
+            and not _all_numbers(table[column])
         )
         return cls(title, brand, categories, price, descriptions, others)
+
+
+def _all_numbers(column: pl.Series) -> bool:
+    """Whether every text of a column is a number: tables read from text files hold them as text."""
+    import polars as pl
+
+    if column.dtype == pl.List:
+        return False
+    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers.null_count() == column.null_count() < len(column)
 
 
 def _sentence(row: dict[str, Any], layout: _Layout) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +19,12 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.seeding import generator
+from sracl_core.semantics.describe import AFTERWARDS, DESCRIPTION_CHARACTERS, LINKS
 from sracl_core.semantics.prompts import Prompt
 
 CONTEXT_ITEMS = 11
 TITLE_CHARACTERS = 150
 VALUE_CHARACTERS = 200
-DESCRIPTION_CHARACTERS = 500
-
-_LINKS = re.compile(r"(^|_)(id|asin|url|image|imagehref|im|imurl|link|parent_asin|sku|upc)s?$", re.IGNORECASE)
-_AFTERWARDS = {"average_rating", "rating_number", "rating_count", "review_count", "stars", "popularity"}
-"""Statistics that were taken after the held-out interactions happened."""
 
 
 class Subjects(Protocol):
@@ -186,7 +181,7 @@ def facts(row: dict[str, Any]) -> list[dict[str, str]]:
     """
     found = []
     for name, value in row.items():
-        if name.lower() in ("title", *_AFTERWARDS) or _LINKS.search(name):
+        if name.lower() in ("title", *AFTERWARDS) or LINKS.search(name):
             continue
         most = DESCRIPTION_CHARACTERS if name.lower() == "description" else VALUE_CHARACTERS
         text = _plain(value)[:most].strip()

@@ -44,9 +44,10 @@ def pick_device(name: str) -> torch.device:
 
 def use_threads(threads: int) -> int:
     """Let torch use `threads` CPU threads, 0 meaning every core; returns the number."""
-    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(count or 1)
-    return count or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    count = threads or cores or 1
+    torch.set_num_threads(count)
+    return count
 
 
 def return_freed_blocks() -> None:

@@ -43,8 +43,5 @@ class StopSignals:
             self._requested = True
             return
         raise Interrupted(
-            "stopped at once; what earlier stages computed is kept and `sracl resume` goes on from the last "
-            "checkpoint"
-            if self.patient
-            else "stopped before training began; what was computed is kept in the store"
+            "stopped at once; what was computed is kept and `sracl resume` goes on from the last checkpoint"
         )

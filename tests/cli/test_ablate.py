@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sracl_core.ablation import VARIANTS
+from sracl_core.ablation import VARIANTS, earlier_run
+from sracl_core.cli.ablate import _what
 from sracl_core.config import RunConfig
 from sracl_core.config_layers import flatten
+from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.files import write_json
 from tests.trained import SMALL, Shop
 
 
@@ -68,6 +73,31 @@ def test_a_part_that_is_off_cannot_be_taken_away(shop: Shop) -> None:
     done = ablate(shop, "--set", "objective.sracl.beta=0", "--dry-run")
     assert done.returncode == 2
     assert "full and no_intra are the same settings here (objective.sracl.beta 0.0)" in done.stderr
+
+
+def test_figures_that_a_study_shows_must_be_measured(shop: Shop) -> None:
+    done = ablate(shop, "--set", "evaluation.ks=[5,10]", "--set", "training.monitor=unmasked/NDCG@10")
+    assert done.returncode == 2
+    assert "add 20 to evaluation.ks" in done.stderr
+
+
+def test_a_run_that_was_only_evaluated_is_not_finished(shop: Shop, tmp_path: Path) -> None:
+    whole, runs = open_run(shop.run), tmp_path / "runs"
+    run = RunDirectory(runs / "half")
+    shutil.copytree(whole.path, run.path)
+    run.results_path.unlink()
+    write_json(run.state_path, {**run.state(), "status": "stopped"})
+    assert shop.sracl("evaluate", run.path).returncode == 0
+    found, expected = run.results(), whole.results()
+    assert found is not None
+    assert expected is not None
+    assert (found["best_epoch"], found["test"]) == (expected["best_epoch"], expected["test"])
+    assert 0 < found["seconds"] <= expected["seconds"]
+    earlier = earlier_run(runs, run.config, run.meta()["dataset"]["hash"])
+    assert earlier == run
+    assert _what(earlier) == "resume"
+    write_json(run.state_path, {**run.state(), "status": "finished"})
+    assert _what(run) == "there already"
 
 
 def test_each_variant_changes_what_its_name_says() -> None:

@@ -11,7 +11,15 @@ from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.augment import substitute
-from sracl_core.objectives.base import Batch, loss_parts
+from sracl_core.objectives.base import (
+    Batch,
+    LossParts,
+    Objective,
+    Rows,
+    StepPlan,
+    encode_together,
+    loss_parts,
+)
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.next_item import NextItem, linear_cross_entropy
 from sracl_core.objectives.sracl import InterUser, IntraUser
@@ -199,3 +207,45 @@ def test_sampled_loss_tends_to_the_full_one(sampling: str) -> None:
     sampled = loss_parts(encoder, [NextItem(config, counts)], batch, generator(0, "n"))["next_item"]
     # The target stands beside an unbiased estimate of all *other* items' mass.
     assert sampled.item() == pytest.approx(full.item(), rel=0.02)
+
+
+class OnMeta(torch.nn.Module):
+    """An encoder on another device, which takes rows of its own device alone."""
+
+    item_embeddings = torch.empty(1, 8, device="meta")
+
+    def encode(self, items_BL: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
+        assert (items_BL.device.type, lengths_B.device.type) == ("meta", "meta")
+        return torch.empty(len(items_BL), 8, device="meta")
+
+
+def test_rows_follow_the_encoder_to_its_device() -> None:
+    rows = [Rows(torch.ones(2, 3, dtype=torch.long), torch.ones(2, dtype=torch.long)) for _ in range(2)]
+    states = encode_together(OnMeta(), rows)  # type: ignore[arg-type]
+    assert [part.shape for part in states] == [(2, 8), (2, 8)]
+    _, _, inter, _, _ = world(neighbor_states="cached")
+    inter.to("meta").start_epoch(OnMeta())  # type: ignore[arg-type]
+
+
+class Looks(Objective):
+    """Notes in what precision an objective works."""
+
+    def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
+        def finish(encoder: object, anchors_BD: torch.Tensor, states: list[torch.Tensor]) -> LossParts:
+            self.seen = [anchors_BD.dtype, (anchors_BD @ anchors_BD.T).dtype, states[0].dtype]
+            return {"looks": anchors_BD.sum()}
+
+        return StepPlan(finish, [Rows(batch.items_BL, batch.lengths_B)])
+
+
+def test_bfloat16_is_for_the_encoder_alone() -> None:
+    encoder, prefixes, inter, intra, _ = world()
+    batch, looks = make_batch(prefixes, np.arange(8), 6, CPU), Looks()
+    objectives = [inter, intra, looks]
+    exact = loss_parts(encoder, objectives, batch, generator(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = loss_parts(encoder, objectives, batch, generator(1))
+    assert looks.seen == [torch.float32] * 3
+    for name in ("inter", "intra"):
+        assert rough[name] != exact[name]
+        torch.testing.assert_close(rough[name], exact[name], rtol=0.05, atol=0.01)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sracl_core.errors import StorageError
+from sracl_core.errors import RunError, StorageError
 from sracl_core.runs import files
 from sracl_core.runs.directory import RunDirectory, list_runs
 from sracl_core.runs.liveness import status
@@ -31,6 +31,17 @@ def test_an_event_is_one_line_with_its_time(run: RunDirectory) -> None:
     assert record["event"] == "step"
     assert abs(record["time"] - time.time()) < 5
     assert (record["step"], record["loss"], record["path"]) == (3, 0.5, "a/b")
+
+
+def test_one_writer_at_a_time_and_the_next_when_it_is_gone(run: RunDirectory) -> None:
+    with RunWriter(run) as writer:
+        writer.event("step", step=1)
+        with pytest.raises(RunError, match=f"written by another process, pid {os.getpid()}"):
+            RunWriter(run)
+        writer.event("step", step=2)
+    with RunWriter(run) as writer:
+        writer.event("step", step=3)
+    assert [record["step"] for record in lines(run)] == [1, 2, 3]
 
 
 def test_non_finite_numbers_are_named_and_stay_json(run: RunDirectory) -> None:

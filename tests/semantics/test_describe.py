@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from sracl_core.semantics.describe import DESCRIPTION_CHARACTERS, describe_table
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.semantics.describe import DESCRIPTION_CHARACTERS, describe_table, template_texts
 
 
 def one(**attributes: object) -> str:
@@ -51,6 +55,20 @@ def test_an_item_without_text_is_described_by_its_id_and_counted() -> None:
     texts = describe_table(table)
     assert texts.texts == ["Soap.", "b", "c"]
     assert texts.fallback_count == 2
+
+
+def test_what_a_csv_says_in_numbers_or_after_the_fact_is_left_out(tmp_path: Path) -> None:
+    """A prepared dataset holds every attribute as text, numbers too."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "interactions.csv").write_text("user_id,item_id,timestamp\nu,a,1\nu,b,2\nu,c,3\n")
+    (raw / "items.csv").write_text(
+        "item_id,title,color,weight,Rating_number,stars,price\n"
+        "a,Comb,red,12,999,4.1 of 5,3.50\nb,Soap,2,0.5,1,3.0 of 5,\nc,Oil,,,7,2.0 of 5,\n"
+    )
+    prepare(raw, tmp_path / "out", PrepareOptions(k_core=1))
+    texts = template_texts(load_dataset(tmp_path / "out")).texts
+    assert texts == ["Comb. Price: 3.50. Color: red.", "Soap. Color: 2.", "Oil."]
 
 
 def test_a_table_of_ids_alone_is_all_fallback() -> None:

@@ -45,9 +45,12 @@ def run_of(runs: Path, name: str) -> Path:
     return found
 
 
+def records(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines() if line]
+
+
 def epochs(run: Path) -> list[dict]:
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines() if line]
-    latest = {record["epoch"]: record for record in records if record["event"] == "epoch"}
+    latest = {record["epoch"]: record for record in records(run) if record["event"] == "epoch"}
     return [latest[epoch] for epoch in sorted(latest)]
 
 
@@ -109,7 +112,12 @@ def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
     state = json.loads((run / "state.json").read_text())
     assert state["status"] == "stopped"
     assert (run / "checkpoints/last/model.safetensors").is_file()
+    # As a kill between the two renames of the next checkpoint leaves it.
+    (run / "checkpoints/last").rename(run / "checkpoints/last.old")
+    step = json.loads((run / "checkpoints/last.old/state.json").read_text())["step"]
     done = subprocess.run(sracl("resume", str(run), "--json", "-q"), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"]["unmasked"]["NDCG@20"] > 0
     assert Path(json.loads(done.stdout)["run"]).samefile(run)
+    (resumed,) = [record for record in records(run) if record["event"] == "run_resumed"]
+    assert resumed["step"] == step > 0
