@@ -10,12 +10,13 @@ import platform
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sracl_core.config import RunConfig
-from sracl_core.errors import Interrupted, RunError
+from sracl_core.errors import Interrupted
 from sracl_core.models.base import SequenceEncoder, text_start
 from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.base import Objective
@@ -23,12 +24,12 @@ from sracl_core.objectives.next_item import NextItem
 from sracl_core.objectives.sracl import InterUser, IntraUser
 from sracl_core.plan import Plan, plan
 from sracl_core.results import all_metrics, protocol, rank_split, write_results
-from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.events import Progress
 from sracl_core.runs.files import read_json, replaced, write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
-from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
+from sracl_core.stages import Semantics, Sources, build_semantics, load_sources, sources_of, stage
 from sracl_core.training.checkpoint import (
     STATE_FILE,
     find_checkpoint,
@@ -41,7 +42,7 @@ from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
 
-__all__ = ["Plan", "evaluate", "plan", "resume", "run_meta", "train"]
+__all__ = ["Plan", "evaluate", "move_dataset", "plan", "resume", "run_meta", "train"]
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
 
@@ -79,13 +80,22 @@ def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = Non
 
 def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, Any]:
     """Rank validation and test again with a run's best checkpoint, and write results.json anew."""
-    sources = _same_sources(run)
+    sources = sources_of(run, run.config)
     use_threads(run.config.training.threads)
     encoder = load_encoder(run).to(pick_device(run.config.training.device))
     # A run that has not finished has no results; its best checkpoint says what it took until then.
     best = read_state(find_checkpoint(run.checkpoints / "best"))
     known = run.results() or {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
     return write_results(run, sources, encoder, progress, known["best_epoch"], known["seconds"])
+
+
+def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
+    """`run` with its dataset in `folder` from now on. Raises RunError when another one lies there."""
+    moved = run.config.dataset.model_copy(update={"path": str(folder.resolve())})
+    config = run.config.model_copy(update={"dataset": moved})
+    sources_of(run, config)
+    write_config(run, config)
+    return RunDirectory(run.path)
 
 
 def _run(
@@ -111,7 +121,8 @@ def _run(
     except BaseException as error:
         stopped = isinstance(error, Interrupted | KeyboardInterrupt)
         status = "stopped" if stopped else "failed"
-        writer.event("run_ended", status=status, seconds=time.monotonic() - began)
+        best_epoch = run.state().get("best_epoch")
+        writer.event("run_ended", status=status, seconds=time.monotonic() - began, best_epoch=best_epoch)
         writer.state(status=status, error=None if stopped else f"{error}" or type(error).__name__)
         raise
     writer.event("run_ended", status="finished", seconds=results["seconds"], best_epoch=results["best_epoch"])
@@ -133,13 +144,12 @@ def _stages(
     return_freed_blocks()
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
         writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
-    sources = _same_sources(run)
-    semantics = build_semantics(
-        config,
-        sources,
-        told,
-        lambda stage, status, details: writer.event("stage", stage=stage, status=status, **details),
-    )
+    sources = sources_of(run, config)
+
+    def report(name: str, status: str, details: dict[str, Any]) -> None:
+        writer.event("stage", stage=name, status=status, **details)
+
+    semantics = build_semantics(config, sources, told, report)
     for text in fallbacks(semantics.notes):
         writer.message(text, "warning")
     _write_model_inputs(run, sources, semantics)
@@ -157,13 +167,14 @@ def _stages(
         writer,
         signals.requested,
     )
-    writer.event("stage", stage="train", status="started", steps_per_epoch=trainer.steps_per_epoch)
-    signals.patient = True
-    state = trainer.fit()
-    signals.patient = False
+    with stage("train", report, steps_per_epoch=trainer.steps_per_epoch):
+        signals.patient = True
+        state = trainer.fit()
+        signals.patient = False
     best = load_encoder(run).to(device)
     seconds = max(time.monotonic() - began, state.elapsed)
-    return write_results(run, sources, best, told, state.best_epoch, seconds)
+    with stage("evaluate", report):
+        return write_results(run, sources, best, told, state.best_epoch, seconds)
 
 
 def fallbacks(notes: dict[str, Any]) -> list[str]:
@@ -223,18 +234,6 @@ def start_objectives(
     if sracl.beta > 0:
         objectives.append(IntraUser(sracl, items.ids))
     return objectives
-
-
-def _same_sources(run: RunDirectory) -> Sources:
-    """The run's dataset, as it was when the run began. Raises RunError when it has changed."""
-    sources = load_sources(run.config)
-    expected = (run.meta().get("dataset") or {}).get("hash")
-    if expected and expected != sources.dataset.hash:
-        raise RunError(
-            f"the dataset {run.config.dataset.path} has changed since {run.name} was trained (hash "
-            f"{sources.dataset.hash[:12]}, then {expected[:12]}); prepare it as it was, or train anew"
-        )
-    return sources
 
 
 def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantics) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.split import Split, leave_one_out
-from sracl_core.errors import ConfigError, DataError
+from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Progress
 from sracl_core.semantics.describe import ItemTexts, template_texts
 from sracl_core.semantics.encode import load_encoder
@@ -97,12 +99,33 @@ def _split(config: RunConfig, dataset: Dataset) -> Split:
     return temporal(dataset.sequences, dataset.timestamps, *shares)
 
 
+def sources_of(run: RunDirectory, config: RunConfig) -> Sources:
+    """The dataset that `run` began with, at the place that `config` says.
+
+    Raises RunError when it is not there, cannot be used, or is another one by now.
+    """
+    folder, moved = Path(config.dataset.path), "give --dataset FOLDER if it was moved"
+    if not folder.exists():
+        raise RunError(f"{folder}, the dataset of {run.name}, is not there; {moved}")
+    try:
+        sources = load_sources(config)
+    except DataError as error:
+        raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
+    found, expected = sources.dataset.hash, (run.meta().get("dataset") or {}).get("hash")
+    if expected and expected != found:
+        raise RunError(
+            f"the dataset {folder} has changed since {run.name} began with it (hash {found[:12]}, then "
+            f"{expected[:12]}); prepare it as it was, {moved}, or train anew"
+        )
+    return sources
+
+
 def build_semantics(
     config: RunConfig, sources: Sources, progress: Progress | None = None, report: Report | None = None
 ) -> Semantics:
     """Texts, vectors and neighbor tables of a run."""
     notes: dict[str, Any] = {}
-    with _stage("describe", report) as details:
+    with stage("describe", report) as details:
         texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
         details["items_without_text"] = texts.fallback_count
         if isinstance(texts, LlmTexts):
@@ -111,7 +134,7 @@ def build_semantics(
             details["prefixes_without_text"] = of_prefixes.fallback_count
             details["prefix_texts"] = of_prefixes.notes()
         notes |= details
-    with _stage("embed", report) as details:
+    with stage("embed", report) as details:
         encoder, store = load_encoder(config.semantics.encoder), VectorStore()
         batch_size = config.semantics.batch_size
         item_vectors = store.vectors(encoder, texts.texts, batch_size, progress)
@@ -125,7 +148,7 @@ def build_semantics(
             elif of_prefixes is not None:
                 prefix_vectors = store.vectors(encoder, of_prefixes.texts, batch_size, progress)
         details["encoder"] = config.semantics.encoder
-    with _stage("neighbors", report) as details:
+    with stage("neighbors", report) as details:
         item_neighbors = _neighbors(config, item_vectors, None, progress)
         details["items"] = notes["item_neighbors"] = _told(item_neighbors)
         prefix_neighbors = None
@@ -169,11 +192,11 @@ def _told(table: NeighborTable) -> dict[str, Any]:
 
 
 @contextmanager
-def _stage(name: str, report: Report | None) -> Iterator[dict[str, Any]]:
+def stage(name: str, report: Report | None, **known: Any) -> Iterator[dict[str, Any]]:
     """Reports the stage's start and, with its seconds and whatever is put in the dict, its end."""
-    details: dict[str, Any] = {}
+    details = known.copy()
     if report:
-        report(name, "started", {})
+        report(name, "started", known)
     start = time.monotonic()
     yield details
     if report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sracl_core.cli import output
+from sracl_core.cli.asking import MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.cli.runs import protocol_line
 
@@ -10,6 +11,7 @@ from sracl_core.cli.runs import protocol_line
 def evaluate(
     run: RunArgument,
     runs_dir: RunsDirOption = RUNS_DIR,
+    dataset: MovedOption = None,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:
@@ -20,6 +22,8 @@ def evaluate(
     directory = find_run(run, runs_dir)
     from sracl_core import pipeline
 
+    if dataset is not None:
+        directory = pipeline.move_dataset(directory, dataset)
     with output.progress_display(quiet) as progress:
         results = pipeline.evaluate(directory, progress)
     if as_json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output, settings
+from sracl_core.cli.asking import MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import RunError, StorageError
 
@@ -58,6 +59,7 @@ def train(
 def resume(
     run: RunArgument,
     runs_dir: RunsDirOption = RUNS_DIR,
+    dataset: MovedOption = None,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
     verbose: output.VerboseOption = False,
@@ -73,6 +75,10 @@ def resume(
         raise RunError(f"{directory.path} is running already, pid {pid}; `sracl stop` stops it")
     if status == "finished":
         raise RunError(f"{directory.path} has finished; `sracl runs show` shows its results")
+    if dataset is not None:
+        from sracl_core import pipeline
+
+        directory = pipeline.move_dataset(directory, dataset)
     _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
 
 

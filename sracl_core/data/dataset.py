@@ -78,8 +78,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
     path = folder / MANIFEST
     if not path.is_file():
-        what = "is not a prepared dataset (no dataset.json)" if folder.is_dir() else "is not there"
-        raise DataError(f"{folder} {what}; make one with `sracl data prepare SOURCE --out {folder}`")
+        if folder.is_dir():
+            raise DataError(
+                f"{folder} is not a prepared dataset (no dataset.json); where it holds raw files, "
+                f"`sracl data prepare {folder} --out data/{folder.resolve().name}` makes one"
+            )
+        raise DataError(f"{folder} is not there; make one with `sracl data prepare SOURCE --out {folder}`")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version = int(manifest["format_version"])

@@ -33,24 +33,29 @@ def appearing(out: Path, mark: str, *, replace: bool = False) -> Iterator[Path]:
     work: Path | None = None
     new_parents = [parent for parent in out.parents if not parent.exists()]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        (work / SCRATCH).mkdir()
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+            (work / SCRATCH).mkdir()
+        except OSError as error:
+            raise _cannot_write(out, error) from error
         yield work
         shutil.rmtree(work / SCRATCH)
         work.chmod(0o777 & ~_umask())
         _swap(work, out)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise StorageError(
-                f"{out} cannot be written: {error.strerror}; free space or choose another --out"
-            ) from error
+            raise _cannot_write(out, error) from error
         raise
     finally:
         if work is not None:
             shutil.rmtree(work, ignore_errors=True)
         if not out.exists():
             _remove_empty(new_parents)
+
+
+def _cannot_write(out: Path, error: OSError) -> StorageError:
+    return StorageError(f"{out} cannot be written: {error.strerror}; free space or choose another --out")
 
 
 def _remove_empty(folders: list[Path]) -> None:

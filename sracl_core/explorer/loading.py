@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
-from sracl_core.errors import DataError, RunError
+from sracl_core.errors import RunError
 from sracl_core.explorer.histories import Histories
 from sracl_core.explorer.nearest import PrefixSearch
 from sracl_core.explorer.profiles import Profiles
@@ -24,10 +24,9 @@ from sracl_core.models.dropout import MaskSource
 from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
 from sracl_core.retrieval.neighbors import NeighborTable
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.runs.files import read_json
 from sracl_core.seeding import generator
 from sracl_core.semantics.encode import TextEncoder, load_encoder
-from sracl_core.stages import Sources, load_sources
+from sracl_core.stages import Sources, sources_of
 from sracl_core.training import checkpoint
 
 
@@ -53,12 +52,7 @@ class LoadedRun:
         if dataset is not None:
             moved = config.dataset.model_copy(update={"path": str(dataset)})
             config = config.model_copy(update={"dataset": moved})
-        try:
-            sources = load_sources(config)
-        except DataError as error:
-            raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
-        _require_same_dataset(run, sources.dataset)
-        return cls(run, config, sources, encoder)
+        return cls(run, config, sources_of(run, config), encoder)
 
     @property
     def dataset(self) -> Dataset:
@@ -176,13 +170,3 @@ class LoadedRun:
         """The encoder's, float32 [N, D], row i is item i + 1."""
         embeddings: NDArray[np.float32] = self.encoder.item_embeddings.detach()[1:].numpy()
         return embeddings
-
-
-def _require_same_dataset(run: RunDirectory, dataset: Dataset) -> None:
-    expected = (run.meta().get("dataset") or {}).get("hash")
-    known = (read_json(run.model_dir / "items.json") or {}).get("ids")
-    if (expected and expected != dataset.hash) or (known is not None and known != dataset.items.ids):
-        raise RunError(
-            f"the dataset {dataset.folder} has changed since {run.name} was trained on it; prepare it as it "
-            "was, give --dataset FOLDER when the old one lies elsewhere, or train anew"
-        )

@@ -76,9 +76,10 @@ class RunDirectory:
             values = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
             return RunConfig.model_validate(values)
         except (OSError, ValueError, yaml.YAMLError) as error:
-            detail = (
-                error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).split("\n")[0]
-            )
+            detail = str(error).split("\n")[0]
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RunError(f"{self.config_path} cannot be read: {detail}; the run cannot be used") from error
 
     def meta(self) -> dict[str, Any]:
@@ -129,12 +130,16 @@ def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[s
     run = RunDirectory(path)
     for folder in (run.checkpoints, run.model_dir):
         folder.mkdir()
-    write_text(
-        run.config_path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    )
+    write_config(run, config)
     write_json(run.state_path, fresh_state(now))
     write_json(run.meta_path, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
     return run
+
+
+def write_config(run: RunDirectory, config: RunConfig) -> None:
+    """Write config.yaml. Raises StorageError."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(run.config_path, text)
 
 
 def open_run(path: Path | str) -> RunDirectory:

@@ -195,7 +195,8 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
         case "run_resumed":
             return f"run resumed at step {get('step')}, epoch {from_one(get('epoch'))}"
         case "run_ended":
-            return f"run {get('status')}, best epoch {from_one(get('best_epoch'))}"
+            best = get("best_epoch")
+            return f"run {get('status')}, " + ("no epoch done" if best is None else f"best epoch {best + 1}")
         case "stage":
             seconds = get("seconds")
             took = f" in {seconds:.1f} s" if isinstance(seconds, int | float) else ""

@@ -124,5 +124,6 @@ def _hash(path: Path) -> str:
 
 
 def _way_out(folder: Path) -> str:
-    other = "last" if folder.name.startswith("best") else "best"
-    return f"the {other} checkpoint beside it may be whole, else train anew"
+    if folder.name.startswith("best"):
+        return "put back a copy of it, or train anew"
+    return "`sracl evaluate` needs the best checkpoint alone, which may be whole; else train anew"

@@ -32,6 +32,9 @@ def test_train_prints_results_and_leaves_a_whole_run(shop: Shop) -> None:
         epochs[0]
     )
     assert events[-1]["event"] == "run_ended"
+    done = [event for event in events if event["event"] == "stage" and event["status"] == "done"]
+    assert [event["stage"] for event in done] == ["describe", "embed", "neighbors", "train", "evaluate"]
+    assert all(event["seconds"] >= 0 for event in done)
     assert json.loads((shop.run / "state.json").read_text())["status"] == "finished"
     assert "epoch   1" in (shop.base / "trained.err").read_text()
 
@@ -259,6 +262,9 @@ def test_a_moved_dataset_can_be_pointed_at(shop: Shop, tmp_path: Path) -> None:
     copy = broken_copy(shop, tmp_path)
     config = (copy / "config.yaml").read_text().replace(str(shop.dataset), str(tmp_path / "gone"))
     (copy / "config.yaml").write_text(config)
-    lost = shop.sracl("recommend", copy, "--user", USER)
-    assert (lost.returncode, "gone" in lost.stderr) == (2, True)
+    for words in (["recommend", copy, "--user", USER], ["evaluate", copy]):
+        lost = shop.sracl(*words)
+        assert (lost.returncode, "gone" in lost.stderr, "--dataset FOLDER" in lost.stderr) == (2, True, True)
     assert shop.sracl("recommend", copy, "--user", USER, "--dataset", shop.dataset).returncode == 0
+    assert shop.sracl("evaluate", copy, "--dataset", "sample").returncode == 0
+    assert shop.sracl("recommend", copy, "--user", USER).returncode == 0, "evaluate has noted the new place"

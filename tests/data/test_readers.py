@@ -271,7 +271,11 @@ def test_a_line_without_item_or_time_is_named_in_every_form(tmp_path: Path) -> N
             "line 4: the item id",
         ),
         "amazon2023": ("X.jsonl", '{"user_id": "u", "timestamp": 3}\n', "line 4: the item id"),
-        "yelp": ("review.json", '{"user_id": "u", "business_id": "b", "date": "x"}\n', "line 4: the time is"),
+        "yelp": (
+            "review.json",
+            '{"user_id": "u", "business_id": "b", "date": "x"}\n',
+            "line 4: the time 'x' is no date of",
+        ),
         "sequences": ("x.txt", "7\n", "line 4 has a user and no item"),
     }
     for form, (name, line, message) in bad.items():

@@ -55,6 +55,12 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: RunDirectory) -> None:
         open_run(run.path)
 
 
+def test_a_setting_of_the_wrong_kind_is_named(run: RunDirectory) -> None:
+    run.config_path.write_text("training: {max_epochs: many}\n")
+    with pytest.raises(RunError, match=r"training\.max_epochs: Input should be a valid integer"):
+        _ = open_run(run.path).config
+
+
 def test_damaged_settings_are_named(run: RunDirectory) -> None:
     run.config_path.write_text("training: {seed: -1}")
     with pytest.raises(RunError, match=r"config\.yaml cannot be read: .*greater than or equal to 0"):

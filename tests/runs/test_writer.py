@@ -17,7 +17,7 @@ from sracl_core.runs import files
 from sracl_core.runs.directory import RunDirectory, list_runs
 from sracl_core.runs.liveness import status
 from sracl_core.runs.reader import RunReader
-from sracl_core.runs.writer import RunWriter
+from sracl_core.runs.writer import RunWriter, log_text
 
 
 def lines(run: RunDirectory) -> list[dict[str, Any]]:
@@ -109,6 +109,11 @@ def test_the_log_is_for_people(run: RunDirectory) -> None:
         "embed done in 1.2 s",
         "epoch 1  loss 9.0000  NDCG@20 0.0500  best",
     ]
+
+
+def test_the_log_names_the_best_epoch_where_there_is_one() -> None:
+    assert log_text("run_ended", {"status": "stopped", "best_epoch": 1}) == "run stopped, best epoch 2"
+    assert log_text("run_ended", {"status": "failed", "best_epoch": None}) == "run failed, no epoch done"
 
 
 def test_a_writer_closes_the_cut_line_of_the_one_before(run: RunDirectory) -> None:

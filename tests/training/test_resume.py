@@ -111,6 +111,7 @@ def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
     assert "sracl resume" in said
     state = json.loads((run / "state.json").read_text())
     assert state["status"] == "stopped"
+    assert records(run)[-1]["best_epoch"] == state.get("best_epoch")
     assert (run / "checkpoints/last/model.safetensors").is_file()
     # As a kill between the two renames of the next checkpoint leaves it.
     (run / "checkpoints/last").rename(run / "checkpoints/last.old")

@@ -47,7 +47,7 @@ def clean_ids(column: pl.Series, locate: Locator) -> pl.Series:
 def clean_times(column: pl.Series, locate: Locator, time_format: str | None) -> pl.Series:
     """Times as int64, or float64 where any has a fraction; dates become seconds since 1970 UTC."""
     if column.dtype.is_temporal():
-        return _epoch_seconds(column.cast(pl.Datetime("us")), column.is_null(), locate)
+        return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate)
     if time_format is not None and column.dtype == pl.String:
         pattern = None if time_format == "auto" else time_format
         try:
@@ -57,7 +57,9 @@ def clean_times(column: pl.Series, locate: Locator, time_format: str | None) -> 
                 f"{locate(0)}: time '{column[0]}' does not fit --time-format {time_format}; "
                 "give a pattern such as '%Y-%m-%d %H:%M:%S'"
             ) from error
-        return _epoch_seconds(parsed.dt.replace_time_zone(None), parsed.is_null(), locate)
+        form = "" if pattern is None else f" of the form {pattern}"
+        hint = f"is no date{form}; correct it, or give its form with --time-format"
+        return _epoch_seconds(parsed.dt.replace_time_zone(None), column, locate, hint)
     return _whole(clean_numbers(column, locate, "timestamp"))
 
 
@@ -103,9 +105,12 @@ def _cell(column: pl.Series) -> pl.Series:
     return text.set((text.str.strip_chars() == "").fill_null(False), None)
 
 
-def _epoch_seconds(times: pl.Series, bad: pl.Series, locate: Locator) -> pl.Series:
-    if bad.any():
-        raise DataError(f"{locate(int(bad.arg_max() or 0))}: the time is missing or no date of that form")
+def _epoch_seconds(times: pl.Series, given: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
+    if times.is_null().any():
+        row = int(times.is_null().arg_max() or 0)
+        missing = given[row] is None or str(given[row]).strip() == ""
+        what = "is missing; correct or remove it" if missing else f"'{given[row]}' {hint}"
+        raise DataError(f"{locate(row)}: the time {what}")
     return _whole(times.dt.epoch("us") / 1_000_000).alias("timestamp")
 
 
