@@ -135,8 +135,11 @@ class ModelConfig(Section):
     max_length: Positive = Field(20, description="Items of a prefix that the encoder reads, the latest.")
     item_init: Literal["random", "text"] = Field(
         "text",
-        description="Start of the item embeddings: N(0, 0.02), or the leading principal components "
-        "of the items' text vectors scaled to the same deviation.",
+        description="Start of the item embeddings: normal, or the leading principal components of the "
+        "items' text vectors.",
+    )
+    item_std: Annotated[float, Field(gt=0.0)] = Field(
+        0.02, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
     )
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ import numpy as np
 
 from sracl_core.config import RunConfig
 from sracl_core.errors import Interrupted
-from sracl_core.models.base import SequenceEncoder, text_start
+from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
 from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.next_item import NextItem
@@ -204,6 +204,7 @@ def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> 
     encoder = build_encoder(config.model, sources.dataset.n_items, seed)
     if config.model.item_init == "text":
         encoder.start_items_from(text_start(semantics.item_vectors, config.model.hidden_size))
+    encoder.scale_items(config.model.item_std / INIT_STD)
     return encoder
 
 

@@ -72,6 +72,11 @@ class SequenceEncoder(nn.Module, ABC):
         with torch.no_grad():
             self.items.weight[1:].copy_(torch.from_numpy(np.ascontiguousarray(vectors_ND)))
 
+    def scale_items(self, factor: float) -> None:
+        """Multiply the item embeddings by `factor`."""
+        with torch.no_grad():
+            self.items.weight.mul_(factor)
+
 
 def text_start(item_vectors: np.ndarray, hidden_size: int) -> np.ndarray:
     """The leading principal components of text vectors, scaled to the usual start.

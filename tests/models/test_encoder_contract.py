@@ -125,6 +125,13 @@ def test_the_seed_decides_the_start(name: str) -> None:
     assert not torch.equal(first["items.weight"], other["items.weight"])
 
 
+def test_scaling_items_changes_them_alone(encoder: SequenceEncoder) -> None:
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    encoder.scale_items(2.5)
+    for name, value in encoder.state_dict().items():
+        torch.testing.assert_close(value, before[name] * (2.5 if name == "items.weight" else 1.0))
+
+
 def test_text_start_keeps_what_texts_have_in_common() -> None:
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(4, 50))
