@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.runs.directory import open_run
+from sracl_core.runs.reader import read_history
 
 CURVE = ("epoch", "elapsed", "seconds", "loss", "next_item", "inter", "intra", "prefixes_per_second")
 
@@ -26,11 +27,9 @@ def evidence(path: Path) -> dict[str, object]:
         raise SystemExit(f"{path} has no results.json: the run has not finished")
     config = run.config.model_dump(mode="json")
     config["dataset"]["path"] = Path(config["dataset"]["path"]).name
-    lines = run.metrics_path.read_text(encoding="utf-8").splitlines()
-    epochs = [record for record in map(json.loads, lines) if record["event"] == "epoch"]
     curve = [
-        {**{name: e.get(name) for name in CURVE}, "NDCG@20": e["valid"]["unmasked"]["NDCG@20"]}
-        for e in epochs
+        {**{name: epoch.get(name) for name in CURVE}, "NDCG@20": epoch["valid"]["unmasked"]["NDCG@20"]}
+        for epoch in read_history(path).epochs
     ]
     dataset = {name: value for name, value in meta["dataset"].items() if name != "path"}
     return {
