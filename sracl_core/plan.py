@@ -15,7 +15,8 @@ from sracl_core.training.device import pick_device
 FLOAT = 4
 # Parameters, gradients, two moments of Adam, and one copy while validating.
 COPIES_OF_WEIGHTS = 5
-PROCESS_MB = 450
+INDEX_FLOATS = 130
+PROCESS_MB = 600
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
     weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
-    texts = n_items * text_size + (n_prefixes * text_size if config.objective.reads_neighbors else 0)
+    # A prefix's vector, its copy and links in the index, its candidates.
+    a_prefix = 2 * text_size + INDEX_FLOATS if config.objective.reads_neighbors else 0
+    if config.objective.sracl.alpha and config.objective.sracl.neighbor_states == "cached":
+        a_prefix += model.hidden_size
+    texts = n_items * text_size + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items if config.objective.next_item.loss == "full" else 0
     tokens = _sequences(config) * float(sources.prefixes.lengths.mean())
     # Per token and layer: keys, values, queries, attention, feed-forward and their dropout masks.
