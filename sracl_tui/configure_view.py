@@ -44,6 +44,11 @@ def matching(form: FormModel, section: str, wanted: str) -> list[str]:
     ]
 
 
+def no_setting(wanted: str) -> Content:
+    """In place of the fields, where the search finds none."""
+    return Content.styled(f"No setting has “{wanted}” in its name or description.", "$muted")
+
+
 def section_rows(form: FormModel, resolved: Resolved) -> list[tuple[str, SplitLine]]:
     """The sections, with how many entries and problems each one has."""
     rows = []
@@ -105,19 +110,26 @@ def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[
     ]
     if not texts:
         lines.append(Content.assemble((f"{'LLM calls':<20}", "$muted"), "none: no text is written by an LLM"))
-    else:
-        lines.append(Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold"))
-        for asked in texts:
-            lines += [
-                Content.assemble((f"{key:<20}", "$muted"), _value(held)) for key, held in _flat(asked).items()
-            ]
-    return Content("\n").join(lines)
+    return Content("\n").join([*lines, *cost_of_texts(texts)])
+
+
+def cost_of_texts(texts: Sequence[Mapping[str, Any]]) -> list[Content]:
+    """What `sracl describe --dry-run` said of each kind of text."""
+    if not texts:
+        return []
+    lines = [Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold")]
+    for asked in texts:
+        lines += [
+            Content.assemble((f"{key:<20}", "$muted"), _value(held)) for key, held in _flat(asked).items()
+        ]
+    return lines
 
 
 def describe_questions(form: FormModel) -> list[list[str]]:
     """What follows ``sracl describe`` for each kind of text that the run wants from an LLM."""
     kinds = [part for part in ("items", "users") if form.shown(f"semantics.{part}") == "llm"]
-    return [[form.shown(DATASET), "--what", kind, "--dry-run"] for kind in kinds]
+    sets = [word for text in form.sets() for word in ("--set", text)]
+    return [[form.shown(DATASET), "--what", kind, "--dry-run", *sets] for kind in kinds]
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,16 @@ class DatasetLine:
     counts: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """The folder's name where it says more than the dataset's own."""
+        return "" if self.folder is None or self.folder.name == self.name else self.folder.name
+
+    @property
+    def label(self) -> str:
+        """The name, which need not be unique, with the place, which is."""
+        return f"{self.name} ({self.place})" if self.place else self.name
+
 
 def prepared(data_dir: Path) -> list[DatasetLine]:
     """The prepared datasets in `data_dir`; each says its counts in a small file."""
@@ -75,7 +85,10 @@ def row(line: DatasetLine) -> SplitLine:
         else f"  {line.entry.get('about', '')}"
     )
     return SplitLine(
-        (Content.styled(line.name, "bold"), Content.styled(f"{sign} {word}", color)),
+        (
+            Content.assemble((line.name, "bold"), (f"  {line.place}" if line.place else "", "$muted")),
+            Content.styled(f"{sign} {word}", color),
+        ),
         (Content.styled(about, "$muted"), ""),
     )
 

@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.key_line import KeyLine
 from sracl_tui.widgets.mode_bar import ModeBar
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class TabScreen(Screen[None]):
         """The bar, the screen's own body, the keys."""
         yield ModeBar(self.MODE)
         yield from self.body()
-        yield Footer(show_command_palette=False, compact=self.app.size.width < 100)
+        yield KeyLine(show_command_palette=False, compact=self.app.size.width < 100)
 
     def body(self) -> Iterable[Widget]:
         """The widgets between bar and keys."""
@@ -55,7 +56,7 @@ class TabScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal gets its keys closer together."""
-        self.query_one(Footer).compact = event.size.width < 100
+        self.query_one(KeyLine).compact = event.size.width < 100
 
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
         """The list of runs is another one now."""

@@ -56,7 +56,7 @@ class ConfigureScreen(TabScreen):
         self.form = FormModel()
         self._resolved = Resolved()
         self._section = "dataset"
-        self._estimate: dict[str, Any] | None = None
+        self._measured: Any = None
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
@@ -97,7 +97,7 @@ class ConfigureScreen(TabScreen):
         chosen = self.dashboard.chosen_dataset
         self.dashboard.chosen_dataset = None
         held = str(chosen) if chosen else self.form.entries.get(DATASET)
-        options = [(line.name, str(line.folder)) for line in lines]
+        options = [(line.label, str(line.folder)) for line in lines]
         if held and held not in [path for _, path in options]:
             options.append((Path(held).name, held))
         with select.prevent(Select.Changed):
@@ -114,6 +114,8 @@ class ConfigureScreen(TabScreen):
         shown = keys[:MOST_FIELDS]
         await fields.remove_children()
         await fields.mount_all(SettingField(self.form.known[key], self.form.shown(key)) for key in shown)
+        if not keys:
+            await fields.mount(Static(view.no_setting(wanted), classes="nothing"))
         fields.scroll_home(animate=False)
         panel = self.query_one("#form", Panel)
         panel.border_title = f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}"
@@ -134,14 +136,20 @@ class ConfigureScreen(TabScreen):
         whole.display = not self._resolved.valid
         whole.update(view.problems(self._resolved))
         self.query_one("#run", Button).disabled = not self._resolved.valid
-        self._estimate = None
-        if self._resolved.valid and self.is_current:
-            self._measure()
-        else:
+        if not self._resolved.valid:
+            self._measured = None
             self.workers.cancel_group(self, "estimate")
             self.query_one("#estimate-text", Static).update(
                 view.estimate(None, "the settings do not hold yet")
             )
+        elif self.is_current and self._measured != self._subject():
+            self._measure()
+
+    def _subject(self) -> tuple[Any, ...]:
+        """All that an estimate is made of: the settings, and the dataset as it lies there now."""
+        manifest = Path(self.form.shown(DATASET)) / "dataset.json"
+        written = manifest.stat().st_mtime_ns if manifest.is_file() else None
+        return self.form.preset, dict(self.form.entries), written
 
     def _mark(self) -> None:
         for field in self.query(SettingField):
@@ -153,21 +161,26 @@ class ConfigureScreen(TabScreen):
 
     @work(group="estimate", exclusive=True, exit_on_error=False)
     async def _measure(self) -> None:
+        self._measured = self._subject()
         said = self.query_one("#estimate-text", Static)
         said.update(view.estimate(None, "measuring the dataset…"))
         await asyncio.sleep(ESTIMATE_SECONDS)
+        texts: list[dict[str, Any]] = []
         try:
+            # What texts cost is wanted most while they are missing, and then training has no plan yet.
+            for question in view.describe_questions(self.form):
+                texts.append(await ask("describe", *question))
             plan = await ask("train", *self.form.arguments(), "--dry-run")
-            texts = [await ask("describe", *question) for question in view.describe_questions(self.form)]
         except CommandError as error:
-            said.update(Content.assemble(("✗ ", "bold $error"), str(error)))
+            problem = Content.assemble(("✗ ", "bold $error"), str(error))
+            said.update(Content("\n").join([problem, *view.cost_of_texts(texts)]))
             return
-        self._estimate = plan
         said.update(view.estimate(plan, "", texts))
 
     @on(RowList.OptionHighlighted, "#section-rows")
     def _section_chosen(self, event: RowList.OptionHighlighted) -> None:
         event.stop()
+        self._show_outcome(False)
         if event.option.id and event.option.id != self._section:
             self._section = event.option.id
             find = self.query_one("#find", Input)
@@ -187,6 +200,7 @@ class ConfigureScreen(TabScreen):
         self._into_fields()
 
     def _into_fields(self) -> None:
+        self._show_outcome(False)
         first = self.query("#fields Input, #fields Select")
         if first:
             first.first().focus()
@@ -239,10 +253,24 @@ class ConfigureScreen(TabScreen):
         start_run(self.dashboard, self.form.arguments())
 
     def action_estimate(self) -> None:
-        """Measure again, and show it."""
+        """Measure again, and show it; on a small terminal in the place of the form, and back."""
+        narrow = not self.has_class("-wide")
+        if narrow and self.has_class("-show-outcome"):
+            self._show_outcome(False)
+            return
+        self._show_outcome(narrow)
         self.query_one("#sides", TabbedContent).active = "side-estimate"
         if self._resolved.valid:
             self._measure()
+
+    def _show_outcome(self, shown: bool) -> None:
+        """On a small terminal: the outcome, or the form."""
+        if shown == self.has_class("-show-outcome"):
+            return
+        self.set_class(shown, "-show-outcome")
+        self.query_one("#outcome", Panel).note("F6 back to the settings" if shown else "")
+        self.set_focus(None)
+        self.query_one("#sides Tabs" if shown else "#section-rows").focus()
 
     def action_save(self) -> None:
         """Write the settings beside the data, under the run's name."""
@@ -289,6 +317,7 @@ class ConfigureScreen(TabScreen):
 
     def action_filter(self) -> None:
         """To the search."""
+        self._show_outcome(False)
         self.query_one("#find").focus()
 
     def action_copy(self) -> None:

@@ -102,7 +102,7 @@ class DataScreen(TabScreen):
     def _show_list(self) -> None:
         wanted = self.query_one("#data-filter", Input).value.strip().lower()
         lines = [
-            line for line in self._lines() if wanted in f"{line.name} {line.entry.get('about', '')}".lower()
+            line for line in self._lines() if wanted in f"{line.label} {line.entry.get('about', '')}".lower()
         ]
         self.query_one(RowList).show([(line.key, view.row(line)) for line in lines])
         self.query_one("#datasets", Panel).note(f"{len(self._ready)} ready")
@@ -116,7 +116,7 @@ class DataScreen(TabScreen):
         line = self._current()
         tabs, entry = self.query_one(TabbedContent), self.query_one("#entry", Static)
         panel = self.query_one("#dataset", Panel)
-        panel.border_title = line.name if line else "Dataset"
+        panel.border_title = line.label if line else "Dataset"
         facts = self._facts.get(line.key) if line else None
         tabs.display = facts is not None
         self.query_one("#entry-scroll").display = facts is None

@@ -55,7 +55,7 @@ class ExploreScreen(TabScreen):
     def __init__(self) -> None:
         super().__init__()
         self.client: QueryClient | None = None
-        self._question = Question()
+        self._question = self._answered = Question()
         self._answers: Answers | None = None
         self._trail: list[str] = []
         self._pending = False
@@ -106,7 +106,7 @@ class ExploreScreen(TabScreen):
         """Start an explorer for `path`, and ask it about the user that is shown."""
         if self.client is not None:
             self._close(self.client)
-        self._answers, self._pending = None, False
+        self._answers, self._answered, self._pending = None, Question(), False
         self.client = QueryClient(path, self._tell_state)
         self.client.start()
         self.board.empty("loading…")
@@ -134,7 +134,8 @@ class ExploreScreen(TabScreen):
         if self.is_mounted:
             spent = "" if self._answers is None else f"answered in {view.spent(self._answers.milliseconds)}"
             said = "asking…" if self._pending else spent
-            self.query_one(ExplorerLine).show(self.client, self._trail, self._question, said)
+            asked = self._question if self._pending else self._answered
+            self.query_one(ExplorerLine).show(self.client, self._trail, asked, self._answered, said)
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
@@ -173,6 +174,7 @@ class ExploreScreen(TabScreen):
         # What is shown of a user stays until all of the new answers are there.
         whole = self._answers is not None and question.user == self._question.user
         self._pending = True
+        self._tell_state()
         try:
             async for answers in answers_to(self.client, question):
                 if not whole or answers.recommended is not None:
@@ -185,6 +187,8 @@ class ExploreScreen(TabScreen):
 
     def _show(self, answers: Answers) -> None:
         self._answers, self._pending = answers, answers.recommended is None
+        if not self._pending:
+            self._answered = self._question
         self.board.show(self._question, answers)
         self.query_one(UserBox).set_user(str(self._question.user))
         if self.focused is None or self.focused.id in ("user", "suggestions"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widget import Widget
@@ -91,6 +91,12 @@ class TrainScreen(TabScreen):
         """Show what is known."""
         self._redraw()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """A list that has no room any more gives up the focus, too."""
+        super().on_resize(event)
+        if event.size.width < 100 and not self.has_class("-show-runs"):
+            self._leave_list()
+
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
         self._redraw()
@@ -139,13 +145,19 @@ class TrainScreen(TabScreen):
     @on(RunList.Chosen)
     def _choose(self, event: RunList.Chosen) -> None:
         self.dashboard.choose_run(event.path)
+        self._leave_list()
+
+    def _leave_list(self) -> None:
+        """Where the list goes away with this, no key must end up in its filter."""
         self.remove_class("-show-runs")
+        if self.app.size.width < 100 and self.query_one(RunList).has_pseudo_class("focus-within"):
+            self.set_focus(None)
 
     def action_runs(self) -> None:
         """To the list; on a small terminal it takes the place of the charts, and gives it back."""
         narrow = not self.has_class("-wide")
         if narrow and self.has_class("-show-runs"):
-            self.remove_class("-show-runs")
+            self._leave_list()
             return
         self.add_class("-show-runs")
         self.query_one("#run-rows").focus()

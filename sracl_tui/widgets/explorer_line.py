@@ -22,23 +22,21 @@ class ExplorerLine(Static):
         self,
         client: QueryClient | None,
         trail: Sequence[str],
-        question: Question,
+        asked: Question,
+        answered: Question,
         said: str,
     ) -> None:
-        """Draw what is known; `said` is how far the present question is."""
+        """Draw what is known; `said` is how far `asked` is. What is shown answers `answered`."""
+        self.set_class(client is not None and client.state == "dead", "-dead")
         if client is None:
             self.update(Content.styled(NO_RUN, "$muted"))
             return
         name = short_name(client.run.name)
         if client.state == "dead":
-            said = (
-                ("✗ the explorer has ended ", "bold $error"),
-                ("F5 starts it again ", "bold"),
-                client.problem,
-            )
-            self.update(Content.assemble(*said))
+            why = (("✗ the explorer has ended: ", "bold $error"), f"{client.problem}  ")
+            self.update(Content.assemble(*why, ("F5 starts it again", "bold")))
         elif client.state == "ready":
-            self.update(self._facts(name, client, trail, question, said))
+            self.update(self._facts(name, client, trail, asked, answered, said))
         else:
             self.update(
                 Content.assemble(("▸ loading ", "bold $primary"), f"the model of {name}, some seconds…")
@@ -49,7 +47,8 @@ class ExplorerLine(Static):
         name: str,
         client: QueryClient,
         trail: Sequence[str],
-        question: Question,
+        asked: Question,
+        answered: Question,
         said: str,
     ) -> Content:
         facts = client.facts
@@ -57,7 +56,9 @@ class ExplorerLine(Static):
         parts.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
         if said:
             parts.insert(0, said)
-        if question.text:
-            parts.insert(0, f"steered {question.weight:.1f} by “{question.text}”")
+        if asked.text and asked != answered:
+            parts.insert(0, f"steering by “{asked.text}”…")
+        elif answered.text:
+            parts.insert(0, f"steered {answered.weight:.1f} by “{answered.text}”")
         walk = "  ›  ".join(trail) if len(trail) > 1 else ""
         return Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))

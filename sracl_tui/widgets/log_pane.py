@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -13,6 +14,31 @@ LINES = 200
 STYLES = (("ERROR", "$error"), ("WARNING", "$warning"), ("checkpoint", "$muted"))
 
 
+class Tail(VerticalScroll):
+    """Stays at the end, whatever the size, while nobody scrolled up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._following = True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Only scrolling decides: after a resize the old place need not be the end any more."""
+        super().watch_scroll_y(old_value, new_value)
+        self._following = new_value >= self.max_scroll_y - 1
+
+    def watch_virtual_size(self) -> None:
+        """More lines, or the same ones broken anew."""
+        self._follow()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """More room, or less."""
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._following:
+            self.scroll_end(animate=False)
+
+
 class LogPane(Panel):
     """Stays at the end while nobody scrolled up."""
 
@@ -22,7 +48,7 @@ class LogPane(Panel):
 
     def compose(self) -> ComposeResult:
         """The lines, in something that scrolls."""
-        with VerticalScroll():
+        with Tail():
             yield Static("", id="log-lines")
 
     def show(self, text: str) -> None:
@@ -30,13 +56,9 @@ class LogPane(Panel):
         if text == self._text:
             return
         self._text = text
-        scroll = self.query_one(VerticalScroll)
-        at_end = scroll.scroll_offset.y >= scroll.max_scroll_y - 1
         lines = [_styled(line) for line in text.splitlines()[-LINES:]]
         empty = Content.styled("the log is empty", "$muted")
         self.query_one("#log-lines", Static).update(Content("\n").join(lines) if lines else empty)
-        if at_end:
-            self.call_after_refresh(scroll.scroll_end, animate=False)
 
 
 def _styled(line: str) -> Content:

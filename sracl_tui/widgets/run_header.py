@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
+from sracl_tui.widgets.flow_line import Flow, FlowLine
 from sracl_tui.widgets.quiet import put
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
@@ -16,23 +17,23 @@ BAR_WIDTH = 16
 
 
 class RunHeader(Vertical):
-    """Three lines that stand still while the charts move, and a fourth once there is a test result."""
+    """Stands still while the charts move. What has no room beside the rest goes to a line of its own."""
 
     def compose(self) -> ComposeResult:
         """Identity, stages, figures, result."""
         yield Static("", id="run-identity")
-        yield Static("", id="run-stages")
-        yield Static("", id="run-figures")
-        yield Static("", id="run-result")
+        yield Flow("", id="run-stages")
+        yield Flow("", id="run-figures")
+        yield Flow("", id="run-result")
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Draw `snapshot`."""
         put(self.query_one("#run-identity", Static), identity(snapshot), may_grow=False)
-        put(self.query_one("#run-stages", Static), stages(snapshot), may_grow=False)
-        put(self.query_one("#run-figures", Static), figures(snapshot), may_grow=False)
-        said = self.query_one("#run-result", Static)
+        self.query_one("#run-stages", Flow).put(stages(snapshot))
+        self.query_one("#run-figures", Flow).put(figures(snapshot))
+        said = self.query_one("#run-result", Flow)
         said.display = bool(snapshot.results)
-        put(said, result(snapshot), may_grow=False)
+        said.put(result(snapshot))
 
 
 def identity(snapshot: RunSnapshot) -> Content:
@@ -50,7 +51,7 @@ def identity(snapshot: RunSnapshot) -> Content:
     )
 
 
-def stages(snapshot: RunSnapshot) -> Content:
+def stages(snapshot: RunSnapshot) -> FlowLine:
     """The stages in a row; the one under way with a bar and the time left."""
     parts: list[Content] = []
     for view in stage_views(snapshot):
@@ -66,34 +67,34 @@ def stages(snapshot: RunSnapshot) -> Content:
                     f" {share:.0%}",
                 )
         parts.append(text)
-    return Content("  ").join(parts)
+    return FlowLine(parts)
 
 
-def figures(snapshot: RunSnapshot) -> Content:
-    """Epoch, best epoch, time left, speed: what one looks for first."""
+def figures(snapshot: RunSnapshot) -> FlowLine:
+    """Epoch, time left, best epoch, speed: what one looks for first."""
     parts: list[tuple[str, str]] = []
     epoch, most = snapshot.state.get("epoch"), value(snapshot, "training.max_epochs")
     if isinstance(epoch, int):
         parts.append(("epoch", f"{epoch + 1} of {most}"))
+    if snapshot.live:
+        parts.append(("left", _left(snapshot)))
     best = next((record for record in reversed(snapshot.epochs) if record.get("best")), None)
     valid = ((best or {}).get("valid") or {}).get("unmasked") or {}
     if best is not None and "NDCG@20" in valid:
         parts.append(("best valid NDCG@20", f"{valid['NDCG@20']:.4f} (epoch {best.get('epoch', 0) + 1})"))
     speed = snapshot.steps.get("prefixes_per_second")
-    if snapshot.live:
-        parts.append(("left", _left(snapshot)))
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
     seconds = (snapshot.results or {}).get("seconds")
     if seconds:
         parts.append(("took", duration(seconds)))
     if not parts:
-        return Content.styled("figures come with the first steps", "$muted")
+        return FlowLine([Content.styled("figures come with the first steps", "$muted")])
     cells = [Content.assemble((f"{name} ", "$muted"), (text, "bold")) for name, text in parts]
-    return Content("   ").join(cells)
+    return FlowLine(cells, between="   ")
 
 
-def result(snapshot: RunSnapshot) -> Content:
+def result(snapshot: RunSnapshot) -> FlowLine:
     """The test figures in both readings: seen items compete (unmasked) or do not (masked)."""
     test = (snapshot.results or {}).get("test") or {}
     cells = [
@@ -104,7 +105,7 @@ def result(snapshot: RunSnapshot) -> Content:
         for masking in ("unmasked", "masked")
         if "NDCG@20" in (found := test.get(masking) or {})
     ]
-    return Content.assemble(("test ", "$muted"), Content("  ").join(cells))
+    return FlowLine([Content.styled("test ", "$muted") + cell for cell in cells[:1]] + cells[1:])
 
 
 def _left(snapshot: RunSnapshot) -> str:
@@ -115,5 +116,5 @@ def _left(snapshot: RunSnapshot) -> str:
     if stage != "train":
         return f"{present_stage(snapshot)} {duration(eta)}"
     epoch = snapshot.state.get("epoch_eta_seconds")
-    this = f"epoch {duration(epoch)}, " if epoch is not None else ""
-    return f"{this}all at most {duration(eta)}"
+    this = f", this epoch {duration(epoch)}" if epoch is not None else ""
+    return f"at most {duration(eta)}{this}"

@@ -27,13 +27,14 @@ class WhyPanel(Panel):
             with Vertical():
                 yield Static("", id="why-history-said", classes="head")
                 yield WalkList(id="why-history-rows")
-            with Vertical():
+            with Vertical(classes="neighbors"):
                 yield Static("", id="why-neighbors-said", classes="head")
                 yield WalkList(id="why-neighbors-rows")
 
     def show(self, item: Mapping[str, Any] | None, hint: str, no_neighbors: str) -> None:
         """Explain `item`, or say `hint`; `no_neighbors` is why the run has none."""
         why = item.get("why") if item is not None else None
+        self.set_class(not why, "-hint")
         if item is None or not why:
             self.border_title = "Why"
             self._fill("history", hint, [])

@@ -8,6 +8,7 @@ import pytest
 from dashboards import SIZES, dashboard, drawn, shows, until
 from textual.widgets import Button, Input, Select
 
+from sracl_tui import commands
 from sracl_tui.screens import configure
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
@@ -58,6 +59,62 @@ async def test_preset_changes_yaml_and_search(tmp_path: Path) -> None:
         await until(pilot, shows(app, "split: leave_one_out"))
         await pilot.press("slash", *"temperature")
         await until(pilot, shows(app, "Settings with", "Divides the similarity"))
+
+
+async def test_what_missing_texts_cost_is_told_before_they_are_paid_for(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(140, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "training prefixes"))
+        for key, text in {
+            "semantics.items": "llm", "describe.model": "m", "describe.base_url": "http://localhost:9/v1",
+            "describe.price_input": "1", "describe.price_output": "1",
+        }.items():  # fmt: skip
+            app.screen.form.enter(key, text)
+        app.screen._check()
+        await until(pilot, shows(app, "✗", "sracl describe", "texts by an LLM", "money"))
+
+
+async def test_a_small_terminal_shows_the_estimate_in_the_place_of_the_form(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train"))
+        await pilot.press("f6")
+        await until(pilot, shows(app, "training prefixes", "7,665", "F6 back to the settings"))
+        await pilot.press("right")
+        await until(pilot, shows(app, "Nothing differs from the preset"))
+        await pilot.press("f6")
+        await until(pilot, shows(app, "Settings of dataset"))
+        assert app.screen.focused.id == "section-rows"
+        await pilot.press("f6", "slash", *"temperature")
+        await until(pilot, shows(app, "Settings with", "Divides the similarity"))
+
+
+async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def listening(*args: str) -> object:
+        asked.append(args[0])
+        return await commands.ask(*args)
+
+    monkeypatch.setattr(configure, "ask", listening)
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "training prefixes"))
+        await pilot.press("slash", *"max_epochs")
+        await until(pilot, shows(app, "Settings with “max_epochs”"))
+        await pilot.press("ctrl+u", *"nonsense")
+        await until(pilot, shows(app, "No setting has “nonsense”"))
+        await pilot.press("escape", "question_mark", "escape")
+        await pilot.pause(2 * configure.ESTIMATE_SECONDS)
+        assert "training prefixes" in drawn(app)
+        assert asked == ["train"]
+        await pilot.press("f6")
+        await until(pilot, lambda: asked == ["train"] * 2)
+        app.screen.query_one("#pick-preset", Select).value = "paper"
+        await until(pilot, lambda: asked == ["train"] * 3)
 
 
 async def test_save_and_copy(tmp_path: Path) -> None:

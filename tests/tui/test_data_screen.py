@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ async def test_enter_on_a_ready_dataset_sets_up_a_run(tmp_path: Path, dataset: P
         await until(pilot, shows(app, "✓ ready"))
         await pilot.press("enter")
         await until(pilot, shows(app, "sracl train --dataset", "data/sample"))
+
+
+async def test_datasets_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, dataset: Path) -> None:
+    shutil.copytree(dataset, dataset.with_name("filtered"))
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "sample  filtered", "sample (filtered)", "2 ready"))
+        await pilot.press("enter")
+        await until(pilot, shows(app, "sample (filtered)", "sracl train --dataset"))
 
 
 async def test_a_job_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

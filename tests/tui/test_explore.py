@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -170,6 +171,49 @@ async def test_free_text_searches_and_steers_by_the_weight_that_is_set(tmp_path:
         await pilot.press("f", "ctrl+u", "enter")
         await until(pilot, lambda: "Items by meaning" not in drawn(app) and "steered" not in drawn(app))
     assert Preferences(tmp_path / "dashboard.json")["text_weight"] == 0.7
+
+
+async def test_a_list_is_called_steered_once_it_is(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    loaded = asyncio.Event()
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await opened(app, pilot)
+        await until(pilot, shows(app, "answered in"))
+        ask = app.screen.client.ask
+
+        async def slow(op: str, **arguments: Any) -> Any:
+            if op == "recommend":
+                await loaded.wait()
+            return await ask(op, **arguments)
+
+        app.screen.client.ask = slow
+        await pilot.press("f", *"kitchen", "enter")
+        await until(pilot, shows(app, "steering by “kitchen”…"))
+        await pilot.pause(0.3)
+        assert "steered" not in drawn(app)
+        assert "answered in" not in drawn(app)
+        loaded.set()
+        await until(pilot, shows(app, "steered 0.5 by “kitchen”", "answered in"))
+        assert "steering" not in drawn(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_reason_of_an_end_is_readable(
+    tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    reason = f"{'folder/' * 12}model.pt is missing"
+    monkeypatch.setattr(query_client, "sracl", lambda *args: recorded(reason))
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await pilot.press("f4")
+        await until(pilot, shows(app, "✗ the explorer has ended: nothing", "is missing", "F5 starts"))
+
+
+async def test_what_why_is_for_is_said_in_full(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(100, 30)) as pilot:
+        await ready(app, pilot)
+        await until(pilot, shows(app, "Choose a user; then each recommendation is explained here."))
 
 
 async def test_free_text_without_a_user_shows_the_items(tmp_path: Path, frozen: Path) -> None:

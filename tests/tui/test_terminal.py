@@ -60,7 +60,7 @@ def test_from_nothing_to_recommendations(terminal: Terminal) -> None:
     screen = terminal.until("✓ finished", "epoch 2 of 2")
     assert re.search(r"test +unmasked NDCG@20 0\.\d{4}", screen)
     terminal.press("F4")
-    terminal.until("Press / and type")
+    terminal.until("1,200 users")
     wait_until(lambda: "type a part of the id" in terminal.cursor_row(), "the cursor is at the user")
     terminal.type("amber-f")
     terminal.until("amber-ferret")

@@ -44,7 +44,7 @@ async def test_a_live_run_grows_on_the_screen(tmp_path: Path) -> None:
                 stage="train", step=5, total_steps=20, epoch=0, eta_seconds=30.0, epoch_eta_seconds=5.0
             )
             steps(writer, 1, 5)
-            await until(pilot, shows(app, "25%", "all at most 30 s", "epoch 1 of 2"))
+            await until(pilot, shows(app, "25%", "left at most 30 s, this epoch 5 s", "epoch 1 of 2"))
             epoch(writer, 0, 0.25)
             await until(pilot, shows(app, "best valid NDCG@20 0.2500"))
             await pilot.press("space")
@@ -165,3 +165,70 @@ async def test_nothing_to_watch_says_what_to_do(tmp_path: Path) -> None:
         await until(pilot, shows(app, "Nothing to watch yet", "choose a dataset"))
         await pilot.press("S", "R", "K", "o", "d", "y", "e", "z")
         assert isinstance(app.screen, TrainScreen)
+
+
+async def test_a_chosen_run_takes_the_keys_from_the_list_that_goes_away(tmp_path: Path, frozen: Path) -> None:
+    other = frozen.with_name("20260101-130000-other")
+    shutil.copytree(frozen, other)
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.runs and len(app.runs) == 2)
+        await pilot.press("f3", "r")
+        await until(pilot, shows(app, "Runs", "2 shown"))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, shows(app, "total", "x: step"))
+        await pilot.pause()
+        assert app.screen.focused is None
+        await pilot.press("x")
+        await until(pilot, shows(app, "x: epoch"))
+        await pilot.resize_terminal(120, 40)
+        app.screen.query_one("#run-rows").focus()
+        await until(pilot, lambda: app.screen.focused.id == "run-rows")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, shows(app, "x: epoch"))
+        await pilot.pause()
+        assert app.screen.focused is None
+
+
+async def test_the_log_follows_after_a_resize_that_it_did_not_see(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "talking")
+    with RunWriter(run) as writer:
+        log = run.path / "log.txt"
+        log.write_text("".join(f"2026-01-01 12:00:00 line {at}\n" for at in range(40)))
+        steps(writer, 1, 5)
+        app = dashboard(tmp_path, run.path)
+        async with app.run_test(notifications=True, size=(120, 36)) as pilot:
+            await until(pilot, shows(app, "line 39"))
+            await pilot.press("f1")
+            await pilot.resize_terminal(80, 24)
+            await pilot.press("f3")
+            await until(pilot, shows(app, "line 39"))
+            with log.open("a") as stream:
+                stream.write("2026-01-01 12:00:00 line 40\n")
+            await until(pilot, shows(app, "line 40"))
+            pane = app.screen.query_one("#log VerticalScroll")
+            pane.scroll_home(animate=False)
+            await until(pilot, shows(app, "line 0"))
+            with log.open("a") as stream:
+                stream.write("2026-01-01 12:00:00 line 41\n")
+            await until(pilot, lambda: "line 41" in app.snapshots[run.path].log)
+            await pilot.pause()
+            assert "line 41" not in drawn(app), "whoever reads above is left there"
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+async def test_the_header_is_not_cut(tmp_path: Path, frozen: Path, width: int) -> None:
+    run = new_run(tmp_path, "moving", training={"max_epochs": 100})
+    with RunWriter(run) as writer:
+        writer.event("stage", stage="train", status="started")
+        steps(writer, 1, 5)
+        epoch(writer, 0, 0.25)
+        writer.state(
+            stage="train", step=5, total_steps=20, epoch=0, eta_seconds=5000.0, epoch_eta_seconds=70.0
+        )
+        app = dashboard(tmp_path, run.path)
+        async with app.run_test(notifications=True, size=(width, 30)) as pilot:
+            await until(pilot, shows(app, "left at most 1 h 23 min, this epoch 1 min 10 s", "prefixes/s"))
+            await until(pilot, shows(app, "25%", "· evaluate", "best valid NDCG@20 0.2500 (epoch 1)"))
+            app.choose_run(frozen)
+            await until(pilot, shows(app, "took 4 min 50 s", "masked NDCG@20 0.3263 HR@20 0.6217"))

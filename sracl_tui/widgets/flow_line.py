@@ -1,0 +1,77 @@
+"""Facts in a row, of which none is broken: what has no room goes to the next line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.css.styles import RulesMap
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
+from textual.widgets import Static
+
+
+class FlowLine(Visual):
+    """`cells` with `between` them, in as many lines as they need; given fewer, the last one is cut."""
+
+    def __init__(self, cells: Sequence[Content], between: str = "  ") -> None:
+        self.cells = tuple(cells)
+        self._between = between
+
+    @property
+    def plain(self) -> str:
+        """The text as if there were room for all of it."""
+        return self._joined(self.cells).plain
+
+    def is_same(self, other: FlowLine) -> bool:
+        """Whether both are drawn alike."""
+        return self._joined(self.cells).is_same(other._joined(other.cells))
+
+    def lines(self, width: int) -> list[Content]:
+        """The cells, as many in a line as have room in `width` columns."""
+        rows: list[list[Content]] = []
+        for cell in self.cells:
+            if rows and self._joined([*rows[-1], cell]).cell_length <= width:
+                rows[-1].append(cell)
+            else:
+                rows.append([cell])
+        return [self._joined(row) for row in rows]
+
+    def _joined(self, cells: Sequence[Content]) -> Content:
+        return Content(self._between).join(cells)
+
+    def render_strips(
+        self, width: int, height: int | None, style: Style, options: RenderOptions
+    ) -> list[Strip]:
+        """The lines at `width` columns."""
+        lines = self.lines(width)
+        if height is not None and len(lines) > height > 0:
+            lines[height - 1 :] = [self._joined(lines[height - 1 :])]
+        return [
+            strip
+            for line in lines
+            for strip in line.truncate(width, ellipsis=True, pad=True).render_strips(width, 1, style, options)
+        ]
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        """The width of a single line."""
+        return self._joined(self.cells).cell_length
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """One row a line."""
+        return len(self.lines(width))
+
+
+class Flow(Static):
+    """Draws a FlowLine, and lays out anew only where it needs more lines, or fewer."""
+
+    def put(self, line: FlowLine) -> None:
+        """Show `line`."""
+        before, width = self.content, self.content_size.width
+        if isinstance(before, FlowLine):
+            if before.is_same(line):
+                return
+            self.update(line, layout=len(before.lines(width)) != len(line.lines(width)))
+        else:
+            self.update(line)
