@@ -130,7 +130,7 @@ class ModelConfig(Section):
     layers: Positive = Field(2, description="Transformer or GRU layers.")
     heads: Positive = Field(2, description="Attention heads (sasrec).")
     inner_size: Positive = Field(256, description="Width of the feed-forward layer (sasrec).")
-    dropout: Share = Field(0.5, description="Dropout on embeddings and hidden layers.")
+    dropout: Share = Field(0.2, description="Dropout on embeddings and hidden layers.")
     attention_dropout: Share = Field(0.5, description="Dropout on attention weights (sasrec).")
     max_length: Positive = Field(20, description="Items of a prefix that the encoder reads, the latest.")
     item_init: Literal["random", "text"] = Field(
@@ -139,7 +139,7 @@ class ModelConfig(Section):
         "items' text vectors.",
     )
     item_std: Annotated[float, Field(gt=0.0)] = Field(
-        0.02, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
+        0.05, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
     )
 
     @model_validator(mode="after")
