@@ -264,7 +264,11 @@ def test_a_line_without_item_or_time_is_named_in_every_form(tmp_path: Path) -> N
     bad = {
         "recbole": ("x.inter", "u\t\t4\n", "line 5: the item id is empty"),
         "movielens csv": ("ratings.csv", "1,40,3,\n", "line 5: the timestamp is missing"),
-        "movielens dat": ("ratings.dat", "1::40::3::x\n", "line 4: timestamp 'x' is not a number"),
+        "movielens dat": (
+            "ratings.dat",
+            f"1::40::3::{'x' * 700}\n",
+            "line 4: timestamp 'x{60}…' is not a number",
+        ),
         "amazon2014": (
             "reviews_X_5.json",
             '{"reviewerID": "A", "unixReviewTime": 3}\n',

@@ -9,6 +9,8 @@ import polars as pl
 from sracl_core.data.readers.base import Locator
 from sracl_core.errors import DataError
 
+LONGEST_QUOTE = 60
+
 
 def clean_interactions(
     frame: pl.DataFrame, path: Path, locate: Locator, time_format: str | None = None
@@ -54,7 +56,7 @@ def clean_times(column: pl.Series, locate: Locator, time_format: str | None) -> 
             parsed = column.str.strip_chars().str.to_datetime(pattern, strict=False, time_unit="us")
         except pl.exceptions.PolarsError as error:
             raise DataError(
-                f"{locate(0)}: time '{column[0]}' does not fit --time-format {time_format}; "
+                f"{locate(0)}: time '{_cut(column[0])}' does not fit --time-format {time_format}; "
                 "give a pattern such as '%Y-%m-%d %H:%M:%S'"
             ) from error
         form = "" if pattern is None else f" of the form {pattern}"
@@ -75,7 +77,7 @@ def clean_numbers(column: pl.Series, locate: Locator, name: str) -> pl.Series:
         if column[row] is None or column[row] == "":
             raise DataError(f"{locate(row)}: the {name} is missing; correct or remove it")
         hint = "; for dates give --time-format auto" if name == "timestamp" else ""
-        raise DataError(f"{locate(row)}: {name} '{column[row]}' is not a number{hint}")
+        raise DataError(f"{locate(row)}: {name} '{_cut(column[row])}' is not a number{hint}")
     return numbers.alias(name)
 
 
@@ -109,9 +111,15 @@ def _epoch_seconds(times: pl.Series, given: pl.Series, locate: Locator, hint: st
     if times.is_null().any():
         row = int(times.is_null().arg_max() or 0)
         missing = given[row] is None or str(given[row]).strip() == ""
-        what = "is missing; correct or remove it" if missing else f"'{given[row]}' {hint}"
+        what = "is missing; correct or remove it" if missing else f"'{_cut(given[row])}' {hint}"
         raise DataError(f"{locate(row)}: the time {what}")
     return _whole(times.dt.epoch("us") / 1_000_000).alias("timestamp")
+
+
+def _cut(cell: object) -> str:
+    """A cell as an error quotes it: damaged files hold endless ones."""
+    text = str(cell)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
 def _whole(numbers: pl.Series) -> pl.Series:
