@@ -6,6 +6,7 @@ an error. Where a value comes from (preset, file, environment, flag) is `config_
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -262,6 +263,11 @@ class RunConfig(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    def with_dataset(self, folder: Path | str) -> RunConfig:
+        """The same settings for the dataset in `folder`."""
+        dataset = self.dataset.model_copy(update={"path": str(folder)})
+        return self.model_copy(update={"dataset": dataset})
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:

@@ -91,8 +91,7 @@ def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, A
 
 def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
     """`run` with its dataset in `folder` from now on. Raises RunError when another one lies there."""
-    moved = run.config.dataset.model_copy(update={"path": str(folder.resolve())})
-    config = run.config.model_copy(update={"dataset": moved})
+    config = run.config.with_dataset(folder.resolve())
     sources_of(run, config)
     write_config(run, config)
     return RunDirectory(run.path)

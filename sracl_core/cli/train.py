@@ -147,8 +147,7 @@ def with_absolute_dataset(config: RunConfig) -> RunConfig:
     path = config.dataset.path
     if not path or not Path(path).exists():
         return config
-    dataset = config.dataset.model_copy(update={"path": str(Path(path).resolve())})
-    return config.model_copy(update={"dataset": dataset})
+    return config.with_dataset(Path(path).resolve())
 
 
 def _status(run: RunDirectory) -> str:

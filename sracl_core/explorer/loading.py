@@ -48,10 +48,7 @@ class LoadedRun:
         """
         run = open_run(path)
         encoder = checkpoint.load_encoder(run)
-        config = run.config
-        if dataset is not None:
-            moved = config.dataset.model_copy(update={"path": str(dataset)})
-            config = config.model_copy(update={"dataset": moved})
+        config = run.config if dataset is None else run.config.with_dataset(dataset)
         return cls(run, config, sources_of(run, config), encoder)
 
     @property
