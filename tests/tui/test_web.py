@@ -12,12 +12,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+
+pytest.importorskip("textual_serve", reason="the extra `web` is not installed")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SECONDS = 240.0
@@ -26,8 +29,7 @@ KEYS = {"F3": 114}
 
 @pytest.fixture
 def page(frozen: Path) -> Iterator[str]:
-    """The address of a served dashboard."""
-    pytest.importorskip("textual_serve", reason="the extra `web` is not installed")
+    """The address of a served dashboard, as it is printed."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -35,26 +37,123 @@ def page(frozen: Path) -> Iterator[str]:
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None
-        assert f"http://localhost:{port}" in server.stderr.readline()
-        yield f"http://localhost:{port}"
+        address = server.stderr.readline().split()[0]
+        assert address.startswith(f"http://localhost:{port}/?token=")
+        yield address
     finally:
         server.terminate()
         server.wait(30)
 
 
-async def test_only_pages_of_this_machine_are_answered(page: str) -> None:
-    async with aiohttp.ClientSession() as session:
-        async with session.get(page) as answer:
+@contextlib.asynccontextmanager
+async def _served(sessions: int = 8) -> AsyncIterator[tuple[str, str]]:
+    """Address and token of a server in this process, whose dashboards say nothing and end when asked to."""
+    from aiohttp.test_utils import TestServer, unused_port
+
+    from sracl_tui.web import LocalServer
+
+    server = LocalServer("echo __GANGLION__; head -c 1 >/dev/null", unused_port(), sessions)
+    async with TestServer(await server._make_app(), host="localhost", port=server.port):
+        yield server.public_url, server.token
+
+
+async def test_whoever_has_the_address_gets_a_dashboard(page: str) -> None:
+    own = page.partition("/?")[0]
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar()) as session:
+        await session.get(page)
+        drawn = b""
+        async with (
+            asyncio.timeout(SECONDS),
+            session.ws_connect(f"{own}/ws", headers={"Origin": own}) as opened,
+        ):
+            while b"Datasets" not in drawn:
+                drawn += await opened.receive_bytes()
+
+
+async def test_the_address_opens_the_page_and_its_cookie_the_rest() -> None:
+    async with _served() as (own, token), aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar()) as session:
+        async with session.get(f"{own}/?token={token}") as answer:
             assert answer.status == 200
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-        async with session.get(page, headers={"Host": "rebound.example"}) as answer:
+            assert "SameSite=Strict" in answer.headers["Set-Cookie"]
+            assert "HttpOnly" in answer.headers["Set-Cookie"]
+        async with session.get(f"{own}/static/js/textual.js") as answer:
+            assert answer.status == 200
+        async with session.ws_connect(f"{own}/ws", headers={"Origin": own}) as opened:
+            assert not opened.closed
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/?token=", "/?token=wrong", "/?token=%ff%00", "/static/", "/download/1"],
+)
+async def test_without_the_token_nothing_is_answered(path: str) -> None:
+    async with _served() as (own, _), aiohttp.ClientSession() as session:
+        async with session.get(own + path, headers={"Cookie": "a=b"}) as answer:
             assert answer.status == 403
+            assert "sracl-tui --web" in await answer.text()
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
-            await session.ws_connect(page + "/ws", headers={"Origin": "http://elsewhere.example"})
+            await session.ws_connect(f"{own}/ws", headers={"Origin": own})
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Host", "rebound.example"),
+        ("Host", "localhost"),
+        ("Host", "localhost:1"),
+        ("Host", "[:::1"),
+        ("Host", ""),
+        ("Origin", "http://elsewhere.example"),
+        ("Origin", "http://localhost:3000"),
+        ("Origin", "http://localhost"),
+        ("Origin", "https://localhost:{port}"),
+        ("Origin", "http://127.0.0.1:{port}"),
+        ("Origin", "http://localhost:{port}@elsewhere.example"),
+        ("Origin", "http://[bad"),
+        ("Origin", "null"),
+        ("Origin", "file://"),
+        ("Origin", ""),
+    ],
+)
+async def test_other_pages_of_this_machine_are_refused(header: str, value: str) -> None:
+    async with _served() as (own, token), aiohttp.ClientSession() as session:
+        headers = {header: value.format(port=own.rpartition(":")[2])}
+        async with session.get(f"{own}/?token={token}", headers=headers) as answer:
+            assert answer.status == 403
+            assert "Set-Cookie" not in answer.headers
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await session.ws_connect(f"{own}/ws?token={token}", headers=headers)
+
+
+@pytest.mark.parametrize("cookie", [b"\xff\xfe=\x80", b"=;=;;", b'sracl-1="\\', b"sracl-{port}=\xc3\xa9"])
+async def test_broken_headers_are_refused_and_nothing_is_logged(
+    cookie: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with _served() as (own, _):
+        port = own.rpartition(":")[2]
+        reader, writer = await asyncio.open_connection("localhost", int(port))
+        cookie = cookie.replace(b"{port}", port.encode())
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost:%s\r\nCookie: %s\r\n\r\n" % (port.encode(), cookie))
+        assert (await reader.readline()).split()[1] == b"403"
+        writer.close()
+    assert not caplog.records
+
+
+async def test_there_are_only_so_many_dashboards() -> None:
+    async with _served(sessions=1) as (own, token), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{own}/ws?token={token}", headers={"Origin": own}):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+                await session.ws_connect(f"{own}/ws?token={token}", headers={"Origin": own})
+            async with session.get(f"{own}/?token={token}") as answer:
+                assert answer.status == 503
+        async with asyncio.timeout(SECONDS):
+            while (answer := await session.get(f"{own}/?token={token}")).status != 200:
+                await asyncio.sleep(0.05)
 
 
 def test_a_taken_port_is_an_error_of_one_line(page: str) -> None:
-    port = page.rpartition(":")[2]
+    port = str(urlsplit(page).port)
     command = [sys.executable, "-m", "sracl_tui.launcher", "--web", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     assert (done.returncode, done.stdout) == (1, "")
@@ -115,7 +214,7 @@ class Tab:
 
     def foreign(self, page: str) -> list[str]:
         """Requests to others that were not refused before they were sent."""
-        own = page.removeprefix("http")
+        own = f"://{urlsplit(page).netloc}"
         return [url for url in self._finished if url.startswith(("http", "ws")) and own not in url]
 
     async def _listen(self) -> None:
