@@ -27,7 +27,7 @@ def _screen(name: str) -> Callable[[], Screen[Any]]:
     def make() -> Screen[Any]:
         import importlib
 
-        module = importlib.import_module(f"sracl_tui.screens.{name}")
+        module = importlib.import_module(f"sracl_tui.screens.{name}.screen")
         made: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
         return made
 
@@ -39,7 +39,9 @@ class Dashboard(App[None]):
 
     TITLE = "SRA-CL"
     CSS_PATH: ClassVar[list[str | Path]] = [
-        f"styles/{name}.tcss" for name in ("app", "data", "configure", "train", "explore", "dialogs")
+        "styles/app.tcss",
+        *(f"screens/{name}/style.tcss" for name, _ in MODE_KEYS),
+        "styles/dialogs.tcss",
     ]
     MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name, _ in MODE_KEYS}
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [

@@ -41,10 +41,10 @@ class HelpScreen(ModalScreen[None]):
     def _lines(self) -> Iterable[Content]:
         from sracl_tui.app import Dashboard
         from sracl_tui.screens.base import TabScreen
-        from sracl_tui.screens.configure import ConfigureScreen
-        from sracl_tui.screens.data import DataScreen
-        from sracl_tui.screens.explore import ExploreScreen
-        from sracl_tui.screens.train import TrainScreen
+        from sracl_tui.screens.configure.screen import ConfigureScreen
+        from sracl_tui.screens.data.screen import DataScreen
+        from sracl_tui.screens.explore.screen import ExploreScreen
+        from sracl_tui.screens.train.screen import TrainScreen
 
         yield from section("Everywhere", Dashboard.BINDINGS)
         yield key("ctrl+p", "Palette: every action by name")

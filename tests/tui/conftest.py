@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from dashboards import FIXTURES, ROOT, recorded
 
-from sracl_tui import commands, query_client
+from sracl_tui import commands
+from sracl_tui.screens.explore import query_client
 from tests.trained import Shop, shared_shop
 
 

@@ -9,7 +9,7 @@ from dashboards import SIZES, dashboard, drawn, shows, until
 from textual.widgets import Button, Input, Select
 
 from sracl_tui import commands
-from sracl_tui.screens import configure
+from sracl_tui.screens.configure import screen as configure
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
 

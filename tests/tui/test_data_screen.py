@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dashboards import SIZES, dashboard, drawn, shows, until
 
-from sracl_tui.screens.importing import ImportScreen
+from sracl_tui.screens.data.importing import ImportScreen
 
 pytestmark = pytest.mark.usefixtures("told")
 

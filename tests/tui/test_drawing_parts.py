@@ -14,19 +14,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sracl_core.runs.writer import RunWriter
-from sracl_tui import curves
 from sracl_tui.deliver import as_csv, write_export
-from sracl_tui.explore_view import history_rows
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
+from sracl_tui.screens.explore.view import history_rows
+from sracl_tui.screens.train import curves
 from sracl_tui.watcher import RunFollower
 
 finite = st.floats(-1e6, 1e6)
 
 
-@pytest.mark.parametrize(
-    "name", ["glyphs", "view_models", "curves", "train_view", "form_model", "explore_view", "widgets.chart"]
+DRAWING = (
+    "glyphs",
+    "view_models",
+    "screens.train.curves",
+    "screens.train.chart",
+    "screens.train.view",
+    "screens.configure.form",
+    "screens.explore.view",
 )
+
+
+@pytest.mark.parametrize("name", DRAWING)
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(f"sracl_tui.{name}")
     found = doctest.testmod(module)

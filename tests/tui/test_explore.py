@@ -15,9 +15,9 @@ from dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from sracl_tui import query_client
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
+from sracl_tui.screens.explore import query_client
 from sracl_tui.widgets.row_list import RowList
 
 TOLD = json.loads((FIXTURES / "answers.json").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ import pytest
 from sracl_core.config_layers import preset_names, settings
 from sracl_core.errors import ConfigError
 from sracl_core.yaml_source import flat_settings
-from sracl_tui.form_model import DATASET, FormModel, choices
+from sracl_tui.screens.configure.form import DATASET, FormModel, choices
 
 
 @pytest.fixture

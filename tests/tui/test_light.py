@@ -12,7 +12,8 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from dashboards import dashboard, recorded, shows, until
-from sracl_tui import commands, query_client
+from sracl_tui import commands
+from sracl_tui.screens.explore import query_client
 commands.sracl = query_client.sracl = recorded
 
 async def visit():

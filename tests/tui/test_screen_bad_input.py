@@ -106,7 +106,7 @@ async def test_a_dataset_without_text_says_what_that_means(
     async def answer(*words: str) -> object:
         return facts if words[:2] == ("data", "info") else []
 
-    monkeypatch.setattr("sracl_tui.screens.data.ask", answer)
+    monkeypatch.setattr("sracl_tui.screens.data.screen.ask", answer)
     app = dashboard(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, shows(app, "No item has a title", "text          none"))

@@ -11,7 +11,7 @@ from dashboards import SIZES, dashboard, drawn, epoch, new_run, shows, steps, un
 
 from sracl_core.runs.files import write_json
 from sracl_core.runs.writer import RunWriter
-from sracl_tui.screens.train import TrainScreen
+from sracl_tui.screens.train.screen import TrainScreen
 
 pytestmark = pytest.mark.usefixtures("told")
 

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from sracl_tui.explore_view import found_rows
+from sracl_tui.screens.explore.view import found_rows
 from sracl_tui.widgets.row_list import RowList
 
 

@@ -13,17 +13,17 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
-from sracl_tui import explore_view as view
-from sracl_tui.explore_questions import Answers, Question, answers_to
-from sracl_tui.query_client import QueryClient, QueryError
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.screens.explore import view
+from sracl_tui.screens.explore.answer_board import AnswerBoard
+from sracl_tui.screens.explore.explorer_line import NO_RUN, ExplorerLine
+from sracl_tui.screens.explore.history_panel import KINDS
+from sracl_tui.screens.explore.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.questions import Answers, Question, answers_to
+from sracl_tui.screens.explore.user_box import UserBox
+from sracl_tui.screens.explore.weight_bar import WeightBar
 from sracl_tui.view_models import short_name
-from sracl_tui.widgets.answer_board import AnswerBoard
-from sracl_tui.widgets.explorer_line import NO_RUN, ExplorerLine
-from sracl_tui.widgets.history_panel import KINDS
 from sracl_tui.widgets.row_list import RowList
-from sracl_tui.widgets.user_box import UserBox
-from sracl_tui.widgets.weight_bar import WeightBar
 
 PICK = "Press / and type a part of a user's id, or press enter there for the first one."
 
@@ -214,7 +214,7 @@ class ExploreScreen(TabScreen):
     @on(AnswerBoard.Opened)
     @work(group="item", exclusive=True, exit_on_error=False)
     async def _open_item(self, event: AnswerBoard.Opened) -> None:
-        from sracl_tui.screens.item import ItemScreen
+        from sracl_tui.screens.explore.item import ItemScreen
 
         if self.client is None:
             return

@@ -9,10 +9,10 @@ from typing import Any
 from textual import work
 from textual.message import Message
 
-from sracl_tui.explore_questions import Question
-from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.questions import Question
 from sracl_tui.view_models import RunLine, short_name
-from sracl_tui.widgets.answer_panel import AnswerPanel
 
 
 class SecondPanel(AnswerPanel):
@@ -37,7 +37,7 @@ class SecondPanel(AnswerPanel):
 
     def toggle(self, others: Sequence[RunLine], question: Question) -> None:
         """Let a person choose among `others`, or end the comparison that there is."""
-        from sracl_tui.screens.pick_run import PickRunScreen
+        from sracl_tui.screens.explore.pick_run import PickRunScreen
 
         if self.run is not None:
             self.leave()

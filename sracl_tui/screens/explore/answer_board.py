@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from sracl_tui import explore_view as view
-from sracl_tui.explore_questions import PARTS_READ, Answers, Question
-from sracl_tui.query_client import QueryClient
-from sracl_tui.widgets.answer_panel import AnswerPanel
-from sracl_tui.widgets.found_panel import FoundPanel
-from sracl_tui.widgets.history_panel import HistoryPanel
-from sracl_tui.widgets.panel_strip import PanelStrip
+from sracl_tui.screens.explore import view
+from sracl_tui.screens.explore.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.found_panel import FoundPanel
+from sracl_tui.screens.explore.history_panel import HistoryPanel
+from sracl_tui.screens.explore.panel_strip import PanelStrip
+from sracl_tui.screens.explore.query_client import QueryClient
+from sracl_tui.screens.explore.questions import PARTS_READ, Answers, Question
+from sracl_tui.screens.explore.second_panel import SecondPanel
+from sracl_tui.screens.explore.why_panel import WhyPanel
 from sracl_tui.widgets.row_list import RowList
-from sracl_tui.widgets.second_panel import SecondPanel
-from sracl_tui.widgets.why_panel import WhyPanel
 
 TITLES = {
     "history": "History",

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
 
-from sracl_tui.curves import Curve, Floats, reduced, sparkline
+from sracl_tui.screens.train.curves import Curve, Floats, reduced, sparkline
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.quiet import put
 

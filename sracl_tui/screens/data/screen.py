@@ -12,9 +12,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
-from sracl_tui import data_view as view
 from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.screens.data import view
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
@@ -196,7 +196,7 @@ class DataScreen(TabScreen):
         self._ask_import("")
 
     def _ask_import(self, source: str) -> None:
-        from sracl_tui.screens.importing import ImportScreen
+        from sracl_tui.screens.data.importing import ImportScreen
 
         def start(arguments: list[str] | None) -> None:
             if arguments:

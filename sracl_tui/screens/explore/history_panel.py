@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from sracl_tui.widgets.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.answer_panel import AnswerPanel
 
 KINDS = {"titles": "profile, from titles", "llm": "profile, written by a language model"}
 

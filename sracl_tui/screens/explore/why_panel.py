@@ -10,8 +10,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sracl_tui.explore_view import why_rows
-from sracl_tui.widgets.answer_panel import WalkList
+from sracl_tui.screens.explore.answer_panel import WalkList
+from sracl_tui.screens.explore.view import why_rows
 from sracl_tui.widgets.panel import Panel
 
 

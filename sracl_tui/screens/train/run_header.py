@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
+from sracl_tui.screens.train.flow_line import Flow, FlowLine
 from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
-from sracl_tui.widgets.flow_line import Flow, FlowLine
 from sracl_tui.widgets.quiet import put
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from sracl_tui.explore_questions import Question
-from sracl_tui.query_client import QueryClient
+from sracl_tui.screens.explore.query_client import QueryClient
+from sracl_tui.screens.explore.questions import Question
 from sracl_tui.view_models import count, short_name
 
 NO_RUN = "No run to explore yet. F2 sets up and starts one; F3 shows how it is going."

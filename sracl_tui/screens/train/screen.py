@@ -15,17 +15,17 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from sracl_tui import train_view
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.curves import SMOOTHINGS, X_AXES
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.screens.train import view
+from sracl_tui.screens.train.banner_stack import BannerStack
+from sracl_tui.screens.train.chart import ChartTile
+from sracl_tui.screens.train.curves import SMOOTHINGS, X_AXES
+from sracl_tui.screens.train.log_pane import LogPane
+from sracl_tui.screens.train.run_header import RunHeader
+from sracl_tui.screens.train.run_list import RunList
 from sracl_tui.starting import resume_run
 from sracl_tui.view_models import RunLine, RunSnapshot, banners, short_name
-from sracl_tui.widgets.banner_stack import BannerStack
-from sracl_tui.widgets.chart import ChartTile
-from sracl_tui.widgets.log_pane import LogPane
-from sracl_tui.widgets.run_header import RunHeader
-from sracl_tui.widgets.run_list import RunList
 
 MOST_OVERLAYS = 3
 WELCOME = (
@@ -135,8 +135,8 @@ class TrainScreen(TabScreen):
         self.query_one(BannerStack).show(banners(snapshot))
         self.query_one(LogPane).show(snapshot.log)
         drawn = [snapshot, *(app.snapshots[path] for path in app.overlays if path in app.snapshots)]
-        settings = train_view.ChartSettings.of(app.preferences)
-        for tile in train_view.tiles(drawn, settings):
+        settings = view.ChartSettings.of(app.preferences)
+        for tile in view.tiles(drawn, settings):
             widget = self.query_one(f"#{tile.id}", ChartTile)
             widget.border_title = tile.title
             widget.note(tile.note + ("  frozen" if self._frozen else ""))
@@ -212,12 +212,12 @@ class TrainScreen(TabScreen):
     def action_copy(self) -> None:
         """The run's path and figures."""
         if self._shown is not None:
-            self.dashboard.copy_text(train_view.summary(self._shown), short_name(self._shown.name))
+            self.dashboard.copy_text(view.summary(self._shown), short_name(self._shown.name))
 
     def action_export(self) -> None:
         """The epochs as CSV, everything as JSON."""
         if self._shown is not None:
-            rows, whole = train_view.export(self._shown)
+            rows, whole = view.export(self._shown)
             self.dashboard.export_rows(self._shown.name, rows, whole)
 
     def action_difference(self) -> None:
@@ -228,7 +228,7 @@ class TrainScreen(TabScreen):
         if app.current is None or other is None or other == app.current:
             self.notify("put the cursor on another run in the list (r), then press d")
             return
-        text = train_view.difference(app.current, other)
+        text = view.difference(app.current, other)
         self.app.push_screen(TextScreen("Settings that differ", text))
 
     def _watched(self, status: tuple[str, ...], action: str) -> Path | None:

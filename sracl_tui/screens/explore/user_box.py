@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sracl_tui.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 
 Answer = Mapping[str, Any]
 NEIGHBORS = 10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual import work
 
-from sracl_tui.explore_view import found_rows, spent
-from sracl_tui.query_client import QueryClient, QueryError
-from sracl_tui.widgets.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.view import found_rows, spent
 
 FOUND = 20
 

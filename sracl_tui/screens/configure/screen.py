@@ -16,18 +16,18 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static, TabbedContent, TabPane
 
 from sracl_core.errors import ConfigError
-from sracl_tui import configure_view as view
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.data_view import prepared
-from sracl_tui.editor import EditorError, edit
-from sracl_tui.form_model import DATASET, FormModel, Resolved
 from sracl_tui.screens.base import TabScreen
+from sracl_tui.screens.configure import view
+from sracl_tui.screens.configure.editor import EditorError, edit
+from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved
+from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
+from sracl_tui.screens.configure.setting_field import SettingField
+from sracl_tui.screens.data.view import prepared
 from sracl_tui.starting import start_run
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
-from sracl_tui.widgets.run_choices import DEFAULTS, RunChoices
-from sracl_tui.widgets.setting_field import SettingField
 
 ESTIMATE_SECONDS = 1.0
 PASSING_SECONDS = 0.15

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Select, Static
 
 from sracl_core.config_layers import Setting
-from sracl_tui.form_model import choices
+from sracl_tui.screens.configure.form import choices
 
 
 class SettingField(Vertical):
