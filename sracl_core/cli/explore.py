@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
+from pydantic import ConfigDict, ValidationError, validate_call
 
 from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
 
 PROTOCOL = 1
+LONGEST = 1 << 24
+"""Bytes of a request at most: a history of a million items."""
+
+Operations = dict[str, Callable[..., Any]]
 
 
 def explore(
@@ -46,8 +51,9 @@ def explore(
         explorer = asking.open_explorer(run, runs_dir, dataset)
         warm_up(explorer)
         ready = {"ready": True, "protocol": PROTOCOL, **explorer.info()}
-        _write(answers, {**ready, "seconds": round(time.monotonic() - began, 3)})
-        serve(explorer, sys.stdin, answers)
+        answers.buffer.write(_line({**ready, "seconds": round(time.monotonic() - began, 3)}))
+        answers.buffer.flush()
+        serve(explorer, sys.stdin.buffer, answers.buffer)
     finally:
         sys.stdout = answers
 
@@ -62,18 +68,36 @@ def warm_up(explorer: Explorer) -> None:
     explorer.items("a", 1)
 
 
-def serve(explorer: Explorer, requests: Iterable[str], answers: TextIO) -> None:
-    """Answer every line of `requests`, in order, until they end."""
+def serve(explorer: Explorer, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer every line of `requests` that is not blank, in order and with one line each, until they end."""
     operations = operations_of(explorer)
-    for line in requests:
+    for line in _lines(requests):
         if line.strip():
-            _write(answers, answer(operations, line))
+            answers.write(reply(operations, line))
+            answers.flush()
 
 
-def operations_of(explorer: Explorer) -> dict[str, Callable[..., Any]]:
-    """The operations by name; their keyword arguments are those of the protocol."""
-    return {
-        "info": lambda: {"protocol": PROTOCOL, **explorer.info()},
+def _lines(requests: BinaryIO) -> Iterator[bytes]:
+    """The lines as they come; of one that is too long, the beginning."""
+    while line := requests.readline(LONGEST + 1):
+        rest = line
+        while len(rest) > LONGEST and not rest.endswith(b"\n"):
+            rest = requests.readline(LONGEST + 1)
+        yield line
+
+
+def operations_of(explorer: Explorer) -> Operations:
+    """The operations by name; their keyword arguments are those of the protocol, their types enforced."""
+
+    def info() -> dict[str, Any]:
+        return {"protocol": PROTOCOL, **explorer.info()}
+
+    def encode_text(text: str) -> dict[str, Any]:
+        vector = explorer.encode_text(text)
+        return {"dimension": len(vector), "vector": vector.tolist()}
+
+    operations: Operations = {
+        "info": info,
         "metrics": explorer.metrics,
         "users": explorer.users,
         "items": explorer.items,
@@ -83,53 +107,81 @@ def operations_of(explorer: Explorer) -> dict[str, Callable[..., Any]]:
         "neighbors_of_user": explorer.neighbors_of_user,
         "neighbors_of_item": explorer.neighbors_of_item,
         "search": explorer.search,
-        "encode_text": lambda text: _vector(explorer, text),
+        "encode_text": encode_text,
     }
+    typed = validate_call(config=ConfigDict(strict=True))
+    return {name: typed(operation) for name, operation in operations.items()}
 
 
-def answer(operations: dict[str, Callable[..., Any]], line: str) -> dict[str, Any]:
-    """The answer to one request; whatever goes wrong becomes an answer too."""
+def reply(operations: Operations, line: bytes) -> bytes:
+    """The line that answers one request; whatever goes wrong becomes an answer too."""
     began = time.perf_counter()
     name: Any = None
     try:
-        request = json.loads(line)
-        if not isinstance(request, dict):
-            raise InputError("a request is a JSON object with an op")
+        request = _request(line)
         name = request.pop("id", None)
         result = _call(operations, request)
         outcome = {"ok": True, "result": asdict(result) if is_dataclass(result) else result}  # type: ignore[arg-type]
-    except json.JSONDecodeError as error:
-        outcome = {"ok": False, "error": f"the request is no JSON: {error}", "kind": "InputError"}
-    except SraclError as error:
-        outcome = {"ok": False, "error": str(error), "kind": type(error).__name__}
     except Exception as error:
-        outcome = {
-            "ok": False,
-            "error": f"unexpected {type(error).__name__}: {error}",
-            "kind": type(error).__name__,
-        }
-    return {"id": name, **outcome, "ms": round((time.perf_counter() - began) * 1e3, 3)}
+        expected = isinstance(error, SraclError)
+        said = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+        outcome = {"ok": False, "error": said, "kind": type(error).__name__}
+    spent = {"ms": round((time.perf_counter() - began) * 1e3, 3)}
+    try:
+        return _line({"id": name, **outcome, **spent})
+    except RecursionError:
+        refused = {"ok": False, "error": "the id is nested too deeply to be repeated", "kind": "InputError"}
+        return _line({"id": None, **refused, **spent})
 
 
-def _call(operations: dict[str, Callable[..., Any]], request: dict[str, Any]) -> Any:
+def _request(line: bytes) -> dict[str, Any]:
+    if len(line) > LONGEST:
+        raise InputError(f"the request is longer than {LONGEST >> 20} MiB")
+    try:
+        request = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        raise InputError(f"the request is no UTF-8: {error.reason} at byte {error.start}") from error
+    except RecursionError as error:
+        raise InputError("the request is nested too deeply") from error
+    except ValueError as error:
+        raise InputError(f"the request is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise InputError("a request is a JSON object with an op")
+    return request
+
+
+def _call(operations: Operations, request: dict[str, Any]) -> Any:
     op = request.pop("op", None)
     if not isinstance(op, str) or op not in operations:
-        raise InputError(f"there is no operation '{op}'{nearest(str(op), operations)}")
+        raise InputError(f"there is no operation {_short(op)}{nearest(str(op)[:60], operations)}")
     try:
         return operations[op](**request)
-    except TypeError as error:
-        # Only a call that never began is the asker's mistake.
-        if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            reason = str(error).rpartition(")")[2].strip()
-            raise InputError(f"operation '{op}': {reason or error}") from error
-        raise
+    except ValidationError as error:
+        raise InputError(f"operation '{op}': {_explain(error)}") from error
 
 
-def _vector(explorer: Explorer, text: str) -> Any:
-    vector = explorer.encode_text(text)
-    return {"dimension": len(vector), "vector": vector.tolist()}
+def _explain(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_context=False)[0]
+    name = ".".join(str(part) for part in problem["loc"])[:60]
+    match problem["type"]:
+        case "missing_argument":
+            return f"the argument '{name}' is missing"
+        case "unexpected_keyword_argument":
+            return f"there is no argument '{name}'"
+        case _:
+            rule = problem["msg"][:1].lower() + problem["msg"][1:]
+            return f"{name} is {_short(problem['input'])}: {rule}"
 
 
-def _write(answers: TextIO, value: dict[str, Any]) -> None:
-    answers.write(json.dumps(without_non_finite(value)[0], default=plain, ensure_ascii=False) + "\n")
-    answers.flush()
+def _short(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except RecursionError:
+        return "nested too deeply"
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    # Half a surrogate pair is no UTF-8; its escape is what JSON writes for it.
+    text = json.dumps(without_non_finite(value)[0], default=plain, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"

@@ -210,6 +210,8 @@ def _count(k: int) -> int:
 
 def _matches(keys: Sequence[str], typed: str, limit: int) -> tuple[list[int], int]:
     """Rows whose key is what was typed, starts with it, contains it; and how many in all."""
+    if limit < 0:
+        raise InputError(f"limit is {limit}; it must be at least 0")
     needle = typed.strip().lower()
     if not needle:
         return list(range(min(limit, len(keys)))), len(keys)

@@ -61,7 +61,7 @@ class QueryClient:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            line = json.dumps({"id": number, "op": op, **arguments}, ensure_ascii=False)
+            line = json.dumps({"id": number, "op": op, **arguments})
             self._process.stdin.write(line.encode() + b"\n")
             await self._process.stdin.drain()
             said = await answer
