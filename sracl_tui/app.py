@@ -1,49 +1,34 @@
-"""The dashboard: four screens over the runs of a folder, and what they share."""
+"""The dashboard: screens over the runs of a folder, and what they share."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 
-from sracl_tui import commands, deliver
+from sracl_tui import commands
 from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
 from sracl_tui.preferences import Preferences
+from sracl_tui.screens import find
+from sracl_tui.screens.base import TabScreen
+from sracl_tui.session import RunChosen, Session
 from sracl_tui.themes import CYCLE, DARK, LIGHT
-from sracl_tui.view_models import RunLine, RunSnapshot
-from sracl_tui.watcher import CatalogChanged, RunChanged, Watcher
+from sracl_tui.watcher import CatalogChanged, RunChanged
 
-MODE_KEYS = (("data", "Data"), ("configure", "Configure"), ("train", "Train"), ("explore", "Explore"))
-
-
-def _screen(name: str) -> Callable[[], Screen[Any]]:
-    """Makes a screen when it is first shown: start-up pays for one of them only."""
-
-    def make() -> Screen[Any]:
-        import importlib
-
-        module = importlib.import_module(f"sracl_tui.screens.{name}.screen")
-        made: Screen[Any] = getattr(module, f"{name.capitalize()}Screen")()
-        return made
-
-    return make
+FUNCTION_KEYS = 4
+"""As many screens have a function key beside their digit; the keys above are the screens' own."""
 
 
 class Dashboard(App[None]):
     """The app. `opened` is the run to show first."""
 
     TITLE = "SRA-CL"
-    CSS_PATH: ClassVar[list[str | Path]] = [
-        "styles/app.tcss",
-        *(f"screens/{name}/style.tcss" for name, _ in MODE_KEYS),
-        "styles/dialogs.tcss",
-    ]
-    MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name, _ in MODE_KEYS}
+    CSS_PATH: ClassVar[Any] = ["styles/app.tcss", "styles/dialogs.tcss"]
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
         (0, "-narrow"),
         (60, "-medium"),
@@ -51,10 +36,6 @@ class Dashboard(App[None]):
     ]
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (20, "-tall"), (34, "-roomy")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(f"f{at},{at}", f"go('{name}')", title, key_display=f"F{at}", show=False)
-            for at, (name, title) in enumerate(MODE_KEYS, start=1)
-        ),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("t", "next_theme", "Theme", show=False),
         Binding("ctrl+q", "quit", "Quit", priority=True),
@@ -68,18 +49,19 @@ class Dashboard(App[None]):
         preferences: Preferences | None = None,
     ) -> None:
         super().__init__()
-        self.runs_dir = runs_dir
-        self.data_dir = data_dir
-        self.preferences = preferences or Preferences()
-        self.runs: tuple[RunLine, ...] | None = None
-        self.snapshots: dict[Path, RunSnapshot] = {}
-        self.current: Path | None = opened
-        self.overlays: tuple[Path, ...] = ()
-        self.chosen_dataset: Path | None = None
-        self.started_here: set[Path] = set()
+        self.session = Session(
+            runs_dir,
+            data_dir,
+            preferences or Preferences(),
+            opened,
+            lambda message: self.post_message(message),
+        )
         self._opened = opened
         self._moved = opened is not None
-        self.watcher = Watcher(runs_dir, self.post_message)
+        for at, place in enumerate(find(), start=1):
+            self.add_mode(place.name, lambda place=place: place.load()(self.session))
+            keys = f"f{at},{at}" if at <= FUNCTION_KEYS else str(at)
+            self.bind(keys, f"go('{place.name}')", description=place.title, show=False)
         if self.no_color:
             self._filters.insert(0, StyledFilter())
         if ascii_only():
@@ -94,66 +76,49 @@ class Dashboard(App[None]):
         """Theme, first screen, and the thread that follows the runs."""
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
-        wanted = self.preferences["theme"]
+        wanted = self.session.preferences["theme"]
         self.theme = wanted if wanted in self.available_themes else DARK.name
-        self.theme_changed_signal.subscribe(self, lambda theme: self.remember("theme", theme.name))
-        self.switch_mode("train" if self._opened else "data")
-        if self._opened:
-            self.watcher.watch((self._opened,))
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.switch_mode("train" if self._opened else find()[0].name)
         # The thread starts once the first screen is drawn: its imports would hold that up.
-        self.call_after_refresh(self._start_watching)
+        self.call_after_refresh(self.session.start)
 
-    def _start_watching(self) -> None:
-        threading.Thread(target=self.watcher.run, name="watcher", daemon=True).start()
+    def _keep_theme(self, theme: Theme) -> None:
+        if problem := self.session.remember("theme", theme.name):
+            self.notify(problem, severity="warning")
 
     async def on_unmount(self) -> None:
         """Nothing of ours outlives the app but the trainings."""
-        self.watcher.stop()
+        self.session.stop()
         await commands.end_all()
 
     def on_catalog_changed(self, message: CatalogChanged) -> None:
         """Keep the list, follow the newest run when none is chosen, tell the screens."""
-        first = self.runs is None
-        self.runs = message.runs
-        if self.current is None and message.runs:
-            live = [line for line in message.runs if line.status == "running"]
-            self.choose_run((live or list(message.runs))[0].path)
+        session = self.session
+        first = session.runs is None
+        session.runs = message.runs
+        if session.current is None and message.runs:
+            live = session.live_runs()
+            session.choose_run((live or list(message.runs))[0].path)
             if live and first and not self._moved:
                 self.switch_mode("train")
-        self._tell("runs_changed", message.runs)
+        for screen in self._tabs():
+            screen.runs_changed(message.runs)
 
     def on_run_changed(self, message: RunChanged) -> None:
         """Keep the snapshot and hand it to whatever screen shows it."""
-        self.snapshots[message.snapshot.path] = message.snapshot
-        self._tell("run_changed", message.snapshot)
+        self.session.snapshots[message.snapshot.path] = message.snapshot
+        for screen in self._tabs():
+            screen.run_changed(message.snapshot)
 
-    def _tell(self, method: str, what: Any) -> None:
-        for stack in self._screen_stacks.values():
-            for screen in stack[:1]:
-                handler = getattr(screen, method, None)
-                if handler is not None and screen.is_mounted:
-                    handler(what)
+    def on_run_chosen(self, message: RunChosen) -> None:
+        """Tell the screens."""
+        for screen in self._tabs():
+            screen.run_chosen(message.path)
 
-    def choose_run(self, path: Path) -> None:
-        """Make `path` the run that Train and Explore are about."""
-        self.current = path
-        self.overlays = tuple(other for other in self.overlays if other != path)
-        self._watch()
-        self._tell("run_chosen", path)
-
-    def set_overlays(self, overlays: tuple[Path, ...]) -> None:
-        """Draw these runs beside the chosen one."""
-        self.overlays = overlays
-        self._watch()
-
-    def _watch(self) -> None:
-        wanted = (() if self.current is None else (self.current,)) + self.overlays
-        self.watcher.watch(wanted)
-        self.snapshots = {path: held for path, held in self.snapshots.items() if path in wanted}
-
-    def live_runs(self) -> list[RunLine]:
-        """The runs that a process works on."""
-        return [line for line in self.runs or () if line.status == "running"]
+    def _tabs(self) -> list[TabScreen]:
+        bases = [stack[0] for stack in self._screen_stacks.values() if stack]
+        return [screen for screen in bases if isinstance(screen, TabScreen) and screen.is_mounted]
 
     def action_go(self, mode: str) -> None:
         """Show one of the four screens."""
@@ -162,11 +127,20 @@ class Dashboard(App[None]):
             self.switch_mode(mode)
 
     def action_help(self) -> None:
-        """Show every key."""
-        from sracl_tui.screens.help import HelpScreen
+        """Show every key, those of the present screen first."""
+        from sracl_tui.screens.help import EVERYWHERE, HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+        if isinstance(self.screen, HelpScreen):
+            return
+        shared = [*self._bindings_of_modes(), *self.BINDINGS, *EVERYWHERE, *TabScreen.BINDINGS]
+        sections = [(place.title, place.load().BINDINGS) for place in find()]
+        sections.sort(key=lambda section: section[0] != self.screen.title)
+        self.push_screen(HelpScreen([sections[0], ("Everywhere", shared), *sections[1:]]))
+
+    def _bindings_of_modes(self) -> Iterator[Binding]:
+        for at, place in enumerate(find(), start=1):
+            key = f"F{at} {at}" if at <= FUNCTION_KEYS else str(at)
+            yield Binding(str(at), f"go('{place.name}')", place.title, key_display=key)
 
     def action_next_theme(self) -> None:
         """Dark, light, the terminal's own colors, and round again."""
@@ -179,42 +153,19 @@ class Dashboard(App[None]):
 
         if isinstance(self.screen, QuitScreen):
             return
-        live = self.live_runs()
+        live = self.session.live_runs()
         if live:
             self.push_screen(QuitScreen(live))
         else:
             self.exit()
 
-    def remember(self, key: str, what: Any) -> None:
-        """Keep a preference; say once when that is not possible."""
-        had_problem = bool(self.preferences.problem)
-        if not self.preferences.set(key, what) and not had_problem:
-            self.notify(self.preferences.problem, severity="warning")
-
-    def copy_text(self, text: str, what: str) -> None:
-        """Copy to the clipboard and into a file, and say so."""
-        self.copy_to_clipboard(text)
-        try:
-            path = deliver.write_copy(text)
-        except OSError as error:
-            self.notify(f"{what}: copied; no file: {error.strerror or error}", severity="warning")
-            return
-        self.notify(f"{what}: copied, also in {path}")
-
-    def export_rows(self, stem: str, rows: list[dict[str, Any]], whole: Any) -> None:
-        """Write CSV and JSON into ./exports and say where."""
-        try:
-            paths = deliver.write_export(Path("exports"), stem, rows, whole)
-        except OSError as error:
-            self.notify(f"not exported: {error}", severity="error")
-            return
-        self.notify("written: " + ", ".join(str(path) for path in paths))
-
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers: the screens, this screen's own actions, themes, quit."""
-        for at, (name, title) in enumerate(MODE_KEYS, start=1):
+        for at, place in enumerate(find(), start=1):
             yield SystemCommand(
-                f"{title} (F{at})", f"Show the {title} screen", lambda n=name: self.action_go(n)
+                f"{place.title} ({'F' if at <= FUNCTION_KEYS else ''}{at})",
+                f"Show the {place.title} screen",
+                lambda name=place.name: self.action_go(name),
             )
         for binding in getattr(screen, "BINDINGS", ()):
             if isinstance(binding, Binding) and binding.description:

@@ -9,6 +9,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textual.widget import Widget
+
+
+def copy(widget: Widget, text: str, what: str) -> None:
+    """Copy to the clipboard and into a file, and say so."""
+    widget.app.copy_to_clipboard(text)
+    try:
+        path = write_copy(text)
+    except OSError as error:
+        widget.notify(f"{what}: copied; no file: {error.strerror or error}", severity="warning")
+        return
+    widget.notify(f"{what}: copied, also in {path}")
+
+
+def export(widget: Widget, stem: str, rows: list[dict[str, Any]], whole: Any) -> None:
+    """Write CSV and JSON into ./exports and say where."""
+    try:
+        paths = write_export(Path("exports"), stem, rows, whole)
+    except OSError as error:
+        widget.notify(f"not exported: {error}", severity="error")
+        return
+    widget.notify("written: " + ", ".join(str(path) for path in paths))
+
 
 def copy_file() -> Path:
     """Where the last copied text lies."""

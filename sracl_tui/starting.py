@@ -7,28 +7,30 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from sracl_tui.commands import CommandError, error_line, start_detached
-
-if TYPE_CHECKING:
-    from sracl_tui.app import Dashboard
+from sracl_tui.session import Session
 
 LOOK_SECONDS = 0.3
 
 
-def start_run(app: Dashboard, arguments: list[str]) -> None:
+def start_run(app: App[Any], session: Session, arguments: list[str]) -> None:
     """Start ``sracl train ARGUMENTS``, show its run as soon as it exists, and its error if it ends first."""
-    known = {line.path for line in app.runs or ()}
-    _start(app, ["train", *arguments, "--runs-dir", str(app.runs_dir)], None, known)
+    known = {line.path for line in session.runs or ()}
+    _start(app, session, ["train", *arguments, "--runs-dir", str(session.runs_dir)], None, known)
 
 
-def resume_run(app: Dashboard, path: Path) -> None:
+def resume_run(app: App[Any], session: Session, path: Path) -> None:
     """Start ``sracl resume``, and show its error if it cannot go on."""
-    _start(app, ["resume", str(path)], path, set())
+    _start(app, session, ["resume", str(path)], path, set())
 
 
-def _start(app: Dashboard, arguments: list[str], path: Path | None, known: set[Path]) -> None:
+def _start(
+    app: App[Any], session: Session, arguments: list[str], path: Path | None, known: set[Path]
+) -> None:
     output = Path(tempfile.gettempdir()) / f"sracl-{arguments[0]}-{time.time_ns()}.log"
     try:
         process = start_detached(arguments, output)
@@ -37,28 +39,32 @@ def _start(app: Dashboard, arguments: list[str], path: Path | None, known: set[P
         return
     app.notify("starting; the first sign of life takes some seconds", timeout=4)
     app.run_worker(
-        _attend(app, process, output, path, known),
+        _attend(app, session, process, output, path, known),
         group=f"start-{process.pid}",
         exit_on_error=False,
     )
 
 
 async def _attend(
-    app: Dashboard, process: subprocess.Popen[bytes], output: Path, path: Path | None, known: set[Path]
+    app: App[Any],
+    session: Session,
+    process: subprocess.Popen[bytes],
+    output: Path,
+    path: Path | None,
+    known: set[Path],
 ) -> None:
     """Wait until the process has a run that is alive, then until it ends; report an early end."""
     shown = False
     while process.poll() is None:
-        found = path or await asyncio.to_thread(_run_of, app.runs_dir, process.pid, known)
+        found = path or await asyncio.to_thread(_run_of, session.runs_dir, process.pid, known)
         if found is not None and not shown:
             shown = True
-            app.started_here.add(found)
-            app.watcher.refresh()
-            app.choose_run(found)
-            if app.current_mode != "train":
-                app.action_go("train")
+            session.look()
+            session.choose_run(found)
+            if len(app.screen_stack) == 1:
+                app.switch_mode("train")
         await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
-    app.watcher.refresh()
+    session.look()
     if process.returncode not in (0, 130, -15):
         text = await asyncio.to_thread(_read, output)
         app.notify(

@@ -66,7 +66,7 @@ async def photograph(app: Dashboard, out: Path, user: str, text: str) -> None:
     """All the pictures."""
     async with app.run_test(size=SIZE) as pilot:
         one = Photographer(pilot, out)
-        await one.until(lambda: app.runs)
+        await one.until(lambda: app.session.runs)
         await one.press("f1")
         await one.wait("Preview", without="reading")
         await one.take("data")
@@ -96,7 +96,7 @@ async def explore(one: Photographer, app: Dashboard, user: str, text: str) -> No
     await one.wait("steered", "exact search,", "answered in", without="searching;")
     await one.take("explore-text")
     await one.press("f", "ctrl+u", "enter")
-    if len(app.runs or ()) > 1:
+    if len(app.session.runs or ()) > 1:
         await one.press("c")
         await one.wait("Compare with")
         await one.press("enter")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,12 +13,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from sracl_tui.view_models import RunLine
+from sracl_tui.screens import find
+from sracl_tui.session import Session
+from sracl_tui.view_models import RunLine, RunSnapshot
 from sracl_tui.widgets.key_line import KeyLine
 from sracl_tui.widgets.mode_bar import ModeBar
-
-if TYPE_CHECKING:
-    from sracl_tui.app import Dashboard
 
 
 class TabScreen(Screen[None]):
@@ -32,14 +32,13 @@ class TabScreen(Screen[None]):
         Binding("e", "export", "Export", show=False),
     ]
 
-    @property
-    def dashboard(self) -> Dashboard:
-        """The app, as what it is."""
-        return cast("Dashboard", self.app)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
 
     def compose(self) -> ComposeResult:
         """The bar, the screen's own body, the keys."""
-        yield ModeBar(self.MODE)
+        yield ModeBar(self.MODE, [(place.name, place.title) for place in find()])
         yield from self.body()
         yield KeyLine(show_command_palette=False, compact=self.app.size.width < 100)
 
@@ -51,8 +50,8 @@ class TabScreen(Screen[None]):
         """No cursor blinks: an idle dashboard draws nothing."""
         for field in self.query(Input):
             field.cursor_blink = False
-        if self.dashboard.runs is not None:
-            self.runs_changed(self.dashboard.runs)
+        if self.session.runs is not None:
+            self.runs_changed(self.session.runs)
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal gets its keys closer together."""
@@ -61,6 +60,17 @@ class TabScreen(Screen[None]):
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
         """The list of runs is another one now."""
         self.query_one(ModeBar).show_runs(runs)
+
+    def run_changed(self, snapshot: RunSnapshot) -> None:
+        """Something new is known of a watched run."""
+
+    def run_chosen(self, path: Path) -> None:
+        """Another run is the chosen one."""
+
+    def remember(self, key: str, what: Any) -> None:
+        """Keep a preference; say once when that is not possible."""
+        if problem := self.session.remember(key, what):
+            self.notify(problem, severity="warning")
 
     def action_zoom(self) -> None:
         """Give the focused panel the whole screen, or take it back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEY_WIDTH = 14
+EVERYWHERE = (
+    Binding("ctrl+p", "", "Palette: every action by name"),
+    Binding("tab,shift+tab", "", "To the next or the previous panel"),
+)
 PLOT_KEYS = (
     ("+ −", "zoom the chart"),
     ("← → ↑ ↓", "move the chart"),
@@ -27,8 +31,12 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "Close", key_display="esc"),
     ]
 
+    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]]) -> None:
+        super().__init__()
+        self._sections = sections
+
     def compose(self) -> ComposeResult:
-        """A section for each screen."""
+        """A section for each of the pairs of title and keys."""
         box = VerticalScroll(Static(Content("\n").join(self._lines())), classes="dialog reading")
         box.border_title = "Keys"
         box.border_subtitle = "esc closes · ↑↓ scroll"
@@ -39,19 +47,8 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
     def _lines(self) -> Iterable[Content]:
-        from sracl_tui.app import Dashboard
-        from sracl_tui.screens.base import TabScreen
-        from sracl_tui.screens.configure.screen import ConfigureScreen
-        from sracl_tui.screens.data.screen import DataScreen
-        from sracl_tui.screens.explore.screen import ExploreScreen
-        from sracl_tui.screens.train.screen import TrainScreen
-
-        yield from section("Everywhere", Dashboard.BINDINGS)
-        yield key("ctrl+p", "Palette: every action by name")
-        yield key("tab shift+tab", "To the next or the previous panel")
-        yield from keys(TabScreen.BINDINGS)
-        for screen in (DataScreen, ConfigureScreen, TrainScreen, ExploreScreen):
-            yield from section(f"{screen.TITLE}", screen.BINDINGS)
+        for title, bindings in self._sections:
+            yield from section(title, bindings)
         yield from section("A chart that has the focus", [])
         for name, what in PLOT_KEYS:
             yield key(name, what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,6 +10,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from sracl_tui.deliver import copy
 
 
 class TextScreen(ModalScreen[None]):
@@ -34,6 +36,4 @@ class TextScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         """Copy the text."""
-        from sracl_tui.app import Dashboard
-
-        cast(Dashboard, self.app).copy_text(self._text.plain, self._title)
+        copy(self, self._text.plain, self._title)

@@ -1,6 +1,8 @@
-"""The line on top: the four screens, and the runs that are alive."""
+"""The line on top: the screens, and the runs that are alive."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -11,11 +13,9 @@ from textual.widgets import Static
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
 
-TABS = (("data", "Data"), ("configure", "Configure"), ("train", "Train"), ("explore", "Explore"))
-
 
 class ModeTab(Static):
-    """One of the four; a click shows its screen."""
+    """One of the screens; a click shows its screen."""
 
     ALLOW_SELECT = False
 
@@ -33,14 +33,15 @@ class ModeTab(Static):
 class ModeBar(Horizontal):
     """Tabs on the left, live runs on the right."""
 
-    def __init__(self, active: str) -> None:
+    def __init__(self, active: str, tabs: Sequence[tuple[str, str]]) -> None:
         super().__init__()
+        self._tabs = tabs
         self._active = active
 
     def compose(self) -> ComposeResult:
         """The tabs and the status."""
         yield Static("SRA-CL", id="brand")
-        for at, (mode, title) in enumerate(TABS, start=1):
+        for at, (mode, title) in enumerate(self._tabs, start=1):
             yield ModeTab(mode, title, at, mode == self._active)
         yield Static("", id="live")
 

@@ -42,7 +42,7 @@ def long_run() -> RunSnapshot:
 
 def show(app: Dashboard, snapshot: RunSnapshot) -> None:
     """As the watcher does; there is no such folder, so it says nothing of its own."""
-    app.watcher.stop()
+    app.session.stop()
     app.post_message(CatalogChanged((RunLine(PATH, PATH.name, "finished", "long", "sasrec", 49, 0.2, 1.0),)))
     app.post_message(RunChanged(snapshot))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dashboards import SIZES, dashboard, drawn, shows, until
@@ -159,11 +160,11 @@ async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f2")
         await until(pilot, shows(app, "Settings of dataset"))
-        monkeypatch.setattr(configure, "start_run", lambda app, args: start(app, ["nonsense"]))
+        monkeypatch.setattr(configure, "start_run", lambda app, session, args: start(app, session))
         from sracl_tui.starting import _start
 
-        def start(app: object, arguments: list[str]) -> None:
-            _start(app, arguments, None, set())  # type: ignore[arg-type]
+        def start(app: Any, session: Any) -> None:
+            _start(app, session, ["nonsense"], None, set())
 
         await pilot.press("f5")
         await until(pilot, shows(app, "could not start", "nothing was recorded for nonsense"))

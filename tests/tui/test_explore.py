@@ -300,7 +300,7 @@ async def test_two_runs_side_by_side(tmp_path: Path, frozen: Path, size: tuple[i
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:
         await opened(app, pilot)
-        await until(pilot, lambda: app.runs and len(app.runs) == 2)
+        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 2)
         await pilot.press("c")
         await until(pilot, shows(app, "Compare with", "other"))
         await pilot.press("enter")
@@ -338,7 +338,7 @@ async def test_another_run_keeps_the_user(tmp_path: Path, frozen: Path) -> None:
     async with app.run_test(notifications=True, size=WIDE) as pilot:
         await opened(app, pilot)
         first = app.screen.client._process
-        app.choose_run(other)
+        app.session.choose_run(other)
         await until(pilot, shows(app, "other · 1,200 users"))
         await until(pilot, lambda: first.returncode is not None)
         await until(pilot, shows(app, HIT, "answered in"))

@@ -36,9 +36,12 @@ async def test_the_keys_of_a_chart_stand_apart(tmp_path: Path, frozen: Path) -> 
 async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Path) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.runs)
-        app.push_screen(QuitScreen(app.runs))
+        await until(pilot, lambda: app.session.runs)
+        app.push_screen(QuitScreen(app.session.runs))
         await until(pilot, shows(app, "Detach (d): it goes on", "Stop (s): checkpoint, end", "Cancel (esc)"))
         await pilot.press("escape", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        await until(pilot, shows(app, "Prepare or fetch it; a ready one goes to Configure"))
+        # The present screen's keys first, those of the others further down.
+        await until(pilot, shows(app, "Train", "Draw the run under the cursor beside this one"))
+        await pilot.press("end")
+        await until(pilot, shows(app, "Everything also works with the mouse"))

@@ -48,7 +48,7 @@ async def test_a_line_cut_in_the_middle_is_drawn_once_it_is_whole(tmp_path: Path
                 stream.write(line[:30])
                 stream.flush()
                 writer.state(step=4)
-                await until(pilot, lambda: app.snapshots[run.path].state.get("step") == 4)
+                await until(pilot, lambda: app.session.snapshots[run.path].state.get("step") == 4)
                 assert "damaged" not in drawn(app)
                 stream.write(line[30:] + '{"broken\n')
             await until(pilot, shows(app, "total 1.25", "1 damaged line"))
@@ -134,7 +134,7 @@ async def test_settings_that_cannot_be_written_are_a_notice(tmp_path: Path, froz
     """A file where the folder should be: not even root can write below it."""
     (tmp_path / "taken").write_text("")
     app = dashboard(tmp_path, frozen)
-    app.preferences.path = tmp_path / "taken" / "dashboard.json"
+    app.session.preferences.path = tmp_path / "taken" / "dashboard.json"
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "finished", "total"))
         await pilot.press("x")
@@ -148,7 +148,7 @@ async def test_settings_that_cannot_be_written_are_a_notice(tmp_path: Path, froz
 async def test_a_folder_without_permission_is_a_notice(tmp_path: Path, frozen: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     app = dashboard(tmp_path, frozen)
-    app.preferences.path = tmp_path / "locked" / "dashboard.json"
+    app.session.preferences.path = tmp_path / "locked" / "dashboard.json"
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "finished", "total"))
         await pilot.press("x")

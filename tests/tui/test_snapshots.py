@@ -29,9 +29,11 @@ async def test_the_screen_reads_as_before(
     key, there = SCREENS[screen]
     app = dashboard(Path())
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.runs is not None and app.current in app.snapshots)
+        await until(
+            pilot, lambda: app.session.runs is not None and app.session.current in app.session.snapshots
+        )
         await pilot.press(key)
-        await until(pilot, shows(app, *there))
+        await until(pilot, shows(app, *there, "^q"))
         await until(pilot, lambda: "reading…" not in drawn(app) and "measuring" not in drawn(app))
         await _settled(pilot, app)
         text = "\n".join(line.rstrip() for line in drawn(app).splitlines()) + "\n"

@@ -19,4 +19,4 @@ async def test_the_theme_key_goes_round_every_theme_and_is_remembered(tmp_path: 
         assert set(met) == set(CYCLE)
         assert app.theme == CYCLE[0]
         await pilot.press("t", "t")
-    assert dashboard(tmp_path).preferences["theme"] == CYCLE[2]
+    assert dashboard(tmp_path).session.preferences["theme"] == CYCLE[2]

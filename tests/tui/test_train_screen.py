@@ -49,7 +49,7 @@ async def test_a_live_run_grows_on_the_screen(tmp_path: Path) -> None:
             await until(pilot, shows(app, "best valid NDCG@20 0.2500"))
             await pilot.press("space")
             steps(writer, 6, 8, loss=1.25)
-            await until(pilot, lambda: len(app.snapshots[run.path].steps["loss"]) == 8)
+            await until(pilot, lambda: len(app.session.snapshots[run.path].steps["loss"]) == 8)
             assert "1.25" not in drawn(app), "a frozen display keeps ingesting and shows nothing new"
             await pilot.press("space")
             await until(pilot, shows(app, "1.25"))
@@ -138,7 +138,7 @@ async def test_the_filter_and_two_hundred_rows(tmp_path: Path) -> None:
             writer.state(status="finished")
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.runs is not None and len(app.runs) == 3)
+        await until(pilot, lambda: app.session.runs is not None and len(app.session.runs) == 3)
         await pilot.press("3")
         await until(pilot, shows(app, "run-0", "3 shown"))
         await pilot.press("slash", "slash", *"run-1")
@@ -172,7 +172,7 @@ async def test_a_chosen_run_takes_the_keys_from_the_list_that_goes_away(tmp_path
     shutil.copytree(frozen, other)
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.runs and len(app.runs) == 2)
+        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 2)
         await pilot.press("f3", "r")
         await until(pilot, shows(app, "Runs", "2 shown"))
         await pilot.press("down", "down", "enter")
@@ -211,7 +211,7 @@ async def test_the_log_follows_after_a_resize_that_it_did_not_see(tmp_path: Path
             await until(pilot, shows(app, "line 0"))
             with log.open("a") as stream:
                 stream.write("2026-01-01 12:00:00 line 41\n")
-            await until(pilot, lambda: "line 41" in app.snapshots[run.path].log)
+            await until(pilot, lambda: "line 41" in app.session.snapshots[run.path].log)
             await pilot.pause()
             assert "line 41" not in drawn(app), "whoever reads above is left there"
 
@@ -230,5 +230,5 @@ async def test_the_header_is_not_cut(tmp_path: Path, frozen: Path, width: int) -
         async with app.run_test(notifications=True, size=(width, 30)) as pilot:
             await until(pilot, shows(app, "left at most 1 h 23 min, this epoch 1 min 10 s", "prefixes/s"))
             await until(pilot, shows(app, "25%", "· evaluate", "best valid NDCG@20 0.2500 (epoch 1)"))
-            app.choose_run(frozen)
+            app.session.choose_run(frozen)
             await until(pilot, shows(app, "took 4 min 50 s", "masked NDCG@20 0.3263 HR@20 0.6217"))

@@ -1,0 +1,4 @@
+"""Configure: a run's settings, and what they amount to."""
+
+TITLE = "Configure"
+PLACE = 2

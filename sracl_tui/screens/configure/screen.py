@@ -17,13 +17,15 @@ from textual.widgets import Button, Input, Select, Static, TabbedContent, TabPan
 
 from sracl_core.errors import ConfigError
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.datasets import prepared
+from sracl_tui.deliver import copy
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.configure import view
 from sracl_tui.screens.configure.editor import EditorError, edit
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved
 from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
 from sracl_tui.screens.configure.setting_field import SettingField
-from sracl_tui.screens.data.view import prepared
+from sracl_tui.session import Session
 from sracl_tui.starting import start_run
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
@@ -41,6 +43,7 @@ class ConfigureScreen(TabScreen):
 
     MODE = "configure"
     TITLE = "Configure"
+    CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "run", "Run", key_display="F5", tooltip="Start the training as a process of its own"),
         Binding("f6", "estimate", "Estimate", key_display="F6", tooltip="Dry run: sizes, memory, LLM calls"),
@@ -51,8 +54,8 @@ class ConfigureScreen(TabScreen):
         Binding("y", "copy", "Copy line", tooltip="Copy the sracl train line"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.form = FormModel()
         self._resolved = Resolved()
         self._section = "dataset"
@@ -93,9 +96,9 @@ class ConfigureScreen(TabScreen):
 
     def _offer_datasets(self) -> None:
         select = self.query_one("#pick-dataset", Select)
-        lines = [line for line in prepared(self.dashboard.data_dir) if line.state == "ready"]
-        chosen = self.dashboard.chosen_dataset
-        self.dashboard.chosen_dataset = None
+        lines = [line for line in prepared(self.session.data_dir) if line.state == "ready"]
+        chosen = self.session.chosen_dataset
+        self.session.chosen_dataset = None
         held = str(chosen) if chosen else self.form.entries.get(DATASET)
         options = [(line.label, str(line.folder)) for line in lines]
         if held and held not in [path for _, path in options]:
@@ -129,9 +132,7 @@ class ConfigureScreen(TabScreen):
         self.query_one("#changes-text", Static).update(view.changes(self.form, self._resolved))
         if self._resolved.values:
             self.query_one("#yaml-text", Static).update(Content(self.form.as_yaml(self._resolved)))
-        self.query_one("#command", Static).update(
-            view.command(self.form.command_line(self.dashboard.runs_dir))
-        )
+        self.query_one("#command", Static).update(view.command(self.form.command_line(self.session.runs_dir)))
         whole = self.query_one("#whole-problem", Static)
         whole.display = not self._resolved.valid
         whole.update(view.problems(self._resolved))
@@ -240,7 +241,7 @@ class ConfigureScreen(TabScreen):
     @on(Input.Changed, "#run-name")
     def _named(self, event: Input.Changed) -> None:
         self.form.name = event.value.strip()
-        line = self.form.command_line(self.dashboard.runs_dir)
+        line = self.form.command_line(self.session.runs_dir)
         self.query_one("#command", Static).update(view.command(line))
 
     @on(Button.Pressed, "#run")
@@ -250,7 +251,7 @@ class ConfigureScreen(TabScreen):
             key, problem = next(iter(self._resolved.problems.items()))
             self.notify(f"{key}: {problem}" if key else problem, severity="error", title="not started")
             return
-        start_run(self.dashboard, self.form.arguments())
+        start_run(self.app, self.session, self.form.arguments())
 
     def action_estimate(self) -> None:
         """Measure again, and show it; on a small terminal in the place of the form, and back."""
@@ -322,7 +323,7 @@ class ConfigureScreen(TabScreen):
 
     def action_copy(self) -> None:
         """The command line."""
-        self.dashboard.copy_text(self.form.command_line(self.dashboard.runs_dir), "command line")
+        copy(self, self.form.command_line(self.session.runs_dir), "command line")
 
     def action_export(self) -> None:
         """The same as saving."""

@@ -13,8 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TabbedContent, TabPane
 
 from sracl_tui.commands import CommandError, ask, follow
+from sracl_tui.datasets import DatasetLine, prepared
+from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.data import view
+from sracl_tui.session import Session
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.row_list import RowList
@@ -33,6 +36,7 @@ class DataScreen(TabScreen):
 
     MODE = "data"
     TITLE = "Data"
+    CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter", "use", "Use", show=False, tooltip="Prepare or fetch it; a ready one goes to Configure"
@@ -47,9 +51,9 @@ class DataScreen(TabScreen):
         Binding("ctrl+x", "cancel", "Cancel", tooltip="End what is being prepared or fetched"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ready: list[view.DatasetLine] = []
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._ready: list[DatasetLine] = []
         self._entries: list[dict[str, Any]] = []
         self._facts: dict[str, dict[str, Any]] = {}
         self._busy = ""
@@ -85,18 +89,18 @@ class DataScreen(TabScreen):
         self._load_catalog()
 
     def _scan(self) -> None:
-        self._ready = view.prepared(self.dashboard.data_dir)
+        self._ready = prepared(self.session.data_dir)
         self._show_list()
 
     @work(group="catalog", exclusive=True, exit_on_error=False)
     async def _load_catalog(self) -> None:
         try:
-            self._entries = await ask("data", "list", "--raw-dir", str(self.dashboard.data_dir / "raw"))
+            self._entries = await ask("data", "list", "--raw-dir", str(self.session.data_dir / "raw"))
         except CommandError as error:
             self.notify(str(error), severity="error", title="the catalogue cannot be read")
         self._show_list()
 
-    def _lines(self) -> list[view.DatasetLine]:
+    def _lines(self) -> list[DatasetLine]:
         return [*self._ready, *view.catalog(self._entries, self._ready)]
 
     def _show_list(self) -> None:
@@ -108,7 +112,7 @@ class DataScreen(TabScreen):
         self.query_one("#datasets", Panel).note(f"{len(self._ready)} ready")
         self._show_current()
 
-    def _current(self) -> view.DatasetLine | None:
+    def _current(self) -> DatasetLine | None:
         held = self.query_one(RowList).current_id
         return next((line for line in self._lines() if line.key == held), None)
 
@@ -135,7 +139,7 @@ class DataScreen(TabScreen):
             entry.update(view.entry_text(line.entry))
 
     @work(group="facts", exclusive=True, exit_on_error=False)
-    async def _load_facts(self, line: view.DatasetLine) -> None:
+    async def _load_facts(self, line: DatasetLine) -> None:
         try:
             facts = await ask("data", "info", str(line.folder), "--preview", str(PREVIEW_ROWS))
         except CommandError as error:
@@ -168,10 +172,10 @@ class DataScreen(TabScreen):
         if line is None:
             return
         if line.state == "ready" and line.folder is not None:
-            self.dashboard.chosen_dataset = line.folder
+            self.session.chosen_dataset = line.folder
             self.app.switch_mode("configure")
         elif line.state == "here":
-            out = self.dashboard.data_dir / line.name
+            out = self.session.data_dir / line.name
             self._run_job(
                 f"preparing {line.name}", ["data", "prepare", *self._source(line), "--out", str(out)]
             )
@@ -180,8 +184,8 @@ class DataScreen(TabScreen):
         else:
             self.notify(str(line.entry.get("manual") or "it has to be prepared again"), timeout=8)
 
-    def _source(self, line: view.DatasetLine) -> list[str]:
-        return [line.name, "--raw-dir", str(self.dashboard.data_dir / "raw")]
+    def _source(self, line: DatasetLine) -> list[str]:
+        return [line.name, "--raw-dir", str(self.session.data_dir / "raw")]
 
     def action_prepare(self) -> None:
         """Ask for filters, then prepare the dataset under the cursor."""
@@ -200,10 +204,10 @@ class DataScreen(TabScreen):
 
         def start(arguments: list[str] | None) -> None:
             if arguments:
-                raw = ["--raw-dir", str(self.dashboard.data_dir / "raw")]
+                raw = ["--raw-dir", str(self.session.data_dir / "raw")]
                 self._run_job(f"preparing {arguments[0]}", ["data", "prepare", *arguments, *raw])
 
-        self.app.push_screen(ImportScreen(source, self.dashboard.data_dir), start)
+        self.app.push_screen(ImportScreen(source, self.session.data_dir), start)
 
     def action_fetch(self) -> None:
         """Fetch the dataset under the cursor, after saying whose terms hold."""
@@ -213,7 +217,7 @@ class DataScreen(TabScreen):
         if line is None or line.state != "fetch":
             self.notify("only a known dataset that is not here can be fetched")
             return
-        raw = ["--raw-dir", str(self.dashboard.data_dir / "raw")]
+        raw = ["--raw-dir", str(self.session.data_dir / "raw")]
         question = f"Fetch {line.name}?\nTerms: {line.entry.get('licence') or 'not stated'}."
         self.app.push_screen(
             ConfirmScreen(question, "Fetch"),
@@ -288,10 +292,10 @@ class DataScreen(TabScreen):
             return
         facts = self._facts.get(line.key)
         text = view.overview(facts).plain if facts else view.entry_text(line.entry).plain
-        self.dashboard.copy_text(f"{line.name}\n{text}", line.name)
+        copy(self, f"{line.name}\n{text}", line.name)
 
     def action_export(self) -> None:
         """The list as CSV, the present dataset's facts as JSON."""
         rows = [{"name": line.name, "state": line.state, **dict(line.counts)} for line in self._ready]
         line = self._current()
-        self.dashboard.export_rows("datasets", rows, self._facts.get(line.key) if line else None)
+        export(self, "datasets", rows, self._facts.get(line.key) if line else None)

@@ -1,0 +1,4 @@
+"""Explore: what a trained run says of users and items."""
+
+TITLE = "Explore"
+PLACE = 4

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
+from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_board import AnswerBoard
@@ -22,6 +23,7 @@ from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Answers, Question, answers_to
 from sracl_tui.screens.explore.user_box import UserBox
 from sracl_tui.screens.explore.weight_bar import WeightBar
+from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
 from sracl_tui.widgets.row_list import RowList
 
@@ -33,6 +35,7 @@ class ExploreScreen(TabScreen):
 
     MODE = "explore"
     TITLE = "Explore"
+    CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "User", key_display="/", tooltip="Pick a user by typing"),
         Binding("f", "text", "Free text", tooltip="Search items by meaning, and steer by it"),
@@ -52,8 +55,8 @@ class ExploreScreen(TabScreen):
         Binding("e", "export", "Export", show=False, tooltip="Write the answers as CSV and JSON"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.client: QueryClient | None = None
         self._question = self._answered = Question()
         self._answers: Answers | None = None
@@ -73,7 +76,7 @@ class ExploreScreen(TabScreen):
 
     def on_mount(self) -> None:
         """Nothing is asked before the screen is shown."""
-        self._question = replace(self._question, weight=self.dashboard.preferences["text_weight"])
+        self._question = replace(self._question, weight=self.session.preferences["text_weight"])
         self.query_one(WeightBar).weight = self._question.weight
         self.board.empty(NO_RUN)
 
@@ -94,7 +97,7 @@ class ExploreScreen(TabScreen):
             self._follow_run()
 
     def _follow_run(self) -> None:
-        path = self.dashboard.current
+        path = self.session.current
         if path is None or (self.client is not None and self.client.run == path):
             self._tell_state()
             return
@@ -139,10 +142,10 @@ class ExploreScreen(TabScreen):
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
-        if self.dashboard.current is None:
+        if self.session.current is None:
             self.notify(NO_RUN)
             return
-        self._open(self.dashboard.current)
+        self._open(self.session.current)
         second = self.board.second
         if second.run is not None:
             second.open(second.run, self._question)
@@ -247,7 +250,7 @@ class ExploreScreen(TabScreen):
 
     @on(WeightBar.Changed)
     def _weighed(self, event: WeightBar.Changed) -> None:
-        self.dashboard.remember("text_weight", event.weight)
+        self.remember("text_weight", event.weight)
         self._ask_about(replace(self._question, weight=event.weight))
 
     def action_until(self) -> None:
@@ -280,13 +283,13 @@ class ExploreScreen(TabScreen):
 
     def action_compare(self) -> None:
         """Choose a second run, or leave the comparison."""
-        others = [run for run in self.dashboard.runs or () if run.path != self.dashboard.current]
+        others = [run for run in self.session.runs or () if run.path != self.session.current]
         self.board.second.toggle(others, self._question)
 
     def action_copy(self) -> None:
         """The focused panel's rows, else the recommendations."""
         rows = self.focused if isinstance(self.focused, RowList) else self.board.panel("recommended").rows
-        self.dashboard.copy_text(rows.as_text(), f"rows of {self._question.user or 'nobody'}")
+        copy(self, rows.as_text(), f"rows of {self._question.user or 'nobody'}")
 
     def action_export(self) -> None:
         """Recommendations as CSV, every answer as JSON."""
@@ -296,7 +299,7 @@ class ExploreScreen(TabScreen):
             return
         whole = {"run": str(self.client.run), **answers.as_json(), **self.board.second.as_json()}
         stem = f"{short_name(self.client.run.name)}-{self._question.user}"
-        self.dashboard.export_rows(stem, view.export_rows(answers.recommended), whole)
+        export(self, stem, view.export_rows(answers.recommended), whole)
 
     async def on_unmount(self) -> None:
         """End the explorer with the screen."""

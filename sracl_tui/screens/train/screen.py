@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.train import view
 from sracl_tui.screens.train.banner_stack import BannerStack
@@ -24,6 +25,7 @@ from sracl_tui.screens.train.curves import SMOOTHINGS, X_AXES
 from sracl_tui.screens.train.log_pane import LogPane
 from sracl_tui.screens.train.run_header import RunHeader
 from sracl_tui.screens.train.run_list import RunList
+from sracl_tui.session import Session
 from sracl_tui.starting import resume_run
 from sracl_tui.view_models import RunLine, RunSnapshot, banners, short_name
 
@@ -41,6 +43,7 @@ class TrainScreen(TabScreen):
 
     MODE = "train"
     TITLE = "Train"
+    CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
         Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
@@ -61,8 +64,8 @@ class TrainScreen(TabScreen):
         Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._frozen = False
         self._shown: RunSnapshot | None = None
 
@@ -117,15 +120,17 @@ class TrainScreen(TabScreen):
         self._redraw()
 
     def _list(self) -> None:
-        app = self.dashboard
-        self.query_one(RunList).show(app.runs or (), app.current, app.overlays)
+        session = self.session
+        self.query_one(RunList).show(session.runs or (), session.current, session.overlays)
 
     def _redraw(self) -> None:
-        app = self.dashboard
-        snapshot = app.snapshots.get(app.current) if app.current else None
+        session = self.session
+        snapshot = session.snapshots.get(session.current) if session.current else None
         self.query_one("#welcome").display = snapshot is None
         if snapshot is None:
-            self.query_one("#welcome", Static).update(WELCOME if app.current is None else "reading the run…")
+            self.query_one("#welcome", Static).update(
+                WELCOME if session.current is None else "reading the run…"
+            )
         self.query_one("#watched").set_class(snapshot is None, "-nothing")
         if snapshot is None:
             self.query_one(BannerStack).show([])
@@ -134,8 +139,12 @@ class TrainScreen(TabScreen):
         self.query_one(RunHeader).show(snapshot)
         self.query_one(BannerStack).show(banners(snapshot))
         self.query_one(LogPane).show(snapshot.log)
-        drawn = [snapshot, *(app.snapshots[path] for path in app.overlays if path in app.snapshots)]
-        settings = view.ChartSettings.of(app.preferences)
+        held = session.snapshots
+        drawn = [
+            snapshot,
+            *(held[path] for path in session.overlays if path in held),
+        ]
+        settings = view.ChartSettings.of(session.preferences)
         for tile in view.tiles(drawn, settings):
             widget = self.query_one(f"#{tile.id}", ChartTile)
             widget.border_title = tile.title
@@ -144,7 +153,7 @@ class TrainScreen(TabScreen):
 
     @on(RunList.Chosen)
     def _choose(self, event: RunList.Chosen) -> None:
-        self.dashboard.choose_run(event.path)
+        self.session.choose_run(event.path)
         self._leave_list()
 
     def _leave_list(self) -> None:
@@ -169,34 +178,34 @@ class TrainScreen(TabScreen):
 
     def action_overlay(self) -> None:
         """Draw the run under the cursor too, or no more."""
-        app, path = self.dashboard, self.query_one(RunList).highlighted_run()
-        if path is None or path == app.current:
+        session, path = self.session, self.query_one(RunList).highlighted_run()
+        if path is None or path == session.current:
             self.notify("put the cursor on another run in the list (r), then press o")
             return
-        held = app.overlays
+        held = session.overlays
         kept = tuple(p for p in held if p != path) if path in held else (*held, path)[-MOST_OVERLAYS:]
-        app.set_overlays(kept)
+        session.set_overlays(kept)
         self._list()
         self._redraw()
 
     def action_x_axis(self) -> None:
         """Steps, epochs, time."""
-        now = self.dashboard.preferences["x_axis"]
+        now = self.session.preferences["x_axis"]
         self._set("x_axis", X_AXES[(X_AXES.index(now) + 1) % len(X_AXES)] if now in X_AXES else X_AXES[0])
 
     def action_smooth(self) -> None:
         """No smoothing, then means over more and more points."""
-        now = self.dashboard.preferences["smoothing"]
+        now = self.session.preferences["smoothing"]
         at = SMOOTHINGS.index(now) if now in SMOOTHINGS else -1
         self._set("smoothing", SMOOTHINGS[(at + 1) % len(SMOOTHINGS)])
 
     def action_log_axis(self) -> None:
         """Linear or logarithmic losses."""
-        self._set("log_axis", not self.dashboard.preferences["log_axis"])
+        self._set("log_axis", not self.session.preferences["log_axis"])
 
     def action_masking(self) -> None:
         """Validation with seen items masked, or not."""
-        masked = self.dashboard.preferences["masking"] == "masked"
+        masked = self.session.preferences["masking"] == "masked"
         self._set("masking", "unmasked" if masked else "masked")
 
     def action_freeze(self) -> None:
@@ -206,29 +215,29 @@ class TrainScreen(TabScreen):
         self._redraw()
 
     def _set(self, key: str, what: Any) -> None:
-        self.dashboard.remember(key, what)
+        self.remember(key, what)
         self._redraw()
 
     def action_copy(self) -> None:
         """The run's path and figures."""
         if self._shown is not None:
-            self.dashboard.copy_text(view.summary(self._shown), short_name(self._shown.name))
+            copy(self, view.summary(self._shown), short_name(self._shown.name))
 
     def action_export(self) -> None:
         """The epochs as CSV, everything as JSON."""
         if self._shown is not None:
             rows, whole = view.export(self._shown)
-            self.dashboard.export_rows(self._shown.name, rows, whole)
+            export(self, self._shown.name, rows, whole)
 
     def action_difference(self) -> None:
         """The settings in which two runs differ."""
         from sracl_tui.screens.text import TextScreen
 
-        app, other = self.dashboard, self.query_one(RunList).highlighted_run()
-        if app.current is None or other is None or other == app.current:
+        session, other = self.session, self.query_one(RunList).highlighted_run()
+        if session.current is None or other is None or other == session.current:
             self.notify("put the cursor on another run in the list (r), then press d")
             return
-        text = view.difference(app.current, other)
+        text = view.difference(session.current, other)
         self.app.push_screen(TextScreen("Settings that differ", text))
 
     def _watched(self, status: tuple[str, ...], action: str) -> Path | None:
@@ -253,7 +262,7 @@ class TrainScreen(TabScreen):
             await ask("stop", str(path), "--wait", "0")
         except CommandError as error:
             self.notify(str(error), severity="error", title="not stopped")
-        self.dashboard.watcher.refresh()
+        self.session.look()
 
     def action_kill(self) -> None:
         """End the process without a checkpoint, after a question."""
@@ -268,7 +277,7 @@ class TrainScreen(TabScreen):
     def _kill(self, path: Path) -> None:
         from sracl_core.runs.liveness import is_alive
 
-        snapshot = self.dashboard.snapshots.get(path)
+        snapshot = self.session.snapshots.get(path)
         state = dict(snapshot.state) if snapshot else {}
         if not is_alive(state):
             self.notify("its process is not on this machine, or gone", severity="warning")
@@ -278,9 +287,9 @@ class TrainScreen(TabScreen):
                 os.kill(int(state["pid"]), signal.SIGKILL)
             except PermissionError:
                 self.notify(f"pid {state['pid']} belongs to another user", severity="error")
-        self.dashboard.watcher.refresh()
+        self.session.look()
 
     def action_resume(self) -> None:
         """Start `sracl resume` as a process of its own."""
         if path := self._watched(("stopped", "crashed", "failed"), "resume"):
-            resume_run(self.dashboard, path)
+            resume_run(self.app, self.session, path)

@@ -1,0 +1,89 @@
+"""What the screens share: the runs, the chosen one, what was read of it, and what the person prefers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.message import Message
+
+from sracl_tui.preferences import Preferences
+from sracl_tui.view_models import RunLine, RunSnapshot
+from sracl_tui.watcher import Watcher
+
+
+class RunChosen(Message):
+    """Train and Explore are about another run now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__()
+
+
+class Session:
+    """Knows no widget. `post` is the app's `post_message`: changes reach the screens as messages.
+
+    runs: None until the folder was read once. current: the run that Train and Explore are about.
+    overlays: the runs that are drawn beside it. chosen_dataset: what Data hands to Configure.
+    """
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        data_dir: Path,
+        preferences: Preferences,
+        opened: Path | None,
+        post: Callable[[Message], Any],
+    ) -> None:
+        self.runs_dir = runs_dir
+        self.data_dir = data_dir
+        self.preferences = preferences
+        self.runs: tuple[RunLine, ...] | None = None
+        self.snapshots: dict[Path, RunSnapshot] = {}
+        self.current = opened
+        self.overlays: tuple[Path, ...] = ()
+        self.chosen_dataset: Path | None = None
+        self._post = post
+        self._watcher = Watcher(runs_dir, post)
+        self._watch()
+
+    def start(self) -> None:
+        """Begin to follow the runs, in a thread of its own."""
+        threading.Thread(target=self._watcher.run, name="watcher", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._watcher.stop()
+
+    def look(self) -> None:
+        """Look at the runs at once."""
+        self._watcher.refresh()
+
+    def choose_run(self, path: Path) -> None:
+        """Make `path` the run that Train and Explore are about."""
+        self.current = path
+        self.overlays = tuple(other for other in self.overlays if other != path)
+        self._watch()
+        self._post(RunChosen(path))
+
+    def set_overlays(self, overlays: tuple[Path, ...]) -> None:
+        """Draw these runs beside the chosen one."""
+        self.overlays = overlays
+        self._watch()
+
+    def remember(self, key: str, what: Any) -> str:
+        """Keep a preference; the first time that this is not possible, why."""
+        had_problem = bool(self.preferences.problem)
+        kept = self.preferences.set(key, what)
+        return "" if kept or had_problem else self.preferences.problem
+
+    def live_runs(self) -> list[RunLine]:
+        """The runs that a process works on."""
+        return [line for line in self.runs or () if line.status == "running"]
+
+    def _watch(self) -> None:
+        wanted = (() if self.current is None else (self.current,)) + self.overlays
+        self._watcher.watch(wanted)
+        self.snapshots = {path: held for path, held in self.snapshots.items() if path in wanted}
