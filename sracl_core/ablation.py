@@ -103,13 +103,13 @@ VARIANTS = (
 )
 
 
-def earlier_run(runs_dir: Path, config: RunConfig, dataset_hash: str) -> RunDirectory | None:
+def earlier_run(runs_dir: Path, config: RunConfig, identity: str) -> RunDirectory | None:
     """A run with exactly these settings on exactly this dataset, a finished one if there is one."""
     found = None
     for folder in sorted(runs_dir.glob("*/meta.json")):
         try:
             run = open_run(folder.parent)
-            same = run.config == config and (run.meta().get("dataset") or {}).get("hash") == dataset_hash
+            same = run.config == config and run.dataset_identity() == identity
         except SraclError:
             continue
         if same:

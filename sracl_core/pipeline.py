@@ -255,7 +255,7 @@ def _dataset_identity(sources: Sources) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "path": str(dataset.folder),
-        "hash": dataset.hash,
+        "identity": dataset.identity,
         "users": dataset.n_users,
         "items": dataset.n_items,
         "interactions": dataset.n_interactions,

@@ -105,17 +105,19 @@ def sources_of(run: RunDirectory, config: RunConfig) -> Sources:
     Raises RunError when it is not there, cannot be used, or is another one by now.
     """
     folder, moved = Path(config.dataset.path), "give --dataset FOLDER if it was moved"
+    expected = run.dataset_identity()
     if not folder.exists():
         raise RunError(f"{folder}, the dataset of {run.name}, is not there; {moved}")
     try:
         sources = load_sources(config)
     except DataError as error:
         raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
-    found, expected = sources.dataset.hash, (run.meta().get("dataset") or {}).get("hash")
-    if expected and expected != found:
+    found = sources.dataset.identity
+    if found != expected:
         raise RunError(
-            f"the dataset {folder} has changed since {run.name} began with it (hash {found[:12]}, then "
-            f"{expected[:12]}); prepare it as it was, {moved}, or train anew"
+            f"the dataset {folder} has changed since {run.name} began with it (identity {found[:12]}, then "
+            f"{expected[:12]}; the order of interactions at one time counts); prepare it from the same "
+            f"files, {moved}, or train anew"
         )
     return sources
 

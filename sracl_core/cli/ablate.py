@@ -64,7 +64,7 @@ def ablate(
     for variant in selected:
         for seed in numbers:
             settled = variant.config(resolved, seed)
-            run = earlier_run(runs_dir, settled, meta["dataset"]["hash"])
+            run = earlier_run(runs_dir, settled, meta["dataset"]["identity"])
             if dry_run:
                 plan.append((variant.name, seed, _what(run), run.name if run else None))
                 continue

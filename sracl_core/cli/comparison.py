@@ -85,10 +85,10 @@ def _letters(names: Sequence[str]) -> list[str]:
 
 
 def _require_comparable(runs: Sequence[RunDirectory]) -> None:
-    hashes = {(run.meta().get("dataset") or {}).get("hash") for run in runs}
+    identities = {run.dataset_identity() for run in runs}
     splits = {run.config.dataset.split for run in runs}
-    if len(hashes) > 1 or len(splits) > 1:
-        what = "datasets" if len(hashes) > 1 else "splits"
+    if len(identities) > 1 or len(splits) > 1:
+        what = "datasets" if len(identities) > 1 else "splits"
         raise RunError(
             f"{', '.join(run.name for run in runs)} have different {what}; compare runs of the same"
         )

@@ -133,7 +133,7 @@ def info(
             "item popularity": f"{_spread(popularity)}; top tenth has {popularity['top_tenth_share']:.0%}",
             "time": f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}",
             "text": ", ".join(f"{name} {share:.1%}" for name, share in facts["text_coverage"].items()),
-            "hash": facts["hash"],
+            "identity": facts["identity"],
             "licence": facts["licence"],
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "Sequences", "Vocabulary", "load_dataset", "read_manifest"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 INTERACTIONS, ITEMS, MANIFEST = "interactions.parquet", "items.parquet", "dataset.json"
 
 
@@ -28,13 +29,13 @@ INTERACTIONS, ITEMS, MANIFEST = "interactions.parquet", "items.parquet", "datase
 class Dataset:
     """Users 0..U-1 and items 1..N with their sequences, oldest interaction first.
 
-    hash: of what the dataset says: equal for equal content, however the raw file was ordered.
+    identity: a hash of all that the dataset says, the order of interactions at one time included.
     timestamps: int64 or float64 [n], aligned with `sequences.values`.
     """
 
     folder: Path
     name: str
-    hash: str
+    identity: str
     manifest: dict[str, Any]
     users: Vocabulary
     items: Vocabulary
@@ -52,11 +53,6 @@ class Dataset:
     @property
     def n_interactions(self) -> int:
         return len(self.sequences.values)
-
-    @property
-    def order_hash(self) -> str:
-        """`hash`, and the order of interactions at the same time, which the raw file decides."""
-        return str(self.manifest["order_hash"])
 
     def item_table(self) -> pl.DataFrame:
         """N rows in vocabulary order: item_id, title (null where missing), other attributes."""
@@ -93,6 +89,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} has format version {version}, this program reads {FORMAT_VERSION}; update sracl"
         )
+    if version < FORMAT_VERSION:
+        place = shlex.quote(str(folder))
+        name = shlex.quote(str(manifest.get("name") or folder.resolve().name))
+        raise DataError(
+            f"{folder} was prepared by an earlier version, which numbered items otherwise; renew it with "
+            f"`sracl data prepare {place} --out {place} --k-core 1 --name {name}`"
+        )
     return dict(manifest)
 
 
@@ -111,7 +114,7 @@ def load_dataset(folder: Path | str) -> Dataset:
     return Dataset(
         folder=folder,
         name=str(manifest["name"]),
-        hash=str(manifest["hash"]),
+        identity=str(manifest["identity"]),
         manifest=manifest,
         users=Vocabulary(runs["value"].to_list(), first=0),
         items=Vocabulary(items.to_list(), first=1),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from sracl_core.data.dataset import INTERACTIONS, Dataset
 from sracl_core.data.folder import appearing
@@ -18,14 +19,14 @@ def export(dataset: Dataset, out: Path, form: str) -> list[str]:
     """Write the dataset into the folder `out` and return the names of its files.
 
     csv, parquet: interactions and items. recbole: NAME.inter and NAME.item. sequences: NAME.txt,
-    lines `user item` with numbers from 1 (the published SRA-CL form).
+    lines `user item` with numbers from 1, items by first appearance (the published SRA-CL form).
     """
     writers = {"csv": _csv, "parquet": _parquet, "recbole": _recbole, "sequences": _sequences}
     if form not in writers:
         raise DataError(f"there is no export format '{form}'{nearest(form, writers)}; correct --format")
     with appearing(out, MARK) as work:
         writers[form](dataset, work)
-        (work / MARK).write_text(f"{dataset.name} {dataset.hash}\n", encoding="utf-8")
+        (work / MARK).write_text(f"{dataset.name} {dataset.identity}\n", encoding="utf-8")
         return sorted(path.name for path in work.iterdir() if path.is_file() and path.name != MARK)
 
 
@@ -60,5 +61,11 @@ def _atomic(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
 
 def _sequences(dataset: Dataset, work: Path) -> None:
     users = np.repeat(np.arange(1, dataset.n_users + 1), dataset.sequences.lengths)
-    frame = pl.DataFrame({"user": users, "item": dataset.sequences.values})
+    frame = pl.DataFrame({"user": users, "item": _by_first_appearance(dataset.sequences.values)})
     frame.write_csv(work / f"{dataset.name}.txt", separator=" ", include_header=False)
+
+
+def _by_first_appearance(items: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The same sequence with its distinct values called 1, 2, 3 ... as they come."""
+    _, first, inverse = np.unique(items, return_index=True, return_inverse=True)
+    return (np.argsort(np.argsort(first)) + 1)[inverse]

@@ -12,30 +12,20 @@ from numpy.typing import NDArray
 from sracl_core.data.sequences import Sequences, Times
 
 
-def content_hashes(
-    users: list[str],
-    sequences: Sequences,
-    timestamps: Times,
-    items: pl.DataFrame,
-) -> tuple[str, str]:
-    """(hash, order hash) of a dataset whose item table's row i is item i + 1.
+def identity(users: list[str], sequences: Sequences, timestamps: Times, items: pl.DataFrame) -> str:
+    """The identity of a dataset: of its users, sequences, times and item table (row i is item i + 1).
 
-    The first does not depend on the raw file's order: interactions of a user at the same time
-    count as a set, items are taken by id. The second covers the order in which they stand.
+    It covers the order of interactions of a user at one time, which only the raw file decides: this
+    order makes sequences, targets and results. Of columns only the names count, not their order.
     """
-    ranks = items["item_id"].rank("ordinal").to_numpy().astype(np.int32)
-    values = ranks[sequences.values - 1]
-    base = sha256()
-    for part in (users, sorted(items.columns)):
-        _add_lines(base, part)
-    for row in items.sort("item_id").select(sorted(items.columns)).iter_rows():
-        _add_lines(base, list(row))
-    base.update(sequences.offsets.astype("<i8").tobytes())
-    base.update(timestamps.astype("<i8" if timestamps.dtype.kind == "i" else "<f8").tobytes())
-    content, order = base.copy(), base
-    content.update(_ties_sorted(values, sequences, timestamps).astype("<i4").tobytes())
-    order.update(values.astype("<i4").tobytes())
-    return content.hexdigest(), order.hexdigest()
+    digest = sha256()
+    columns = sorted(items.columns)
+    for lines in (users, columns, *items.select(columns).iter_rows()):
+        digest.update(json.dumps(lines).encode())
+    digest.update(sequences.offsets.astype("<i8").tobytes())
+    digest.update(timestamps.astype("<i8" if timestamps.dtype.kind == "i" else "<f8").tobytes())
+    digest.update(sequences.values.astype("<i4").tobytes())
+    return digest.hexdigest()
 
 
 def tied(sequences: Sequences, timestamps: Times) -> NDArray[np.bool_]:
@@ -43,20 +33,3 @@ def tied(sequences: Sequences, timestamps: Times) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] = timestamps[1:] == timestamps[:-1]
     same[sequences.offsets[1:-1] - 1] = False
     return same
-
-
-def _ties_sorted(
-    values: NDArray[np.int32],
-    sequences: Sequences,
-    timestamps: Times,
-) -> NDArray[np.int32]:
-    same = tied(sequences, timestamps)
-    involved = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
-    groups = np.concatenate(([0], np.cumsum(~same)))[involved]
-    result = values.copy()
-    result[involved] = values[involved][np.lexsort((values[involved], groups))]
-    return result
-
-
-def _add_lines(digest: object, part: list[str] | list[str | None]) -> None:
-    digest.update(json.dumps(part).encode())  # type: ignore[attr-defined]

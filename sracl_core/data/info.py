@@ -40,8 +40,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "items_without_row": counts["items_without_row"],
         "items_without_title": counts["items_without_title"],
         "same_time": counts["same_time"],
-        "hash": dataset.hash,
-        "order_hash": dataset.order_hash,
+        "identity": dataset.identity,
         **{key: dataset.manifest[key] for key in PROVENANCE},
     }
 

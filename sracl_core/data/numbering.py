@@ -10,13 +10,15 @@ import polars as pl
 from sracl_core.data.sequences import Sequences, Times
 
 WHOLE_NUMBER = r"^(0|[1-9][0-9]{0,17})$"
+"""Ids that count as numbers: those that a number writes as they are, in 64 bits."""
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A log whose ids are codes: columns user, item (uint32), timestamp and perhaps rating.
 
-    Sorted by user, time and row of the source. Code c of a user stands for `users[c]`.
+    Sorted by user, time and row of the source. Code c of a user stands for `users[c]`, an item's
+    for `items[c]`; both lists are in order, and so are codes.
     """
 
     frame: pl.DataFrame
@@ -25,9 +27,8 @@ class Encoded:
 
 
 def encode(interactions: pl.DataFrame) -> Encoded:
-    """Codes for ids; users in the order of their ids, items in no order that means anything."""
-    users = sorted_ids(interactions["user_id"])
-    items = interactions["item_id"].unique(maintain_order=True)
+    """Codes for ids, in the order of ids."""
+    users, items = sorted_ids(interactions["user_id"]), sorted_ids(interactions["item_id"])
     frame = interactions.lazy().select(
         pl.col("user_id").cast(pl.Enum(users)).to_physical().cast(pl.UInt32).alias("user"),
         pl.col("item_id").cast(pl.Enum(items)).to_physical().cast(pl.UInt32).alias("item"),
@@ -37,16 +38,18 @@ def encode(interactions: pl.DataFrame) -> Encoded:
 
 
 def sorted_ids(column: pl.Series) -> pl.Series:
-    """Distinct ids in order: as numbers where all are whole numbers, else by code point."""
+    """Distinct ids in order: whole numbers by value, after them all others by code point.
+
+    Which of two ids comes first depends on these two alone, so that an order holds for any part.
+    """
     ids = column.unique()
-    if ids.str.contains(WHOLE_NUMBER).all():
-        return ids.cast(pl.Int64).sort().cast(pl.String)
-    return ids.sort()
+    numbers = ids.str.extract(WHOLE_NUMBER).cast(pl.Int64)
+    return pl.concat([numbers.drop_nulls().sort().cast(pl.String), ids.filter(numbers.is_null()).sort()])
 
 
 @dataclass(frozen=True)
 class Numbered:
-    """The log as the product knows it: users 0..U-1, items 1..N by first appearance."""
+    """The log as the product knows it: users 0..U-1 and items 1..N, both in the order of their ids."""
 
     user_ids: pl.Series
     item_ids: pl.Series
@@ -68,7 +71,7 @@ class Numbered:
 def number(encoded: Encoded, frame: pl.DataFrame) -> Numbered:
     """Number the users and items of `frame`, the part of the encoded log that is kept."""
     users = frame.select(pl.col("user").rle()).unnest("user")
-    items = frame["item"].unique(maintain_order=True)
+    items = frame["item"].unique().sort()
     numbers = np.zeros(len(encoded.items), dtype=np.int32)
     numbers[items.to_numpy()] = np.arange(1, len(items) + 1, dtype=np.int32)
     offsets = np.concatenate(([0], np.cumsum(users["len"].to_numpy(), dtype=np.int64)))

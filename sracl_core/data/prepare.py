@@ -15,7 +15,7 @@ from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST
 from sracl_core.data.filters import Log
 from sracl_core.data.folder import SCRATCH, appearing
-from sracl_core.data.hashing import content_hashes, tied
+from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Numbered, encode, item_rows, number
 from sracl_core.data.readers import detect, read_source
 from sracl_core.data.readers.base import ReadOptions
@@ -141,14 +141,11 @@ def apply_filters(log: Log, options: PrepareOptions) -> None:
 
 
 def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
-    content, order = content_hashes(
-        numbered.user_ids.to_list(), numbered.sequences, numbered.timestamps, items
-    )
+    users = numbered.user_ids.to_list()
     return {
         "format_version": FORMAT_VERSION,
         "name": "",
-        "hash": content,
-        "order_hash": order,
+        "identity": identity(users, numbered.sequences, numbered.timestamps, items),
         "counts": {
             "users": len(numbered.user_ids),
             "items": items.height,

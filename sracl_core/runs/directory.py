@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,6 +86,18 @@ class RunDirectory:
     def meta(self) -> dict[str, Any]:
         """What was known when the run was made: name, time, command line, dataset, versions."""
         return read_json(self.meta_path) or {}
+
+    def dataset_identity(self) -> str:
+        """The identity of the dataset that the run was made on; RunError where meta.json has none."""
+        dataset = self.meta().get("dataset")
+        found = dataset.get("identity") if isinstance(dataset, dict) else None
+        if not isinstance(found, str):
+            raise RunError(
+                f"{self.path} does not say on which data it was trained, as the runs of earlier versions do "
+                "not (they numbered items otherwise); train it anew with its config.yaml: "
+                f"sracl train --config {shlex.quote(str(self.config_path))}"
+            )
+        return found
 
     def state(self) -> dict[str, Any]:
         """The latest state.json, {} while there is none."""

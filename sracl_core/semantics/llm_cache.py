@@ -71,7 +71,7 @@ class Answer:
 class Job:
     """One purpose for which texts are written.
 
-    dataset: the dataset's hash. train: fingerprint of the train part that the prompts have seen.
+    dataset: the dataset's identity. train: fingerprint of the train part that the prompts have seen.
     subjects: how many there are in all, asked for or not. name: the dataset's, for people.
     """
 

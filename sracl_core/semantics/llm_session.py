@@ -73,7 +73,7 @@ def make_task(
     if not len(subjects):
         raise DataError(f"{dataset.folder} has no {what} with a training prefix; nothing to describe")
     job = Job(
-        dataset=dataset.hash,
+        dataset=dataset.identity,
         train=train_fingerprint(train),
         what=what,
         scope=settings.scope if what == "users" else "item",

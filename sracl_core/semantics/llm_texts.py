@@ -117,7 +117,7 @@ def _texts(
 def _latest_job(
     cache: LlmCache, what: str, scope: str, dataset: Dataset, train: Sequences, model: str
 ) -> dict[str, Any]:
-    wanted = {"dataset": dataset.hash, "what": what, "scope": scope} | ({"model": model} if model else {})
+    wanted = {"dataset": dataset.identity, "what": what, "scope": scope} | ({"model": model} if model else {})
     jobs = cache.jobs(**wanted)
     same_train = [job for job in jobs if job["train"] == train_fingerprint(train)]
     if not same_train:

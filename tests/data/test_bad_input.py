@@ -123,7 +123,7 @@ def test_options_out_of_range() -> None:
 def test_odd_but_good_files(tmp_path: Path) -> None:
     plain = tmp_path / "plain.csv"
     plain.write_text(GOOD)
-    expected = prepare(plain, tmp_path / "out")["hash"]
+    expected = prepare(plain, tmp_path / "out")["identity"]
     bom = b"\xef\xbb\xbf"
     variants = {
         "bom_crlf.csv": bom + GOOD.replace("\n", "\r\n").encode(),
@@ -139,7 +139,7 @@ def test_odd_but_good_files(tmp_path: Path) -> None:
     }
     for name, content in variants.items():
         (tmp_path / name).write_bytes(content)
-        assert prepare(tmp_path / name, tmp_path / "out")["hash"] == expected, name
+        assert prepare(tmp_path / name, tmp_path / "out")["identity"] == expected, name
 
 
 def test_dates_when_asked_for(tmp_path: Path) -> None:

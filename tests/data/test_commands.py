@@ -40,7 +40,7 @@ def test_every_command_speaks_json(tmp_path: Path, log: Path) -> None:
     assert told("data", "fetch", "sample", *raw)["folder"] == entries["sample"]["folder"]
     manifest = told("data", "prepare", log, "--out", out, "--name", "mine")
     assert manifest["counts"] | {"users": 6, "items": 6, "interactions": 36} == manifest["counts"]
-    assert told("data", "info", out)["hash"] == manifest["hash"]
+    assert told("data", "info", out)["identity"] == manifest["identity"]
     exported = told("data", "export", out, "--format", "recbole", "--out", tmp_path / "x")
     assert exported["files"] == ["mine.inter", "mine.item"]
 

@@ -367,7 +367,7 @@ def test_a_real_archive_from_fetch_to_one_epoch(server: Server, tmp_path: Path) 
     assert (facts["users"], facts["items"], facts["interactions"]) == (672, 3_498, 90_096)
     assert facts["text_coverage"] == {"title": 1.0, "genres": 1.0}
     direct = prepare(ARCHIVE, tmp_path / "direct", PrepareOptions())
-    assert direct["hash"] == facts["hash"]
+    assert direct["identity"] == facts["identity"]
     assert locate(find("ml-latest-small"), tmp_path / "raw").state == "here"
     small = PrepareOptions(sample_users=40, max_length=12)
     prepare(ARCHIVE, tmp_path / "small", small)

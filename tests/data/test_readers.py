@@ -62,15 +62,15 @@ def test_amazon_2014(tmp_path: Path) -> None:
     files = {"reviews_X_5.json": lines([*REVIEWS_2014, TIMELESS]), "meta_X.json": META_2014}
     dataset = prepared(tmp_path, files)
     assert form_of(dataset) == "amazon2014"
-    assert dataset.items.ids == ["B2", "B3", "B1"]
-    assert dataset.titles() == ["", "B2", "B3", "Burt's Bees & Co"]
-    first, _, last = dataset.item_table().to_dicts()
-    assert (last["categories"], last["sales_rank"], last["price"]) == (
+    assert dataset.items.ids == ["B1", "B2", "B3"]
+    assert dataset.titles() == ["", "Burt's Bees & Co", "B2", "B3"]
+    whole, odd, _ = dataset.item_table().to_dicts()
+    assert (whole["categories"], whole["sales_rank"], whole["price"]) == (
         "Beauty > Hair; Gifts",
         "Beauty: 12",
         "9.5",
     )
-    assert (first["description"], first["price"], first["categories"]) == ("it's \ufffd odd", None, None)
+    assert (odd["description"], odd["price"], odd["categories"]) == ("it's \ufffd odd", None, None)
     assert dataset.manifest["notes"] == ["reviews_X_5.json: 1 reviews without a time left out"]
 
 
@@ -91,7 +91,7 @@ def test_amazon_2018(tmp_path: Path) -> None:
         }
     ]
     dataset = prepared(tmp_path, {"X_5.json": lines(REVIEWS_2014), "meta_X.json": lines(meta * 2)})
-    soap = dataset.item_table().to_dicts()[-1]
+    soap = dataset.item_table().to_dicts()[0]
     assert (soap["title"], soap["categories"], soap["description"]) == ("Soap", "Beauty > Hair", "One. Two.")
     assert dataset.manifest["counts"]["items_without_row"] == 2
 
@@ -187,7 +187,7 @@ def test_recbole(tmp_path: Path) -> None:
     }
     dataset = prepared(tmp_path, files, PrepareOptions(k_core=1, min_rating=1))
     assert form_of(dataset) == "recbole"
-    assert dataset.titles() == ["", 'The "A" Team', '"b', "c"]
+    assert dataset.titles() == ["", '"b', 'The "A" Team', "c"]
     assert dataset.item_table().columns == ["item_id", "title", "genre"]
 
 
@@ -247,7 +247,7 @@ def test_every_form_with_crlf_a_bom_and_compressed_is_the_same(tmp_path: Path, f
         "no end of line": {name: text.rstrip(b"\n") for name, text in plain.items()},
     }
     for variant, files in variants.items():
-        assert prepared(tmp_path / variant, files).hash == expected.hash, variant
+        assert prepared(tmp_path / variant, files).identity == expected.identity, variant
 
 
 def test_headers_in_capitals(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_headers_in_capitals(tmp_path: Path) -> None:
         for name, text in WHOLE[form].items():
             header, _, rows = text.partition("\n")
             capitals[name] = f"{header.upper()}\n{rows}"
-        assert prepared(tmp_path / form / "b", capitals).hash == small.hash, form
+        assert prepared(tmp_path / form / "b", capitals).identity == small.identity, form
 
 
 def test_a_line_without_item_or_time_is_named_in_every_form(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def overview(facts: Mapping[str, Any]) -> Content:
         ("time", f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}"),
         ("text", ", ".join(f"{name} {share:.0%}" for name, share in coverage.items()) or "none"),
         ("licence", str(facts.get("licence") or "not stated")),
-        ("hash", str(facts["hash"])[:16]),
+        ("identity", str(facts["identity"])[:16]),
     ]
     lines = pairs_lines(pairs)
     if not coverage or facts.get("items_without_title") == facts["items"]:
