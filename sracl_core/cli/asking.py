@@ -22,6 +22,14 @@ CountOption = Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")]
 MovedOption = Annotated[
     Path | None, typer.Option("--dataset", help="Where the run's dataset lies now, when it was moved.")
 ]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="The run's sentence encoder, where somebody else's run names one that you trust.",
+    ),
+]
 UntilOption = Annotated[
     str,
     typer.Option(
@@ -32,7 +40,9 @@ UntilOption = Annotated[
 ]
 
 
-def open_explorer(run: str, runs_dir: Path, dataset: Path | None) -> Explorer:
+def open_explorer(
+    run: str, runs_dir: Path, dataset: Path | None, text_encoder: str | None = None
+) -> Explorer:
     """The run that `run` names, ready to be asked."""
     directory = find_run(run, runs_dir)
     # One short history at a time: threads gain nothing, and beside a training that holds the cores
@@ -43,7 +53,7 @@ def open_explorer(run: str, runs_dir: Path, dataset: Path | None) -> Explorer:
     # After the run was found: a typing error should not cost the second that torch takes.
     from sracl_core.explorer import Explorer
 
-    return Explorer.open(directory.path, dataset)
+    return Explorer.open(directory.path, dataset, text_encoder)
 
 
 def one_of(**given: str | None) -> None:

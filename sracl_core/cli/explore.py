@@ -33,6 +33,7 @@ def explore(
         bool, typer.Option("--json-lines", help="Requests on stdin, answers on stdout, one object a line.")
     ] = False,
     dataset: asking.MovedOption = None,
+    encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
 ) -> None:
     """Answer questions about a run, one JSON object a line.
@@ -48,7 +49,7 @@ def explore(
     # Answers alone go to stdout, whatever a library may print.
     answers, sys.stdout = sys.stdout, sys.stderr
     try:
-        explorer = asking.open_explorer(run, runs_dir, dataset)
+        explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
         warm_up(explorer)
         ready = {"ready": True, "protocol": PROTOCOL, **explorer.info()}
         answers.buffer.write(_line({**ready, "seconds": round(time.monotonic() - began, 3)}))

@@ -29,6 +29,7 @@ def recommend(
     ] = 0.5,
     why: Annotated[bool, typer.Option("--why", help="Show what speaks for each item.")] = False,
     dataset: asking.MovedOption = None,
+    encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -39,7 +40,7 @@ def recommend(
     """
     asking.one_of(user=user, history=history)
     items = asking.split_ids(history)
-    explorer = asking.open_explorer(run, runs_dir, dataset)
+    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
     found = explorer.recommend(
         user=user,
         history=items,

@@ -34,12 +34,15 @@ class Explorer:
         self._latest_text: tuple[str, NDArray[np.float32]] = "", np.empty(0, np.float32)
 
     @classmethod
-    def open(cls, run_dir: Path | str, dataset: Path | str | None = None) -> Explorer:
+    def open(
+        cls, run_dir: Path | str, dataset: Path | str | None = None, text_encoder: str | None = None
+    ) -> Explorer:
         """Open the run in `run_dir`; `dataset` is where its dataset lies now, when it was moved.
 
+        `text_encoder` takes the sentence encoder of somebody else's run, see `LoadedRun.open`.
         Raises RunError or CheckpointError when it cannot be asked.
         """
-        return cls(LoadedRun.open(run_dir, dataset))
+        return cls(LoadedRun.open(run_dir, dataset, text_encoder))
 
     def info(self) -> dict[str, Any]:
         """What is asked here: run, dataset, sizes, how neighbors are found."""
@@ -143,7 +146,13 @@ class Explorer:
         if not isinstance(text, str) or not text.strip():
             raise InputError("the text is empty; write what to look for")
         if text != self._latest_text[0]:
-            self._latest_text = text, self.loaded.text_encoder.encode([text])[0]
+            vector, width = self.loaded.text_encoder.encode([text])[0], self.loaded.item_vectors.shape[1]
+            if len(vector) != width:
+                raise InputError(
+                    f"the encoder '{self.loaded.text_encoder.name}' makes vectors of {len(vector)} numbers, "
+                    f"this run's have {width}; give the encoder that it was trained with"
+                )
+            self._latest_text = text, vector
         return self._latest_text[1]
 
     def users(self, prefix: str = "", limit: int = 200) -> results.UserMatches:

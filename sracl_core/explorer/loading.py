@@ -38,10 +38,16 @@ class LoadedRun:
     config: RunConfig
     sources: Sources
     encoder: SequenceEncoder
+    given_text_encoder: str | None = None
 
     @classmethod
-    def open(cls, path: Path | str, dataset: Path | str | None = None) -> LoadedRun:
+    def open(
+        cls, path: Path | str, dataset: Path | str | None = None, text_encoder: str | None = None
+    ) -> LoadedRun:
         """Open a run; `dataset` is where its dataset lies now, when it was moved.
+
+        `text_encoder` is the run's sentence encoder, given by the user: what the run itself names is
+        loaded only where the user gave it before (see `semantics.encode.load_encoder`).
 
         Raises RunError for a folder that is no run, or whose dataset is gone or has changed;
         CheckpointError for a run without a whole checkpoint.
@@ -49,7 +55,7 @@ class LoadedRun:
         run = open_run(path)
         encoder = checkpoint.load_encoder(run)
         config = run.config if dataset is None else run.config.with_dataset(dataset)
-        return cls(run, config, sources_of(run, config), encoder)
+        return cls(run, config, sources_of(run, config), encoder, text_encoder)
 
     @property
     def dataset(self) -> Dataset:
@@ -88,7 +94,9 @@ class LoadedRun:
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
-        return load_encoder(self.config.semantics.encoder)
+        if self.given_text_encoder is None:
+            return load_encoder(self.config.semantics.encoder, given=False)
+        return load_encoder(self.given_text_encoder)
 
     @property
     def pools_items(self) -> bool:

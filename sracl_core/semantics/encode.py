@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.errors import ConfigError, SraclError
+from sracl_core.errors import ConfigError, SraclError, StorageError
+from sracl_core.semantics.cache import cache_folder, whole_file
 from sracl_core.semantics.model_files import hub_folder, model_files
 
 if TYPE_CHECKING:
@@ -87,26 +90,68 @@ class TextEncoder:
         return self._model
 
 
-def load_encoder(name: str, device: str = "cpu") -> TextEncoder:
+def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextEncoder:
     """The encoder called `name`: the bundled one, a folder, or a sentence-transformers name.
 
     The bundled all-MiniLM-L6-v2 is checked against the published file's hash and never asks the
-    network. Any other name is looked up in the local Hugging Face cache first.
+    network. Any other name is looked up in the local Hugging Face cache first. `given` says that the
+    user chose the name. Where only a run or a settings file that lies about names it, the encoder must
+    be one that was given here before, and nothing is downloaded: data must not decide what is loaded.
 
-    Raises ConfigError for a name that nothing is known about, SraclError for a bundled model
-    that is missing or altered.
+    Raises ConfigError for a name that nothing is known about, or for a model that brings code of its
+    own; SraclError for a bundled model that is missing or altered.
     """
-    if name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}"):
+    if is_bundled(name):
         return TextEncoder(name, bundled_folder(), device)
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        folder = hub_folder(name)
+    folder: Path | None = Path(name).expanduser()
+    if folder is not None and not folder.is_dir():
+        folder = hub_folder(name, download=given)
+    if folder is None:
+        raise _not_given(name)
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
         raise ConfigError(
             f"{folder} holds no sentence-transformers model (no modules.json and no config.json); "
             f"give another semantics.encoder, or '{BUNDLED_NAME}', which comes with the install"
         )
-    return TextEncoder(name, folder, device)
+    _refuse_foreign_modules(name, folder)
+    encoder = TextEncoder(name, folder, device)
+    marker = cache_folder() / "encoders" / encoder.fingerprint[:32]
+    if given:
+        # Where nothing can be written the user is asked once more, which is no harm.
+        with contextlib.suppress(StorageError), whole_file(marker) as file:
+            file.write(name.encode("utf-8", "replace"))
+    elif not marker.is_file():
+        raise _not_given(name)
+    return encoder
+
+
+def is_bundled(name: str) -> bool:
+    """Whether `name` is the encoder that comes with the install."""
+    return name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}")
+
+
+def _not_given(name: str) -> ConfigError:
+    return ConfigError(
+        f"the encoder '{name}' was never given here by yourself, only a run or a settings file names it; "
+        f"if you trust it, give it once: --encoder '{name}', or to train --set semantics.encoder='{name}'"
+    )
+
+
+def _refuse_foreign_modules(name: str, folder: Path) -> None:
+    """Raise ConfigError where modules.json names a class that is not sentence-transformers' own."""
+    path = folder / "modules.json"
+    if not path.is_file():
+        return
+    try:
+        types = [module["type"] for module in json.loads(path.read_bytes())]
+        foreign = next((kind for kind in types if not kind.startswith("sentence_transformers.")), None)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged; give another semantics.encoder") from error
+    if foreign is not None:
+        raise ConfigError(
+            f"the encoder '{name}' needs code of its own ({foreign[:80]!r} in {path}), which is never run; "
+            "give another semantics.encoder"
+        )
 
 
 def bundled_folder() -> Path:
@@ -159,7 +204,9 @@ def _load_model(name: str, folder: Path, device: str) -> Any:
     shown = bars.is_progress_bar_enabled()
     bars.disable_progress_bar()
     try:
-        model = sentence_transformers.SentenceTransformer(str(folder), device=device, local_files_only=True)
+        model = sentence_transformers.SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(

@@ -37,8 +37,10 @@ def model_files(folder: Path) -> list[Path]:
     return [folder / name for name in needed(names)]
 
 
-def hub_folder(name: str) -> Path:
+def hub_folder(name: str, *, download: bool = True) -> Path | None:
     """The local copy of the model `name` of the Hugging Face hub, downloaded if need be.
+
+    Without `download` None where there is no copy.
 
     sentence-transformers asks an unreachable hub fifteen times, 70 s in all, and then names a
     proxy; this asks once. Raises ConfigError for an unknown name, ServiceError for a hub that
@@ -51,7 +53,7 @@ def hub_folder(name: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(repository, local_files_only=True))
     except LocalEntryNotFoundError:
-        return _download(name, repository)
+        return _download(name, repository) if download else None
     except (HFValidationError, ValueError) as error:
         raise ConfigError(
             f"semantics.encoder '{name}' is no folder and no name of a sentence-transformers model; "

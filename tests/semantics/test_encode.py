@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,11 @@ def refuse(*_, **__):
     raise OSError("this test has no network")
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 """
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -121,3 +127,48 @@ def test_a_path_that_is_no_name_is_refused() -> None:
     with pytest.raises(InputError, match="no folder and no name"):
         load_encoder("/nowhere/at/all")
     assert not issubclass(ServiceError, InputError)
+
+
+def test_a_model_with_code_of_its_own_is_refused_and_nothing_of_it_runs(tmp_path: Path) -> None:
+    shutil.copytree(bundled_folder(), tmp_path / "evil")
+    ran = tmp_path / "ran"
+    (tmp_path / "evil" / "mine.py").write_text(f"open({str(ran)!r}, 'w')\nclass Module: pass\n")
+    modules = tmp_path / "evil" / "modules.json"
+    for kind in ("mine.Module", "sentence_transformersx.Module", "os.system", ""):
+        modules.write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": kind}]))
+        with pytest.raises(ConfigError, match="code of its own"):
+            load_encoder(str(tmp_path / "evil")).encode(["x"])
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"type": "x"}', "[1]", '[{"type": 3}]', "[" * 10_000, "\0", '[{"path": ""}]']
+)
+def test_a_damaged_list_of_modules_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "modules.json").write_text(text)
+    with pytest.raises(ConfigError, match="is damaged"):
+        load_encoder(str(tmp_path))
+
+
+def test_what_a_run_names_is_taken_only_after_the_user_gave_it(tmp_path: Path) -> None:
+    copied = tmp_path / "theirs"
+    shutil.copytree(bundled_folder(), copied)
+    assert load_encoder("all-MiniLM-L6-v2", given=False).name == "all-MiniLM-L6-v2"
+    with pytest.raises(ConfigError, match="never given here by yourself"):
+        load_encoder(str(copied), given=False)
+    load_encoder(str(copied))
+    load_encoder(str(copied), given=False)
+    with (copied / "config.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(ConfigError, match="never given here by yourself"):
+        load_encoder(str(copied), given=False)
+
+
+def test_a_name_in_a_run_asks_no_network(tmp_path: Path) -> None:
+    code = (
+        "from sracl_core.errors import SraclError\nfrom sracl_core.semantics.encode import load_encoder\n"
+        "try: load_encoder('nobody/no-such-model', given=False)\n"
+        "except SraclError as error: print(type(error).__name__, error)"
+    )
+    done = run_python(code, HF_HOME=str(tmp_path))
+    assert done.stdout.startswith("ConfigError the encoder 'nobody/no-such-model' was never given here")
