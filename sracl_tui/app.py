@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
+from sracl_core.plain import plain, plain_lines
 from sracl_tui import commands
+from sracl_tui.content import HarmlessFilter
 from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens import find
@@ -62,6 +64,7 @@ class Dashboard(App[None]):
             self.add_mode(place.name, lambda place=place: place.load()(self.session))
             keys = f"f{at},{at}" if at <= FUNCTION_KEYS else str(at)
             self.bind(keys, f"go('{place.name}')", description=place.title, show=False)
+        self._filters.append(HarmlessFilter())
         if self.no_color:
             self._filters.insert(0, StyledFilter())
         if ascii_only():
@@ -86,6 +89,10 @@ class Dashboard(App[None]):
     def _keep_theme(self, theme: Theme) -> None:
         if problem := self.session.remember("theme", theme.name):
             self.notify(problem, severity="warning")
+
+    def notify(self, message: str, *, title: str = "", markup: bool = False, **how: Any) -> None:
+        """A toast. What it tells may come from anywhere, so it is never markup."""
+        super().notify(plain_lines(message), title=plain(title), markup=False, **how)
 
     async def on_unmount(self) -> None:
         """Nothing of ours outlives the app but the trainings."""

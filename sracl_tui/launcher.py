@@ -23,7 +23,12 @@ def parser() -> argparse.ArgumentParser:
         description="Watch, start and explore SRA-CL runs in the terminal.",
         epilog="Inside: F1 to F4 change the screen, ? shows every key, ctrl+q quits.",
     )
-    made.add_argument("run", nargs="?", metavar="RUN", help="run directory or name to open at once")
+    made.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="run to open at once: its directory, its name or the end of it, or 'last'",
+    )
     made.add_argument(
         "--runs-dir",
         type=Path,
@@ -37,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
         help="folder that holds the prepared datasets (default: data)",
     )
     made.add_argument("--web", action="store_true", help="serve the dashboard as a page on this machine")
+    made.add_argument("--version", action="store_true", help="print the version and exit")
     made.add_argument("--port", type=int, default=8000, help="port of --web (default: 8000)")
     return made
 
@@ -52,6 +58,11 @@ def run(argv: list[str]) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE_ERROR
+    if arguments.version:
+        from importlib.metadata import version
+
+        print(f"sracl-tui {version('sracl-tui')}")
+        return 0
     opened = None
     if arguments.run:
         opened = _find_run(arguments.run, arguments.runs_dir)
@@ -75,15 +86,19 @@ def run(argv: list[str]) -> int:
 
 
 def _find_run(text: str, runs_dir: Path) -> Path | None:
-    """The run that `text` names: a path, a folder of `runs_dir`, or the end of its name."""
-    for path in (Path(text), runs_dir / text):
-        if (path / "meta.json").is_file():
-            return path
-    ending = sorted(path.parent for path in runs_dir.glob(f"*-{text}/meta.json"))
-    if ending:
-        return ending[-1]
-    print(f"error: there is no run '{text}' here or in {runs_dir}; `sracl runs list`", file=sys.stderr)
-    return None
+    """The run that `text` names, as every `sracl` command finds it."""
+    from sracl_core.errors import RunError
+    from sracl_core.plain import plain
+    from sracl_core.runs.finding import find_run
+
+    try:
+        path = find_run(text, runs_dir)
+        if not (path / "meta.json").is_file():
+            raise RunError(f"{path} is not a run directory; `sracl runs list` shows the runs")
+    except RunError as error:
+        print(f"error: {plain(str(error))}", file=sys.stderr)
+        return None
+    return path
 
 
 def _serve(arguments: argparse.Namespace) -> int:

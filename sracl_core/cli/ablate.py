@@ -85,7 +85,7 @@ def ablate(
     _print_rows(rows, numbers)
     from sracl_core.cli.runs import protocol_line
 
-    print(protocol_line(results))
+    output.tell(protocol_line(results))
 
 
 def _trained(
@@ -173,7 +173,7 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
             [*cell, *(row["paper"] or dict.fromkeys(("HR@20", "NDCG@20"))).values()] if with_paper else cell
         )
     output.print_table([*columns, *(["paper HR@20", "paper NDCG@20"] if with_paper else [])], cells)
-    print(
+    output.tell(
         f"test, unmasked unless said, mean over seeds {', '.join(map(str, seeds))}; "
         f"p: paired randomization test over users against {base}, two-sided"
     )

@@ -49,16 +49,16 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     """The comparison as tables."""
     names = comparison["runs"]
     for letter, name in zip(_letters(names), names, strict=True):
-        print(f"{letter}  {name}")
+        output.tell(f"{letter}  {name}")
     letters = _letters(names)
-    print()
+    output.tell()
     if comparison["settings"]:
         output.print_table(
             ["setting", *letters], [[key, *values] for key, values in comparison["settings"].items()]
         )
     else:
-        print("the settings are the same")
-    print()
+        output.tell("the settings are the same")
+    output.tell()
     rows = [
         [f"{name} {mask}", *values] for mask in MASKS for name, values in comparison["metrics"][mask].items()
     ]
@@ -76,7 +76,8 @@ def print_comparison(comparison: dict[str, Any]) -> None:
         for test in tests
     ]
     if rows:
-        print("\npaired randomization test over users, two-sided")
+        output.tell()
+        output.tell("paired randomization test over users, two-sided")
         output.print_table(["runs", "metric", "seen items", "difference", "p", "users"], rows)
 
 

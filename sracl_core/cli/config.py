@@ -41,7 +41,8 @@ def show(
     if yaml:
         import yaml as pyyaml
 
-        print(pyyaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+        text = pyyaml.safe_dump(resolved.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        output.tell_lines(text.removesuffix("\n"))
     elif as_json:
         output.print_json(
             {
@@ -67,7 +68,7 @@ def validate(
     if as_json:
         output.print_json({"file": str(file), "valid": True, "settings": len(origins)})
     else:
-        print(f"{file} is valid: {len(origins)} of {len(all_settings())} settings")
+        output.tell(f"{file} is valid: {len(origins)} of {len(all_settings())} settings")
 
 
 def _text(value: object) -> str:

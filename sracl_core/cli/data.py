@@ -160,7 +160,7 @@ def _print_histograms(dataset: Any, width: int = 40) -> None:
         bars = histogram(values)
         most = max(count for _, count in bars)
         rows = [(label, f"{count:,}", "#" * round(width * count / most)) for label, count in bars]
-        print()
+        output.tell()
         output.print_table([title, "count", ""], rows)
 
 

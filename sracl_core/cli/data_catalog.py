@@ -53,9 +53,10 @@ def list_(
     citing: dict[str, list[str]] = {}
     for each in found:
         citing.setdefault(each.entry.citation, []).append(each.entry.name)
-    print("\nTo cite")
+    output.tell()
+    output.tell("To cite")
     for text, names in citing.items():
-        print(f"{', '.join(names)}: {text}")
+        output.tell(f"{', '.join(names)}: {text}")
     output.say(
         "\nAlso amazon2023-CATEGORY, such as amazon2023-All_Beauty. Addresses and checksums: --json. "
         "A size of - is not published."

@@ -84,9 +84,9 @@ def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
     )
     run = create_run(runs_dir, "demo", config, pipeline.run_meta(config))
     results = follow(run, resumed=False, quiet=quiet)
-    print()
+    output.tell()
     output.print_metrics(results)
-    print(protocol_line(results))
+    output.tell(protocol_line(results))
     return run.path
 
 
@@ -99,13 +99,15 @@ def _look_around(run: Path) -> str:
     explorer = Explorer.open(run)
     user = explorer.users(limit=1).users[0].user
     history = explorer.history(user)
-    print(f"{user} bought")
+    output.tell(f"{user} bought")
     output.print_table(
         ["item", "title", "part"], [(item.item, item.title, item.part) for item in history.items]
     )
-    print(f"\nothers whose purchases mean the same as those of {user} before the test item")
+    output.tell()
+    output.tell(f"others whose purchases mean the same as those of {user} before the test item")
     print_user_neighbors(explorer.neighbors_of_user(user, k=5))
-    print(f"\nrecommended to {user}")
+    output.tell()
+    output.tell(f"recommended to {user}")
     print_recommendations(explorer.recommend(user, k=10))
     return user
 

@@ -16,6 +16,8 @@ from sracl_core.cli.output import (
     print_pairs,
     print_table,
     say,
+    tell,
+    tell_lines,
 )
 from sracl_core.cli.settings import ConfigOption, SetOption
 
@@ -141,7 +143,9 @@ def status(
     print_table(list(_STATUS), [[job[key] for key in _STATUS.values()] for job in jobs])
     for job in jobs:
         for subject, text in job.get("texts", {}).items():
-            print(f"\n{job['name']}, {job['what']}, {job['model']}: {subject}\n{text}")
+            tell()
+            tell(f"{job['name']}, {job['what']}, {job['model']}: {subject}")
+            tell_lines(text)
     say(f"kept in {cache.path}")
 
 
@@ -152,7 +156,9 @@ def _print_estimate(estimate: dict[str, Any], as_json: bool) -> None:
     examples = estimate.pop("examples")
     print_pairs({name.replace("_", " "): value for name, value in estimate.items()})
     for number, text in enumerate(examples, start=1):
-        print(f"\n--- example prompt {number} of {len(examples)} ---\n{text}")
+        tell()
+        tell(f"--- example prompt {number} of {len(examples)} ---")
+        tell_lines(text)
 
 
 def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:

@@ -57,12 +57,12 @@ def doctor(as_json: output.JsonOption = False, quiet: output.QuietOption = False
     for check in _checks():
         found.append(check)
         if not as_json and not quiet:
-            print(f"{check.status:<8} {check.name:<22} {check.detail}", flush=True)
+            output.tell(f"{check.status:<8} {check.name:<22} {check.detail}", flush=True)
     broken = [check.name for check in found if check.status == "broken"]
     if as_json:
         output.print_json({"ok": not broken, "checks": [check._asdict() for check in found]})
     elif not quiet:
-        print(f"broken: {', '.join(broken)}" if broken else "everything that a training needs works")
+        output.tell(f"broken: {', '.join(broken)}" if broken else "everything that a training needs works")
     if broken:
         raise typer.Exit(1)
 

@@ -30,4 +30,4 @@ def evaluate(
         output.print_json({"run": str(directory.path), **results})
     else:
         output.print_metrics(results)
-        print(protocol_line(results))
+        output.tell(protocol_line(results))

@@ -40,7 +40,7 @@ def metrics(
     writer.writeheader()
     writer.writerows(rows)
     if out is None:
-        print(text.getvalue(), end="")
+        output.tell_lines(text.getvalue().removesuffix("\n"))
         return
     from sracl_core.runs.files import write_text
 

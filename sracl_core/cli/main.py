@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import typer
 
 from sracl_core.errors import Interrupted, SraclError
+from sracl_core.plain import plain
 
 
 class Command(NamedTuple):
@@ -132,7 +133,7 @@ def _report(error: Exception) -> int:
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split()) or "no message"
+    return plain(" ".join(str(message).split())) or "no message"
 
 
 def _load(command: Command) -> Any:
@@ -143,15 +144,20 @@ def _stands_in() -> None:
     """A command that was not asked for."""
 
 
-def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
 
-        print(f"sracl {installed('sracl-tui')}")
+        print(f"sracl {version('sracl-tui')}")
         raise typer.Exit
-    return
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_version
+    ),
+) -> None:
+    """What stands before a command."""
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def neighbors(
 
 def print_item_neighbors(found: ItemNeighbors) -> None:
     """The nearest items as a table."""
-    print(f"{found.item.item}  {found.item.title}")
+    output.tell(f"{found.item.item}  {found.item.title}")
     rows = [(near.item, near.title, near.similarity) for near in found.neighbors]
     output.print_table(["item", "title", "similarity"], rows)
 

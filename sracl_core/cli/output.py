@@ -14,8 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sracl_core.plain import plain, plain_json, plain_lines
 from sracl_core.runs.events import Progress
-from sracl_core.runs.files import plain
+from sracl_core.runs.files import plain as as_json
 from sracl_core.runs.rate import RateMeter
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -28,18 +29,19 @@ PLAIN_LINE_SECONDS = 5.0
 
 def print_json(value: Any) -> None:
     """`value` as readable JSON on stdout; numpy numbers and paths are understood."""
-    print(json.dumps(value, indent=2, default=plain, ensure_ascii=False))
+    print(plain_json(json.dumps(value, indent=2, default=as_json, ensure_ascii=False)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
     """A table on stdout: drawn for a terminal, aligned columns of full length for anything else."""
-    cells = [[shown(value) for value in row] for row in rows]
+    columns = [plain(name) for name in columns]
+    cells = [[plain(shown(value)) for value in row] for row in rows]
     numeric = [all(_is_number(row[at]) for row in rows) and bool(rows) for at in range(len(columns))]
     if sys.stdout.isatty():
         _draw_table(columns, cells, numeric, title)
         return
     if title:
-        print(title)
+        tell(title)
     widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
     for row in [list(columns), *cells]:
         padded = [
@@ -53,7 +55,7 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
     """Names and values, one pair a line, on stdout."""
     width = max((len(name) for name in pairs), default=0)
     for name, value in pairs.items():
-        print(f"{name.ljust(width)}  {shown(value)}")
+        tell(f"{name.ljust(width)}  {shown(value)}")
 
 
 def print_metrics(results: Mapping[str, Any]) -> None:
@@ -90,10 +92,20 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def tell(text: str = "", *, flush: bool = False) -> None:
+    """A line of data on stdout. What it quotes may come from anywhere, so it stays one line."""
+    print(plain(text), flush=flush)
+
+
+def tell_lines(text: str) -> None:
+    """A text of several lines on stdout, which no terminal obeys either."""
+    print(plain_lines(text))
+
+
 def say(text: str, quiet: bool = False) -> None:
     """A message for people, on stderr."""
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        print(plain_lines(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -161,7 +173,7 @@ def _bars() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
@@ -173,7 +185,7 @@ def _bars() -> Iterator[Progress]:
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, amount="")
+                tasks[stage] = bars.add_task(plain(stage), total=total, amount="")
             speed = bars.tasks[tasks[stage]].speed
             rate = f", {amount(stage, speed)}/s" if speed else ""
             shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
@@ -190,9 +202,10 @@ def _draw_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    heading = Text(plain(title)) if title else None
+    table = Table(title=heading, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for name, right in zip(columns, numeric, strict=True):
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -65,12 +65,13 @@ def print_recommendations(found: Recommendations) -> None:
     ]
     output.print_table(["rank", "item", "title", "score", "seen", "held out"], rows)
     for part, item in found.held_out.items():
-        print(f"held-out {part} item {item.item} ({item.title}) has rank {item.rank}")
+        output.tell(f"held-out {part} item {item.item} ({item.title}) has rank {item.rank}")
     for reason in (item.why for item in found.items if item.why is not None):
-        print(f"\n{reason.title}")
+        output.tell()
+        output.tell(f"{reason.title}")
         for effect in reason.history[:3]:
             change = "the only item" if effect.effect is None else f"{effect.effect:+.3f}"
-            print(f"  {change}  {effect.title}")
+            output.tell(f"  {change}  {effect.title}")
         for neighbor in reason.neighbors[:3]:
             when = "bought it next" if neighbor.next else "bought it"
-            print(f"  neighbor {neighbor.user} {when} (similarity {neighbor.similarity:.3f})")
+            output.tell(f"  neighbor {neighbor.user} {when} (similarity {neighbor.similarity:.3f})")

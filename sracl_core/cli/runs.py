@@ -93,9 +93,9 @@ def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.J
     )
     _print_course(history)
     if results:
-        print()
+        output.tell()
         output.print_metrics(results)
-        print(protocol_line(results))
+        output.tell(protocol_line(results))
 
 
 @app.command()
@@ -151,14 +151,14 @@ def _status_line(status: str, state: dict[str, Any]) -> str:
 
 def _print_course(history: Any) -> None:
     if history.stages:
-        print()
+        output.tell()
         rows = [
             (name, record.get("status"), output.duration(record.get("seconds")))
             for name, record in history.stages.items()
         ]
         output.print_table(["stage", "status", "took"], rows)
     if history.epochs:
-        print()
+        output.tell()
         columns = ["loss", "next_item", "inter", "intra"]
         rows = [
             (

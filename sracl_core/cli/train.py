@@ -102,9 +102,9 @@ def stop(
     if as_json:
         output.print_json({"run": str(directory.path), "pid": state["pid"], "status": status})
     elif status == "running":
-        print(f"{directory.path} was asked to stop and is still at it, pid {state['pid']}")
+        output.tell(f"{directory.path} was asked to stop and is still at it, pid {state['pid']}")
     else:
-        print(f"{directory.path} {status}")
+        output.tell(f"{directory.path} {status}")
 
 
 def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False) -> dict[str, Any]:
@@ -126,8 +126,8 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
         output.print_json({"run": str(run.path), **results})
         return
     output.print_metrics(results)
-    print(protocol_line(results))
-    print(f"run {run.path}")
+    output.tell(protocol_line(results))
+    output.tell(f"run {run.path}")
 
 
 def _print_plan(config: RunConfig, as_json: bool) -> None:

@@ -8,9 +8,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+
+from sracl_tui.content import Content
+from sracl_tui.widgets.plain import Static, entitle
 
 KEY_WIDTH = 14
 EVERYWHERE = (
@@ -38,8 +39,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A section for each of the pairs of title and keys."""
         box = VerticalScroll(Static(Content("\n").join(self._lines())), classes="dialog reading")
-        box.border_title = "Keys"
-        box.border_subtitle = "esc closes · ↑↓ scroll"
+        entitle(box, "Keys", "esc closes · ↑↓ scroll")
         yield box
 
     def on_mount(self) -> None:

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
 
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.content import Content
 from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.plain import Button, Static
 
 
 class QuitScreen(ModalScreen[None]):
@@ -33,8 +34,8 @@ class QuitScreen(ModalScreen[None]):
         """What is running, and the three ways."""
         names = "\n".join(f"  ▶ {line.short_name}" for line in self._live)
         with Vertical(classes="dialog"):
-            yield Static("[b]A training is running.[/b]")
-            yield Static(names, markup=False)
+            yield Static(Content.styled("A training is running.", "bold"))
+            yield Static(names)
             yield Static("", id="quit-note")
             with Horizontal(classes="buttons"):
                 yield Button("Detach (d): it goes on", id="detach", variant="primary", compact=True)

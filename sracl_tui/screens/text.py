@@ -7,11 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.deliver import copy
+from sracl_tui.widgets.plain import Static, entitle
 
 
 class TextScreen(ModalScreen[None]):
@@ -30,8 +30,7 @@ class TextScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text, in something that scrolls."""
         box = VerticalScroll(Static(self._text), classes="dialog reading")
-        box.border_title = self._title
-        box.border_subtitle = "esc closes · y copies"
+        entitle(box, self._title, "esc closes · y copies")
         yield box
 
     def action_copy(self) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.plain import Static
 
 
 class ModeTab(Static):
@@ -21,7 +21,7 @@ class ModeTab(Static):
 
     def __init__(self, mode: str, title: str, at: int, active: bool) -> None:
         self.mode = mode
-        label = f"[b]F{at}[/b] {title}" if not active else f"F{at} {title}"
+        label = Content.assemble((f"F{at}", "" if active else "bold"), f" {title}")
         super().__init__(label, classes="-active" if active else "")
 
     async def on_click(self, event: events.Click) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from sracl_tui.widgets.plain import entitle
+
 
 class Panel(Vertical):
     """A box with a title; the one that holds the focus says so by its border and title."""
@@ -13,9 +15,11 @@ class Panel(Vertical):
 
     def __init__(self, title: str, *children: Widget, id: str | None = None, classes: str = "") -> None:
         super().__init__(*children, id=id, classes=classes)
-        self.border_title = title
+        entitle(self, title)
+        self._note = ""
 
     def note(self, text: str) -> None:
         """The small text at the lower edge."""
-        if self.border_subtitle != text:
-            self.border_subtitle = text
+        if self._note != text:
+            self._note = text
+            entitle(self, note=text)

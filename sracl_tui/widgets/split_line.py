@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from textual.content import Content
 from textual.css.styles import RulesMap
 from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions, Visual
+
+from sracl_tui.content import Content, line
 
 
 class SplitLine(Visual):
@@ -18,7 +19,7 @@ class SplitLine(Visual):
 
     def __init__(self, *lines: tuple[Content | str, Content | str], restyled: bool = False) -> None:
         self.restyled = restyled
-        self.lines = [(_content(left), _content(right)) for left, right in lines]
+        self.lines = [(line(left), line(right)) for left, right in lines]
 
     @property
     def plain(self) -> str:
@@ -47,7 +48,3 @@ class SplitLine(Visual):
     def get_height(self, rules: RulesMap, width: int) -> int:
         """One row a line."""
         return len(self.lines)
-
-
-def _content(text: Content | str) -> Content:
-    return Content(text) if isinstance(text, str) else text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.widgets import Button, Input, Label, Select
+from textual.widgets import Input
 
 from sracl_core.config_layers import preset_names
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList
 
 DEFAULTS = "defaults"
@@ -21,12 +22,12 @@ class RunChoices(Panel):
     def compose(self) -> ComposeResult:
         """Each choice below its caption."""
         presets = [(name, name) for name in (DEFAULTS, *preset_names())]
-        yield Label("dataset", classes="caption")
+        yield Static("dataset", classes="caption")
         yield Select([], prompt="none prepared yet: F1", id="pick-dataset", compact=True)
-        yield Label("preset", classes="caption")
+        yield Static("preset", classes="caption")
         yield Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True)
-        yield Label("name", classes="caption")
+        yield Static("name", classes="caption")
         yield Input(placeholder="made from dataset and model", id="run-name", compact=True)
-        yield Label("settings of", classes="caption")
+        yield Static("settings of", classes="caption")
         yield RowList(id="section-rows")
         yield Button("▶ Run (F5)", id="run", variant="primary", compact=True)

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static, TabbedContent, TabPane
+from textual.widgets import Input, TabbedContent, TabPane
 
 from sracl_core.errors import ConfigError
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.content import Content
 from sracl_tui.datasets import prepared
 from sracl_tui.deliver import copy
 from sracl_tui.screens.base import TabScreen
@@ -29,6 +29,7 @@ from sracl_tui.session import Session
 from sracl_tui.starting import start_run
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Button, Select, Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
 ESTIMATE_SECONDS = 1.0
@@ -121,7 +122,7 @@ class ConfigureScreen(TabScreen):
             await fields.mount(Static(view.no_setting(wanted), classes="nothing"))
         fields.scroll_home(animate=False)
         panel = self.query_one("#form", Panel)
-        panel.border_title = f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}"
+        entitle(panel, f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}")
         panel.note(f"{len(shown)} of {len(keys)}; type more" if len(keys) > len(shown) else "")
         self._mark()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input
 
 from sracl_core.config_layers import Setting
+from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import choices
+from sracl_tui.widgets.plain import Select, Static
 
 
 class SettingField(Vertical):
@@ -52,7 +53,7 @@ class SettingField(Vertical):
                 field = Input(self._text, compact=True)
                 field.cursor_blink = False
                 yield field
-        yield Static(self.setting.field.description or "", classes="about", markup=False)
+        yield Static(self.setting.field.description or "", classes="about")
         yield Static("", classes="problem")
 
     def _label(self, changed: bool) -> Content:

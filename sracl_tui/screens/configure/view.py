@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textual.content import Content
-
+from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
 from sracl_tui.view_models import count
 from sracl_tui.widgets.split_line import SplitLine

@@ -10,7 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Input
+
+from sracl_tui.content import Content
+from sracl_tui.widgets.plain import Button, Select, Static, entitle
 
 FORMATS = ("table", "recbole", "amazon2014", "amazon2023", "yelp", "movielens")
 FIELDS = (
@@ -41,17 +44,16 @@ class ImportScreen(ModalScreen[list[str] | None]):
     def compose(self) -> ComposeResult:
         """One line a field."""
         with VerticalScroll(classes="dialog form") as box:
-            box.border_title = "Import"
-            box.border_subtitle = "ctrl+s starts · esc cancels"
+            entitle(box, "Import", "ctrl+s starts · esc cancels")
             for name, title, hint, default in FIELDS:
                 with Horizontal(classes="field"):
-                    yield Label(title)
+                    yield Static(title)
                     value = self._source if name in ("source", "name") else default
                     field = Input(value, placeholder=hint, id=f"import-{name}", compact=True)
                     field.cursor_blink = False
                     yield field
             with Horizontal(classes="field"):
-                yield Label("format")
+                yield Static("format")
                 yield Select(
                     [(name, name) for name in FORMATS],
                     prompt="found by itself",
@@ -83,7 +85,7 @@ class ImportScreen(ModalScreen[list[str] | None]):
         held = {name: self.query_one(f"#import-{name}", Input).value.strip() for name, *_ in FIELDS}
         problem = self._problem(held)
         if problem:
-            self.query_one("#import-problem", Static).update(f"[$error]✗ {problem}[/]")
+            self.query_one("#import-problem", Static).update(Content.styled(f"✗ {problem}", "$error"))
             return
         name = held["name"] or Path(held["source"].split()[0]).stem
         arguments = [*_sources(held["source"]), "--out", str(self._data_dir / name), "--name", name]

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static, TabbedContent, TabPane
+from textual.widgets import Input, TabbedContent, TabPane
 
 from sracl_tui.commands import CommandError, ask, follow
+from sracl_tui.content import Content
 from sracl_tui.datasets import DatasetLine, prepared
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
@@ -20,6 +20,7 @@ from sracl_tui.screens.data import view
 from sracl_tui.session import Session
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
 TABS = (
@@ -120,7 +121,7 @@ class DataScreen(TabScreen):
         line = self._current()
         tabs, entry = self.query_one(TabbedContent), self.query_one("#entry", Static)
         panel = self.query_one("#dataset", Panel)
-        panel.border_title = line.label if line else "Dataset"
+        entitle(panel, line.label if line else "Dataset")
         facts = self._facts.get(line.key) if line else None
         tabs.display = facts is not None
         self.query_one("#entry-scroll").display = facts is None

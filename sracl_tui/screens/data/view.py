@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from textual.content import Content
-
+from sracl_tui.content import Content, line
 from sracl_tui.datasets import DatasetLine
 from sracl_tui.glyphs import padded_bar
 from sracl_tui.view_models import count
@@ -33,17 +32,19 @@ def catalog(entries: Iterable[Mapping[str, Any]], ready: Sequence[DatasetLine]) 
     ]
 
 
-def row(line: DatasetLine) -> SplitLine:
+def row(dataset: DatasetLine) -> SplitLine:
     """A dataset in two lines."""
-    sign, word, color = STATES.get(line.state, STATES["missing"])
+    sign, word, color = STATES.get(dataset.state, STATES["missing"])
     about = (
-        f"  {count(line.counts.get('users'))} users, {count(line.counts.get('items'))} items"
-        if line.counts
-        else f"  {line.entry.get('about', '')}"
+        f"  {count(dataset.counts.get('users'))} users, {count(dataset.counts.get('items'))} items"
+        if dataset.counts
+        else f"  {dataset.entry.get('about', '')}"
     )
     return SplitLine(
         (
-            Content.assemble((line.name, "bold"), (f"  {line.place}" if line.place else "", "$muted")),
+            Content.assemble(
+                (dataset.name, "bold"), (f"  {dataset.place}" if dataset.place else "", "$muted")
+            ),
             Content.styled(f"{sign} {word}", color),
         ),
         (Content.styled(about, "$muted"), ""),
@@ -131,16 +132,16 @@ def preview(facts: Mapping[str, Any]) -> Content:
     lines: list[Content] = []
     for item in facts["preview"]["items"]:
         rest = [str(held) for name, held in item.items() if name not in ("item_id", "title") and held]
-        lines.append(
-            Content.assemble(
-                (str(item.get("title") or item["item_id"]), "bold"), (f"  {item['item_id']}", "$muted")
-            )
-        )
-        lines.append(Content.styled("  " + " · ".join(rest) if rest else "  no text beside the id", "$muted"))
+        title = str(item.get("title") or item["item_id"])
+        lines.append(line(Content.assemble((title, "bold"), (f"  {item['item_id']}", "$muted"))))
+        said = "  " + " · ".join(rest) if rest else "  no text beside the id"
+        lines.append(line(Content.styled(said, "$muted")))
     lines.append(Content.styled("\nUsers and their latest items", "bold"))
     lines += [
-        Content.assemble(
-            (user["user"], "bold"), (f"  {user['length']}  ", "$muted"), ", ".join(user["latest"])
+        line(
+            Content.assemble(
+                (user["user"], "bold"), (f"  {user['length']}  ", "$muted"), ", ".join(user["latest"])
+            )
         )
         for user in facts["preview"]["users"]
     ]
@@ -177,7 +178,7 @@ def nothing(filtered: str) -> Content:
 
 def pairs_lines(pairs: Sequence[tuple[str, str]]) -> list[Content]:
     """Names and values in two columns."""
-    return [Content.assemble((f"{name:<14}", "$muted"), text) for name, text in pairs]
+    return [line(Content.assemble((f"{name:<14}", "$muted"), text)) for name, text in pairs]
 
 
 def _spread(held: Mapping[str, Any]) -> str:

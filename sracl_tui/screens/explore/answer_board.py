@@ -19,6 +19,7 @@ from sracl_tui.screens.explore.query_client import QueryClient
 from sracl_tui.screens.explore.questions import PARTS_READ, Answers, Question
 from sracl_tui.screens.explore.second_panel import SecondPanel
 from sracl_tui.screens.explore.why_panel import WhyPanel
+from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
 
 TITLES = {
@@ -151,9 +152,8 @@ class AnswerBoard(Vertical):
             return
         rows = view.recommendation_rows(found, answers.missed, view.ranks(second) if second else None)
         panel = self.panel("recommended")
-        panel.border_title = "→ Recommendations" + (
-            ", also bought before" if self._question.include_seen else ""
-        )
+        also = ", also bought before" if self._question.include_seen else ""
+        entitle(panel, f"→ Recommendations{also}")
         panel.show(rows, view.held_out_note(found))
         if second is not None:
             here = view.recommendation_rows(second, (), view.ranks(found))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.content import Content
-from textual.widgets import Static
-
+from sracl_tui.content import Content, line
 from sracl_tui.screens.explore.query_client import QueryClient
 from sracl_tui.screens.explore.questions import Question
 from sracl_tui.view_models import count, short_name
+from sracl_tui.widgets.plain import Static
 
 NO_RUN = "No run to explore yet. F2 sets up and starts one; F3 shows how it is going."
 SEARCHES = {"exact": "exact search", "hnsw": "HNSW search"}
@@ -61,4 +60,5 @@ class ExplorerLine(Static):
         elif answered.text:
             parts.insert(0, f"steered {answered.weight:.1f} by “{answered.text}”")
         walk = "  ›  ".join(trail) if len(trail) > 1 else ""
-        return Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))
+        said = Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))
+        return line(said)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
+from sracl_tui.widgets.plain import Static
 
 KINDS = {"titles": "profile, from titles", "llm": "profile, written by a language model"}
 

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from sracl_tui.screens.explore.view import found_rows
+from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
 
@@ -29,13 +29,12 @@ class ItemScreen(ModalScreen[None]):
         item = self._answer["item"]
         method = {"hnsw": "HNSW", "exact": "exact search"}.get(self._answer.get("method", ""), "")
         box = Vertical(
-            Static(f"{item['title']}\n{item['item']}", markup=False),
+            Static(f"{item['title']}\n{item['item']}"),
             Static("the nearest items by what their texts mean", classes="muted"),
             RowList(id="near-rows"),
             classes="dialog reading tall",
         )
-        box.border_title = "Item"
-        box.border_subtitle = f"{method} · esc closes"
+        entitle(box, "Item", f"{method} · esc closes")
         yield box
 
     def on_mount(self) -> None:

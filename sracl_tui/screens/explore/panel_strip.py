@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from textual.content import Content
-from textual.widgets import Static
+from sracl_tui.content import Content, link
+from sracl_tui.widgets.plain import Static
 
 
 class PanelStrip(Static):
@@ -16,5 +16,5 @@ class PanelStrip(Static):
         parts = []
         for name, title in titles.items():
             style = "bold reverse" if name == now else "$muted"
-            parts.append(Content.from_markup(f"[@click=screen.show_panel('{name}')][{style}] {title} [/][/]"))
+            parts.append(link(f" {title} ", f"screen.show_panel('{name}')", style))
         self.update(Content("").join(parts))

@@ -10,11 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 
+from sracl_tui.content import Content
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 
@@ -31,8 +32,7 @@ class PickRunScreen(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         """The list."""
         box = Vertical(RowList(id="pick-rows"), classes="dialog reading tall")
-        box.border_title = "Compare with"
-        box.border_subtitle = "enter chooses · esc closes"
+        entitle(box, "Compare with", "enter chooses · esc closes")
         yield box
 
     def on_mount(self) -> None:

@@ -13,6 +13,7 @@ from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Question
 from sracl_tui.view_models import RunLine, short_name
+from sracl_tui.widgets.plain import entitle
 
 
 class SecondPanel(AnswerPanel):
@@ -52,7 +53,7 @@ class SecondPanel(AnswerPanel):
         """Compare with `run`, whose explorer is started."""
         self.leave()
         self._client = QueryClient(run, self._tell_state)
-        self.border_title = f"→ {short_name(run.name)}"
+        entitle(self, f"→ {short_name(run.name)}")
         self._client.start()
         self.ask(question)
 

@@ -10,12 +10,13 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
+from sracl_tui.content import Content
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.widgets.filter_field import FilterField
+from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 
@@ -91,8 +92,11 @@ class UserBox(Vertical):
         suggestions = self.query_one(RowList)
         suggestions.show(rows or [(NOBODY, nobody)], keep_cursor=False)
         suggestions.disabled = not rows
-        suggestions.border_title = f"{total:,} user{'s' * (total != 1)}"
-        suggestions.border_subtitle = f"the first {len(rows)}" if total > len(rows) else ""
+        entitle(
+            suggestions,
+            f"{total:,} user{'s' * (total != 1)}",
+            f"the first {len(rows)}" if total > len(rows) else "",
+        )
         suggestions.display = True
 
     def close(self) -> None:

@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textual.content import Content
-
+from sracl_tui.content import Content
 from sracl_tui.glyphs import padded_bar
 from sracl_tui.widgets.split_line import SplitLine
 

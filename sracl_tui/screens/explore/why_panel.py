@@ -7,12 +7,12 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.screens.explore.answer_panel import WalkList
 from sracl_tui.screens.explore.view import why_rows
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static, entitle
 
 
 class WhyPanel(Panel):
@@ -36,11 +36,11 @@ class WhyPanel(Panel):
         why = item.get("why") if item is not None else None
         self.set_class(not why, "-hint")
         if item is None or not why:
-            self.border_title = "Why"
+            entitle(self, "Why")
             self._fill("history", hint, [])
             self._fill("neighbors", "", [])
             return
-        self.border_title = f"Why {'not ' if item['score'] is None else ''} {item['title']}"
+        entitle(self, f"Why {'not ' if item['score'] is None else ''} {item['title']}")
         history, neighbors = why_rows(why)
         lonely = why["history"][0]["effect"] is None
         lost = "the only purchase that is read" if lonely else "score lost without this purchase"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.content import Content
-from textual.widgets import Static
-
+from sracl_tui.content import Content, line
 from sracl_tui.view_models import Banner
+from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
 SIGNS = {"error": ("✗ error", "$error"), "warning": ("! warning", "$warning"), "info": ("· note", "$primary")}
@@ -22,5 +21,5 @@ class BannerStack(Static):
         lines = []
         for banner in banners:
             words, color = SIGNS[banner.level]
-            lines.append(Content.assemble((f" {words} ", f"bold {color}"), " ", banner.text))
+            lines.append(line(Content.assemble((f" {words} ", f"bold {color}"), " ", banner.text)))
         put(self, Content("\n").join(lines))

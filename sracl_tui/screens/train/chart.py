@@ -9,13 +9,13 @@ import numpy as np
 from textual import events
 from textual.app import ComposeResult
 from textual.color import Color
-from textual.content import Content
-from textual.widgets import Static
 from textual_plot import HiResMode, PlotWidget
 from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
 
+from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import Curve, Floats, reduced, sparkline
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")

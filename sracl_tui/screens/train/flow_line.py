@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.content import Content
 from textual.css.styles import RulesMap
 from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions, Visual
-from textual.widgets import Static
+
+from sracl_tui.content import Content, line
+from sracl_tui.widgets.plain import Static
 
 
 class FlowLine(Visual):
     """`cells` with `between` them, in as many lines as they need; given fewer, the last one is cut."""
 
     def __init__(self, cells: Sequence[Content], between: str = "  ") -> None:
-        self.cells = tuple(cells)
+        self.cells = tuple(line(cell) for cell in cells)
         self._between = between
 
     @property
@@ -50,8 +51,8 @@ class FlowLine(Visual):
             lines[height - 1 :] = [self._joined(lines[height - 1 :])]
         return [
             strip
-            for line in lines
-            for strip in line.truncate(width, ellipsis=True, pad=True).render_strips(width, 1, style, options)
+            for row in lines
+            for strip in row.truncate(width, ellipsis=True, pad=True).render_strips(width, 1, style, options)
         ]
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:

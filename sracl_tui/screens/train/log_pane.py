@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static
 
 LINES = 200
 STYLES = (("ERROR", "$error"), ("WARNING", "$warning"), ("checkpoint", "$muted"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Static
 
+from sracl_tui.content import Content, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
 from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
+from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
@@ -43,12 +43,13 @@ def identity(snapshot: RunSnapshot) -> Content:
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
     facts = [str(name or "dataset unknown"), str(value(snapshot, "model.name") or "")]
     facts += [f"seed {value(snapshot, 'training.seed')}", str(snapshot.meta.get("device") or "")]
-    return Content.assemble(
+    said = Content.assemble(
         (f"{sign} {snapshot.status}", f"bold {color}"),
         "  ",
         (short_name(snapshot.name), "bold"),
         ("  " + " · ".join(fact for fact in facts if fact), "$muted"),
     )
+    return line(said)
 
 
 def stages(snapshot: RunSnapshot) -> FlowLine:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
+from sracl_tui.content import Content
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.filter_field import FilterField
 from sracl_tui.widgets.panel import Panel
+from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.row_list import MOST_ROWS, RowList
 from sracl_tui.widgets.split_line import SplitLine
 

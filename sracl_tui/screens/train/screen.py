@@ -13,9 +13,9 @@ from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Static
 
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.train import view
@@ -28,13 +28,16 @@ from sracl_tui.screens.train.run_list import RunList
 from sracl_tui.session import Session
 from sracl_tui.starting import resume_run
 from sracl_tui.view_models import RunLine, RunSnapshot, banners, short_name
+from sracl_tui.widgets.plain import Static, entitle
 
 MOST_OVERLAYS = 3
-WELCOME = (
-    "[b]Nothing to watch yet.[/b]\n\n"
-    "[b]F1[/b]  choose a dataset (the sample is ready in a second)\n"
-    "[b]F2[/b]  set up a run and start it\n\n"
-    "[$muted]A run that you start in a shell with `sracl train` appears here by itself.[/]"
+WELCOME = Content.assemble(
+    ("Nothing to watch yet.\n\n", "bold"),
+    ("F1", "bold"),
+    "  choose a dataset (the sample is ready in a second)\n",
+    ("F2", "bold"),
+    "  set up a run and start it\n\n",
+    ("A run that you start in a shell with `sracl train` appears here by itself.", "$muted"),
 )
 
 
@@ -147,7 +150,7 @@ class TrainScreen(TabScreen):
         settings = view.ChartSettings.of(session.preferences)
         for tile in view.tiles(drawn, settings):
             widget = self.query_one(f"#{tile.id}", ChartTile)
-            widget.border_title = tile.title
+            entitle(widget, tile.title)
             widget.note(tile.note + ("  frozen" if self._frozen else ""))
             widget.show(tile.curves, settings.x_axis, tile.log)
 

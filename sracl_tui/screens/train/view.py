@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual.content import Content
-
+from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import LOSSES, Curve, loss_curves, metric_curves, overlaid
 from sracl_tui.view_models import RunSnapshot, short_name
 from sracl_tui.watcher import read_settings

@@ -1,0 +1,55 @@
+"""Text as the dashboard draws it: plain, whoever wrote it.
+
+The one door to Textual's texts. Textual takes a str for markup (`[b]`, `[@click=app.quit]`) and hands
+control characters on to the terminal; here a str is what it reads, and `plain_lines` has seen it.
+A test holds that no other module of the dashboard makes texts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.segment import Segment
+from textual.color import Color
+from textual.content import Content as TextualContent
+from textual.filter import LineFilter
+from textual.style import Style
+
+from sracl_core.plain import plain, plain_lines
+
+
+class Content(TextualContent):
+    """Textual's, of a text that no terminal obeys. Marks stand one for one, so spans stay right."""
+
+    __slots__ = ()
+
+    def __init__(self, text: str = "", spans: Any = None, cell_length: int | None = None, **_: Any) -> None:
+        super().__init__(plain_lines(text), spans, cell_length, strip_control_codes=False)
+
+
+def link(text: str, action: str, style: str) -> TextualContent:
+    """`text` that does `action`, one of ours, when it is clicked."""
+    return Content.assemble((text, style)).stylize(Style.from_meta({"@click": action}))
+
+
+def line(text: TextualContent | str) -> TextualContent:
+    """`text` on one line."""
+    if isinstance(text, str):
+        return Content(plain(text))
+    return text if "\n" not in text.plain else TextualContent(plain(text.plain), text.spans)
+
+
+class HarmlessFilter(LineFilter):
+    """The last net, over every line that is drawn: fields show what was typed or pasted as it is."""
+
+    _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same segments without what a terminal obeys and gives no room to."""
+        return [
+            Segment(self._OBEYED.sub("", text), style, control)
+            if control is None and self._OBEYED.search(text)
+            else Segment(text, style, control)
+            for text, style, control in segments
+        ]
