@@ -31,9 +31,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sracl_core.config import RunConfig
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
+from sracl_core.settings.models import RunConfig
 
 RESULT = Path(__file__).parent / "results" / "dashboard.json"
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -23,13 +23,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sracl_core.semantics.budget import Budget
-from sracl_core.semantics.endpoint import Endpoint
-from sracl_core.semantics.llm import ChatClient
-from sracl_core.semantics.llm_cache import Job, LlmCache
-from sracl_core.semantics.llm_job import Outcome, Spend, run_job
-from sracl_core.semantics.llm_plan import plan_job
-from sracl_core.semantics.tokens import Prices
+from sracl_core.semantics.llm.answers_db import Job, LlmCache
+from sracl_core.semantics.llm.budget import Budget
+from sracl_core.semantics.llm.client import ChatClient
+from sracl_core.semantics.llm.endpoint import Endpoint
+from sracl_core.semantics.llm.job import Outcome, Spend, run_job
+from sracl_core.semantics.llm.open_questions import plan_job
+from sracl_core.semantics.llm.tokens import Prices
 
 RESULT = Path(__file__).parent / "results" / "describe.json"
 

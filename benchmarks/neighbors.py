@@ -27,15 +27,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sracl_core.config import RetrievalConfig
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.split import leave_one_out
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
-from sracl_core.semantics.describe import template_texts
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.profiles import prefix_vectors
 from sracl_core.semantics.store import VectorStore
+from sracl_core.semantics.template import template_texts
+from sracl_core.settings.models import RetrievalConfig
 
 RESULT = Path(__file__).parent / "results" / "neighbors.json"
 T = TypeVar("T")

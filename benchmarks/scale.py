@@ -104,11 +104,12 @@ def needed_gb(prefixes: int, width: int, k: int) -> float:
 
 def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:
     """All stages of one size, in this process."""
-    from sracl_core.config_layers import load_config
-    from sracl_core.pipeline import start_encoder, start_objectives
+    from sracl_core.data.sources import load_sources
+    from sracl_core.pipeline.run import start_encoder, start_objectives
+    from sracl_core.pipeline.stages import Semantics
     from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
     from sracl_core.semantics.profiles import prefix_vectors
-    from sracl_core.stages import Semantics, load_sources
+    from sracl_core.settings.layers import load_config
     from sracl_core.training.device import use_threads
     from sracl_core.training.session import Session
 
@@ -196,7 +197,7 @@ def evaluate(encoder: Any, sources: Any, config: Any) -> None:
     """Rank the held-out test item of some users among all items."""
     from sracl_core.data.prefixes import query_prefixes
     from sracl_core.evaluation.ranking import rank_targets
-    from sracl_core.results import WHOLE_HISTORY
+    from sracl_core.evaluation.results import WHOLE_HISTORY
 
     split = sources.split
     some = np.random.default_rng(2).permutation(len(split.test_users))[:EVALUATED]

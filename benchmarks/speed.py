@@ -32,14 +32,15 @@ import torch
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sracl_core.config import RunConfig
-from sracl_core.config_layers import load_config
+from sracl_core.data.sources import Sources, load_sources
 from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import Objective, loss_parts
 from sracl_core.objectives.sracl import InterUser, IntraUser
-from sracl_core.pipeline import start_encoder, start_objectives
+from sracl_core.pipeline.run import start_encoder, start_objectives
+from sracl_core.pipeline.stages import Semantics, build_semantics
 from sracl_core.seeding import generator
-from sracl_core.stages import Semantics, Sources, build_semantics, load_sources
+from sracl_core.settings.layers import load_config
+from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import epoch_order, make_batch
 from sracl_core.training.device import use_threads
 from tests.oracles import plain_path

@@ -14,8 +14,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sracl_core.config import RunConfig as RunConfig
-    from sracl_core.config_layers import load_config as load_config
     from sracl_core.data.dataset import Dataset as Dataset
     from sracl_core.data.dataset import load_dataset as load_dataset
     from sracl_core.data.prepare import prepare as prepare
@@ -27,18 +25,20 @@ if TYPE_CHECKING:
     from sracl_core.runs.directory import open_run as open_run
     from sracl_core.runs.reader import RunReader as RunReader
     from sracl_core.runs.writer import RunWriter as RunWriter
+    from sracl_core.settings.layers import load_config as load_config
+    from sracl_core.settings.models import RunConfig as RunConfig
 
 _WHERE = {
     "Dataset": "data.dataset",
     "Explorer": "explorer",
-    "RunConfig": "config",
+    "RunConfig": "settings.models",
     "RunDirectory": "runs.directory",
     "RunReader": "runs.reader",
     "RunWriter": "runs.writer",
     "SraclError": "errors",
     "create_run": "runs.directory",
     "list_runs": "runs.directory",
-    "load_config": "config_layers",
+    "load_config": "settings.layers",
     "load_dataset": "data.dataset",
     "open_run": "runs.directory",
     "prepare": "data.prepare",

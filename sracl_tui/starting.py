@@ -78,7 +78,7 @@ async def _attend(
 
 def _run_of(runs_dir: Path, pid: int, known: set[Path]) -> Path | None:
     """The run directory that the process `pid` has made."""
-    from sracl_core.runs.files import read_json
+    from sracl_core.files import read_json
 
     try:
         folders = [folder for folder in runs_dir.iterdir() if folder not in known]

@@ -33,7 +33,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import sracl_core", {"torch", "numpy", "polars", "pydantic", "yaml"}),
         ("import sracl_core.cli.main", {"torch", "numpy", "polars", "yaml"}),
         ("import sracl_core.runs.reader, sracl_core.runs.history", {"torch", "polars", "numpy"}),
-        ("import sracl_core.config_layers", {"torch", "polars", "numpy"}),
+        ("import sracl_core.settings.layers", {"torch", "polars", "numpy"}),
         ("import sracl_core.cli.train, sracl_core.cli.runs, sracl_core.cli.explore", {"torch", "polars"}),
     ],
 )

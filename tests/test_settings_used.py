@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core.config_layers import settings
+from sracl_core.settings.layers import settings
 
 CORE = Path(__file__).parents[1] / "sracl_core"
-FILES = [
-    path.read_text(encoding="utf-8")
-    for path in CORE.rglob("*.py")
-    if path.name not in ("config.py", "config_layers.py")
-]
+FILES = [path.read_text(encoding="utf-8") for path in CORE.rglob("*.py") if path.parent.name != "settings"]
 
 
 def is_read(key: str) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.config import RunConfig
-from sracl_core.config_layers import validated
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.pipeline import run_meta, train
+from sracl_core.pipeline.run import run_meta, train
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.settings.layers import validated
+from sracl_core.settings.models import RunConfig
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 TINY: dict[str, Any] = {

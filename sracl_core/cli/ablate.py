@@ -13,9 +13,9 @@ from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from sracl_core.ablation import Variant
-    from sracl_core.config import RunConfig
     from sracl_core.runs.directory import RunDirectory
+    from sracl_core.settings.models import RunConfig
+    from sracl_core.studies.ablation import Variant
 
 VariantsOption = Annotated[
     str | None, typer.Option("--variants", help="Some of the variants, by comma; the first is the baseline.")
@@ -53,8 +53,8 @@ def ablate(
     if 20 not in resolved.evaluation.ks:
         raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
     output.say("loading", quiet)
-    from sracl_core import pipeline
-    from sracl_core.ablation import VARIANTS, earlier_run, study
+    from sracl_core.pipeline import run as pipeline
+    from sracl_core.studies.ablation import VARIANTS, earlier_run, study
 
     selected = sorted((v for v in VARIANTS if v.name in chosen), key=lambda v: chosen.index(v.name))
     _refuse_twins(selected, resolved)
@@ -92,8 +92,8 @@ def _trained(
     run: RunDirectory | None, runs_dir: Path, name: str, config: RunConfig, quiet: bool
 ) -> RunDirectory:
     """The finished run of `config`: an earlier one, one that goes on, or a new one."""
-    from sracl_core import pipeline
     from sracl_core.cli.train import follow
+    from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.directory import create_run
 
     if run is not None and run.status() == "finished":
@@ -113,7 +113,7 @@ def _what(run: RunDirectory | None) -> str:
 
 
 def _chosen(variants: str | None) -> list[str]:
-    from sracl_core.ablation import VARIANTS
+    from sracl_core.studies.ablation import VARIANTS
 
     known = [variant.name for variant in VARIANTS]
     chosen = [name.strip() for name in variants.split(",")] if variants is not None else known

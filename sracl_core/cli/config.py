@@ -30,8 +30,8 @@ def show(
     Takes the same options as `sracl train`. Later sources win: defaults, the user file,
     ./sracl.yaml, SRACL_* variables, --preset, --config, --set and named options.
     """
-    from sracl_core.config_layers import flatten
-    from sracl_core.config_layers import settings as all_settings
+    from sracl_core.settings.layers import flatten
+    from sracl_core.settings.layers import settings as all_settings
 
     resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     known = all_settings()
@@ -61,8 +61,8 @@ def validate(
     as_json: output.JsonOption = False,
 ) -> None:
     """Check a settings file on its own: exit 0 when a run would take it, 2 with one line when not."""
-    from sracl_core.config_layers import settings as all_settings
-    from sracl_core.config_layers import validated_file
+    from sracl_core.settings.layers import settings as all_settings
+    from sracl_core.settings.layers import validated_file
 
     origins = validated_file(file)
     if as_json:

@@ -68,11 +68,11 @@ def sample_folder() -> Path:
 
 
 def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
-    from sracl_core import pipeline
     from sracl_core.cli.runs import protocol_line
     from sracl_core.cli.train import follow
-    from sracl_core.config import RunConfig
+    from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.directory import create_run
+    from sracl_core.settings.models import RunConfig
 
     # Every part of SRA-CL; neighbors' states once an epoch, and on a slow machine a minute of training.
     config = RunConfig.model_validate(

@@ -22,8 +22,8 @@ from sracl_core.cli.output import (
 from sracl_core.cli.settings import ConfigOption, SetOption
 
 if TYPE_CHECKING:
-    from sracl_core.semantics.llm_cache import LlmCache
-    from sracl_core.semantics.llm_session import DescribeTask
+    from sracl_core.semantics.llm.answers_db import LlmCache
+    from sracl_core.semantics.llm.session import DescribeTask
 
 
 class _DatasetFirst(TyperGroup):
@@ -91,10 +91,10 @@ def run(
     The key is read from SRACL_LLM_API_KEY or OPENAI_API_KEY. Stop it at any time (Ctrl-C waits for the
     calls in flight); the next start asks for what is missing.
     """
-    from sracl_core.config_layers import load_config
+    from sracl_core.data.sources import load_sources
     from sracl_core.errors import ConfigError
-    from sracl_core.semantics.llm_session import estimate_task, make_task
-    from sracl_core.stages import load_sources
+    from sracl_core.semantics.llm.session import estimate_task, make_task
+    from sracl_core.settings.layers import load_config
 
     if scope is not None and what == "items":
         raise ConfigError("--scope is for --what users; leave it away")
@@ -124,7 +124,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """What has been written so far: done, failed, tokens and money of every job in the cache."""
-    from sracl_core.semantics.llm_cache import LlmCache
+    from sracl_core.semantics.llm.answers_db import LlmCache
 
     cache = LlmCache(read_only=True)
     try:
@@ -164,8 +164,8 @@ def _print_estimate(estimate: dict[str, Any], as_json: bool) -> None:
 def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:
     from sracl_core.cli.describe_display import spending_display
     from sracl_core.errors import Interrupted
-    from sracl_core.semantics.llm_cache import LlmCache
-    from sracl_core.semantics.llm_session import check_task, run_task
+    from sracl_core.semantics.llm.answers_db import LlmCache
+    from sracl_core.semantics.llm.session import check_task, run_task
 
     check_task(task)
     cache = LlmCache()

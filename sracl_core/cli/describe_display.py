@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sracl_core.cli.output import PLAIN_LINE_SECONDS, duration, say
-from sracl_core.runs.rate import RateMeter
+from sracl_core.progress import RateMeter
 
 if TYPE_CHECKING:
-    from sracl_core.semantics.llm_job import Spend
+    from sracl_core.semantics.llm.job import Spend
 
 REDRAW_SECONDS = 0.25
 

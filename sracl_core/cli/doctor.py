@@ -142,7 +142,7 @@ def _encoder() -> tuple[str, str]:
 
 
 def _cache() -> tuple[str, str]:
-    from sracl_core.semantics.cache import cache_folder
+    from sracl_core.files import cache_folder
 
     folder = cache_folder()
     _try_to_write(folder)
@@ -151,7 +151,7 @@ def _cache() -> tuple[str, str]:
 
 
 def _config_folder() -> tuple[str, str]:
-    from sracl_core.config_layers import user_file
+    from sracl_core.settings.layers import user_file
 
     folder = user_file().parent
     try:
@@ -162,7 +162,7 @@ def _config_folder() -> tuple[str, str]:
 
 
 def _settings() -> tuple[str, str]:
-    from sracl_core.config_layers import load_config
+    from sracl_core.settings.layers import load_config
 
     _, origins = load_config()
     changed = sum(origin != "default" for origin in origins.values())

@@ -20,7 +20,7 @@ def evaluate(
     Every item competes, seen items unmasked and masked; results.json and ranks.npz are written anew.
     """
     directory = find_run(run, runs_dir)
-    from sracl_core import pipeline
+    from sracl_core.pipeline import run as pipeline
 
     if dataset is not None:
         directory = pipeline.move_dataset(directory, dataset)

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError, SraclError, nearest
-from sracl_core.runs.files import plain, without_non_finite
+from sracl_core.files import plain, without_non_finite
 
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer

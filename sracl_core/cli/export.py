@@ -42,7 +42,7 @@ def metrics(
     if out is None:
         output.tell_lines(text.getvalue().removesuffix("\n"))
         return
-    from sracl_core.runs.files import write_text
+    from sracl_core.files import write_text
 
     write_text(out, text.getvalue())
     output.say(f"{len(rows)} rows in {out}")
@@ -71,7 +71,7 @@ def model(
 
 
 def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
-    from sracl_core.runs.files import storage_error
+    from sracl_core.files import storage_error
 
     beside = out.with_name(f".{out.name}.tmp")
     try:

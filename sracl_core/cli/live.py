@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sracl_core.cli.output import duration, progress_display, say
-from sracl_core.runs.events import Progress, Record
+from sracl_core.progress import Progress
+from sracl_core.runs.events import Record
 
 HEADLINE = "NDCG@20"
 

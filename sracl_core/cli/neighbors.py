@@ -11,7 +11,7 @@ from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 
 if TYPE_CHECKING:
-    from sracl_core.explorer.results import ItemNeighbors, UserNeighbors
+    from sracl_core.explorer.answers import ItemNeighbors, UserNeighbors
 
 
 def neighbors(

@@ -14,10 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sracl_core.files import plain as as_json
 from sracl_core.plain import plain, plain_json, plain_lines
-from sracl_core.runs.events import Progress
-from sracl_core.runs.files import plain as as_json
-from sracl_core.runs.rate import RateMeter
+from sracl_core.progress import Progress, RateMeter
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages on stderr.")]

@@ -111,8 +111,9 @@ def compare(
 
     The last is a paired test over the users that both runs ranked.
     """
-    from sracl_core.cli.comparison import compare_runs, print_comparison
+    from sracl_core.cli.comparison import print_comparison
     from sracl_core.errors import InputError
+    from sracl_core.studies.comparing import compare_runs
 
     if part not in ("test", "valid"):
         raise InputError(f"--part '{part}' is neither test nor valid")

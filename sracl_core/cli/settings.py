@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from sracl_core.config import RunConfig
+    from sracl_core.settings.models import RunConfig
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file (YAML); a run's config.yaml is one.")
@@ -37,9 +37,9 @@ def resolve(
     epochs: int | None = None,
     device: str | None = None,
 ) -> tuple[RunConfig, dict[str, str]]:
-    """The settings and where each came from; see `config_layers`. Raises ConfigError."""
+    """The settings and where each came from; see `settings.layers`. Raises ConfigError."""
     # Building the settings' models takes 0.15 s, which `sracl --help` need not pay.
-    from sracl_core.config_layers import load_config
+    from sracl_core.settings.layers import load_config
 
     flags: dict[str, tuple[str, Any]] = {
         "--dataset": ("dataset.path", dataset),

@@ -16,8 +16,8 @@ from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, fi
 from sracl_core.errors import RunError, StorageError
 
 if TYPE_CHECKING:
-    from sracl_core.config import RunConfig
     from sracl_core.runs.directory import RunDirectory
+    from sracl_core.settings.models import RunConfig
 
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the run; its folder adds the time.")]
 
@@ -45,7 +45,7 @@ def train(
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     resolved = with_absolute_dataset(resolved)
     output.say("loading", quiet or dry_run)
-    from sracl_core import pipeline
+    from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.directory import create_run
 
     if dry_run:
@@ -76,7 +76,7 @@ def resume(
     if status == "finished":
         raise RunError(f"{directory.path} has finished; `sracl runs show` shows its results")
     if dataset is not None:
-        from sracl_core import pipeline
+        from sracl_core.pipeline import run as pipeline
 
         directory = pipeline.move_dataset(directory, dataset)
     _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
@@ -109,8 +109,8 @@ def stop(
 
 def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False) -> dict[str, Any]:
     """Train in this process, show it on stderr, and return the results."""
-    from sracl_core import pipeline
     from sracl_core.cli.live import TrainingDisplay
+    from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.writer import RunWriter
 
     with TrainingDisplay(quiet, verbose) as display, RunWriter(run, display.on_event) as writer:
@@ -133,7 +133,7 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
 def _print_plan(config: RunConfig, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from sracl_core import pipeline
+    from sracl_core.pipeline import run as pipeline
 
     plan: dict[str, Any] = asdict(pipeline.plan(config))
     if as_json:

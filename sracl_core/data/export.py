@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import INTERACTIONS, Dataset
-from sracl_core.data.folder import appearing
 from sracl_core.errors import DataError, nearest
+from sracl_core.files import appearing
 
 MARK = "exported-by-sracl.txt"
 

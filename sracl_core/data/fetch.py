@@ -16,10 +16,9 @@ from typing import Any
 from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.catalog import UNPACKED
 from sracl_core.data.catalog_entries import Entry, RemoteFile
-from sracl_core.data.folder import appearing
 from sracl_core.errors import DataError, ServiceError, StorageError
-from sracl_core.runs.events import Progress
-from sracl_core.runs.files import read_json, write_json
+from sracl_core.files import appearing, read_json, write_json
+from sracl_core.progress import Progress
 
 CHUNK = 1 << 18
 TIMEOUT = 60.0

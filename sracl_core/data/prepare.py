@@ -14,13 +14,13 @@ from sracl_core.data import filters
 from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST
 from sracl_core.data.filters import Log
-from sracl_core.data.folder import SCRATCH, appearing
 from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Numbered, encode, item_rows, number
 from sracl_core.data.readers import detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.errors import DataError, StorageError
-from sracl_core.runs.events import Progress
+from sracl_core.files import SCRATCH, appearing
+from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.explorer.answers import Attribution, HistoryEffect, NeighborEvidence
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.neighboring import NearPrefixes
-from sracl_core.explorer.results import Attribution, HistoryEffect, NeighborEvidence
 
 NEIGHBORS = 50
 """Neighbors asked for evidence; more than a list shows, since a single one rarely bought the item."""

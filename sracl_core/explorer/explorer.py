@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import InputError, RunError
-from sracl_core.explorer import results
+from sracl_core.explorer import answers
 from sracl_core.explorer.attribution import NEIGHBORS, attribute
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
@@ -66,7 +66,7 @@ class Explorer:
             raise RunError(f"{self.loaded.run.path} has no results yet; `sracl evaluate` computes them")
         return found
 
-    def history(self, user: str) -> results.History:
+    def history(self, user: str) -> answers.History:
         """A user's interactions, oldest first, each with the part of the split that it is in."""
         loaded = self.loaded
         index = loaded.dataset.users.index(user)
@@ -75,12 +75,12 @@ class Explorer:
         times = loaded.dataset.timestamps[start : start + len(parts)].tolist()
         items = loaded.dataset.sequences.of(index)
         shown = [
-            results.HistoryItem(named.item, named.title, time, part)
+            answers.HistoryItem(named.item, named.title, time, part)
             for named, time, part in zip(loaded.items(items), times, parts, strict=True)
         ]
         lengths: dict[str, int] = {part: parts.count(part) for part in dict.fromkeys(parts)}
         profile, kind = loaded.profiles.of(index)
-        return results.History(user, shown, profile, kind, lengths)
+        return answers.History(user, shown, profile, kind, lengths)
 
     def recommend(
         self,
@@ -92,7 +92,7 @@ class Explorer:
         text: str | None = None,
         text_weight: float = 0.0,
         why: bool = False,
-    ) -> results.Recommendations:
+    ) -> answers.Recommendations:
         """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1.
 
         Seen items, those in the history that is read, are left out unless `include_seen`. `why`
@@ -111,7 +111,7 @@ class Explorer:
         user: str | None = None,
         history: Sequence[str] | None = None,
         until: str = "valid",
-    ) -> results.Attribution:
+    ) -> answers.Attribution:
         """What in the history and among the neighbors speaks for `item`, recommended or not."""
         query = self._query(user, history, until)
         index = self.loaded.dataset.items.index(item)
@@ -124,20 +124,20 @@ class Explorer:
         k: int = 10,
         until: str = "valid",
         distinct: bool = True,
-    ) -> results.UserNeighbors:
+    ) -> answers.UserNeighbors:
         """The training prefixes of others whose text is nearest; `distinct`: one for each user."""
         return neighbors_of(self.loaded, self._query(user, history, until), _count(k), distinct)
 
-    def neighbors_of_item(self, item: str, k: int = 10) -> results.ItemNeighbors:
+    def neighbors_of_item(self, item: str, k: int = 10) -> answers.ItemNeighbors:
         """The `k` items whose texts are nearest, by exact search; the item itself is not among them."""
         index = self.loaded.dataset.items.index(item)
         scores = self.loaded.item_vectors @ self.loaded.item_vectors[index - 1]
         scores[index - 1] = -np.inf
-        return results.ItemNeighbors(self.loaded.item(index), self._similar(scores, k), "exact", None)
+        return answers.ItemNeighbors(self.loaded.item(index), self._similar(scores, k), "exact", None)
 
-    def search(self, text: str, k: int = 10) -> results.SearchResults:
+    def search(self, text: str, k: int = 10) -> answers.SearchResults:
         """The `k` items whose texts are nearest to `text` in meaning."""
-        return results.SearchResults(
+        return answers.SearchResults(
             text, self._similar(self.loaded.item_vectors @ self.encode_text(text), k)
         )
 
@@ -155,17 +155,17 @@ class Explorer:
             self._latest_text = text, vector
         return self._latest_text[1]
 
-    def users(self, prefix: str = "", limit: int = 200) -> results.UserMatches:
+    def users(self, prefix: str = "", limit: int = 200) -> answers.UserMatches:
         """Users whose id is `prefix`, starts with it, or contains it, in this order; case is ignored."""
         lengths = self.loaded.dataset.sequences.lengths
         found, total = _matches(self._user_keys, prefix, limit)
         ids = self.loaded.dataset.users.ids
-        return results.UserMatches([results.UserMatch(ids[row], int(lengths[row])) for row in found], total)
+        return answers.UserMatches([answers.UserMatch(ids[row], int(lengths[row])) for row in found], total)
 
-    def items(self, prefix: str = "", limit: int = 200) -> results.ItemMatches:
+    def items(self, prefix: str = "", limit: int = 200) -> answers.ItemMatches:
         """Items whose title starts with `prefix`, or whose id or title contains it; case is ignored."""
         found, total = _matches(self._item_keys, prefix, limit)
-        return results.ItemMatches([self.loaded.item(row + 1) for row in found], total)
+        return answers.ItemMatches([self.loaded.item(row + 1) for row in found], total)
 
     @cached_property
     def _user_keys(self) -> list[str]:
@@ -202,11 +202,11 @@ class Explorer:
             return None
         return near_prefixes(self.loaded, query, NEIGHBORS, distinct=True)
 
-    def _similar(self, scores: NDArray[np.float32], k: int) -> list[results.SimilarItem]:
+    def _similar(self, scores: NDArray[np.float32], k: int) -> list[answers.SimilarItem]:
         rows = best(np.asarray(scores), _count(k))
         named = self.loaded.items(rows + 1)
         return [
-            results.SimilarItem(one.item, one.title, float(scores[row]))
+            answers.SimilarItem(one.item, one.title, float(scores[row]))
             for one, row in zip(named, rows, strict=True)
         ]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.split import Split
 from sracl_core.errors import InputError
-from sracl_core.explorer.results import Part, Until
+from sracl_core.explorer.answers import Part, Until
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import RunError
+from sracl_core.explorer.answers import Item
 from sracl_core.explorer.histories import Histories
 from sracl_core.explorer.nearest import PrefixSearch
 from sracl_core.explorer.profiles import Profiles
-from sracl_core.explorer.results import Item
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import MaskSource
 from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
@@ -26,7 +26,7 @@ from sracl_core.retrieval.neighbors import NeighborTable
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.seeding import generator
 from sracl_core.semantics.encode import TextEncoder, load_encoder
-from sracl_core.stages import Sources, sources_of
+from sracl_core.settings.models import RunConfig
 from sracl_core.training import checkpoint
 
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from sracl_core.errors import InputError
+from sracl_core.explorer.answers import UserNeighbor, UserNeighbors
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.nearest import best
-from sracl_core.explorer.results import UserNeighbor, UserNeighbors
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.config import RunConfig
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sources import Sources
 from sracl_core.errors import DataError
-from sracl_core.semantics.llm_texts import llm_prefix_texts
-from sracl_core.semantics.profiles import prefix_titles
-from sracl_core.stages import Sources
+from sracl_core.semantics.llm.texts import llm_prefix_texts
+from sracl_core.semantics.template import prefix_titles
+from sracl_core.settings.models import RunConfig
 
 
 class Profiles:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.explorer.answers import Attribution, HeldOut, Item, Recommendation, Recommendations
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.nearest import best
-from sracl_core.explorer.results import Attribution, HeldOut, Item, Recommendation, Recommendations
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class SequenceEncoder(nn.Module, ABC):
     Holds the item embeddings (row 0 is padding, zero, and never updated) and the generator of
     its dropout masks. `score` is the dot product of a state with every item: tied, no bias.
 
-    >>> from sracl_core.config import ModelConfig
+    >>> from sracl_core.settings.models import ModelConfig
     >>> from sracl_core.models.registry import build_encoder
     >>> encoder = build_encoder(ModelConfig(hidden_size=8), n_items=5).eval()
     >>> encoder.encode(torch.tensor([[0, 3, 1]]), torch.tensor([2])).shape

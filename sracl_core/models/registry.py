@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sracl_core.config import ModelConfig
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.gru4rec import GRU4Rec
 from sracl_core.models.sasrec import SASRec
+from sracl_core.settings.models import ModelConfig
 
 
 def _sasrec(config: ModelConfig, n_items: int, seed: int) -> SequenceEncoder:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sracl_core.config import NextItemConfig
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Batch, LossParts, Objective, StepPlan
+from sracl_core.settings.models import NextItemConfig
 
 # On a CPU few enough that a block of logits stays in the cache.
 ROWS_AT_ONCE = {"cpu": 128}

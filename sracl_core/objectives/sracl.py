@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sracl_core.config import SraclConfig
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import MaskSource
@@ -14,6 +13,7 @@ from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import Batch, LossParts, Objective, Rows, StepPlan, encode_together
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
+from sracl_core.settings.models import SraclConfig
 
 ROWS_AT_ONCE = 4096
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sracl_core.retrieval.exclusion import Exclusion
 
 if TYPE_CHECKING:
-    from sracl_core.runs.events import Progress
+    from sracl_core.progress import Progress
 
 _ROWS = 1024
 _COLUMNS = 32_768

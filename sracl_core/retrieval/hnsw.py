@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.config import RetrievalConfig
 from sracl_core.retrieval.distinct import Distinct, best_of_flat
 from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
+from sracl_core.settings.models import RetrievalConfig
 
 if TYPE_CHECKING:
-    from sracl_core.runs.events import Progress
+    from sracl_core.progress import Progress
 
 _ROWS_AN_INDEX = 70_000
 _MOST_INDEXES = 4

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.config import RetrievalConfig
 from sracl_core.errors import DataError, SraclError
+from sracl_core.files import cache_folder, make_folder
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.seeding import generator
-from sracl_core.semantics.cache import cache_folder, make_folder
+from sracl_core.settings.models import RetrievalConfig
 
 if TYPE_CHECKING:
+    from sracl_core.progress import Progress
     from sracl_core.retrieval.exclusion import Exclusion
-    from sracl_core.runs.events import Progress
 
 __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError
-from sracl_core.semantics.cache import make_folder, whole_file
+from sracl_core.files import make_folder, whole_file
 
 FORMAT_VERSION = 1
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sracl_core.config import RunConfig
 from sracl_core.errors import InputError, RunError
+from sracl_core.files import read_json, storage_error, write_json, write_text
 from sracl_core.runs.events import FORMAT_VERSION
-from sracl_core.runs.files import read_json, storage_error, write_json, write_text
 from sracl_core.runs.liveness import fresh_state, status
+from sracl_core.settings.models import RunConfig
 
 
 @dataclass(frozen=True)

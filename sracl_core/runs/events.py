@@ -1,4 +1,4 @@
-"""What a run tells the outside: the names of its events and the progress protocol.
+"""What a run tells the outside: the names of its events.
 
 A run writes ``metrics.jsonl``, one JSON object a line, each with "event" and "time" (unix seconds).
 The fields of every event are listed in docs/cli.md; a reader ignores events that it does not know.
@@ -6,7 +6,7 @@ The fields of every event are listed in docs/cli.md; a reader ignores events tha
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 FORMAT_VERSION = 1
 """Version of the run directory's layout; a newer one is refused, an older one is read."""
@@ -27,13 +27,6 @@ EventKind: TypeAlias = Literal[
 
 Record: TypeAlias = dict[str, Any]
 """One line of metrics.jsonl."""
-
-
-class Progress(Protocol):
-    """Anything that wants to hear how far a stage is; cheap enough to be called for every batch."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
 
 
 def from_one(epoch: Any) -> Any:

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sracl_core.files import read_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
-from sracl_core.runs.files import read_json
 from sracl_core.runs.history import RunHistory
 
 CHUNK_BYTES = 4 << 20

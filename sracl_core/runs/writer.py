@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from sracl_core.errors import RunError
+from sracl_core.files import plain, read_json, storage_error, without_non_finite, write_json
+from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one
-from sracl_core.runs.files import plain, read_json, storage_error, without_non_finite, write_json
 from sracl_core.runs.liveness import fresh_state
-from sracl_core.runs.rate import RateMeter
 
 try:
     import fcntl

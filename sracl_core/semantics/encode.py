@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError, SraclError, StorageError
-from sracl_core.semantics.cache import cache_folder, whole_file
+from sracl_core.files import cache_folder, whole_file
 from sracl_core.semantics.model_files import hub_folder, model_files
 
 if TYPE_CHECKING:
-    from sracl_core.runs.events import Progress
+    from sracl_core.progress import Progress
 
 BUNDLED_NAME = "all-MiniLM-L6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

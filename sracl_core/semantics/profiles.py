@@ -1,11 +1,10 @@
-"""What a prefix means: one vector, or one text, for the taste behind it.
+"""What a prefix means: one vector for the taste behind it.
 
 Shapes: P prefixes, N items, D the width of the text vectors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
-    from sracl_core.runs.events import Progress
+    from sracl_core.progress import Progress
 
 _CHUNK = 4096
 """Prefixes at once: 6 MB of float32 at D = 384, which stays in cache."""
@@ -74,19 +73,3 @@ def _pool(
     norms = np.sqrt(np.einsum("pd,pd->p", total, total))
     total /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
     out[longest_first] = total
-
-
-def prefix_titles(prefixes: Prefixes, titles: Sequence[str]) -> list[str]:
-    """One text for each prefix: its titles, the latest first, since encoders cut a text's end.
-
-    titles: N + 1 strings by item index, as `Dataset.titles` gives them.
-
-    >>> values, one = np.array([1, 2, 1], dtype=np.int32), np.array([0])
-    >>> prefix_titles(Prefixes(values, one.astype(np.int32), one, one + 2), ["", "Rose soap", "Comb"])
-    ['Comb; Rose soap']
-    """
-    values = prefixes.values
-    return [
-        "; ".join(titles[item] for item in values[start:end][::-1].tolist())
-        for start, end in zip(prefixes.starts.tolist(), prefixes.ends.tolist(), strict=True)
-    ]

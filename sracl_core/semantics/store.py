@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import StorageError
+from sracl_core.files import cache_folder, make_folder, sweep, whole_file
 from sracl_core.seeding import generator
-from sracl_core.semantics.cache import cache_folder, make_folder, sweep, whole_file
 
 if TYPE_CHECKING:
-    from sracl_core.runs.events import Progress
+    from sracl_core.progress import Progress
     from sracl_core.semantics.encode import TextEncoder
 
 _FLUSH_SECONDS = 10.0

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import torch
 
-from sracl_core.config import RunConfig
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.errors import Interrupted, NonFiniteLossError
 from sracl_core.objectives.base import Batch, loss_parts
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
+from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import epoch_batches, steps_per_epoch
 from sracl_core.training.device import autocast
 from sracl_core.training.session import LoopState, Session

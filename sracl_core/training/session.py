@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sracl_core.config import TrainingConfig
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Objective
+from sracl_core.settings.models import TrainingConfig
 from sracl_core.training import checkpoint
 from sracl_core.training.average import WeightAverage
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sracl_core.ablation import VARIANTS, earlier_run
 from sracl_core.cli.ablate import _what
-from sracl_core.config import RunConfig
-from sracl_core.config_layers import flatten
+from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.runs.files import write_json
+from sracl_core.settings.layers import flatten
+from sracl_core.settings.models import RunConfig
+from sracl_core.studies.ablation import VARIANTS, earlier_run
 from tests.trained import SMALL, Shop
 
 

@@ -11,9 +11,9 @@ import pytest
 from sracl_core.cli import doctor, output
 from sracl_core.cli.live import TrainingDisplay
 from sracl_core.cli.run_argument import find_run
-from sracl_core.config import RunConfig
 from sracl_core.errors import RunError
 from sracl_core.runs.directory import create_run
+from sracl_core.settings.models import RunConfig
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from sracl_core.runs.directory import create_run
         ".cli.live",
         ".cli.output",
         ".explorer",
-        ".runs.files",
-        ".runs.rate",
+        ".files",
+        ".progress",
         ".runs.reader",
         ".runs.writer",
     ],

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core.config import RunConfig
+from sracl_core.data.sources import Sources, load_sources
 from sracl_core.explorer.profiles import Profiles
-from sracl_core.semantics.llm_cache import Answer, LlmCache
-from sracl_core.semantics.llm_plan import plan_job
-from sracl_core.semantics.llm_session import make_task
-from sracl_core.stages import Sources, load_sources
+from sracl_core.semantics.llm.answers_db import Answer, LlmCache
+from sracl_core.semantics.llm.open_questions import plan_job
+from sracl_core.semantics.llm.session import make_task
+from sracl_core.settings.models import RunConfig
 from tests.semantics.llm_shop import make_shop
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sracl_core.config import ModelConfig
 from sracl_core.models.base import SequenceEncoder, text_start
 from sracl_core.models.registry import BACKBONES, build_encoder
 from sracl_core.seeding import generator
+from sracl_core.settings.models import ModelConfig
 
 N_ITEMS, SIZE = 30, 16
 

@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.config import ModelConfig
 from sracl_core.models import sasrec
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.packing import pack, widths_up_to
 from sracl_core.models.registry import build_encoder
 from sracl_core.seeding import generator
+from sracl_core.settings.models import ModelConfig
 from tests.oracles import plain_path
 
 lengths_of_rows = st.lists(st.integers(1, 20), min_size=1, max_size=40)

@@ -6,7 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.config import ModelConfig, NextItemConfig, SraclConfig
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.registry import build_encoder
@@ -24,6 +23,7 @@ from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.next_item import NextItem, linear_cross_entropy
 from sracl_core.objectives.sracl import InterUser, IntraUser
 from sracl_core.seeding import generator
+from sracl_core.settings.models import ModelConfig, NextItemConfig, SraclConfig
 from sracl_core.training.batches import make_batch
 from tests.oracles import plain_path
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.config import RetrievalConfig
 from sracl_core.errors import SraclError
 from sracl_core.retrieval import exact as exact_module
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
+from sracl_core.settings.models import RetrievalConfig
 
 METHODS = ["exact", "hnsw", "random"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core.config import RunConfig
 from sracl_core.runs.directory import RunDirectory, create_run
+from sracl_core.settings.models import RunConfig
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sracl_core.config import RunConfig
 from sracl_core.errors import InputError, RunError, StorageError
 from sracl_core.runs.directory import RunDirectory, create_run, list_runs, open_run
+from sracl_core.settings.models import RunConfig
 
 
 def test_a_new_run_opens_again_with_the_same_settings(run: RunDirectory) -> None:

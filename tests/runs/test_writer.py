@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sracl_core import files
 from sracl_core.errors import RunError, StorageError
-from sracl_core.runs import files
 from sracl_core.runs.directory import RunDirectory, list_runs
 from sracl_core.runs.liveness import status
 from sracl_core.runs.reader import RunReader

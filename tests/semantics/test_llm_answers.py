@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sracl_core.semantics.answers import item_answer, plain_answer
-from sracl_core.semantics.tokens import Prices, token_counter
+from sracl_core.semantics.llm.answers import item_answer, plain_answer
+from sracl_core.semantics.llm.tokens import Prices, token_counter
 
 GOOD = '{"summary": "A soap.", "audience": "Everybody."}'
 

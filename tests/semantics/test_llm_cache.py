@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sracl_core.errors import StorageError
-from sracl_core.semantics.llm_cache import Answer, Job, LlmCache
+from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
 
 JOB = Job("data", "train", "items", "item", "m", "v1", "[]", "shop", 3)
 
@@ -24,7 +24,8 @@ def cache(tmp_path: Path) -> LlmCache:
 
 def test_a_dead_process_loses_its_claims_and_a_living_one_keeps_them(cache: LlmCache) -> None:
     claim = (
-        "import sys, time; from pathlib import Path; from sracl_core.semantics.llm_cache import LlmCache; "
+        "import sys, time; from pathlib import Path; "
+        "from sracl_core.semantics.llm.answers_db import LlmCache; "
         "print(len(LlmCache(Path(sys.argv[1])).claim([bytes(15) + b'\\1', bytes(15) + b'\\2'], 0)[0]), "
         "flush=True); time.sleep(60)"
     )

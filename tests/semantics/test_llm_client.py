@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from sracl_core.errors import ConfigError, ServiceError
-from sracl_core.semantics.answers import ITEM_SCHEMA
-from sracl_core.semantics.budget import Budget, BudgetReached
-from sracl_core.semantics.endpoint import Endpoint, check_endpoint
-from sracl_core.semantics.llm import CallFailed, ChatClient, Reply
-from sracl_core.semantics.llm_talk import Talk
-from sracl_core.semantics.rate_limit import RateLimit
-from sracl_core.semantics.tokens import Prices
+from sracl_core.semantics.llm.answers import ITEM_SCHEMA
+from sracl_core.semantics.llm.budget import Budget, BudgetReached
+from sracl_core.semantics.llm.client import CallFailed, ChatClient, Reply
+from sracl_core.semantics.llm.endpoint import Endpoint, check_endpoint
+from sracl_core.semantics.llm.rate_limit import RateLimit
+from sracl_core.semantics.llm.talk import Talk
+from sracl_core.semantics.llm.tokens import Prices
 from tests.semantics.llm_stub import Act, Stub, item_json
 
 KEY = "sk-very-secret"

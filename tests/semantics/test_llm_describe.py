@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from sracl_core.cli.main import run
-from sracl_core.semantics.llm_cache import LlmCache
+from sracl_core.semantics.llm.answers_db import LlmCache
 from tests.semantics.llm_shop import make_shop
 from tests.semantics.llm_stub import Stub
 
@@ -78,7 +78,7 @@ def test_every_call_is_accounted_for_whatever_the_server_does(
     def act(number: int, body: dict[str, Any]) -> Any:
         return chance.choice(bad) if chance.random() < 0.15 else None
 
-    monkeypatch.setattr("sracl_core.semantics.llm.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("sracl_core.semantics.llm.client.LONGEST_BACKOFF", 0.01)
     with Stub(act, delay=0.005) as stub:
         assert run(command(shop500, stub, "--concurrency", "16", "--json", *PRICES)) == 0
         out, err = capfd.readouterr()
@@ -181,7 +181,7 @@ def test_failed_ones_are_counted_and_asked_again_by_the_next_start(
 def test_a_dead_server_ends_the_job_and_keeps_what_came(
     home: Path, shop500: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sracl_core.semantics.llm.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("sracl_core.semantics.llm.client.LONGEST_BACKOFF", 0.01)
     with Stub(lambda number, body: "cut" if number >= 50 else None) as stub:
         argv = command(shop500, stub, "--concurrency", "4", "--set", "describe.retries=1")
         assert run(argv) == 1

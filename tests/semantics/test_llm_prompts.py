@@ -12,7 +12,7 @@ from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.split import leave_one_out
 from sracl_core.errors import ConfigError
-from sracl_core.semantics.prompt_inputs import (
+from sracl_core.semantics.llm.prompt_inputs import (
     CONTEXT_ITEMS,
     ItemSubjects,
     PrefixSubjects,
@@ -21,7 +21,7 @@ from sracl_core.semantics.prompt_inputs import (
     facts,
     train_fingerprint,
 )
-from sracl_core.semantics.prompts import DOMAINS, load_prompt
+from sracl_core.semantics.llm.prompts import DOMAINS, load_prompt
 from tests.semantics.llm_shop import make_shop
 
 ITEMS = 40

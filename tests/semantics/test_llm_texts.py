@@ -6,17 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sracl_core.config import RunConfig
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.split import leave_one_out
 from sracl_core.errors import DataError
-from sracl_core.semantics.describe import template_texts
-from sracl_core.semantics.llm_cache import Answer, Job, LlmCache
-from sracl_core.semantics.llm_plan import plan_job
-from sracl_core.semantics.llm_session import DescribeTask, make_task
-from sracl_core.semantics.llm_texts import llm_item_texts, llm_prefix_texts
-from sracl_core.semantics.profiles import prefix_titles
+from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
+from sracl_core.semantics.llm.open_questions import plan_job
+from sracl_core.semantics.llm.session import DescribeTask, make_task
+from sracl_core.semantics.llm.texts import llm_item_texts, llm_prefix_texts
+from sracl_core.semantics.template import prefix_titles, template_texts
+from sracl_core.settings.models import RunConfig
 from tests.semantics.llm_shop import make_shop
 
 

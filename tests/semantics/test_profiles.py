@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError
-from sracl_core.semantics.profiles import prefix_titles, prefix_vectors
+from sracl_core.semantics.profiles import prefix_vectors
+from sracl_core.semantics.template import prefix_titles
 
 N_ITEMS = 12
 ITEMS = np.random.default_rng(3).normal(size=(N_ITEMS, 6)).astype(np.float32)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core.ablation import earlier_run
-from sracl_core.cli.comparison import compare_runs
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import RunError
 from sracl_core.explorer import Explorer
-from sracl_core.pipeline import evaluate, move_dataset, resume
+from sracl_core.pipeline.run import evaluate, move_dataset, resume
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.studies.ablation import earlier_run
+from sracl_core.studies.comparing import compare_runs
 from tests.tiny import SAMPLE, hashed_words, tiny_config, tiny_run
 
 MONTH = 30 * 86_400

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sracl_core.config import TrainingConfig
+from sracl_core.settings.models import TrainingConfig
 from sracl_core.training.loop import Trainer
 
 

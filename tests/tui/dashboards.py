@@ -11,9 +11,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from sracl_core.config import RunConfig
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
+from sracl_core.settings.models import RunConfig
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core.config_layers import preset_names, settings
 from sracl_core.errors import ConfigError
-from sracl_core.yaml_source import flat_settings
+from sracl_core.settings.layers import preset_names, settings
+from sracl_core.settings.yaml_source import flat_settings
 from sracl_tui.screens.configure.form import DATASET, FormModel, choices
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dashboards import SIZES, dashboard, drawn, epoch, new_run, shows, steps, until
 
-from sracl_core.runs.files import write_json
+from sracl_core.files import write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_tui.screens.train.screen import TrainScreen
 

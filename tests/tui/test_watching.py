@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from dashboards import epoch, new_run, steps
 
-from sracl_core.runs.files import write_json
+from sracl_core.files import write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import watcher
 from sracl_tui.view_models import RunSnapshot, banners, duration, present_stage, short_name, stage_views

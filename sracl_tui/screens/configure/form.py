@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sracl_core.config_layers import Setting, flatten, load_config, settings
 from sracl_core.errors import ConfigError
+from sracl_core.settings.layers import Setting, flatten, load_config, settings
 
 DATASET = "dataset.path"
 

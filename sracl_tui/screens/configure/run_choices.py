@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from sracl_core.config_layers import preset_names
+from sracl_core.settings.layers import preset_names
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList

@@ -301,7 +301,7 @@ class ConfigureScreen(TabScreen):
         await self._show_section()
 
     def _read_back(self, path: Path) -> None:
-        from sracl_core.yaml_source import flat_settings
+        from sracl_core.settings.yaml_source import flat_settings
 
         try:
             self.form.take(flat_settings(path))

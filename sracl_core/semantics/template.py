@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sracl_core.data.dataset import Dataset
+    from sracl_core.data.prefixes import Prefixes
 
 DESCRIPTION_CHARACTERS = 500
 """As much of a description as the paper's prompts read; encoders stop at 256 tokens anyway."""
@@ -184,3 +185,19 @@ def _shortened(text: str) -> str:
 
 def _stopped(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
+
+
+def prefix_titles(prefixes: Prefixes, titles: Sequence[str]) -> list[str]:
+    """One text for each prefix: its titles, the latest first, since encoders cut a text's end.
+
+    titles: N + 1 strings by item index, as `Dataset.titles` gives them.
+
+    >>> values, one = np.array([1, 2, 1], dtype=np.int32), np.array([0])
+    >>> prefix_titles(Prefixes(values, one.astype(np.int32), one, one + 2), ["", "Rose soap", "Comb"])
+    ['Comb; Rose soap']
+    """
+    values = prefixes.values
+    return [
+        "; ".join(titles[item] for item in values[start:end][::-1].tolist())
+        for start, end in zip(prefixes.starts.tolist(), prefixes.ends.tolist(), strict=True)
+    ]

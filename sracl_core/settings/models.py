@@ -1,7 +1,7 @@
 """The settings of a run: one strict model per stage.
 
 Every setting has a consumer (a test holds this), every default is usable, and an unknown key is
-an error. Where a value comes from (preset, file, environment, flag) is `config_layers`' concern.
+an error. Where a value comes from (preset, file, environment, flag) is `layers`' concern.
 """
 
 from __future__ import annotations

@@ -11,10 +11,9 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError
-from sracl_core.semantics.describe import template_texts
-from sracl_core.semantics.llm_cache import LlmCache
-from sracl_core.semantics.profiles import prefix_titles
-from sracl_core.semantics.prompt_inputs import prefix_subject, train_fingerprint
+from sracl_core.semantics.llm.answers_db import LlmCache
+from sracl_core.semantics.llm.prompt_inputs import prefix_subject, train_fingerprint
+from sracl_core.semantics.template import prefix_titles, template_texts
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,15 @@
-"""How fast something goes, and how long the rest will take."""
+"""How far something is, how fast it goes, and how long the rest will take."""
 
 from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Anything that wants to hear how far a stage is; cheap enough to be called for every batch."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
 
 
 class RateMeter:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from sracl_core.semantics.answers import ITEM_SCHEMA, REPAIR, item_answer, plain_answer
-from sracl_core.semantics.budget import Budget, BudgetReached
-from sracl_core.semantics.llm import CallFailed, ChatClient, Message, Reply
-from sracl_core.semantics.tokens import MESSAGE_TOKENS, Prices, estimate
+from sracl_core.semantics.llm.answers import ITEM_SCHEMA, REPAIR, item_answer, plain_answer
+from sracl_core.semantics.llm.budget import Budget, BudgetReached
+from sracl_core.semantics.llm.client import CallFailed, ChatClient, Message, Reply
+from sracl_core.semantics.llm.tokens import MESSAGE_TOKENS, Prices, estimate
 
 
 class Talk:

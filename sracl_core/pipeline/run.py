@@ -15,21 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.config import RunConfig
+from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.errors import Interrupted
+from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
+from sracl_core.files import read_json, replaced, write_json
 from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
 from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.next_item import NextItem
 from sracl_core.objectives.sracl import InterUser, IntraUser
-from sracl_core.plan import Plan, plan
-from sracl_core.results import all_metrics, protocol, rank_split, write_results
+from sracl_core.pipeline.estimate import Plan, plan
+from sracl_core.pipeline.stages import Semantics, build_semantics, stage
+from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory, write_config
-from sracl_core.runs.events import Progress
-from sracl_core.runs.files import read_json, replaced, write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
-from sracl_core.stages import Semantics, Sources, build_semantics, load_sources, sources_of, stage
+from sracl_core.settings.models import RunConfig
 from sracl_core.training.checkpoint import (
     STATE_FILE,
     find_checkpoint,

@@ -25,12 +25,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from sracl_core.config import RunConfig
 from sracl_core.errors import ConfigError, nearest
-from sracl_core.yaml_source import flat_settings
+from sracl_core.settings.models import RunConfig
+from sracl_core.settings.yaml_source import flat_settings
 
 ENVIRONMENT_PREFIX = "SRACL_"
-PRESETS = Path(__file__).parent / "presets"
+PRESETS = Path(__file__).parents[1] / "presets"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 import platformdirs
 import pytest
 
-from sracl_core.config import RunConfig
-from sracl_core.config_layers import (
+from sracl_core.errors import ConfigError
+from sracl_core.settings.layers import (
     PRESETS,
     flatten,
     load_config,
@@ -17,7 +17,7 @@ from sracl_core.config_layers import (
     validated,
     validated_file,
 )
-from sracl_core.errors import ConfigError
+from sracl_core.settings.models import RunConfig
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_nothing_set_is_the_defaults() -> None:
 def test_each_layer_beats_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     presets = tmp_path / "presets"
     seed_file(presets / "mine.yaml", 5)
-    monkeypatch.setattr("sracl_core.config_layers.PRESETS", presets)
+    monkeypatch.setattr("sracl_core.settings.layers.PRESETS", presets)
     steps: list[tuple[dict[str, Any], int, str]] = []
     layers: dict[str, Any] = {}
     steps.append(({}, 42, "default"))

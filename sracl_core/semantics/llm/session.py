@@ -11,28 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sracl_core.config import DescribeConfig, RunConfig
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError, DataError, Interrupted
-from sracl_core.runs.events import Progress
-from sracl_core.semantics.budget import Budget
-from sracl_core.semantics.endpoint import Endpoint, api_key, check_endpoint
-from sracl_core.semantics.llm import ChatClient
-from sracl_core.semantics.llm_cache import Job, LlmCache
-from sracl_core.semantics.llm_job import Outcome, Spend, run_job
-from sracl_core.semantics.llm_plan import plan_job
-from sracl_core.semantics.prompt_inputs import (
+from sracl_core.progress import Progress
+from sracl_core.semantics.llm.answers_db import Job, LlmCache
+from sracl_core.semantics.llm.budget import Budget
+from sracl_core.semantics.llm.client import ChatClient
+from sracl_core.semantics.llm.endpoint import Endpoint, api_key, check_endpoint
+from sracl_core.semantics.llm.job import Outcome, Spend, run_job
+from sracl_core.semantics.llm.open_questions import plan_job
+from sracl_core.semantics.llm.prompt_inputs import (
     ItemSubjects,
     PrefixSubjects,
     Subjects,
     UserSubjects,
     train_fingerprint,
 )
-from sracl_core.semantics.prompts import Prompt, What, guess_domain, load_prompt
-from sracl_core.semantics.rate_limit import RateLimit
-from sracl_core.semantics.tokens import Prices, token_counter
+from sracl_core.semantics.llm.prompts import Prompt, What, guess_domain, load_prompt
+from sracl_core.semantics.llm.rate_limit import RateLimit
+from sracl_core.semantics.llm.tokens import Prices, token_counter
+from sracl_core.settings.models import DescribeConfig, RunConfig
 
 ANSWER_TOKENS = {"items": 190, "users": 135}
 """An answer of the length that the prompts ask for: 120 and 100 words, and JSON's marks."""

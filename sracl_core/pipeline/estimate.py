@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sracl_core.config import RunConfig
+from sracl_core.data.sources import Sources, load_sources
 from sracl_core.models.registry import build_encoder
+from sracl_core.pipeline.stages import item_texts, prefix_texts
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
-from sracl_core.stages import Sources, item_texts, load_sources, prefix_texts
+from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import steps_per_epoch
 from sracl_core.training.device import pick_device
 

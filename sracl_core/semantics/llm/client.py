@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sracl_core.errors import ConfigError, ServiceError, nearest
-from sracl_core.semantics.endpoint import KEY_VARIABLES, Endpoint, check_endpoint, scrub
-from sracl_core.semantics.rate_limit import RateLimit
+from sracl_core.semantics.llm.endpoint import KEY_VARIABLES, Endpoint, check_endpoint, scrub
+from sracl_core.semantics.llm.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     import openai

@@ -9,37 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sracl_core.config import RunConfig
-from sracl_core.data.dataset import Dataset, load_dataset
-from sracl_core.data.prefixes import Prefixes, training_prefixes
-from sracl_core.data.split import Split, leave_one_out
-from sracl_core.errors import ConfigError, DataError, RunError
+from sracl_core.data.sources import Sources
+from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
-from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.events import Progress
-from sracl_core.semantics.describe import ItemTexts, template_texts
 from sracl_core.semantics.encode import load_encoder
-from sracl_core.semantics.llm_texts import LlmTexts, llm_item_texts, llm_prefix_texts
-from sracl_core.semantics.profiles import prefix_titles
+from sracl_core.semantics.llm.texts import LlmTexts, llm_item_texts, llm_prefix_texts
 from sracl_core.semantics.profiles import prefix_vectors as pooled_vectors
 from sracl_core.semantics.store import VectorStore
+from sracl_core.semantics.template import ItemTexts, prefix_titles, template_texts
+from sracl_core.settings.models import RunConfig
 
 Report = Callable[[str, str, dict[str, Any]], None]
 """(stage, "started" or "done", details)."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """A dataset, split, and its training prefixes."""
-
-    dataset: Dataset
-    split: Split
-    prefixes: Prefixes
 
 
 @dataclass(frozen=True)
@@ -57,69 +42,6 @@ class Semantics:
     prefix_vectors: np.ndarray | None
     prefix_neighbors: NeighborTable | None
     notes: dict[str, Any] = field(default_factory=dict)
-
-
-def load_sources(config: RunConfig) -> Sources:
-    """Open the dataset that `config` names and split it. Raises DataError."""
-    if not config.dataset.path:
-        raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
-    dataset = load_dataset(config.dataset.path)
-    _fits(config, dataset)
-    split = _split(config, dataset)
-    prefixes = training_prefixes(split.train, config.model.max_length)
-    if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
-        raise DataError(
-            f"{config.dataset.path} leaves {len(prefixes)} training prefixes, {len(split.valid_users)} "
-            f"validation and {len(split.test_users)} test users; users with more interactions are needed"
-        )
-    return Sources(dataset, split, prefixes)
-
-
-def _fits(config: RunConfig, dataset: Dataset) -> None:
-    """Settings that only the catalogue's size can refuse. Raises ConfigError."""
-    n_items, loss, k = dataset.n_items, config.objective.next_item, config.retrieval.k
-    if k >= n_items:
-        raise ConfigError(
-            f"retrieval.k {k} is too many: each of the {n_items} items of {config.dataset.path} has "
-            f"{n_items - 1} others; at most --set retrieval.k={n_items - 1}"
-        )
-    if loss.loss == "sampled" and loss.negatives >= n_items:
-        raise ConfigError(
-            f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
-            f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
-        )
-
-
-def _split(config: RunConfig, dataset: Dataset) -> Split:
-    if config.dataset.split == "leave_one_out":
-        return leave_one_out(dataset.sequences)
-    from sracl_core.data.split import temporal
-
-    shares = config.dataset.valid_share, config.dataset.test_share
-    return temporal(dataset.sequences, dataset.timestamps, *shares)
-
-
-def sources_of(run: RunDirectory, config: RunConfig) -> Sources:
-    """The dataset that `run` began with, at the place that `config` says.
-
-    Raises RunError when it is not there, cannot be used, or is another one by now.
-    """
-    folder, moved = Path(config.dataset.path), "give --dataset FOLDER if it was moved"
-    expected = run.dataset_identity()
-    if not folder.exists():
-        raise RunError(f"{folder}, the dataset of {run.name}, is not there; {moved}")
-    try:
-        sources = load_sources(config)
-    except DataError as error:
-        raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
-    found = sources.dataset.identity
-    if found != expected:
-        raise RunError(
-            f"the dataset {folder} has changed since {run.name} began with it (identity {found[:12]}, then "
-            f"{expected[:12]}; the order of interactions at one time counts); prepare it from the same "
-            f"files, {moved}, or train anew"
-        )
-    return sources
 
 
 def build_semantics(

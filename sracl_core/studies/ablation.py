@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.config import RunConfig
-from sracl_core.config_layers import flatten, validated
 from sracl_core.errors import SraclError
 from sracl_core.evaluation.metrics import METRICS
+from sracl_core.evaluation.results import load_ranks
 from sracl_core.evaluation.significance import paired_test
-from sracl_core.results import load_ranks
 from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.settings.layers import flatten, validated
+from sracl_core.settings.models import RunConfig
 
 MASKS = ("unmasked", "masked")
 SHOWN = ("HR@20", "NDCG@20")

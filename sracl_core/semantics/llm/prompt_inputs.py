@@ -19,8 +19,8 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.seeding import generator
-from sracl_core.semantics.describe import AFTERWARDS, DESCRIPTION_CHARACTERS, LINKS
-from sracl_core.semantics.prompts import Prompt
+from sracl_core.semantics.llm.prompts import Prompt
+from sracl_core.semantics.template import AFTERWARDS, DESCRIPTION_CHARACTERS, LINKS
 
 CONTEXT_ITEMS = 11
 TITLE_CHARACTERS = 150

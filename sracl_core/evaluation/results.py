@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.config import RunConfig
 from sracl_core.data.prefixes import query_prefixes
+from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, rank_targets
+from sracl_core.files import replaced, write_json
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.events import Progress
-from sracl_core.runs.files import replaced, write_json
-from sracl_core.stages import Sources
+from sracl_core.settings.models import RunConfig
 
 WHOLE_HISTORY = 2**31
 

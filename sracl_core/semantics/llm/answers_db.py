@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import StorageError
+from sracl_core.files import cache_folder, make_folder
 from sracl_core.runs.liveness import is_alive, process_start
-from sracl_core.semantics.cache import cache_folder, make_folder
 
 FORMAT_VERSION = 1
 BUSY_SECONDS = 30.0

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sracl_core.runs.events import Progress
-from sracl_core.semantics.llm_cache import Job, LlmCache
-from sracl_core.semantics.prompt_inputs import Subjects
-from sracl_core.semantics.tokens import TokenCounter
+from sracl_core.progress import Progress
+from sracl_core.semantics.llm.answers_db import Job, LlmCache
+from sracl_core.semantics.llm.prompt_inputs import Subjects
+from sracl_core.semantics.llm.tokens import TokenCounter
 
 CHUNK = 256
 T = TypeVar("T")

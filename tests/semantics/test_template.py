@@ -9,7 +9,7 @@ import pytest
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.semantics.describe import DESCRIPTION_CHARACTERS, describe_table, template_texts
+from sracl_core.semantics.template import DESCRIPTION_CHARACTERS, describe_table, template_texts
 
 
 def one(**attributes: object) -> str:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sracl_core.errors import ServiceError, SraclError
-from sracl_core.semantics.budget import Budget, BudgetReached
-from sracl_core.semantics.llm import ChatClient
-from sracl_core.semantics.llm_cache import Answer, Job, LlmCache
-from sracl_core.semantics.llm_plan import CHUNK, Plan, chunks
-from sracl_core.semantics.llm_talk import Talk
-from sracl_core.semantics.prompt_inputs import Subjects
-from sracl_core.semantics.tokens import Prices
+from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
+from sracl_core.semantics.llm.budget import Budget, BudgetReached
+from sracl_core.semantics.llm.client import ChatClient
+from sracl_core.semantics.llm.open_questions import CHUNK, Plan, chunks
+from sracl_core.semantics.llm.prompt_inputs import Subjects
+from sracl_core.semantics.llm.talk import Talk
+from sracl_core.semantics.llm.tokens import Prices
 
 GIVE_UP_AFTER = 20
 """Questions in a row without any answer before the server is taken for dead."""

@@ -1,0 +1,83 @@
+"""What a run learns from: a prepared dataset, its split, and its training prefixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sracl_core.data.dataset import Dataset, load_dataset
+from sracl_core.data.prefixes import Prefixes, training_prefixes
+from sracl_core.data.split import Split, leave_one_out, temporal
+from sracl_core.errors import ConfigError, DataError, RunError
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.settings.models import RunConfig
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A dataset, split, and its training prefixes."""
+
+    dataset: Dataset
+    split: Split
+    prefixes: Prefixes
+
+
+def load_sources(config: RunConfig) -> Sources:
+    """Open the dataset that `config` names and split it. Raises DataError."""
+    if not config.dataset.path:
+        raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
+    dataset = load_dataset(config.dataset.path)
+    _fits(config, dataset)
+    split = _split(config, dataset)
+    prefixes = training_prefixes(split.train, config.model.max_length)
+    if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
+        raise DataError(
+            f"{config.dataset.path} leaves {len(prefixes)} training prefixes, {len(split.valid_users)} "
+            f"validation and {len(split.test_users)} test users; users with more interactions are needed"
+        )
+    return Sources(dataset, split, prefixes)
+
+
+def _fits(config: RunConfig, dataset: Dataset) -> None:
+    """Settings that only the catalogue's size can refuse. Raises ConfigError."""
+    n_items, loss, k = dataset.n_items, config.objective.next_item, config.retrieval.k
+    if k >= n_items:
+        raise ConfigError(
+            f"retrieval.k {k} is too many: each of the {n_items} items of {config.dataset.path} has "
+            f"{n_items - 1} others; at most --set retrieval.k={n_items - 1}"
+        )
+    if loss.loss == "sampled" and loss.negatives >= n_items:
+        raise ConfigError(
+            f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
+            f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
+        )
+
+
+def _split(config: RunConfig, dataset: Dataset) -> Split:
+    if config.dataset.split == "leave_one_out":
+        return leave_one_out(dataset.sequences)
+    shares = config.dataset.valid_share, config.dataset.test_share
+    return temporal(dataset.sequences, dataset.timestamps, *shares)
+
+
+def sources_of(run: RunDirectory, config: RunConfig) -> Sources:
+    """The dataset that `run` began with, at the place that `config` says.
+
+    Raises RunError when it is not there, cannot be used, or is another one by now.
+    """
+    folder, moved = Path(config.dataset.path), "give --dataset FOLDER if it was moved"
+    expected = run.dataset_identity()
+    if not folder.exists():
+        raise RunError(f"{folder}, the dataset of {run.name}, is not there; {moved}")
+    try:
+        sources = load_sources(config)
+    except DataError as error:
+        raise RunError(f"the dataset of {run.name} cannot be used: {error}") from error
+    found = sources.dataset.identity
+    if found != expected:
+        raise RunError(
+            f"the dataset {folder} has changed since {run.name} began with it (identity {found[:12]}, then "
+            f"{expected[:12]}; the order of interactions at one time counts); prepare it from the same "
+            f"files, {moved}, or train anew"
+        )
+    return sources
