@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from sracl_core.cli import output, settings
 from sracl_core.cli.asking import MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
-from sracl_core.errors import RunError, StorageError
+from sracl_core.errors import RunError
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
@@ -94,15 +93,20 @@ def stop(
     status = _status(directory)
     if status != "running":
         raise RunError(f"{directory.path} is not running, it is {status}")
-    state = directory.state()
-    _terminate(directory, state, twice=now)
+    from sracl_core.runs.signaling import send
+
+    pid = send(directory, signal.SIGTERM)
+    if now:
+        time.sleep(0.5)
+        if _status(directory) == "running":
+            send(directory, signal.SIGTERM)
     end = time.monotonic() + wait
     while (status := _status(directory)) == "running" and time.monotonic() < end:
         time.sleep(0.2)
     if as_json:
-        output.print_json({"run": str(directory.path), "pid": state["pid"], "status": status})
+        output.print_json({"run": str(directory.path), "pid": pid, "status": status})
     elif status == "running":
-        output.tell(f"{directory.path} was asked to stop and is still at it, pid {state['pid']}")
+        output.tell(f"{directory.path} was asked to stop and is still at it, pid {pid}")
     else:
         output.tell(f"{directory.path} {status}")
 
@@ -153,29 +157,18 @@ def with_absolute_dataset(config: RunConfig) -> RunConfig:
 def _status(run: RunDirectory) -> str:
     """The run's status; of one whose process has just died, what it settles to within seconds."""
     from sracl_core.runs.liveness import STALE_SECONDS, is_alive, status
+    from sracl_core.runs.signaling import writes
 
     end = time.monotonic() + STALE_SECONDS + 0.5
-    while (word := status(run.state())) == "running" and not is_alive(run.state()):
-        if time.monotonic() > end:
+    while (word := status(state := run.state())) == "running":
+        alive = is_alive(state)
+        try:
+            if alive and writes(state["pid"], run):
+                break
+        except OSError:
             break
+        if time.monotonic() > end:
+            # A living process that does not write the run is none of ours, whatever state.json says.
+            return "crashed" if alive else word
         time.sleep(0.1)
     return word
-
-
-def _terminate(run: RunDirectory, state: dict[str, Any], twice: bool) -> None:
-    from sracl_core.runs.liveness import is_alive
-
-    if not is_alive(state):
-        raise RunError(
-            f"the process of {run.path} is not on this machine (pid {state.get('pid')} on "
-            f"{state.get('host')}); stop it there"
-        )
-    try:
-        os.kill(state["pid"], signal.SIGTERM)
-        if twice:
-            time.sleep(0.5)
-            os.kill(state["pid"], signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    except PermissionError as error:
-        raise StorageError(f"pid {state['pid']} belongs to another user; ask them to stop it") from error

@@ -60,13 +60,13 @@ def is_alive(state: dict[str, Any]) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    began = state.get("process_start")
-    if began is not None:
-        now_began = process_start(pid)
+    began, now_began = state.get("process_start"), process_start(pid)
+    # A state that names a pid alone, where the system tells more, was written by no training of ours.
+    if began is not None or now_began is not None:
         return now_began == began and not _is_zombie(pid)
     return True
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -278,18 +276,14 @@ class TrainScreen(TabScreen):
             )
 
     def _kill(self, path: Path) -> None:
-        from sracl_core.runs.liveness import is_alive
+        from sracl_core.errors import SraclError
+        from sracl_core.runs.directory import RunDirectory
+        from sracl_core.runs.signaling import send
 
-        snapshot = self.session.snapshots.get(path)
-        state = dict(snapshot.state) if snapshot else {}
-        if not is_alive(state):
-            self.notify("its process is not on this machine, or gone", severity="warning")
-            return
-        with contextlib.suppress(ProcessLookupError):
-            try:
-                os.kill(int(state["pid"]), signal.SIGKILL)
-            except PermissionError:
-                self.notify(f"pid {state['pid']} belongs to another user", severity="error")
+        try:
+            send(RunDirectory(path), signal.SIGKILL)
+        except SraclError as error:
+            self.notify(str(error), severity="error", title="not killed")
         self.session.look()
 
     def action_resume(self) -> None:
