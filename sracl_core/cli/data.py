@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sracl_core.cli import data_catalog, output
+from sracl_core.data.times import span_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,15 +29,34 @@ def prepare(
     sample_users: Annotated[int | None, typer.Option(help="Keep so many users, for a quick look.")] = None,
     seed: Annotated[int, typer.Option(help="Decides which users --sample-users keeps.")] = 42,
     form: Annotated[str | None, typer.Option("--format", help="The files' form; else found.")] = None,
-    user_col: Annotated[str | None, typer.Option(help="Column of user ids.")] = None,
-    item_col: Annotated[str | None, typer.Option(help="Column of item ids.")] = None,
-    time_col: Annotated[str | None, typer.Option(help="Column of times.")] = None,
-    rating_col: Annotated[str | None, typer.Option(help="Column of ratings, for --min-rating.")] = None,
-    title_col: Annotated[str | None, typer.Option(help="Column of item titles.")] = None,
+    user_col: Annotated[list[str] | None, typer.Option(help="Column of user ids (or of sessions).")] = None,
+    item_col: Annotated[
+        list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
+    ] = None,
+    time_col: Annotated[list[str] | None, typer.Option(help="Column of times.")] = None,
+    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None,
+    title_col: Annotated[
+        list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
+    ] = None,
     text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None,
     time_format: Annotated[
         str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
     ] = None,
+    event_col: Annotated[str | None, typer.Option(help="Column of events, for --events.")] = None,
+    events: Annotated[str | None, typer.Option(help="Keep these events of a log: purchase,cart.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="'rows': the log has no times, its rows stand in their order.")
+    ] = None,
+    header: Annotated[
+        bool | None, typer.Option(help="Whether tables begin with names of columns; else found.")
+    ] = None,
+    drop_empty: Annotated[
+        bool, typer.Option("--drop-empty", help="Leave out rows with a missing cell, and count them.")
+    ] = False,
+    ties: Annotated[
+        str, typer.Option(help="Order of a user's interactions of one time: source, shuffle or id.")
+    ] = "source",
+    ties_seed: Annotated[int, typer.Option(help="Decides the order of --ties shuffle.")] = 42,
     name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
     raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
     as_json: output.JsonOption = False,
@@ -51,13 +72,18 @@ def prepare(
     paths, entry = resolve(source, raw_dir)
     reading = ReadOptions(
         format=form or (entry.reader if entry else None),
-        user_col=user_col,
-        item_col=item_col,
-        time_col=time_col,
-        rating_col=rating_col,
-        title_col=title_col,
-        text_cols=tuple(text_cols.split(",")) if text_cols else None,
+        user_col=_names(user_col),
+        item_col=_names(item_col),
+        time_col=_names(time_col),
+        rating_col=_names(rating_col),
+        title_col=_names(title_col),
+        text_cols=_listed(text_cols),
         time_format=time_format,
+        event_col=event_col,
+        events=_listed(events),
+        order=order,
+        header=header,
+        drop_empty=drop_empty,
     )
     options = PrepareOptions(
         k_core=k_core,
@@ -67,6 +93,8 @@ def prepare(
         max_length=max_length,
         sample_users=sample_users,
         seed=seed,
+        ties=ties,
+        ties_seed=ties_seed,
         read=reading,
         name=name or (entry.name if entry else None),
         licence=entry.licence if entry else None,
@@ -74,24 +102,36 @@ def prepare(
     )
     with output.progress_display(quiet) as progress:
         manifest = run(paths, out, options, progress)
+    _tell_taken(manifest, quiet)
     if as_json:
         output.print_json(manifest)
         return
-    _tell_prepared(out, manifest, quiet)
+    _print_funnel(manifest["funnel"])
+    place = shlex.quote(str(out))
+    output.say(f"{out}: ready; next: sracl train --dataset {place}", quiet)
 
 
-def _tell_prepared(out: Path, manifest: dict[str, Any], quiet: bool) -> None:
+def _names(given: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(given) if given else None
+
+
+def _listed(given: str | None) -> tuple[str, ...] | None:
+    """What stands between commas, as names."""
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if given else None
+
+
+def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
+    """What each file was taken for and why, and what else a person should know, on stderr."""
+    from sracl_core.data.readers.base import Taken
+
+    source = manifest["source"]
+    output.say(f"read as {source['format']} ({source['why']})", quiet)
+    for taken in source["taken"]:
+        output.say(Taken(**taken).told(), quiet)
+    times = source["times"]
+    output.say(f"times: {times['are']}, {span_of(times['first'], times['last'])}", quiet)
     for note in manifest["notes"]:
         output.say(note, quiet)
-    counts = manifest["counts"]
-    if counts["items_without_row"]:
-        output.say(
-            f"{counts['items_without_row']:,} items of the interactions have no row in an item table; "
-            "they are kept, without text",
-            quiet,
-        )
-    _print_funnel(manifest["funnel"])
-    output.say(f"{out}: ready; next: sracl train --dataset {out}", quiet)
 
 
 def _print_funnel(funnel: list[dict[str, Any]]) -> None:
@@ -133,11 +173,20 @@ def info(
             "item popularity": f"{_spread(popularity)}; top tenth has {popularity['top_tenth_share']:.0%}",
             "time": f"{time.get('first_date', time['first'])} to {time.get('last_date', time['last'])}",
             "text": ", ".join(f"{name} {share:.1%}" for name, share in facts["text_coverage"].items()),
+            "ties": _ties(facts["ties"]),
             "identity": facts["identity"],
             "licence": facts["licence"],
         }
     )
     _print_histograms(dataset)
+
+
+def _ties(facts: dict[str, Any] | None) -> str:
+    if facts is None:
+        return "not counted; prepare the dataset again"
+    from sracl_core.data.ties import remarks
+
+    return next(iter(remarks(facts)), "none: every time of a user is another")
 
 
 def _spread(values: dict[str, Any]) -> str:

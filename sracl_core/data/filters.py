@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.kcore import k_core
+from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 
 LEAST_HISTORY = 3
 """Leave-one-out needs one interaction to learn from, one for validation and one for test."""
-LEAST_DATE, LEAST_MILLISECONDS = 1e8, 1e11
-"""Times above are taken for seconds (March 1973 on) and for milliseconds (the same in those)."""
 
 
 class FunnelStep(TypedDict):
@@ -54,14 +53,14 @@ def by_rating(log: Log, least: float) -> None:
 
 
 def by_time(log: Log, since: float | None, until: float | None) -> None:
-    """Keep times in [since, until); raises DataError where they are seconds and the data's are not."""
+    """Keep times in [since, until); raises DataError where a bound is a date and the times are none."""
     frame, words = log.frame, []
-    first = float(frame["timestamp"].min() or 0)  # type: ignore[arg-type]
+    first, last = float(frame["timestamp"].min() or 0), float(frame["timestamp"].max() or 0)  # type: ignore[arg-type]
     for flag, bound in (("--since", since), ("--until", until)):
-        if bound is not None and LEAST_DATE < bound < LEAST_MILLISECONDS < first:
+        if bound is not None and bound > LEAST_DATE > last:
             raise DataError(
-                f"{flag} {bound:.15g} is in seconds, the data's times (from {first:.15g} on) seem to be in "
-                f"milliseconds; give {flag} {bound * 1000:.15g}"
+                f"{flag} {bound:.15g} is a date in seconds, the data's times ({first:.15g} to {last:.15g}) "
+                f"are no dates; give {flag} a number among them"
             )
     if since is not None:
         frame, words = frame.filter(pl.col("timestamp") >= since), [f"{since:.15g} <= time"]

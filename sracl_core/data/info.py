@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.filters import LEAST_DATE, LEAST_MILLISECONDS
 from sracl_core.data.split import leave_one_out
+from sracl_core.data.times import LEAST_DATE, LEAST_MILLISECONDS
 
 PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")
 
@@ -39,7 +39,9 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "text_coverage": covered,
         "items_without_row": counts["items_without_row"],
         "items_without_title": counts["items_without_title"],
+        "items_without_text": counts.get("items_without_text"),
         "same_time": counts["same_time"],
+        "ties": dataset.manifest.get("ties"),
         "identity": dataset.identity,
         **{key: dataset.manifest[key] for key in PROVENANCE},
     }
@@ -112,7 +114,7 @@ def _spread(values: NDArray[np.int64]) -> dict[str, float]:
 def _time_span(dataset: Dataset) -> dict[str, Any]:
     first, last = dataset.timestamps.min().item(), dataset.timestamps.max().item()
     span: dict[str, Any] = {"first": first, "last": last}
-    if first >= LEAST_DATE:
+    if last >= LEAST_DATE:
         dates = np.array([first, last], dtype=np.float64)
         seconds = np.where(dates > LEAST_MILLISECONDS, dates / 1000, dates).astype("datetime64[s]")
         span |= {"first_date": str(seconds[0])[:10], "last_date": str(seconds[1])[:10]}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import file_digest
 from pathlib import Path
@@ -10,14 +12,15 @@ from typing import Any
 
 import polars as pl
 
-from sracl_core.data import filters
+from sracl_core.data import filters, remarks, ties
 from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST
 from sracl_core.data.filters import Log
 from sracl_core.data.hashing import identity, tied
-from sracl_core.data.numbering import Numbered, encode, item_rows, number
-from sracl_core.data.readers import detect, read_source
+from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, number
+from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.readers.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
 from sracl_core.files import SCRATCH, appearing
 from sracl_core.progress import Progress
@@ -33,6 +36,8 @@ class PrepareOptions:
     since, until: keep times in [since, until), in the units of the data (seconds where dates).
     max_length: keep each user's latest interactions, after the k-core.
     sample_users: keep so many users, drawn by `seed`, after the k-core: for a quick look.
+    ties: how a user's interactions of one time stand: "source" (as in the file), "id", or "shuffle",
+    which `ties_seed` and the ids decide.
     """
 
     k_core: int = 5
@@ -42,6 +47,8 @@ class PrepareOptions:
     max_length: int | None = None
     sample_users: int | None = None
     seed: int = 42
+    ties: str = "source"
+    ties_seed: int = 42
     read: ReadOptions = field(default_factory=ReadOptions)
     name: str | None = None
     licence: str | None = None
@@ -54,6 +61,8 @@ class PrepareOptions:
             raise DataError(f"--max-length {self.max_length} is less than {filters.LEAST_HISTORY}; raise it")
         if self.sample_users is not None and self.sample_users < 1:
             raise DataError(f"--sample-users {self.sample_users} is less than 1; raise it")
+        if self.ties not in ties.ORDERS:
+            raise DataError(f"--ties {self.ties} is not known; give {', '.join(ties.ORDERS)}")
 
     def recorded(self) -> dict[str, Any]:
         """The choices that decide the content, by name."""
@@ -84,28 +93,45 @@ def prepare(
 
     with appearing(Path(out), MANIFEST) as work:
         at("read")
-        form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format)
-        raw = read_source(form, files, reading, work / SCRATCH)
+        with _in_their_words(paths, work / SCRATCH):
+            form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format, reading)
+            raw = read_source(form, files, reading, work / SCRATCH)
         at("encode")
-        encoded, known_items, notes = encode(raw.interactions), raw.items, raw.notes
-        del raw  # its ids as text are most of the memory
+        encoded = encode(raw.interactions)
+        raw = replace(raw, interactions=raw.interactions.clear())  # ids as text are most of the memory
         at("filter")
-        log = Log(encoded.frame)
-        apply_filters(log, options)
+        log = Log(encoded.frame, list(raw.funnel))
+        span = log.frame["timestamp"].min(), log.frame["timestamp"].max()
+        apply_filters(log, options, encoded)
         at("number")
+        if log.funnel[-1]["items"] == 1:
+            raise DataError(
+                "all interactions that are left are with one item; nothing can be ranked among one"
+            )
         numbered = number(encoded, log.frame)
-        items, missing = item_rows(numbered.item_ids, known_items)
+        items, missing = item_rows(numbered.item_ids, raw.items)
+        told = ties.counted(numbered, options.ties, options.ties_seed)
+        notes = [*raw.notes, *remarks.on_filters(log.funnel), *ties.remarks(told)]
+        notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
         at("write")
         manifest = _manifest(numbered, items) | {
             "name": options.name or _name_of(paths[0]),
-            "source": {"format": form, "files": [_described(path) for path in files]},
+            "source": {
+                "format": form,
+                "why": "--format" if options.read.format else READERS[form].sign,
+                "files": [_described(path) for path in files],
+                "taken": [asdict(taken) for taken in raw.taken],
+                "times": {"are": raw.times, "first": span[0], "last": span[1]},
+            },
             "filters": options.recorded(),
             "funnel": log.funnel,
             "licence": options.licence,
             "citation": options.citation,
+            "ties": told,
             "notes": notes,
         }
         manifest["counts"]["items_without_row"] = missing
+        manifest["counts"]["items_without_text"] = remarks.without_text(items)
         _write(work, numbered, items, manifest)
     if progress:
         progress("prepare", len(STAGES), len(STAGES))
@@ -125,17 +151,34 @@ def _unpacked(paths: list[Path], scratch: Path) -> list[Path]:
     return result
 
 
-def apply_filters(log: Log, options: PrepareOptions) -> None:
+@contextmanager
+def _in_their_words(paths: list[Path], scratch: Path) -> Iterator[None]:
+    """Errors name files inside an archive by the archive's own path, not by where it was unpacked."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error)
+        for count, path in enumerate(paths):
+            text = text.replace(str(scratch / f"archive-{count}"), str(path))
+        raise DataError(text) from error
+
+
+def apply_filters(log: Log, options: PrepareOptions, encoded: Encoded) -> None:
     """Every filter that is asked for, in the order in which the funnel shows them."""
-    log.keep("read", log.frame)
+    if not log.funnel:
+        log.keep("read", log.frame)
     if options.min_rating is not None:
         filters.by_rating(log, options.min_rating)
-    if options.since is not None or options.until is not None:
-        filters.by_time(log, options.since, options.until)
+    window = options.since, options.until
+    if window != (None, None):
+        since, until = (None if bound is None else one_as_seconds(bound) for bound in window)
+        filters.by_time(log, since, until)
     filters.without_duplicates(log)
     filters.by_core(log, options.k_core)
     if options.sample_users is not None:
         filters.by_sample(log, options.sample_users, options.seed)
+    if options.ties != "source":
+        log.frame = ties.ordered(log.frame, encoded, options.ties, options.ties_seed)
     if options.max_length is not None:
         filters.by_length(log, options.max_length)
 

@@ -1,10 +1,13 @@
-"""Dates as people type them."""
+"""Dates as people type them, and as people read them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from sracl_core.errors import DataError
+
+LEAST_DATE, LEAST_MILLISECONDS = 1e8, 1e11
+"""Times above are taken for seconds (March 1973 on) and for milliseconds (the same in those)."""
 
 
 def as_time(flag: str, text: str | None) -> float | None:
@@ -24,3 +27,17 @@ def as_time(flag: str, text: str | None) -> float | None:
     except ValueError:
         raise DataError(f"{flag} '{text}' is neither a number nor a date such as 2019-01-31") from None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def span_of(first: float, last: float) -> str:
+    """From when to when, as dates (UTC) where the times are dates.
+
+    >>> span_of(1577836800, 1577923199), span_of(1, 12)
+    ('2020-01-01 00:00:00 to 2020-01-01 23:59:59', '1 to 12')
+    """
+    if last < LEAST_DATE:
+        return f"{first:.15g} to {last:.15g}"
+    try:
+        return " to ".join(str(datetime.fromtimestamp(int(time), UTC))[:19] for time in (first, last))
+    except (OverflowError, ValueError, OSError):
+        return f"{first:.15g} to {last:.15g}"

@@ -32,7 +32,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "only a header": (HEADER, "no rows"),
     "not UTF-8": (GOOD.encode() + b"u\xff,x,1\n", "line 38 is not UTF-8"),
     "time no number": (GOOD + "u1,i1,yesterday\n", "line 38: timestamp 'yesterday' is not a number"),
-    "time is a date": (GOOD + "u1,i1,2020-01-01\n", "for dates give --time-format auto"),
+    "time is a date": (GOOD + "u1,i1,2020-01-01\n", "line 38: timestamp '2020-01-01' is not a number"),
     "time missing": (GOOD + "u1,i1,\n", "line 38: the timestamp is missing"),
     "time infinite": (GOOD + "u1,i1,inf\n", "line 38: timestamp 'inf' is not a number"),
     "user id empty": (GOOD + ",i1,5\n", "line 38: the user id is empty or NaN"),

@@ -82,13 +82,25 @@ def test_filters(tmp_path: Path) -> None:
     assert manifest["filters"]["max_length"] == 4
 
 
-def test_a_date_is_not_compared_with_milliseconds(tmp_path: Path) -> None:
-    rows = [("u", f"i{t}", 1_546_300_800_000 + t) for t in range(4)]
+@pytest.mark.parametrize("bound", [1546300801, 1546300801000, 1546300801e6, 1546300801e9])
+@pytest.mark.parametrize("parts", [1, 10**3, 10**6, 10**9])
+def test_a_window_means_the_same_in_every_unit(tmp_path: Path, parts: int, bound: float) -> None:
+    rows = [("u", f"i{t}", (1_546_300_800 + t) * parts) for t in range(5)]
     raw = write_log(tmp_path / "raw", rows)
-    with pytest.raises(DataError, match=r"--since 1546300800 is in seconds, .* give --since 1546300800000"):
+    manifest = prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=bound))
+    assert manifest["counts"]["interactions"] == 4
+    assert load_dataset(tmp_path / "out").timestamps.tolist() == [1_546_300_800 + t for t in range(1, 5)]
+    manifest = prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, until=bound + 2 * bound / 1546300801))
+    assert manifest["counts"]["interactions"] == 3
+
+
+def test_a_date_is_not_compared_with_positions(tmp_path: Path) -> None:
+    raw = write_log(tmp_path / "raw", [("u", f"i{t}", t) for t in range(4)])
+    with pytest.raises(
+        DataError, match=r"--since 1546300800 is a date in seconds.*times \(0 to 3\).*no dates"
+    ):
         prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=1546300800))
-    options = PrepareOptions(k_core=1, since=1546300800001)
-    assert prepare(raw, tmp_path / "out", options)["counts"]["interactions"] == 3
+    assert prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=1))["counts"]["interactions"] == 3
 
 
 def test_whole_numbers_come_first_and_by_value(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def test_amazon_2014(tmp_path: Path) -> None:
         "9.5",
     )
     assert (odd["description"], odd["price"], odd["categories"]) == ("it's \ufffd odd", None, None)
-    assert dataset.manifest["notes"] == ["reviews_X_5.json: 1 reviews without a time left out"]
+    assert dataset.manifest["notes"] == [
+        "reviews_X_5.json: 1 reviews without a time left out",
+        "1 of 3 items have no text; their ids stand for it",
+    ]
 
 
 def test_amazon_2014_never_evaluates(tmp_path: Path) -> None:
@@ -325,7 +328,22 @@ def test_named_columns_and_texts(tmp_path: Path) -> None:
     )
     manifest = prepare([log, items], tmp_path / "out", PrepareOptions(k_core=1, read=reading))
     assert load_dataset(tmp_path / "out").item_table().columns == ["item_id", "title", "note"]
-    assert manifest["notes"][0].startswith("log.csv: columns taken as user = 'who'")
+    assert manifest["source"]["taken"] == [
+        {
+            "file": "log.csv",
+            "part": "log",
+            "columns": {"user": "who", "item": "what", "time": "when_"},
+            "texts": [],
+            "unread": [],
+        },
+        {
+            "file": "things.csv",
+            "part": "items",
+            "columns": {"item": "what", "title": "label"},
+            "texts": ["note"],
+            "unread": ["other"],
+        },
+    ]
     with pytest.raises(DataError, match=r"no column 'lable'; did you mean 'label'\?; correct --title-col"):
         prepare(
             [log, items],
@@ -350,5 +368,6 @@ def test_unknown_format_names_the_nearest(tmp_path: Path) -> None:
 
 def test_every_reader_says_what_it_is() -> None:
     for name, reader in READERS.items():
-        assert name == reader.NAME
-        assert reader.ABOUT
+        assert name == reader.name
+        assert reader.about
+        assert reader.sign

@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 from sracl_core.data.readers import amazon2014, amazon2023, movielens, recbole, sequences, table, yelp
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions
 from sracl_core.errors import DataError, nearest
 
-READERS: dict[str, ModuleType] = {
-    reader.NAME: reader for reader in (amazon2014, amazon2023, yelp, movielens, recbole, sequences, table)
+READERS: dict[str, Reader] = {
+    module.READER.name: module.READER
+    for module in (amazon2014, amazon2023, yelp, movielens, recbole, sequences, table)
 }
 """By name, in the order in which they are asked whether they know the files."""
 
+TABLE_OPTIONS = (
+    "user_col",
+    "item_col",
+    "time_col",
+    "rating_col",
+    "title_col",
+    "text_cols",
+    "time_format",
+    "event_col",
+    "events",
+    "order",
+    "header",
+)
 
-TABLE_OPTIONS = ("user_col", "item_col", "time_col", "rating_col", "title_col", "text_cols", "time_format")
 
-
-def detect(paths: list[Path], form: str | None = None) -> tuple[str, list[Path]]:
+def detect(
+    paths: list[Path], form: str | None = None, options: ReadOptions | None = None
+) -> tuple[str, list[Path]]:
     """(name of the reader, the files it will read); raises DataError where none fits."""
     for path in paths:
         if not path.exists():
             raise DataError(f"{path} is not there; give a file or a folder that exists")
+    options = options or ReadOptions(format=form)
     if form is not None and form not in READERS:
         raise DataError(f"there is no format '{form}'{nearest(form, READERS)}; correct --format")
     for name, reader in READERS.items():
-        files = reader.find(paths) if form in (None, name) else None
+        files = reader.find(paths, options) if form in (None, name) else None
         if files:
             return name, list(files)
     shown = ", ".join(str(path) for path in paths)
+    wanted = f"no files of the form {form}" if form else "no data of a known form"
     raise DataError(
-        f"{shown} holds no data of a known form; needed: interactions.csv (user_id,item_id,timestamp) "
-        f"and items.csv (item_id,title,...), or one of: {', '.join(READERS)}"
+        f"{shown} holds {wanted}; needed: interactions.csv or another table with a user, an item and a time "
+        f"column, perhaps a table of items beside it (item_id,title,...), or one of: {', '.join(READERS)}"
     )
 
 
 def read_source(name: str, files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Read the files with the named reader; compressed text is unpacked into `scratch`."""
     reader = READERS[name]
-    if not getattr(reader, "TAKES_COLUMNS", False):
-        for flag in TABLE_OPTIONS:
-            if getattr(options, flag) is not None:
+    if not reader.takes_columns:
+        for option in TABLE_OPTIONS:
+            if getattr(options, option) is not None:
                 raise DataError(
-                    f"--{flag.replace('_', '-')} is for tables, and {files[0]} is read as {name}; "
+                    f"--{option.replace('_', '-')} is for tables, and {files[0]} is read as {name}; "
                     "leave it out or give --format table"
                 )
-    raw: Raw = reader.read(files, options, scratch)
-    return raw
+    return reader.read(files, options, scratch)

@@ -10,22 +10,21 @@ import json
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions, fixed
 from sracl_core.data.readers.reviews import item_table, read_reviews
 from sracl_core.data.readers.search import json_with, named
 from sracl_core.data.readers.text import lines_of, plain
 from sracl_core.errors import DataError
 
-NAME = "amazon2014"
-ABOUT = "Amazon 2014 and 2018: reviews and meta_ files in JSON lines"
 KEYS = {"user_id": "reviewerID", "item_id": "asin", "timestamp": "unixReviewTime", "rating": "overall"}
 ASIN = re.compile(r"""['"]asin['"]: ['"]([^'"\\]*)['"]""")
 
 
-def find(paths: list[Path]) -> list[Path] | None:
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[reviews] or [reviews, metadata]."""
     reviews = json_with(paths, {"reviewerID", "asin"})
     if not reviews:
@@ -38,12 +37,13 @@ def find(paths: list[Path]) -> list[Path] | None:
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Reviews as interactions, metadata as the item table."""
-    raw = read_reviews(files[0], scratch, KEYS, options)
+    raw = read_reviews(files[0], scratch, KEYS, options, unit=1)
     if len(files) == 1:
         return raw
     wanted = set(raw.interactions["item_id"].unique())
     records = literal_objects(files[1], plain(files[1], scratch), wanted)
-    return Raw(raw.interactions, item_table(files[1], records, "asin", columns), raw.notes)
+    items = item_table(files[1], records, "asin", columns)
+    return replace(raw, items=items, taken=[*raw.taken, fixed(files[1], {"item": "asin"}, "items")])
 
 
 def columns(record: dict[str, Any]) -> dict[str, Any]:
@@ -86,3 +86,12 @@ def _parsed(line: str) -> Any:
             return ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
+
+
+READER = Reader(
+    name="amazon2014",
+    about="Amazon 2014 and 2018: reviews and meta_ files in JSON lines",
+    sign="its lines have reviewerID and asin",
+    find=find,
+    read=read,
+)

@@ -6,21 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions, fixed
 from sracl_core.data.readers.reviews import item_table, read_reviews
 from sracl_core.data.readers.search import json_with, named
 from sracl_core.data.readers.tabular import json_objects
 from sracl_core.data.readers.text import plain
 from sracl_core.errors import DataError
 
-NAME = "amazon2023"
-ABOUT = "Amazon 2023: reviews and meta_ files in JSON lines"
 KEYS = {"user_id": "user_id", "item_id": "parent_asin", "timestamp": "timestamp", "rating": "rating"}
 
 
-def find(paths: list[Path]) -> list[Path] | None:
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[reviews] or [reviews, metadata]."""
     reviews = json_with(paths, {"user_id", "parent_asin"})
     if not reviews:
@@ -33,15 +29,14 @@ def find(paths: list[Path]) -> list[Path] | None:
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Reviews as interactions (milliseconds become seconds), metadata as the item table."""
-    raw = read_reviews(files[0], scratch, KEYS, options)
-    interactions = raw.interactions.with_columns(pl.col("timestamp") / 1000)
-    raw = replace(raw, interactions=interactions)
+    raw = read_reviews(files[0], scratch, KEYS, options, unit=1000)
     if len(files) == 1:
         return raw
     records = json_objects(files[1], plain(files[1], scratch))
-    wanted = set(interactions["item_id"].unique())
+    wanted = set(raw.interactions["item_id"].unique())
     kept = ((number, record) for number, record in records if record.get("parent_asin") in wanted)
-    return replace(raw, items=item_table(files[1], kept, "parent_asin", columns))
+    items = item_table(files[1], kept, "parent_asin", columns)
+    return replace(raw, items=items, taken=[*raw.taken, fixed(files[1], {"item": "parent_asin"}, "items")])
 
 
 def columns(record: dict[str, Any]) -> dict[str, Any]:
@@ -55,3 +50,12 @@ def columns(record: dict[str, Any]) -> dict[str, Any]:
         "price": record.get("price"),
         "description": description,
     }
+
+
+READER = Reader(
+    name="amazon2023",
+    about="Amazon 2023: reviews and meta_ files in JSON lines",
+    sign="its lines have user_id and parent_asin",
+    find=find,
+    read=read,
+)

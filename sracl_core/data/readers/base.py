@@ -6,33 +6,85 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from sracl_core.data.filters import FunnelStep
 from sracl_core.errors import DataError
 
 Locator = Callable[[int], str]
 """Row number (0-based) of a table -> where a person finds it, such as "log.csv line 17"."""
+
+Names = tuple[str, ...]
+MOST_NAMED = 8
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
     """What a person says about the raw files; None means that the reader finds out.
 
+    user_col ... title_col: names of columns; each file takes the first that it has, so that a log and
+    an item table may call the same thing by two names.
     time_format: "auto" or a strptime pattern, where times are written as dates.
     text_cols: item columns to keep beside the title; None keeps all.
+    event_col, events: keep the rows of a log whose event is one of these.
+    order: "time", or "rows" where the log has no times and stands in their order.
+    header: whether tables begin with a line of column names.
+    drop_empty: leave out rows that lack a user, an item, a time or a wanted rating, and count them.
     with_ratings: whether a rating is needed, because it is filtered on.
     """
 
     format: str | None = None
-    user_col: str | None = None
-    item_col: str | None = None
-    time_col: str | None = None
-    rating_col: str | None = None
-    title_col: str | None = None
-    text_cols: tuple[str, ...] | None = None
+    user_col: Names | None = None
+    item_col: Names | None = None
+    time_col: Names | None = None
+    rating_col: Names | None = None
+    title_col: Names | None = None
+    text_cols: Names | None = None
     time_format: str | None = None
+    event_col: str | None = None
+    events: Names | None = None
+    order: str | None = None
+    header: bool | None = None
+    drop_empty: bool = False
     with_ratings: bool = False
+
+    def __post_init__(self) -> None:
+        for role in ("user_col", "item_col", "time_col", "rating_col", "title_col"):
+            given = getattr(self, role)
+            if isinstance(given, str):
+                object.__setattr__(self, role, (given,))
+        if self.order not in (None, "time", "rows"):
+            raise DataError(f"--order {self.order} is not known; give time or rows")
+        if self.event_col is not None and not self.events:
+            raise DataError("--event-col needs --events: which ones to keep, such as --events purchase,cart")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a file was taken for: its part ("log" or "items"), {role: column}, and the rest.
+
+    texts: columns of an item table that are part of an item's text. unread: columns without a role.
+    """
+
+    file: str
+    part: str
+    columns: dict[str, str]
+    texts: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def told(self) -> str:
+        """One line for people."""
+        said = ", ".join(f"{role} = '{column}'" for role, column in self.columns.items())
+        what = "the log" if self.part == "log" else "the item table"
+        line = f"{self.file}: {what}; columns taken as {said}"
+        for kind, columns in (("texts", self.texts), ("not read", self.unread)):
+            if columns:
+                line += f"; {kind}: {', '.join(columns[:MOST_NAMED])}"
+                line += f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
+        return line
 
 
 @dataclass(frozen=True)
@@ -43,11 +95,56 @@ class Raw:
     rating (float64); in the order of the file.
     items: item_id and title (strings, titles may be null) and any further string columns.
     notes: what a person should know: guessed columns, dropped lines.
+    taken: what each file was taken for.
+    times: what the times are, such as "seconds since 1970".
+    funnel: what was left before these interactions, where the reader dropped rows on request.
     """
 
     interactions: pl.DataFrame
     items: pl.DataFrame | None
     notes: list[str] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    times: str = ""
+    funnel: list[FunnelStep] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A form of raw data.
+
+    sign: what files of this form are known by, in words.
+    find: the files among some paths that it would read, None where they are of another form; with
+    options.format equal to its own name, names of files are enough.
+    read: raises DataError that names the file and the line.
+    """
+
+    name: str
+    about: str
+    sign: str
+    find: Callable[[list[Path], ReadOptions], list[Path] | None]
+    read: Callable[[list[Path], ReadOptions, Path], Raw]
+    takes_columns: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table, and where each stands."""
+
+    frame: pl.DataFrame
+    locate: Locator
+
+    def keep(self, mask: pl.Series) -> Rows:
+        """The rows where `mask` is true."""
+        if mask.all():
+            return self
+        kept = mask.arg_true()
+        return Rows(self.frame.filter(mask), lambda row: self.locate(kept[row]))
+
+
+def fixed(path: Path, keys: dict[str, str], part: str = "log") -> Taken:
+    """What a reader of a known form took a file for: {our column: theirs}."""
+    roles = {"user_id": "user", "item_id": "item", "timestamp": "time"}
+    return Taken(path.name, part, {roles.get(ours, ours): theirs for ours, theirs in keys.items()})
 
 
 @contextmanager
@@ -63,6 +160,12 @@ def refusing(path: Path) -> Iterator[None]:
 def file_kind(path: Path) -> str:
     """The ending that says how to read a file, without its compression: "csv" for log.CSV.gz."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".zst"):
+    if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     return suffixes[-1].lstrip(".") if suffixes else ""
+
+
+def cut(cell: Any, longest: int = 60) -> str:
+    """A cell as an error quotes it: damaged files hold endless ones."""
+    text = str(cell)
+    return text if len(text) <= longest else f"{text[:longest]}…"

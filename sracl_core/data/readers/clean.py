@@ -6,63 +6,111 @@ from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import Locator
+from sracl_core.data.readers.base import Locator, Rows, cut
+from sracl_core.data.readers.dates import are_hours, check_pattern, parse, parse_auto
+from sracl_core.data.readers.missing import missing
+from sracl_core.data.readers.units import as_seconds
 from sracl_core.errors import DataError
-
-LONGEST_QUOTE = 60
 
 
 def clean_interactions(
-    frame: pl.DataFrame, path: Path, locate: Locator, time_format: str | None = None
-) -> pl.DataFrame:
-    """user_id, item_id, timestamp and perhaps rating, each checked.
+    rows: Rows,
+    path: Path,
+    time_format: str | None = None,
+    unit: int | None = None,
+    hint: str = "",
+) -> tuple[pl.DataFrame, str]:
+    """(user_id, item_id, timestamp and perhaps rating, each checked; what the times are).
 
-    Raises DataError at the first empty id, time that is no number, or rating that is none.
+    unit: how many parts of a second a time is, where the form says so; else told by size.
+    hint: what a person may do about a missing user, said with it.
+    Raises DataError at the first missing id, time that is none, or rating that is none.
     """
+    frame, locate = rows.frame, rows.locate
     if frame.is_empty():
         raise DataError(f"{path} holds no rows; give a file with interactions")
-    columns = [
-        clean_ids(frame["user_id"], locate),
-        clean_ids(frame["item_id"], locate),
-        clean_times(frame["timestamp"], locate, time_format),
-    ]
+    users = clean_ids(frame["user_id"], locate, hint)
+    items = clean_ids(frame["item_id"], locate)
+    times, said = clean_times(frame["timestamp"], locate, time_format, unit)
+    columns = [users, items, times]
     if "rating" in frame.columns:
         columns.append(clean_numbers(frame["rating"], locate, "rating"))
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns), said
 
 
-def clean_ids(column: pl.Series, locate: Locator) -> pl.Series:
-    """Ids as strings, exactly as written; raises DataError where one is empty or NaN."""
+def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
+    """Ids as strings, exactly as written; raises DataError where one is missing."""
+    kind = column.name.removesuffix("_id")
+    if isinstance(column.dtype, pl.List | pl.Array | pl.Struct):
+        raise DataError(
+            f"{locate(0)}: the {kind} is a list or a record, not one id; give one row an interaction"
+        )
     if column.dtype.is_float() and (column.is_null() | (column.floor() == column)).all():
         column = column.cast(pl.Int64, strict=False)
+    bad = missing(column)
     if column.dtype != pl.String:
         column = column.cast(pl.String)
-    stripped = column.str.strip_chars()
-    bad = column.is_null() | (stripped == "") | (stripped.str.to_lowercase() == "nan")
-    row = bad.arg_max() if bad.any() else None
-    if row is not None:
-        kind = column.name.removesuffix("_id")
-        raise DataError(f"{locate(row)}: the {kind} id is empty or NaN; correct or remove it")
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        word = "" if column[row] is None or not column[row].strip() else f" ('{cut(column[row].strip())}')"
+        count = int(bad.sum())
+        how_many = f", as in {count:,} of {len(bad):,} rows" if count > 1 else ""
+        advice = hint or "correct it, or leave such rows out with --drop-empty"
+        raise DataError(f"{locate(row)}: the {kind} id is empty or NaN{word}{how_many}; {advice}")
     return column
 
 
-def clean_times(column: pl.Series, locate: Locator, time_format: str | None) -> pl.Series:
-    """Times as int64, or float64 where any has a fraction; dates become seconds since 1970 UTC."""
+def clean_times(
+    column: pl.Series, locate: Locator, time_format: str | None = None, unit: int | None = None
+) -> tuple[pl.Series, str]:
+    """(seconds since 1970 UTC, or plain numbers where they are no dates; what was found, in words).
+
+    int64, or float64 where any has a fraction.
+    """
+    if isinstance(column.dtype, pl.Duration | pl.Time):
+        what = "durations" if isinstance(column.dtype, pl.Duration) else "times of day"
+        raise DataError(f"{locate(0)}: the times are {what} without a date; name another with --time-col")
     if column.dtype.is_temporal():
-        return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate)
-    if time_format is not None and column.dtype == pl.String:
-        pattern = None if time_format == "auto" else time_format
-        try:
-            parsed = column.str.strip_chars().str.to_datetime(pattern, strict=False, time_unit="us")
-        except pl.exceptions.PolarsError as error:
+        return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate), "dates"
+    if time_format not in (None, "auto"):
+        return _by_pattern(column.cast(pl.String), locate, str(time_format))
+    if column.dtype == pl.String and _are_dates(column):
+        if are_hours(column):
             raise DataError(
-                f"{locate(0)}: time '{_cut(column[0])}' does not fit --time-format {time_format}; "
-                "give a pattern such as '%Y-%m-%d %H:%M:%S'"
-            ) from error
-        form = "" if pattern is None else f" of the form {pattern}"
+                f"{locate(0)}: the time '{cut(column[0])}' has no date; name a column that has one with "
+                "--time-col"
+            )
+        times, pattern = parse_auto(column, locate)
+        form = f" of the form {pattern}" if pattern else ""
         hint = f"is no date{form}; correct it, or give its form with --time-format"
-        return _epoch_seconds(parsed.dt.replace_time_zone(None), column, locate, hint)
-    return _whole(clean_numbers(column, locate, "timestamp"))
+        return _epoch_seconds(times, column, locate, hint), f"dates {pattern}"
+    numbers = clean_numbers(column, locate, "timestamp")
+    if unit is None:
+        numbers, said = as_seconds(numbers, locate)
+    else:
+        numbers, said = (numbers if unit == 1 else numbers / unit), "dates"
+    return _whole(numbers), said
+
+
+def _by_pattern(column: pl.Series, locate: Locator, pattern: str) -> tuple[pl.Series, str]:
+    check_pattern(pattern)
+    try:
+        times = parse(column, pattern)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{locate(0)}: time '{cut(column[0])}' does not fit --time-format {pattern}; "
+            "give a pattern such as '%Y-%m-%d %H:%M:%S'"
+        ) from error
+    hint = f"is no date of the form {pattern}; correct it, or give its form with --time-format"
+    return _epoch_seconds(times, column, locate, hint), f"dates '{pattern}'"
+
+
+def _are_dates(column: pl.Series) -> bool:
+    """Whether most of the first cells that say something are no numbers."""
+    some = column.head(1000)
+    some = some.filter(~missing(some))
+    numbers = some.str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers.null_count() * 2 > len(some)
 
 
 def clean_numbers(column: pl.Series, locate: Locator, name: str) -> pl.Series:
@@ -74,10 +122,10 @@ def clean_numbers(column: pl.Series, locate: Locator, name: str) -> pl.Series:
         numbers = numbers.set(~numbers.is_finite().fill_null(False), None)
     if numbers.is_null().any():
         row = int(numbers.is_null().arg_max() or 0)
-        if column[row] is None or column[row] == "":
-            raise DataError(f"{locate(row)}: the {name} is missing; correct or remove it")
-        hint = "; for dates give --time-format auto" if name == "timestamp" else ""
-        raise DataError(f"{locate(row)}: {name} '{_cut(column[row])}' is not a number{hint}")
+        if missing(column.slice(row, 1))[0]:
+            advice = "correct it, or leave such rows out with --drop-empty"
+            raise DataError(f"{locate(row)}: the {name} is missing; {advice}")
+        raise DataError(f"{locate(row)}: {name} '{cut(column[row])}' is not a number; correct it")
     return numbers.alias(name)
 
 
@@ -104,22 +152,17 @@ def _cell(column: pl.Series) -> pl.Series:
     elif isinstance(column.dtype, (pl.Struct, pl.List, pl.Array)):
         column = pl.Series(column.name, [None if cell is None else str(cell) for cell in column.to_list()])
     text = column.cast(pl.String)
-    return text.set((text.str.strip_chars() == "").fill_null(False), None)
+    return text.set(missing(text), None)
 
 
 def _epoch_seconds(times: pl.Series, given: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
     if times.is_null().any():
         row = int(times.is_null().arg_max() or 0)
-        missing = given[row] is None or str(given[row]).strip() == ""
-        what = "is missing; correct or remove it" if missing else f"'{_cut(given[row])}' {hint}"
+        nothing = missing(given.slice(row, 1))[0]
+        advice = "is missing; correct it, or leave such rows out with --drop-empty"
+        what = advice if nothing else f"'{cut(given[row])}' {hint}"
         raise DataError(f"{locate(row)}: the time {what}")
     return _whole(times.dt.epoch("us") / 1_000_000).alias("timestamp")
-
-
-def _cut(cell: object) -> str:
-    """A cell as an error quotes it: damaged files hold endless ones."""
-    text = str(cell)
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
 def _whole(numbers: pl.Series) -> pl.Series:

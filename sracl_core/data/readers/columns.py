@@ -9,14 +9,32 @@ from sracl_core.errors import DataError, nearest
 
 # In order of preference: the first that a table has is taken.
 USUAL = {
-    "user": "user_id user userid uid reviewer_id reviewer customer_id customer visitor_id session_id "
-    "account_id member_id",
+    "user": "user_id user userid uid reviewer_id reviewer customer_id customer visitor_id visitor account_id "
+    "member_id member household_id household client_id cust_id buyer_id shopper_id profile_id",
     "item": "item_id item itemid iid parent_asin asin product_id product sku movie_id business_id "
-    "article_id book_id track_id song_id video_id news_id content_id",
-    "time": "timestamp time ts unix_review_time datetime date_time date event_time created_at sort_timestamp",
+    "article_id book_id track_id song_id video_id news_id content_id stock_code",
+    "time": "timestamp time ts unix_review_time datetime date_time transaction_timestamp event_time "
+    "event_timestamp created_at date eventdate event_date sort_timestamp t_dat",
     "rating": "rating ratings stars overall score event_strength",
     "title": "title name item_name product_name product_title movie_title item_title",
+    "event": "event event_type action action_type behavior behavior_type behaviour behaviour_type "
+    "interaction_type event_name",
+    "session": "session_id session visit_id",
+    "day": "date day event_date eventdate order_date purchase_date transaction_date invoice_date t_dat",
 }
+# Names that end so are taken where no usual one is there and only one column has such a name.
+KEYED = "id|no|nr|num|number|key|code|hash|uid|uuid|unique_?id|identifier"
+ENTITIES = {
+    "user": "user|customer|cust|visitor|member|household|client|buyer|shopper|account|consumer|subscriber|"
+    "reviewer|viewer|listener|reader|player|profile|device|student|patient",
+    "item": "item|product|prod|article|movie|film|book|track|song|video|news|content|sku|business|course|"
+    "game|recipe|poi|venue|restaurant|hotel|listing|offer|material|stock|anime|podcast|episode|joke|ean|upc|isbn|"
+    "gtin|page|app|artist|show|document|exercise|question",
+}
+PATTERNS = {role: re.compile(rf"(?:{words})s?(?:_?(?:{KEYED}))?") for role, words in ENTITIES.items()} | {
+    "time": re.compile(r"(?:.*_)?(?:timestamp|datetime|time|date|ts|at)|.*(?:timestamp|datetime)"),
+}
+NO_EVENT_TIME = re.compile(r"birth|born|expir|release|publish|updat|modif|end_|deliver|join|regist|signup")
 
 
 def normalized(name: str) -> str:
@@ -28,23 +46,39 @@ def normalized(name: str) -> str:
     return re.sub(r"[\W_]", "", name.split(":")[0].lower())
 
 
-def find_column(role: str, given: str | None, columns: list[str], path: Path) -> str:
-    """The column for a role: the one given by name, else a usual name.
+def words(name: str) -> str:
+    """Words in lower case with "_" between: "transactionTimestamp" ~ "transaction_timestamp".
+
+    >>> words("customerKey"), words("Order Date"), words("HOUSEHOLD-ID")
+    ('customer_key', 'order_date', 'household_id')
+    """
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.split(":")[0])
+    return re.sub(r"[\W_]+", "_", apart.lower()).strip("_")
+
+
+def find_column(role: str, given: tuple[str, ...] | None, columns: list[str], path: Path) -> str:
+    """The column for a role: the first given name that the table has, else a usual name.
 
     Raises DataError that names the nearest column and the flag to give.
     """
     shown = [column[:40] for column in columns]
+    flag = "--text-cols" if role == "text" else f"--{role}-col"
     if given is not None:
-        if given in columns:
-            return given
-        raise DataError(f"{path} has no column '{given}'{nearest(given, shown)}; correct --{role}-col")
+        for name in given:
+            if name in columns:
+                return name
+        raise DataError(f"{path} has no column '{given[0]}'{nearest(given[0], shown)}; correct {flag}")
     found = guess(role, columns)
-    if found is None:
-        usual = USUAL[role].split()[0]
-        raise DataError(
-            f"{path} has no {role} column such as '{usual}'{nearest(usual, shown)}; name it with --{role}-col"
-        )
-    return found
+    if found is not None:
+        return found
+    several = candidates(role, columns)
+    if several:
+        said = "', '".join(several[:4])
+        raise DataError(f"{path} has no plain {role} column: it could be '{said}'; name it with {flag}")
+    usual = USUAL[role].split()[0]
+    raise DataError(
+        f"{path} has no {role} column such as '{usual}'{nearest(usual, shown)}; name it with {flag}"
+    )
 
 
 def guess(role: str, columns: list[str]) -> str | None:
@@ -53,14 +87,30 @@ def guess(role: str, columns: list[str]) -> str | None:
     for usual in USUAL[role].split():
         if normalized(usual) in by_name:
             return by_name[normalized(usual)]
+    several = candidates(role, columns)
+    if len(several) == 1:
+        return several[0]
+    if role == "user" and not several:
+        return guess("session", columns)
     return None
 
 
-def guess_note(path: Path, roles: dict[str, str]) -> list[str]:
-    """What to tell a person about columns that were not named as the product names them."""
-    usual = {role: names.split()[0] for role, names in USUAL.items()}
-    odd = {role: column for role, column in roles.items() if column.split(":")[0] != usual[role]}
-    if not odd:
+def candidates(role: str, columns: list[str]) -> list[str]:
+    """The columns whose names say that they may have the role, without being a usual one."""
+    pattern = PATTERNS.get(role)
+    if pattern is None:
         return []
-    said = ", ".join(f"{role} = '{column}'" for role, column in odd.items())
-    return [f"{path.name}: columns taken as {said} (change with --user-col, --item-col, ...)"]
+    found = [column for column in columns if pattern.fullmatch(words(column))]
+    return [column for column in found if role != "time" or not NO_EVENT_TIME.search(words(column))]
+
+
+def refuse_shared(roles: dict[str, str], path: Path) -> None:
+    """Raises DataError where one column is taken for two roles."""
+    seen: dict[str, str] = {}
+    for role, column in roles.items():
+        if column in seen:
+            raise DataError(
+                f"{path}: column '{column}' is taken for the {seen[column]} and for the {role}; name another "
+                f"with --{role}-col"
+            )
+        seen[column] = role

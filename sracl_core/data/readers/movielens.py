@@ -4,57 +4,71 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import Raw, ReadOptions, refusing
+from sracl_core.data.filters import FunnelStep
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions, Rows, Taken, fixed, refusing
 from sracl_core.data.readers.clean import clean_interactions, clean_items
+from sracl_core.data.readers.log import without_empty
+from sracl_core.data.readers.packed import decompressed, refusing_damage
+from sracl_core.data.readers.peek import text_start
 from sracl_core.data.readers.search import named
 from sracl_core.data.readers.tabular import open_table
-from sracl_core.data.readers.text import CHUNK, decompressed, lines_of, plain, refusing_damage
+from sracl_core.data.readers.text import CHUNK, lines_of, plain
 from sracl_core.errors import DataError
 
-NAME = "movielens"
-ABOUT = "MovieLens: ratings and movies, in any of its forms"
 FORMS = (("ratings.csv", "movies.csv"), ("ratings.dat", "movies.dat"), ("u.data", "u.item"))
 COLUMNS = {"user_id": "userId", "item_id": "movieId", "timestamp": "timestamp", "rating": "rating"}
 GENRES_100K = """unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy
     Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"""
 
 
-def find(paths: list[Path]) -> list[Path] | None:
-    """[ratings] or [ratings, movies]."""
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
+    """[ratings] or [ratings, movies]: by name, and by content where --format does not say so."""
     for ratings, movies in FORMS:
         found = [named(paths, ratings), named(paths, movies)]
-        if found[0] is not None:
+        if found[0] is not None and (options.format == READER.name or _is_own(found[0])):
             return [path for path in found if path is not None]
     return None
 
 
+def _is_own(path: Path) -> bool:
+    """Whether the beginning of a file is MovieLens': a file of that name may be anybody's."""
+    first = text_start(path, 4096).split("\n", 1)[0].rstrip("\r")
+    if "csv" in path.name.lower():
+        return {name.lower() for name in COLUMNS.values()} <= {name.lower() for name in first.split(",")}
+    mark = "::" if path.name.lower().startswith("ratings.dat") else "\t"
+    return len(first.split(mark)) == len(COLUMNS)
+
+
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Ratings as interactions, movies with titles and genres as items."""
-    wanted = ["user_id", "item_id", "timestamp", *(["rating"] if options.with_ratings else [])]
-    if "csv" in files[0].name.lower():
-        interactions = _ratings_csv(files[0], scratch, wanted)
-    else:
-        interactions = _ratings_without_header(files[0], scratch, wanted)
+    keys = {name: theirs for name, theirs in COLUMNS.items() if name != "rating" or options.with_ratings}
+    own_csv = "csv" in files[0].name.lower()
+    read_rows = _ratings_csv if own_csv else _ratings_without_header
+    funnel: list[FunnelStep] = []
+    rows = without_empty(read_rows(files[0], scratch, list(keys)), options, funnel)
+    interactions, times = clean_interactions(rows, files[0], unit=1)
+    raw = Raw(interactions, None, taken=[fixed(files[0], keys)], times=times, funnel=funnel)
     if len(files) == 1:
-        return Raw(interactions, None)
-    return Raw(interactions, _movies(files[1], scratch))
+        return raw
+    movies = Taken(files[1].name, "items", {"item": "movieId", "title": "title"}, ["genres"])
+    return replace(raw, items=_movies(files[1], scratch), taken=[*raw.taken, movies])
 
 
-def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
-    table = open_table(path, scratch, ",")
+def _ratings_csv(path: Path, scratch: Path, wanted: list[str]) -> Rows:
+    table = open_table(path, scratch, ",", header=True)
     there = {column.lower(): column for column in table.columns}
     for name in wanted:
         if COLUMNS[name].lower() not in there:
             raise DataError(f"{path} has no column '{COLUMNS[name]}'; give --format table for another table")
-    frame, locate = table.select({name: there[COLUMNS[name].lower()] for name in wanted})
-    return clean_interactions(frame, path, locate)
+    return table.select({name: there[COLUMNS[name].lower()] for name in wanted})
 
 
-def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.DataFrame:
+def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> Rows:
     # polars separates by one character: "1::2::3" split at ":" has every second column empty.
     double = path.name.lower().startswith("ratings.dat")
     names = ["user_id", "item_id", "rating", "timestamp"]
@@ -78,7 +92,7 @@ def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> pl.
                 shown = "::" if double else "<tab>"
                 raise DataError(f"{path} line {number} is not {shown.join(names)}") from error
         raise
-    return clean_interactions(frame, path, lambda row: f"{path} line {row + 1}")
+    return Rows(frame, lambda row: f"{path} line {row + 1}")
 
 
 def _movies(path: Path, scratch: Path) -> pl.DataFrame:
@@ -132,3 +146,12 @@ def _checked(path: Path, line: int, cells: list[str]) -> tuple[int, str, str, st
         raise DataError(f"{path} line {line} has {len(cells)} fields, not id, title and genres")
     genres = "" if cells[2] == "(no genres listed)" else cells[2].replace("|", ", ")
     return line, cells[0], cells[1], genres
+
+
+READER = Reader(
+    name="movielens",
+    about="MovieLens: ratings and movies, in any of its forms",
+    sign="its names and columns are MovieLens' own",
+    find=find,
+    read=read,
+)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sracl_core.data.readers import table
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions
 from sracl_core.data.readers.search import named
 
-NAME = "recbole"
-ABOUT = "RecBole atomic files: .inter and .item"
-TAKES_COLUMNS = True
 
-
-def find(paths: list[Path]) -> list[Path] | None:
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[interactions] or [interactions, items]."""
     found = [named(paths, "*.inter"), named(paths, "*.item")]
     if found[0] is None:
@@ -26,4 +23,14 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     raw = table.read(files, options, scratch)
     if raw.items is None:
         return raw
-    return Raw(raw.interactions, raw.items.rename(lambda name: name.split(":")[0]), raw.notes)
+    return replace(raw, items=raw.items.rename(lambda name: name.split(":")[0]))
+
+
+READER = Reader(
+    name="recbole",
+    about="RecBole atomic files: .inter and .item",
+    sign="a file's name ends in .inter",
+    find=find,
+    read=read,
+    takes_columns=True,
+)

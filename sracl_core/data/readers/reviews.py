@@ -10,8 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.filters import FunnelStep
+from sracl_core.data.readers.base import Raw, ReadOptions, Rows, fixed
 from sracl_core.data.readers.clean import clean_interactions, clean_items
+from sracl_core.data.readers.log import without_empty
 from sracl_core.data.readers.tabular import as_text, json_objects
 from sracl_core.data.readers.text import plain
 from sracl_core.errors import DataError
@@ -20,9 +22,12 @@ CHUNK = 200_000
 
 
 def read_reviews(
-    path: Path, scratch: Path, keys: dict[str, str], options: ReadOptions, time_format: str | None = None
+    path: Path, scratch: Path, keys: dict[str, str], options: ReadOptions, unit: int | None = None
 ) -> Raw:
-    """Interactions from JSON lines; `keys` is {our column: theirs}. Reviews with no time are left out."""
+    """Interactions from JSON lines; `keys` is {our column: theirs}. Reviews with no time are left out.
+
+    unit: how many parts of a second a time is; None where times are dates.
+    """
     wanted = {ours: theirs for ours, theirs in keys.items() if ours != "rating" or options.with_ratings}
     numbers, timeless = array("q"), 0
     frames: list[pl.DataFrame] = []
@@ -40,9 +45,11 @@ def read_reviews(
     table = pl.concat([*frames, _frame(cells)])
     if table.is_empty():
         raise DataError(f"{path} holds no review with a time; give a file of reviews")
-    clean = clean_interactions(table, path, lambda row: f"{path} line {numbers[row]}", time_format)
+    funnel: list[FunnelStep] = []
+    rows = without_empty(Rows(table, lambda row: f"{path} line {numbers[row]}"), options, funnel)
+    clean, times = clean_interactions(rows, path, None if unit else "auto", unit)
     notes = [f"{path.name}: {timeless:,} reviews without a time left out"] if timeless else []
-    return Raw(clean, None, notes)
+    return Raw(clean, None, notes, [fixed(path, wanted)], times, funnel)
 
 
 def item_table(

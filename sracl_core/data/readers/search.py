@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import zlib
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
-from sracl_core.data.readers.text import decompressed
+from sracl_core.data.readers.base import COMPRESSED
+from sracl_core.data.readers.peek import text_start
 from sracl_core.errors import DataError
-
-SNIFF = 1 << 20
 
 
 def files_in(paths: list[Path]) -> list[Path]:
@@ -24,7 +19,9 @@ def files_in(paths: list[Path]) -> list[Path]:
         if path.is_file():
             found.append(path)
         else:
-            found += [file for file in (*path.glob("*"), *path.glob("*/*")) if file.is_file()]
+            inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+            deeper = [file for entry in inside if entry.is_dir() for file in entry.iterdir()]
+            found += [file for file in (*inside, *deeper) if file.is_file()]
     return sorted(file for file in found if not file.name.startswith("."))
 
 
@@ -33,7 +30,7 @@ def named(paths: list[Path], pattern: str) -> Path | None:
     matches = [
         file
         for file in files_in(paths)
-        if any(fnmatch.fnmatch(file.name.lower(), pattern + ending) for ending in ("", ".gz", ".zst"))
+        if any(fnmatch.fnmatch(file.name.lower(), pattern + ending) for ending in ("", *COMPRESSED))
     ]
     if len(matches) > 1:
         raise DataError(f"{matches[0]} and {matches[1]} are both '{pattern}'; name the one to read")
@@ -41,13 +38,8 @@ def named(paths: list[Path], pattern: str) -> Path | None:
 
 
 def first_object(path: Path) -> dict[str, Any]:
-    """The first line of a file of JSON lines, {} where that is no object."""
-    try:
-        with decompressed(path) as file:
-            head = file.read(SNIFF)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
-        return {}
-    for line in islice(head.decode("utf-8-sig", "replace").splitlines(), 1):
+    """The first object of a file of JSON, {} where there is none."""
+    for line in text_start(path).splitlines()[:1]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):

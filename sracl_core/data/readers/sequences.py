@@ -6,23 +6,25 @@ interaction's time is its position in the user's history, 1, 2, 3 ...
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions, Taken
+from sracl_core.data.readers.peek import sequence_lines
 from sracl_core.data.readers.search import files_in
 from sracl_core.data.readers.text import lines_of, plain
 from sracl_core.errors import DataError
 
-NAME = "sequences"
-ABOUT = "text lines: user item, or user item item ..."
 
-
-def find(paths: list[Path]) -> list[Path] | None:
-    """The one .txt file whose first line is whole numbers with spaces between."""
-    found = [file for file in files_in(paths) if ".txt" in file.suffixes and _looks_like(file)]
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
+    """The one .txt file whose lines are whole numbers, or named by itself also words, with spaces between."""
+    files = files_in(paths)
+    if options.format == READER.name:
+        texts = [file for file in files if ".txt" in file.suffixes] or files
+        return texts if len(texts) == 1 else None
+    alone = len(paths) == 1 and paths[0].is_file()
+    found = [file for file in files if ".txt" in file.suffixes and sequence_lines(file, words=alone)]
     return found if len(found) == 1 else None
 
 
@@ -45,12 +47,19 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
         raise DataError(f"{path} holds no lines 'user item'; give a file that does")
     frame = pl.DataFrame({"user_id": users, "item_id": items})
     position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("user_id")
-    return Raw(frame.with_columns(timestamp=position), None)
+    shape = {"user": "first of a line", "item": "the others"}
+    return Raw(
+        frame.with_columns(timestamp=position),
+        None,
+        taken=[Taken(path.name, "log", shape)],
+        times="positions in the file",
+    )
 
 
-def _looks_like(path: Path) -> bool:
-    if path.suffix.lower() != ".txt":
-        return True  # compressed: the name has to do
-    with path.open("rb") as file:
-        tokens = file.readline(1 << 16).removeprefix(codecs.BOM_UTF8).split()
-    return len(tokens) >= 2 and all(token.isdigit() for token in tokens)
+READER = Reader(
+    name="sequences",
+    about="text lines: user item, or user item item ...",
+    sign="its lines are ids with spaces between: a user and items, oldest first",
+    find=find,
+    read=read,
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sracl_core.data.readers.base import Locator, file_kind, refusing
+from sracl_core.data.readers.base import Locator, Rows, file_kind, refusing
+from sracl_core.data.readers.packed import refuse_no_table
+from sracl_core.data.readers.peek import UNQUOTED, Head, is_parquet, peek
 from sracl_core.data.readers.text import CsvText, lines_of, plain
 from sracl_core.errors import DataError
 
-SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
-UNQUOTED = ("inter", "item", "user")
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
 
 
@@ -27,6 +26,7 @@ class Table:
 
     `blank_rows()` lists the rows that are empty lines: asked only where a row has no value at all.
     `fault()` says which line cannot be read: asked only where the file cannot be.
+    header: whether the columns have names of their own, and are not numbered.
     """
 
     path: Path
@@ -35,8 +35,9 @@ class Table:
     locate: Locator
     blank_rows: Callable[[], list[int]] = list
     fault: Callable[[], str | None] = lambda: None
+    header: bool = True
 
-    def select(self, columns: dict[str, str]) -> tuple[pl.DataFrame, Locator]:
+    def select(self, columns: dict[str, str]) -> Rows:
         """The columns as {new name: column}, in the file's order, without blank lines."""
         wanted = [pl.col(column).alias(name) for name, column in columns.items()]
         try:
@@ -46,76 +47,117 @@ class Table:
             raise DataError(self.fault() or str(error)) from error
         with refusing(self.path):
             if not data.select(pl.all_horizontal(pl.all().is_null()).any()).item():
-                return data, self.locate
+                return Rows(data, self.locate)
         rows = np.setdiff1d(np.arange(data.height), self.blank_rows())
-        return data[rows], lambda row: self.locate(int(rows[row]))
+        return Rows(data[rows], lambda row: self.locate(int(rows[row])))
 
 
-def open_table(path: Path, scratch: Path, separator: str | None = None) -> Table:
-    """Open CSV, TSV, Parquet or JSON lines, also compressed; raises DataError where it cannot."""
-    kind = file_kind(path)
-    if kind in ("parquet", "pq"):
-        return _open_parquet(path)
-    if kind in ("jsonl", "ndjson", "json"):
-        return _open_json(path, plain(path, scratch))
-    return _open_csv(path, plain(path, scratch), separator or SEPARATORS.get(kind))
+def open_table(path: Path, scratch: Path, separator: str | None = None, header: bool | None = None) -> Table:
+    """Open CSV, TSV, Parquet or JSON lines, also compressed; raises DataError where it cannot.
 
-
-def _open_parquet(path: Path) -> Table:
+    header: whether text begins with names of columns; None finds out.
+    """
     if not path.is_file():
         raise DataError(f"{path} is not there; give a file or a folder that exists")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty; give a file that holds interactions")
+    if is_parquet(path):
+        return _open_parquet(path)
+    if file_kind(path) in ("jsonl", "ndjson", "json"):
+        return _open_json(path, plain(path, scratch))
+    text = plain(path, scratch)
+    return _open_csv(path, text, peek(path, header, separator), scratch)
+
+
+def _open_parquet(path: Path) -> Table:
+    refuse_no_table(path)
     with refusing(path):
         frame = pl.scan_parquet(path, glob=False)
         columns = frame.collect_schema().names()
     return Table(path, frame, columns, lambda row: f"{path} row {row + 1}")
 
 
-def _open_csv(path: Path, text: Path, separator: str | None) -> Table:
-    first = next((line for _, line in lines_of(text)), "")
-    separator = separator or max(",;\t|", key=first.count)
-    try:
-        columns = next(csv.reader([first], delimiter=separator), [])
-    except csv.Error as error:
-        raise DataError(f"{path} line 1 is no header of column names: {error}") from error
+def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
+    columns, separator = head.columns, head.separator
     if not any(name.strip() for name in columns):
         raise DataError(f"{path} line 1 is no header of column names; begin with one")
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
+    if len(separator) > 1:
+        text, separator = _one_mark(text, separator, scratch)
     quoted = file_kind(path) not in UNQUOTED
-    again = CsvText(text, path, separator, quoted)
+    again = CsvText(text, path, separator, quoted, head.header)
     with refusing(path):
         frame = pl.scan_csv(
-            text, infer_schema=False, separator=separator, quote_char='"' if quoted else None, glob=False
+            text,
+            has_header=head.header,
+            infer_schema=False,
+            separator=separator,
+            quote_char='"' if quoted else None,
+            glob=False,
         )
         found = frame.collect_schema().names()
     if len(found) != len(columns):
         raise DataError(f"{path} line 1 is no header of column names; quote names that span lines")
     columns = [name or given for name, given in zip(columns, found, strict=True)]
-    return Table(
-        path,
-        frame.rename(dict(zip(found, columns, strict=True))),
-        columns,
-        again.locate,
-        again.blank_rows,
-        again.fault,
-    )
+    renamed = frame.rename(dict(zip(found, columns, strict=True)))
+    return Table(path, renamed, columns, again.locate, again.blank_rows, again.fault, head.header)
+
+
+def _one_mark(text: Path, separator: str, scratch: Path) -> tuple[Path, str]:
+    """The text with a separator of one character, which is all that polars knows."""
+    mark = "\x1f"
+    scratch.mkdir(parents=True, exist_ok=True)
+    target = scratch / f"{len(list(scratch.iterdir()))}-{text.stem}"
+    with target.open("w", encoding="utf-8", newline="") as out:
+        for _, line in lines_of(text):
+            out.write(line.replace(separator, mark) + "\n")
+    return target, mark
 
 
 def json_objects(path: Path, text: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of JSON lines; raises DataError naming a line that is none."""
+    """(line number, object) of JSON lines, or of one array of objects; raises DataError at a line that
+    is neither.
+    """
+    with text.open(encoding="utf-8-sig") as file:
+        array = file.read(64).lstrip().startswith("[")
+    for number, record in _array(path, text) if array else _lines(path, text):
+        if not isinstance(record, dict):
+            raise DataError(f"{path} line {number} is not a JSON object; one object a line is needed")
+        yield number, record
+
+
+def _lines(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
     for number, line in lines_of(text):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path} line {number} is not JSON: {str(error)[:80]}") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path} line {number} is not a JSON object; one object a line is needed")
-        yield number, record
+
+
+def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
+    """(line on which it begins, element) of a JSON array."""
+    content = text.read_text(encoding="utf-8-sig")
+    decoder = json.JSONDecoder()
+    at, line = content.index("[") + 1, 1
+    line += content.count("\n", 0, at)
+    while True:
+        begin = at
+        while at < len(content) and content[at] in " \t\r\n,":
+            at += 1
+        line += content.count("\n", begin, at)
+        if content[at : at + 1] == "]":
+            return
+        try:
+            value, end = decoder.raw_decode(content, at)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} line {line} is not JSON: {str(error)[:80]}") from error
+        yield line, value
+        line += content.count("\n", at, end)
+        at = end
 
 
 def as_text(value: Any) -> str | None:

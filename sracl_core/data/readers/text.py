@@ -4,117 +4,85 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-import zstandard
-
+from sracl_core.data.readers.packed import decompressed, packing, refuse_no_table, refusing_damage
 from sracl_core.errors import DataError
 
 CHUNK = 1 << 20
+UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MOST_GROWTH = 200
+"""Text shrinks to a tenth or so; what grows by more than this is no log."""
 
 
 def plain(path: Path, scratch: Path) -> Path:
-    """A file with the text of `path`: itself, or decompressed into the folder `scratch`.
+    """A file with the text of `path`: itself, or decompressed and as UTF-8 in the folder `scratch`.
 
-    Raises DataError where it is missing, empty, cut, or not UTF-8 (naming the line).
+    Raises DataError where it is missing, empty, cut, no text, or neither UTF-8 nor UTF-16 with a
+    byte order mark (naming the line).
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; give a file or a folder that exists")
-    suffix = path.suffix.lower()
-    target = None
-    if suffix in (".gz", ".zst"):
+    refuse_no_table(path)
+    with refusing_damage(path):
+        with decompressed(path) as file:
+            encoding = UTF16.get(file.read(2))
+        if packing(path) is None and encoding is None:
+            _copy_checked(path, decompressed(path), None)
+            return path
         scratch.mkdir(parents=True, exist_ok=True)
         target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
-    with refusing_damage(path):
-        if target is None:
-            _copy_checked(path, decompressed(path), None)
-        else:
-            with target.open("wb") as out:
-                _copy_checked(path, decompressed(path), out)
-    return target or path
+        with target.open("wb") as out:
+            _copy_checked(path, decompressed(path), out, encoding)
+    return target
 
 
-@contextmanager
-def refusing_damage(path: Path) -> Iterator[None]:
-    """Turn what gzip and zstd say about a damaged file into one DataError."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise DataError(
-            f"{path} is cut or damaged ({str(error).rstrip('.')}); fetch or compress it again"
-        ) from error
-
-
-def decompressed(path: Path) -> IO[bytes]:
-    """The bytes of a file, through gzip or zstd where its name says so."""
-    suffix = path.suffix.lower()
-    if suffix not in (".gz", ".zst"):
-        return path.open("rb")
-    if suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    # A frame that ends early is no error to zstandard, so the reader below looks for its end.
-    return cast(IO[bytes], _ZstdReader(path))
-
-
-class _ZstdReader:
-    """Streams a .zst file and refuses one whose last frame is not complete."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._decoder = _zstd()
-        self._rest = b""
-
-    def __enter__(self) -> _ZstdReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def read(self, size: int) -> bytes:
-        while raw := self._rest or self._file.read(size // 16):
-            if self._decoder.eof:
-                self._decoder = _zstd()
-            out = self._decoder.decompress(raw)
-            self._rest = self._decoder.unused_data if self._decoder.eof else b""
-            if out:
-                return out
-        if not self._decoder.eof:
-            raise EOFError("it ends before its last frame does")
-        return b""
-
-
-def _zstd() -> zstandard.ZstdDecompressionObj:
-    return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
-
-
-def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None, encoding: str | None = None) -> None:
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     lines, size = 1, 0
+    limit = max(path.stat().st_size * MOST_GROWTH, 1 << 24) if packing(path) else None
     with source:
         while True:
-            chunk = source.read(CHUNK)
+            chunk = raw = source.read(CHUNK)
+            if not size and raw[:4096].count(b"\0") * 4 > len(raw[:4096]) and encoding is None:
+                raise DataError(
+                    f"{path} line 1 has zero bytes: it is no text, or UTF-16 without its mark (convert it "
+                    "with: iconv -f utf-16le -t utf-8)"
+                )
             try:
-                decoder.decode(chunk, final=not chunk)
+                text = decoder.decode(raw, final=not raw)
             except UnicodeDecodeError as error:
                 line = lines + error.object[: error.start].count(b"\n")
-                raise DataError(
-                    f"{path} line {line} is not UTF-8 (byte 0x{error.object[error.start]:02x}); "
-                    "convert it, for example with: iconv -f latin1 -t utf-8"
-                ) from error
-            if not chunk:
+                raise DataError(f"{path} line {line} is {_wrong_text(error)}") from error
+            if encoding is not None:
+                chunk = text.encode()
+            if not raw:
                 break
             lines += chunk.count(b"\n")
             size += len(chunk)
+            if limit is not None and size > limit:
+                raise DataError(
+                    f"{path} is cut or damaged (it unpacks to over {limit:,} bytes, {MOST_GROWTH} times its "
+                    "size); unpack it yourself where that is right"
+                )
             if out is not None:
                 out.write(chunk)
     if not size:
         raise DataError(f"{path} is empty; give a file that holds interactions")
+
+
+def _wrong_text(error: UnicodeDecodeError) -> str:
+    byte = error.object[error.start]
+    if error.encoding.startswith("utf-16"):
+        return "not UTF-16, which its first bytes promise; save it as UTF-8"
+    return (
+        f"not UTF-8 (byte 0x{byte:02x}); convert it from its encoding, for example from Western European "
+        "with: iconv -f windows-1252 -t utf-8"
+    )
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -130,12 +98,14 @@ class CsvText:
 
     shown: the file that a person named, of which `text` may be the decompressed form.
     quoted: whether `"` encloses fields (not so in RecBole's files).
+    header: whether the first record names the columns.
     """
 
     text: Path
     shown: Path
     separator: str
     quoted: bool = True
+    header: bool = True
 
     @contextmanager
     def _records(self, strict: bool = False) -> Iterator[Any]:
@@ -149,7 +119,7 @@ class CsvText:
         """The data rows that are empty lines, unlike rows of empty cells."""
         with self._records() as records:
             try:
-                return [row - 1 for row, cells in enumerate(records) if not cells]
+                return [row - self.header for row, cells in enumerate(records) if not cells]
             except csv.Error:
                 return []
 
@@ -158,7 +128,7 @@ class CsvText:
         with self._records() as records:
             try:
                 for index, _ in enumerate(records):
-                    if index == row + 1:
+                    if index == row + self.header:
                         return f"{self.shown} line {records.line_num}"
             except csv.Error:
                 pass
@@ -172,10 +142,9 @@ class CsvText:
                 for cells in records:
                     width = width or len(cells)
                     if len(cells) > width:
-                        return (
-                            f"{self.shown} line {line} has {len(cells)} fields, the header names {width}; "
-                            "correct it"
-                        )
+                        first = "header names" if self.header else "first line has"
+                        found = f"{self.shown} line {line} has {len(cells)} fields"
+                        return f"{found}, the {first} {width}; correct it"
                     line = records.line_num + 1
             except csv.Error as error:
                 return f"{self.shown} line {line} is not CSV ({error}); close or double the quotes in it"

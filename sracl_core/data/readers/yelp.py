@@ -6,18 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.readers.base import Raw, ReadOptions
+from sracl_core.data.readers.base import Raw, Reader, ReadOptions, fixed
 from sracl_core.data.readers.reviews import item_table, read_reviews
 from sracl_core.data.readers.search import json_with, named
 from sracl_core.data.readers.tabular import json_objects
 from sracl_core.data.readers.text import plain
 
-NAME = "yelp"
-ABOUT = "Yelp: yelp_academic_dataset_review.json and ..._business.json"
 KEYS = {"user_id": "user_id", "item_id": "business_id", "timestamp": "date", "rating": "stars"}
 
 
-def find(paths: list[Path]) -> list[Path] | None:
+def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[reviews] or [reviews, businesses]."""
     reviews = json_with(paths, {"review_id", "user_id", "business_id"})
     if not reviews:
@@ -28,13 +26,14 @@ def find(paths: list[Path]) -> list[Path] | None:
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Dates become seconds since 1970 (Yelp does not say their time zone; taken as UTC)."""
-    raw = read_reviews(files[0], scratch, KEYS, options, time_format="%Y-%m-%d %H:%M:%S")
+    raw = read_reviews(files[0], scratch, KEYS, options)
     if len(files) == 1:
         return raw
     wanted = set(raw.interactions["item_id"].unique())
     records = json_objects(files[1], plain(files[1], scratch))
     kept = ((number, record) for number, record in records if record.get("business_id") in wanted)
-    return replace(raw, items=item_table(files[1], kept, "business_id", columns))
+    items = item_table(files[1], kept, "business_id", columns)
+    return replace(raw, items=items, taken=[*raw.taken, fixed(files[1], {"item": "business_id"}, "items")])
 
 
 def columns(record: dict[str, Any]) -> dict[str, Any]:
@@ -45,3 +44,12 @@ def columns(record: dict[str, Any]) -> dict[str, Any]:
         "city": record.get("city"),
         "state": record.get("state"),
     }
+
+
+READER = Reader(
+    name="yelp",
+    about="Yelp: yelp_academic_dataset_review.json and ..._business.json",
+    sign="its lines have review_id, user_id and business_id",
+    find=find,
+    read=read,
+)

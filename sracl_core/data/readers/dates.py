@@ -1,0 +1,169 @@
+"""Times written as dates: which pattern they follow, and their seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from sracl_core.data.readers.base import Locator, cut
+from sracl_core.data.readers.missing import missing
+from sracl_core.errors import DataError
+
+DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]")
+CLOCK = re.compile(
+    r"(?P<join>[T :]|, ?)(?P<hour>\d{1,2}):\d\d(?P<seconds>:\d\d)?(?P<fraction>\.\d+)?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
+)
+NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
+HOURS = r"^\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?\s*$"
+NAMED = (
+    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
+    (r"\d{1,2}/[A-Za-z]{3}/\d{4}", "%d/%b/%Y"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{2}", "%d-%b-%y"),
+    (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
+    (r"[A-Za-z]{3} \d{1,2} \d{4}", "%b %d %Y"),
+    (r"\d{1,2} [A-Za-z]{4,} \d{4}", "%d %B %Y"),
+    (r"[A-Za-z]{4,} \d{1,2}, \d{4}", "%B %d, %Y"),
+    (r"[A-Za-z]{3}, \d{1,2} [A-Za-z]{3} \d{4}", "%a, %d %b %Y"),
+    (r"\d{8}", "%Y%m%d"),
+)
+WHOLE = (
+    (r"[A-Za-z]{3} [A-Za-z]{3} +\d{1,2} \d\d:\d\d:\d\d \d{4}", "%a %b %e %H:%M:%S %Y"),
+    (r"[A-Za-z]{3} [A-Za-z]{3} +\d{1,2} \d\d:\d\d:\d\d [+-]\d{4} \d{4}", "%a %b %e %H:%M:%S %z %Y"),
+    (r"\d{8}T\d{6}", "%Y%m%dT%H%M%S"),
+    (r"\d{8}T\d{6}Z", "%Y%m%dT%H%M%SZ"),
+)
+EARLIEST = pl.datetime(1000, 1, 1, time_unit="us")
+MOST_FORMS = 12
+
+
+@dataclass
+class _Reading:
+    """One way to read a column: the date's form, the times read so far, the patterns used."""
+
+    form: str
+    times: pl.Series
+    patterns: list[str] = field(default_factory=list)
+
+
+def are_hours(column: pl.Series) -> bool:
+    """Whether the first cells of a text column are times of day without a date, such as 13:45."""
+    if column.dtype == pl.Time:
+        return True
+    if column.dtype != pl.String:
+        return False
+    some = column.head(1000).filter(~missing(column.head(1000)))
+    return bool(len(some)) and bool(some.str.contains(HOURS).all())
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises DataError where a pattern names no day, so that all days would be one."""
+    if pattern != "auto" and not DAY.search(pattern):
+        raise DataError(
+            f"--time-format '{pattern}' has no day, so that all days would be one; "
+            "give a pattern with one, such as '%Y-%m-%d %H:%M:%S'"
+        )
+
+
+def parse(column: pl.Series, pattern: str) -> pl.Series:
+    """Datetimes (UTC) of a text column by one pattern, null where it does not fit."""
+    times = column.str.strip_chars().str.to_datetime(pattern, strict=False, time_unit="us")
+    times = times.dt.replace_time_zone(None)
+    return pl.select(pl.when(times >= EARLIEST).then(times)).to_series().alias(column.name)
+
+
+def parse_auto(column: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
+    """(datetimes, the pattern that was found); cells that fit no pattern are null.
+
+    Rows may differ in the clock behind the date, not in the date's form. Raises DataError where day
+    and month could be either: where two forms fit every row and give different dates.
+    """
+    readings: list[_Reading] = []
+    tried: set[str] = set()
+    for _ in range(MOST_FORMS):
+        left = min((reading.times.is_null() for reading in readings), key=_count, default=~missing(column))
+        row = left.arg_max() if left.any() else None
+        found = list(_patterns(str(column[row]).strip())) if row is not None else []
+        found = [(form, rest) for form, rest in found if form + rest not in tried]
+        if not found:
+            break
+        tried |= {form + rest for form, rest in found}
+        if not readings:
+            readings = [_Reading(form, _nothing(column)) for form, _ in found]
+        for reading in readings:
+            _read_more(reading, column, [rest for form, rest in found if form == reading.form])
+    best = min((_count(reading.times.is_null()) for reading in readings), default=0)
+    readings = [reading for reading in readings if _count(reading.times.is_null()) == best]
+    if not readings:
+        return _nothing(column), ""
+    first = readings[0]
+    for other in readings[1:]:
+        differs = (first.times != other.times).fill_null(False)
+        if differs.any():
+            row = int(differs.arg_max() or 0)
+            raise DataError(
+                f"{locate(row)}: the time '{cut(column[row])}' fits '{first.patterns[0]}' and "
+                f"'{other.patterns[0]}', as all others do; say which with --time-format"
+            )
+    return first.times, " or ".join(f"'{pattern}'" for pattern in first.patterns)
+
+
+def _read_more(reading: _Reading, column: pl.Series, rests: list[str]) -> None:
+    for rest in rests:
+        pattern = reading.form + rest
+        empty = reading.times.is_null()
+        try:
+            more = parse(column.filter(empty), pattern)
+        except pl.exceptions.PolarsError:
+            continue
+        if more.null_count() < len(more):
+            reading.times = reading.times.scatter(empty.arg_true(), more)
+            reading.patterns.append(pattern)
+
+
+def _patterns(text: str) -> Iterator[tuple[str, str]]:
+    """(form of the date, pattern of what follows) for each way to read one cell."""
+    for shape, pattern in WHOLE:
+        if re.fullmatch(shape, text):
+            yield pattern, ""
+            return
+    clock = re.search(rf"(?:{CLOCK.pattern})$", text)
+    date, rest = (text[: clock.start()], _clock_pattern(clock)) if clock else (text, "")
+    for shape, pattern in NAMED:
+        if re.fullmatch(shape, date):
+            yield pattern, rest
+    match = NUMBERS.fullmatch(date)
+    if match is None:
+        return
+    first, mark, _, last = match.groups()
+    if len(first) == 4:
+        orders = ["%Y{0}%m{0}%d"]
+    elif len(last) == 4:
+        orders = ["%d{0}%m{0}%Y", "%m{0}%d{0}%Y"]
+    else:
+        orders = ["%d{0}%m{0}%y", "%m{0}%d{0}%y", "%y{0}%m{0}%d"]
+    for order in orders:
+        yield order.format(mark), rest
+
+
+def _clock_pattern(clock: re.Match[str]) -> str:
+    half = clock["half"] or ""
+    zone = clock["zone"] or ""
+    written = zone if zone in ("", "Z", "UTC", "GMT") else "%#z"
+    seconds = ":%S" if clock["seconds"] else ""
+    fraction = "%.f" if clock["seconds"] else ""  # reads cells without a fraction as well
+    hours = "%I" if half else "%H"
+    noon = f"{half[:-2]}%p" if half else ""
+    return f"{clock['join']}{hours}:%M{seconds}{fraction}{noon}{clock['gap']}{written}"
+
+
+def _nothing(column: pl.Series) -> pl.Series:
+    return pl.Series(column.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(column))
+
+
+def _count(mask: pl.Series) -> int:
+    return int(mask.sum())

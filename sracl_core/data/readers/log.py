@@ -1,0 +1,250 @@
+"""A log of interactions in one table or several: its columns, its rows, its times."""
+
+from __future__ import annotations
+
+import shlex
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from sracl_core.data.filters import FunnelStep
+from sracl_core.data.readers import headless
+from sracl_core.data.readers.base import ReadOptions, Rows, Taken, refusing
+from sracl_core.data.readers.clean import clean_interactions
+from sracl_core.data.readers.columns import find_column, guess, refuse_shared
+from sracl_core.data.readers.dates import check_pattern
+from sracl_core.data.readers.day_and_hour import day_column, joined_time
+from sracl_core.data.readers.missing import missing
+from sracl_core.data.readers.peek import Head
+from sracl_core.data.readers.tabular import Table
+from sracl_core.errors import DataError, nearest
+
+NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": "rating", "event": "event"}
+NEEDED = ("user_id", "item_id", "timestamp", "rating")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a log and what a first look at it showed."""
+
+    table: Table
+    head: Head
+
+    @property
+    def path(self) -> Path:
+        return self.table.path
+
+
+@dataclass
+class Log:
+    """A log as it was read, before and after cleaning.
+
+    rows: the chosen rows with further columns (titles), which stand beside `interactions`.
+    """
+
+    interactions: pl.DataFrame
+    rows: Rows
+    times: str
+    taken: list[Taken]
+    notes: list[str] = field(default_factory=list)
+    funnel: list[FunnelStep] = field(default_factory=list)
+
+
+def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | None = None) -> Log:
+    """Read the parts as one log.
+
+    texts: {our name: column} of item texts that stand in the log itself.
+    Raises DataError at a missing column, cell or date.
+    """
+    if options.time_format is not None:
+        check_pattern(options.time_format)
+    taken, notes, pieces = [], [], []
+    for part in parts:
+        roles, said = interaction_columns(part, options)
+        used = {*roles.values(), *(texts or {}).values()}
+        unread = [column for column in part.table.columns if column not in used]
+        taken.append(Taken(part.path.name, "log", roles, unread=unread))
+        notes += said
+        wanted = {NAMES.get(role, role): column for role, column in roles.items()} | (texts or {})
+        pieces.append(part.table.select(wanted))
+        refuse_lists(part, roles["item"])
+    rows = _one(parts, pieces)
+    path = parts[0].path
+    if rows.frame.is_empty():
+        raise DataError(f"{path} holds no rows; give a file with interactions")
+    funnel: list[FunnelStep] = []
+    if "event" in rows.frame.columns:
+        rows = _of_events(rows, options, path, funnel)
+    if "day" in rows.frame.columns:
+        rows = joined_time(rows, options.time_format)
+    rows = without_empty(rows, options, funnel)
+    if options.order == "rows":
+        position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("user_id")
+        frame, times = rows.frame.with_columns(timestamp=pl.lit(0, pl.Int64)), "positions in the file"
+        interactions, _ = clean_interactions(Rows(frame, rows.locate), path, unit=1, hint=_session(parts[0]))
+        interactions = interactions.with_columns(timestamp=position)
+    else:
+        interactions, times = clean_interactions(rows, path, options.time_format, hint=_session(parts[0]))
+    notes += _said_of_time(taken[0].columns, times)
+    return Log(interactions, rows, times, taken, notes, funnel)
+
+
+def interaction_columns(part: Part, options: ReadOptions) -> tuple[dict[str, str], list[str]]:
+    """({role: column} of a log, notes); raises DataError where a needed one is not found."""
+    table, notes = part.table, []
+    given = {"user": options.user_col, "item": options.item_col}
+    if options.order != "rows":
+        given["time"] = options.time_col
+    elif options.time_col is not None:
+        raise DataError("--order rows takes no times; leave --time-col out, or --order rows")
+    if options.with_ratings:
+        given["rating"] = options.rating_col
+    if table.header:
+        roles = {role: _found(role, names, table) for role, names in given.items()}
+    else:
+        roles = headless.columns(part.head, given, table.path)
+        notes.append(
+            f"{table.path.name}: line 1 holds values, not names of columns, so the columns are numbered "
+            "(--header says otherwise)"
+        )
+    if options.time_col is None and "time" in roles:
+        roles |= _day_beside(part, roles["time"])
+    if options.events:
+        roles["event"] = find_column("event", _one_name(options.event_col), table.columns, table.path)
+    elif event := guess("event", table.columns):
+        values = list(dict.fromkeys(part.head.cells(event)))[:4]
+        if len(values) > 1:
+            notes.append(
+                f"{table.path.name}: every kind of '{event}' counts as an interaction ({', '.join(values)}); "
+                "choose with --events"
+            )
+    refuse_shared(roles, table.path)
+    return roles, notes
+
+
+def _found(role: str, names: tuple[str, ...] | None, table: Table) -> str:
+    known = None if names is None else tuple(name for name in names if name in table.columns)
+    try:
+        return find_column(role, known or names, table.columns, table.path)
+    except DataError as error:
+        if role != "time" or names is not None:
+            raise
+        advice = ", or give --order rows where the rows stand in the order of time"
+        raise DataError(str(error) + advice) from error
+
+
+def _one_name(name: str | None) -> tuple[str, ...] | None:
+    return None if name is None else (name,)
+
+
+def _day_beside(part: Part, time: str) -> dict[str, str]:
+    """{"day": the column of dates} where the time column holds times of day and another one dates."""
+    day = day_column(part.table, part.head, time)
+    return {} if day is None else {"day": day}
+
+
+def refuse_lists(part: Part, item: str) -> None:
+    """Raises DataError where a log has lists of items: whole histories a row, which would be lost."""
+    lists = [
+        column
+        for column in part.table.columns
+        if column.lower().endswith(":token_seq") and column.split(":")[0].startswith(item.split(":")[0])
+    ]
+    cells = part.head.cells(item) if part.head.rows else []
+    if cells and all(cell.startswith("[") and cell.endswith("]") for cell in cells):
+        lists.append(item)
+    if lists:
+        raise DataError(
+            f"{part.path}: column '{lists[0]}' holds lists of items, which would be lost; give one row an "
+            "interaction, or lines 'user item item ...' as a .txt file"
+            + ("" if lists[0] == item else f", or leave that column out to take '{item}' alone")
+        )
+
+
+def _one(parts: list[Part], pieces: list[Rows]) -> Rows:
+    if len(pieces) == 1:
+        return pieces[0]
+    frames = [piece.frame for piece in pieces]
+    for name in frames[0].columns:
+        if len({str(frame[name].dtype) for frame in frames}) > 1 and any(
+            frame[name].dtype == pl.String for frame in frames
+        ):
+            frames = [frame.with_columns(pl.col(name).cast(pl.String)) for frame in frames]
+    with refusing(parts[-1].path):
+        frame = pl.concat(frames, how="vertical_relaxed")
+    starts = np.cumsum([0, *(piece.height for piece in frames)]).tolist()
+
+    def locate(row: int) -> str:
+        at = bisect_right(starts, row) - 1
+        return pieces[at].locate(row - starts[at])
+
+    return Rows(frame, locate)
+
+
+def _of_events(rows: Rows, options: ReadOptions, path: Path, funnel: list[FunnelStep]) -> Rows:
+    """The rows whose event is one of those asked for."""
+    wanted = list(options.events or ())
+    events = rows.frame["event"].cast(pl.String).str.strip_chars()
+    known = events.unique().drop_nulls().sort().to_list()
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name, known) or f"; there is {', '.join(known[:8])}, ..."
+            raise DataError(f"{path} has no event '{name}'{hint}; correct --events")
+    funnel.append(counted("read", rows.frame))
+    kept = rows.keep(events.is_in(pl.Series(wanted).implode()).fill_null(False))
+    funnel.append(counted(f"events {', '.join(wanted)}", kept.frame))
+    return kept
+
+
+def without_empty(rows: Rows, options: ReadOptions, funnel: list[FunnelStep]) -> Rows:
+    """The rows without a missing cell, where that is asked for; how many went is in the funnel."""
+    if not options.drop_empty:
+        return rows
+    if not funnel:
+        funnel.append(counted("read", rows.frame))
+    names = [name for name in NEEDED if name in rows.frame.columns]
+    empty = pl.Series([False]).new_from_index(0, rows.frame.height)
+    for name in names:
+        empty |= missing(rows.frame[name])
+    kept = rows.keep(~empty)
+    funnel.append(counted("rows with an empty cell dropped", kept.frame))
+    if kept.frame.is_empty():
+        worst = max(names, key=lambda name: int(missing(rows.frame[name]).sum()))
+        raise DataError(f"{rows.locate(0)}: no row is left without an empty cell; '{worst}' is missing most")
+    return kept
+
+
+def counted(step: str, frame: pl.DataFrame) -> FunnelStep:
+    """A step of the funnel for a table of raw ids; missing ids count as none."""
+    users, items = (
+        int(frame[name].filter(~missing(frame[name])).n_unique()) for name in ("user_id", "item_id")
+    )
+    return FunnelStep(step=step, users=users, items=items, interactions=frame.height)
+
+
+def _session(part: Part) -> str:
+    """What a person may do about missing users where a column of sessions stands beside."""
+    session = guess("session", part.table.columns)
+    if session is None:
+        return ""
+    name = shlex.quote(session)
+    return f"take the sessions as users with --user-col {name}, or leave such rows out with --drop-empty"
+
+
+def _said_of_time(columns: dict[str, str], times: str) -> list[str]:
+    if "day" in columns:
+        return [f"time = '{columns['day']}' and '{columns['time']}' joined ({times})"]
+    return []
+
+
+def texts_of_log(log: Log, ids: pl.Series, names: Iterable[str]) -> pl.DataFrame:
+    """An item table from the log itself: of each text, the first that an item's rows hold."""
+    frame = pl.DataFrame([ids, *(log.rows.frame[name].cast(pl.String) for name in names)])
+    cleaned = frame.with_columns(
+        pl.when(~pl.Series(missing(frame[name]))).then(pl.col(name)).alias(name) for name in names
+    )
+    return cleaned.group_by("item_id", maintain_order=True).agg(pl.col(list(names)).drop_nulls().first())

@@ -1,0 +1,72 @@
+"""Times that are numbers: in which unit, told by their size."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from sracl_core.data.readers.base import Locator
+from sracl_core.data.times import LEAST_DATE
+from sracl_core.errors import DataError
+
+UNITS = (("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9))
+CALENDAR = (("%Y%m%d%H%M%S", 10**10), ("%Y%m%d%H%M", 10**8), ("%Y%m%d", 10**4))
+"""Patterns of dates written as one number, and what a year is in it."""
+STEP = 1000
+"""A unit's times lie in [LEAST_DATE, LEAST_DATE * STEP) times its part of a second: 1973 to 5138."""
+
+
+def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
+    """(seconds since 1970, or the numbers as they are where they are no dates; what they are, in words).
+
+    Raises DataError where some are of a larger unit than most: their order would be wrong.
+    """
+    middle = numbers.median()
+    if not isinstance(middle, int | float) or middle < LEAST_DATE / 10:
+        return numbers, "numbers that are no dates"
+    calendar = _calendar(numbers)
+    if calendar is not None:
+        return calendar
+    if middle < LEAST_DATE:
+        return numbers, "numbers that are no dates"
+    name, parts = _unit(float(middle))
+    odd = numbers >= LEAST_DATE * STEP * parts
+    if odd.any():
+        row = int(odd.arg_max() or 0)
+        raise DataError(
+            f"{locate(row)}: the time {numbers[row]} is of another size than most, which are {name} since "
+            "1970; correct it"
+        )
+    if parts == 1:
+        return numbers, "seconds since 1970"
+    if numbers.dtype.is_integer() and (numbers % parts == 0).all():
+        seconds = numbers // parts
+    else:
+        seconds = numbers / parts
+    return seconds, f"{name} since 1970, kept as seconds"
+
+
+def one_as_seconds(number: float) -> float:
+    """A bound such as 1546300800000 or 20190101 in seconds since 1970, as `as_seconds` reads it."""
+    whole = number == int(number)
+    series = pl.Series("bound", [int(number) if whole else number])
+    return float(as_seconds(series, lambda _: "the bound")[0][0])
+
+
+def _unit(number: float) -> tuple[str, int]:
+    for name, parts in UNITS:
+        if number < LEAST_DATE * STEP * parts:
+            return name, parts
+    return UNITS[-1]
+
+
+def _calendar(numbers: pl.Series) -> tuple[pl.Series, str] | None:
+    """Dates written as numbers, such as 20200131: where every one is a date of 1900 to 2100."""
+    if not numbers.dtype.is_integer():
+        return None
+    for pattern, year in CALENDAR:
+        if not numbers.is_between(1900 * year, 2101 * year).all():
+            continue
+        times = numbers.cast(pl.String).str.to_datetime(pattern, strict=False, time_unit="us")
+        if not times.is_null().any():
+            return times.dt.epoch("s").alias(numbers.name), f"dates '{pattern}'"
+    return None

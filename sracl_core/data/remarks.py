@@ -1,0 +1,76 @@
+"""What a person should know of a dataset that was made without an error."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import polars as pl
+
+from sracl_core.data.filters import FunnelStep
+
+SHOWN = 3
+ALWAYS = ("read", "exact duplicates dropped")
+
+
+def on_filters(funnel: list[FunnelStep]) -> list[str]:
+    """A line for each filter that was asked for and dropped nothing."""
+    return [
+        f"'{step['step']}' dropped nothing"
+        for before, step in pairwise(funnel)
+        if step["interactions"] == before["interactions"]
+        and step["step"] not in ALWAYS
+        and not step["step"].endswith("-core")
+    ]
+
+
+def without_text(items: pl.DataFrame) -> int:
+    """How many items have neither a title nor any other text."""
+    return int(items.select(pl.all_horizontal(pl.exclude("item_id").is_null()).sum()).item())
+
+
+def on_items(ids: pl.Series, items: pl.DataFrame, known: pl.DataFrame | None, missing: int) -> list[str]:
+    """Lines about items without a row in the item table, and about those without text.
+
+    missing: how many of `ids` the table `known` has no row for.
+    """
+    notes = []
+    if known is not None and missing:
+        notes.append(_unmatched(ids, known["item_id"], missing))
+    empty = without_text(items)
+    if empty == items.height:
+        notes.append(
+            f"no item has a text (of {empty:,}); an item table beside the log, or --title-col, gives them"
+        )
+    elif empty:
+        notes.append(f"{empty:,} of {items.height:,} items have no text; their ids stand for it")
+    return notes
+
+
+def _unmatched(ids: pl.Series, known: pl.Series, missing: int) -> str:
+    lost = ids.filter(~ids.is_in(known.implode()))
+    near = _nearly(lost, known)
+    pairs = ", ".join(f"'{one}' and '{other}'" for one, other in near)
+    if missing == len(ids):
+        seen = pairs or f"'{lost[0]}' and '{known[0]}'"
+        return (
+            "warning: no item of the log is in the item table, so that all texts are lost: the ids differ "
+            f"(in the log and in the table: {seen}); make them alike, or name other columns with --item-col"
+        )
+    line = f"{missing:,} of {len(ids):,} items of the log have no row in the item table"
+    return line + (
+        f"; these differ only in how they are written: {pairs}" if near else f", such as '{lost[0]}'"
+    )
+
+
+def _nearly(lost: pl.Series, known: pl.Series) -> list[tuple[str, str]]:
+    """Pairs of ids that are one when case, spaces, leading zeros and a trailing .0 do not count."""
+
+    def bare(ids: pl.Series) -> pl.Series:
+        text = ids.str.strip_chars().str.to_lowercase().str.replace(r"\.0$", "")
+        return text.str.strip_chars_start("0").alias("bare")
+
+    left = pl.DataFrame([lost.alias("lost"), bare(lost)])
+    right = pl.DataFrame([known.alias("known"), bare(known)]).unique(
+        "bare", keep="first", maintain_order=True
+    )
+    return left.join(right, on="bare", maintain_order="left").select("lost", "known").head(SHOWN).rows()

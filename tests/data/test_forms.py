@@ -1,0 +1,469 @@
+"""A file is never taken for what it is not: small logs of every odd kind, and what is right for each."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import lzma
+import random
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from sracl_core.data.dataset import Dataset, load_dataset
+from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.data.readers.base import ReadOptions
+from sracl_core.errors import DataError
+
+RANDOM = random.Random(5)
+BEGIN = datetime(2020, 1, 2, 5, tzinfo=UTC)
+ROWS = [
+    (f"u{user:02}", f"i{item:02}", BEGIN + timedelta(hours=RANDOM.randrange(24 * 18), seconds=at))
+    for at, (user, item) in enumerate((at % 20, RANDOM.randrange(12)) for at in range(160))
+]
+SECONDS = [(user, item, int(time.timestamp())) for user, item, time in ROWS]
+LATE = datetime(2020, 1, 10, tzinfo=UTC)
+LATER = sum(time >= LATE for *_, time in ROWS)
+
+
+def csv(rows: list[tuple[Any, ...]], header: str = "user_id,item_id,timestamp", mark: str = ",") -> str:
+    lines = [header.replace(",", mark)] if header else []
+    return "\n".join([*lines, *(mark.join(map(str, row)) for row in rows)]) + "\n"
+
+
+def write(folder: Path, **files: str | bytes) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name.replace("__", ".")).write_bytes(data)
+    return folder
+
+
+def made(source: Path | list[Path], out: Path, **reading: Any) -> tuple[Dataset, dict[str, Any]]:
+    options = {name: reading.pop(name) for name in ("since", "until", "min_rating") if name in reading}
+    manifest = prepare(source, out, PrepareOptions(k_core=1, read=ReadOptions(**reading), **options))
+    return load_dataset(out), manifest
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> tuple[Path, str]:
+    path = write(tmp_path / "plain", log__csv=csv(SECONDS)) / "log.csv"
+    return path, made(path, tmp_path / "expected")[1]["identity"]
+
+
+def test_four_columns_of_numbers_are_no_sequences(tmp_path: Path) -> None:
+    rows = [(user[1:], item[1:], at % 5, time) for at, (user, item, time) in enumerate(SECONDS)]
+    path = write(tmp_path, log__txt=csv(rows, "", "\t")) / "log.txt"
+    dataset, manifest = made(path, tmp_path / "out")
+    assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (20, 12, 160)
+    taken = manifest["source"]["taken"][0]
+    assert (manifest["source"]["format"], taken["columns"]["time"]) == ("table", "column_4")
+    assert taken["unread"] == ["column_3"]
+    _, rated = made(path, tmp_path / "out", min_rating=3)
+    assert rated["source"]["taken"][0]["columns"]["rating"] == "column_3"
+
+
+@pytest.mark.parametrize("mark", [",", "\t", ";", "|", "::", " "])
+def test_no_header_loses_no_row(tmp_path: Path, plain: tuple[Path, str], mark: str) -> None:
+    path = write(tmp_path, log__csv=csv(SECONDS, "", mark)) / "log.csv"
+    dataset, manifest = made(path, tmp_path / "out")
+    assert (dataset.n_interactions, manifest["identity"]) == (160, plain[1])
+    assert any("line 1 holds values" in note for note in manifest["notes"])
+    assert (
+        made(path, tmp_path / "out", header=False, user_col="1", item_col="column_2")[1]["identity"]
+        == plain[1]
+    )
+
+
+@pytest.mark.parametrize("word", ["NA", "NULL", "None", "null", "\\N", "undefined", "<NA>", "nan", ""])
+def test_null_words_are_missing(tmp_path: Path, word: str) -> None:
+    rows = [(word if at % 4 == 0 else user, item, time) for at, (user, item, time) in enumerate(SECONDS)]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    with pytest.raises(DataError, match=r"line 2: the user id is empty or NaN.*40 of 160 rows.*--drop-empty"):
+        made(path, tmp_path / "out")
+    _, manifest = made(path, tmp_path / "out", drop_empty=True)
+    assert [step["interactions"] for step in manifest["funnel"]][:2] == [160, 120]
+    assert manifest["funnel"][1]["step"] == "rows with an empty cell dropped"
+
+
+def test_null_words_are_missing_in_titles(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    items = "item_id,title\n" + "".join(f"i{item:02},{'NULL' if item % 2 else 'T'}\n" for item in range(12))
+    folder = write(tmp_path / "raw", log__csv=csv(SECONDS), items__csv=items)
+    dataset, manifest = made([folder / "log.csv", folder / "items.csv"], tmp_path / "out")
+    assert dataset.item_table()["title"].null_count() == 6
+    assert "items.csv: 'NULL' in column 'title' counts as missing" in manifest["notes"]
+    assert "6 of 12 items have no text; their ids stand for it" in manifest["notes"]
+
+
+def test_sessions_are_offered_beside_an_empty_user_column(tmp_path: Path) -> None:
+    rows = [(int(user[1:]), "NA", item, time) for user, item, time in SECONDS]
+    path = write(tmp_path, log__csv=csv(rows, "sessionId,userId,itemId,timestamp")) / "log.csv"
+    with pytest.raises(DataError, match="take the sessions as users with --user-col sessionId") as caught:
+        made(path, tmp_path / "out")
+    column = str(caught.value).split("--user-col ")[1].split(",")[0]
+    assert made(path, tmp_path / "out", user_col=column)[0].n_users == 20
+
+
+def test_two_logs_are_parts_of_one(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    folder = write(tmp_path / "raw", train__csv=csv(SECONDS[:100]), test__csv=csv(SECONDS[100:]))
+    for source in ([folder / "train.csv", folder / "test.csv"], folder):
+        _, manifest = made(source, tmp_path / "out")
+        assert manifest["identity"] == plain[1]
+        assert any("2 parts of one log, joined" in note for note in manifest["notes"])
+    write(folder, more__csv=csv([*SECONDS[:9], ("", "i01", 5)]))
+    with pytest.raises(DataError, match=r"more\.csv line 11: the user id is empty"):
+        made([folder / "train.csv", folder / "more.csv"], tmp_path / "out")
+
+
+def test_a_folder_of_parts_in_folders(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    for at in range(3):
+        frame = pl.DataFrame(SECONDS[at::3], schema=["user_id", "item_id", "timestamp"], orient="row")
+        write(tmp_path / "raw" / f"day={at}")
+        frame.write_parquet(tmp_path / "raw" / f"day={at}" / "part-0.parquet")
+    assert made(tmp_path / "raw", tmp_path / "out")[1]["identity"] == plain[1]
+
+
+def test_logs_of_different_columns_in_a_folder_are_not_joined(tmp_path: Path) -> None:
+    rows = [(*row, 1) for row in SECONDS]
+    folder = write(
+        tmp_path / "raw", views__csv=csv(SECONDS), tags__csv=csv(rows, "user_id,item_id,timestamp,tag")
+    )
+    with pytest.raises(DataError, match=r"tags\.csv and .*views\.csv both have users and items"):
+        made(folder, tmp_path / "out")
+
+
+def test_a_folder_with_names_of_its_own(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        [(user, item, time.replace(tzinfo=None)) for user, item, time in ROWS],
+        schema=["household_id", "product_id", "transaction_timestamp"],
+        orient="row",
+    )
+    raw = write(
+        tmp_path / "raw",
+        products__csv=csv([(f"i{n:02}", f"Brand {n % 3}") for n in range(12)], "product_id,brand"),
+    )
+    frame.write_parquet(raw / "transactions.parquet")
+    dataset, manifest = made(raw, tmp_path / "out")
+    taken = manifest["source"]["taken"]
+    assert [(part["file"], part["part"]) for part in taken] == [
+        ("transactions.parquet", "log"),
+        ("products.csv", "items"),
+    ]
+    assert taken[0]["columns"] == {
+        "user": "household_id",
+        "item": "product_id",
+        "time": "transaction_timestamp",
+    }
+    assert dataset.timestamps.min() == min(time for *_, time in SECONDS)
+    assert dataset.item_table()["brand"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "customer_unique_id,product_code,order_date",
+        "visitorid,itemid,timestamp",
+        "MemberNo,StockCode,InvoiceDate",
+        "Household,article_id,t_dat",
+        "client_id,sku,purchase_time",
+        "buyerId,offerId,created_at",
+    ],
+)
+def test_names_of_columns_in_the_wild(tmp_path: Path, plain: tuple[Path, str], header: str) -> None:
+    path = write(tmp_path, log__csv=csv(SECONDS, header)) / "log.csv"
+    assert made(path, tmp_path / "out")[1]["identity"] == plain[1]
+
+
+def test_two_columns_that_could_be_the_item_are_named(tmp_path: Path) -> None:
+    rows = [(user, item, item, time) for user, item, time in SECONDS]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,track_key,artist_key,timestamp")) / "log.csv"
+    with pytest.raises(
+        DataError,
+        match="no plain item column: it could be 'track_key', 'artist_key'; name it with --item-col",
+    ):
+        made(path, tmp_path / "out")
+    assert made(path, tmp_path / "out", item_col="track_key")[0].n_items == 12
+
+
+def test_ones_own_ratings_csv_is_no_movielens(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    folder = write(tmp_path / "raw", ratings__csv=csv(SECONDS), u__data="user,item\n")
+    assert made(folder / "ratings.csv", tmp_path / "out")[1]["identity"] == plain[1]
+    dataset, manifest = made(folder, tmp_path / "out")
+    assert (manifest["source"]["format"], dataset.n_interactions) == ("table", 160)
+
+
+def test_an_item_table_whose_key_is_id(tmp_path: Path) -> None:
+    items = csv([(f"i{item:02}", f"Band {item}") for item in range(12)], "id,name", "\t")
+    folder = write(tmp_path / "raw", log__csv=csv(SECONDS), bands__tsv=items)
+    for reading in ({}, {"item_col": "id"}, {"item_col": ("item_id", "id")}):
+        dataset, manifest = made([folder / "log.csv", folder / "bands.tsv"], tmp_path / "out", **reading)
+        assert manifest["counts"]["items_without_title"] == 0
+        assert dataset.titles()[1].startswith("Band ")
+
+
+def test_titles_from_the_log(tmp_path: Path) -> None:
+    rows = [(user, item, time, f"Title of {item}") for user, item, time in SECONDS]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,timestamp,title")) / "log.csv"
+    assert any("--title-col title" in note for note in made(path, tmp_path / "out")[1]["notes"])
+    dataset, _ = made(path, tmp_path / "out", title_col="title")
+    assert dataset.titles()[1:] == [f"Title of {item}" for item in dataset.items.ids]
+
+
+def test_lists_of_items_are_refused(tmp_path: Path) -> None:
+    header = "user_id:token\titem_id:token\ttimestamp:float\titem_id_list:token_seq"
+    path = write(tmp_path, x__inter=f"{header}\n1\t2\t1\t1\n1\t3\t2\t1 2\n1\t4\t3\t1 2 3\n") / "x.inter"
+    with pytest.raises(DataError, match="column 'item_id_list:token_seq' holds lists of items"):
+        made(path, tmp_path / "out")
+    lists = [
+        {"user_id": "a", "item_id": ["x", "y"], "timestamp": 1},
+        {"user_id": "b", "item_id": ["z"], "timestamp": 2},
+    ]
+    path = write(tmp_path, log__jsonl="\n".join(map(json.dumps, lists))) / "log.jsonl"
+    with pytest.raises(DataError, match="column 'item_id' holds lists of items"):
+        made(path, tmp_path / "out")
+    pl.DataFrame(lists).write_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match="the item is a list or a record"):
+        made(tmp_path / "log.parquet", tmp_path / "out")
+
+
+UNITS: dict[str, Callable[[datetime], object]] = {
+    "seconds": lambda time: int(time.timestamp()),
+    "milliseconds": lambda time: int(time.timestamp()) * 1000,
+    "microseconds": lambda time: int(time.timestamp()) * 10**6,
+    "nanoseconds": lambda time: int(time.timestamp()) * 10**9,
+    "yyyymmddhhmmss": lambda time: f"{time:%Y%m%d%H%M%S}",
+    "iso": lambda time: f"{time:%Y-%m-%d %H:%M:%S}",
+    "iso T Z": lambda time: f"{time:%Y-%m-%dT%H:%M:%S}Z",
+    "iso, some with fractions": lambda time: f"{time:%Y-%m-%d %H:%M:%S}" + ".000" * (time.second % 2),
+    "another zone": lambda time: (time + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S+02:00"),
+    "German": lambda time: f"{time:%d.%m.%Y %H:%M:%S}",
+    "American": lambda time: f"{time:%m/%d/%Y %I:%M:%S %p}",
+    "British": lambda time: f"{time:%d/%m/%Y %H:%M:%S}",
+    "web server": lambda time: f"{time:%d/%b/%Y:%H:%M:%S} +0000",
+    "C": lambda time: f"{time:%a %b %d %H:%M:%S %Y}",
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_and_date_is_told_and_windows_are_right(
+    tmp_path: Path, plain: tuple[Path, str], unit: str
+) -> None:
+    path = (
+        write(tmp_path, log__csv=csv([(user, item, UNITS[unit](time)) for user, item, time in ROWS]))
+        / "log.csv"
+    )
+    _, manifest = made(path, tmp_path / "out")
+    assert manifest["identity"] == plain[1]
+    assert manifest["source"]["times"]["are"] not in ("", "numbers that are no dates")
+    for bound, kept in ((LATE.timestamp(), LATER), (float(f"{LATE:%Y%m%d}"), LATER)):
+        assert made(path, tmp_path / "out", since=bound)[1]["funnel"][1]["interactions"] == kept
+        assert made(path, tmp_path / "out", until=bound)[1]["funnel"][1]["interactions"] == 160 - kept
+
+
+def test_days_as_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, log__csv=csv([(u, i, f"{time:%Y%m%d}") for u, i, time in ROWS])) / "log.csv"
+    _, manifest = made(path, tmp_path / "out", since=LATE.timestamp())
+    assert manifest["funnel"][1]["interactions"] == LATER
+    assert manifest["source"]["times"]["are"] == "dates '%Y%m%d'"
+
+
+def test_a_time_of_another_unit_is_named(tmp_path: Path) -> None:
+    rows = [*SECONDS, ("u01", "i01", SECONDS[0][2] * 1000)]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    with pytest.raises(
+        DataError, match=r"line 162: the time .* is of another size than most, which are seconds"
+    ):
+        made(path, tmp_path / "out")
+
+
+def test_day_and_month_that_could_be_either(tmp_path: Path) -> None:
+    early = [
+        (user, item, f"{1 + at % 12:02}/{1 + at % 7:02}/2020") for at, (user, item, _) in enumerate(ROWS)
+    ]
+    path = write(tmp_path, log__csv=csv(early)) / "log.csv"
+    with pytest.raises(DataError, match=r"fits '%d/%m/%Y' and '%m/%d/%Y'.*say which with --time-format"):
+        made(path, tmp_path / "out", time_format="auto")
+    spans = set()
+    for pattern in ("%d/%m/%Y", "%m/%d/%Y"):
+        spans.add(made(path, tmp_path / "out", time_format=pattern)[1]["source"]["times"]["last"])
+    assert len(spans) == 2
+    settled = write(tmp_path, log__csv=csv([*early, ("u01", "i01", "25/12/2020")])) / "log.csv"
+    assert made(settled, tmp_path / "out")[1]["source"]["times"]["are"] == "dates '%d/%m/%Y'"
+
+
+@pytest.mark.parametrize("pattern", ["%H:%M", "%Y %B", "%I:%M:%S %p"])
+def test_a_pattern_without_a_day_is_refused(tmp_path: Path, pattern: str) -> None:
+    rows = [(user, item, time.strftime(pattern)) for user, item, time in ROWS]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    with pytest.raises(DataError, match="has no day"):
+        made(path, tmp_path / "out", time_format=pattern)
+
+
+CLOCKS = {"iso": "%H:%M:%S", "American": "%I:%M:%S %p"}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("day", ["%Y-%m-%d", "%d.%m.%Y", "%Y%m%d"])
+def test_day_and_time_of_day_in_two_columns(
+    tmp_path: Path, plain: tuple[Path, str], clock: str, day: str
+) -> None:
+    rows = [(user, item, time.strftime(CLOCKS[clock]), time.strftime(day)) for user, item, time in ROWS]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,time,date")) / "log.csv"
+    _, manifest = made(path, tmp_path / "out")
+    assert manifest["identity"] == plain[1]
+    assert any("time = 'date' and 'time' joined" in note for note in manifest["notes"])
+
+
+def test_hours_as_numbers_beside_a_date(tmp_path: Path) -> None:
+    rows = [(user, item, time.hour, f"{time:%Y-%m-%d}") for user, item, time in ROWS]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,time,date")) / "log.csv"
+    dataset, _ = made(path, tmp_path / "out")
+    assert dataset.timestamps.min() == min(time for *_, time in SECONDS) // 3600 * 3600
+    rows = [(user, item, 50 + at, f"{time:%Y-%m-%d}") for at, (user, item, time) in enumerate(ROWS)]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,time,date")) / "log.csv"
+    with pytest.raises(DataError, match=r"the time could be 'time' \(small numbers\) or 'date' \(dates\)"):
+        made(path, tmp_path / "out")
+
+
+def test_times_of_day_alone_are_refused(tmp_path: Path) -> None:
+    rows = [(user, item, f"{time:%H:%M}") for user, item, time in ROWS]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    with pytest.raises(DataError, match="times of day without a date"):
+        made(path, tmp_path / "out")
+    for dtype in (pl.Duration("us"), pl.Time):
+        frame = pl.read_csv(write(tmp_path, log__csv=csv(SECONDS)) / "log.csv")
+        frame.with_columns((pl.col("timestamp") % 1000).cast(dtype)).write_parquet(tmp_path / "log.parquet")
+        with pytest.raises(DataError, match="without a date"):
+            made(tmp_path / "log.parquet", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        {"user_col": "item_id"},
+        {"user_col": "user_id", "item_col": "user_id"},
+        {"time_col": "item_id"},
+        {"title_col": "item_id"},
+    ],
+)
+def test_one_column_for_two_roles_is_refused(tmp_path: Path, roles: dict[str, str]) -> None:
+    path = write(tmp_path, log__csv=csv(SECONDS)) / "log.csv"
+    with pytest.raises(DataError, match=r"is taken for the .* and for the"):
+        made(path, tmp_path / "out", **roles)
+
+
+def test_events_are_chosen_and_counted(tmp_path: Path) -> None:
+    kinds = ["view", "view", "cart", "purchase"]
+    rows = [(*row, kinds[at % 4]) for at, row in enumerate(SECONDS)]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,timestamp,event_type")) / "log.csv"
+    _, manifest = made(path, tmp_path / "out")
+    assert any("every kind of 'event_type' counts" in note for note in manifest["notes"])
+    _, manifest = made(path, tmp_path / "out", events=("purchase", "cart"))
+    assert [(step["step"], step["interactions"]) for step in manifest["funnel"]][:2] == [
+        ("read", 160),
+        ("events purchase, cart", 80),
+    ]
+    with pytest.raises(DataError, match="no event 'puchase'; did you mean 'purchase'"):
+        made(path, tmp_path / "out", events=("puchase",))
+
+
+def test_a_log_without_times(tmp_path: Path) -> None:
+    path = write(tmp_path, log__csv=csv([row[:2] for row in SECONDS], "user_id,item_id")) / "log.csv"
+    with pytest.raises(DataError, match=r"no time column.*or give --order rows"):
+        made(path, tmp_path / "out")
+    dataset, manifest = made(path, tmp_path / "out", order="rows")
+    first = [item for user, item, _ in SECONDS if user == "u00"]
+    assert [dataset.items.id_of(item) for item in dataset.sequences.of(0)] == first
+    assert manifest["source"]["times"]["are"] == "positions in the file"
+
+
+def test_sequences_of_words(tmp_path: Path) -> None:
+    lines = [[f"u{user}", *RANDOM.choices([f"i{n}" for n in range(9)], k=6)] for user in range(20)]
+    path = write(tmp_path, log__txt="\n".join(" ".join(line) for line in lines)) / "log.txt"
+    for form in (None, "sequences"):
+        dataset, manifest = made(path, tmp_path / "out", format=form)
+        assert (manifest["source"]["format"], dataset.n_interactions) == ("sequences", 120)
+    prose = write(tmp_path, prose__txt="It was a dark night, and\nthe rain fell in torrents.\n") / "prose.txt"
+    with pytest.raises(DataError):
+        made(prose, tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["utf-16", "utf-16-le", "bz2", "xz", "zip", "gz without its name"])
+def test_encodings_and_archives(tmp_path: Path, plain: tuple[Path, str], form: str) -> None:
+    import gzip
+
+    text = csv(SECONDS).encode()
+    packed = {
+        "utf-16": text.decode().encode("utf-16"),
+        "bz2": bz2.compress(text),
+        "xz": lzma.compress(text),
+        "gz without its name": gzip.compress(text),
+        "utf-16-le": text.decode().encode("utf-16-le"),
+    }
+    path = (
+        tmp_path / f"mine.{form if form in ('zip',) else 'csv'}{'.' + form if form in ('bz2', 'xz') else ''}"
+    )
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("deep/my_log.csv", text + b"u01,,3\n")
+        with pytest.raises(DataError, match=r"mine\.zip/deep/my_log\.csv line 162: the item id is empty"):
+            made(path, tmp_path / "out")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("my_log.csv", text)
+    else:
+        path.write_bytes(packed[form])
+    if form == "utf-16-le":
+        with pytest.raises(DataError, match=r"UTF-16 without its mark.*iconv -f utf-16le -t utf-8"):
+            made(path, tmp_path / "out")
+        return
+    assert made(path, tmp_path / "out")[1]["identity"] == plain[1]
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"PK\x03\x04rest", "Excel"),
+        (b"SQLite format 3\x00", "SQLite"),
+        (b"<!DOCTYPE html>\n<html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"%PDF-1.7", "PDF"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_for_what_it_is(tmp_path: Path, start: bytes, what: str) -> None:
+    with pytest.raises(DataError, match=what):
+        made(write(tmp_path, log__csv=start) / "log.csv", tmp_path / "out")
+
+
+def test_parquet_and_json_under_other_names(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    frame = pl.read_csv(plain[0])
+    frame.write_parquet(tmp_path / "log.csv")
+    assert made(tmp_path / "log.csv", tmp_path / "out")[1]["identity"] == plain[1]
+    (tmp_path / "log.json").write_text(json.dumps(frame.to_dicts(), indent=1))
+    assert made(tmp_path / "log.json", tmp_path / "out")[1]["identity"] == plain[1]
+
+
+def test_ids_that_never_match_are_named(tmp_path: Path) -> None:
+    rows = [(user, str(int(item[1:]) + 1), time) for user, item, time in SECONDS]
+    items = csv([(f"{item}.0", "T") for item in range(1, 13)], "item_id,title")
+    folder = write(tmp_path / "raw", log__csv=csv(rows), items__csv=items)
+    _, manifest = made([folder / "log.csv", folder / "items.csv"], tmp_path / "out")
+    note = next(note for note in manifest["notes"] if note.startswith("warning: no item of the log"))
+    assert "'12' and '12.0'" in note or "'1' and '1.0'" in note or ".0'" in note
+
+
+def test_one_item_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, log__csv=csv([(user, "i0", time) for user, _, time in SECONDS])) / "log.csv"
+    with pytest.raises(DataError, match="with one item; nothing can be ranked"):
+        made(path, tmp_path / "out")
+
+
+def test_a_filter_that_dropped_nothing_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path, log__csv=csv(SECONDS)) / "log.csv"
+    _, manifest = made(path, tmp_path / "out", since=1.5e9, drop_empty=True)
+    assert "'1500000000 <= time' dropped nothing" in manifest["notes"]
+    assert "'rows with an empty cell dropped' dropped nothing" in manifest["notes"]
