@@ -211,13 +211,12 @@ class Watcher:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """config.yaml as it is, {} where it cannot be read."""
-    import yaml
+    from sracl_core.errors import ConfigError
+    from sracl_core.settings.yaml_source import read_yaml
 
     try:
-        values = yaml.load(
-            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )
-    except (OSError, ValueError, yaml.YAMLError):
+        values = read_yaml(path)
+    except ConfigError:
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -88,13 +89,14 @@ def run(
 ) -> None:
     """Ask an OpenAI-compatible server for the texts that are missing, and keep every answer.
 
-    The key is read from SRACL_LLM_API_KEY or OPENAI_API_KEY. Stop it at any time (Ctrl-C waits for the
+    The key is read from SRACL_LLM_API_KEY or OPENAI_API_KEY; the latter is sent to OpenAI, and to another
+    address only where you name it yourself. Stop it at any time (Ctrl-C waits for the
     calls in flight); the next start asks for what is missing.
     """
     from sracl_core.data.sources import load_sources
     from sracl_core.errors import ConfigError
     from sracl_core.semantics.llm.session import estimate_task, make_task
-    from sracl_core.settings.layers import load_config
+    from sracl_core.settings.layers import load_config, said_by_user
 
     if scope is not None and what == "items":
         raise ConfigError("--scope is for --what users; leave it away")
@@ -105,7 +107,7 @@ def run(
         "--base-url": ("describe.base_url", base_url),
         "--concurrency": ("describe.concurrency", concurrency),
     }
-    settings, _ = load_config(config_file=config, sets=sets or [], flags=flags)
+    settings, origins = load_config(config_file=config, sets=sets or [], flags=flags)
     sources = load_sources(settings)
     task = make_task(settings, what, sources.dataset, sources.split.train, prompt, limit, budget)
     if dry_run:
@@ -115,6 +117,9 @@ def run(
             estimate = estimate_task(task, progress)
         _print_estimate(estimate, as_json)
         return
+    origin = origins["describe.base_url"]
+    task = replace(task, address_given=said_by_user(origin))
+    _tell_endpoint(task, origin, quiet)
     _ask(task, as_json, quiet)
 
 
@@ -159,6 +164,21 @@ def _print_estimate(estimate: dict[str, Any], as_json: bool) -> None:
         tell()
         tell(f"--- example prompt {number} of {len(examples)} ---")
         tell_lines(text)
+
+
+def _tell_endpoint(task: DescribeTask, origin: str, quiet: bool) -> None:
+    """Who is about to read the texts, and who said so. Raises ConfigError for no usable address."""
+    from sracl_core.semantics.llm.endpoint import check_endpoint, withholds_key
+
+    address = task.settings.base_url
+    check_endpoint(address)
+    say(f"asking {address} (from {origin})", quiet)
+    if withholds_key(address, task.address_given):
+        say(
+            f"note: OPENAI_API_KEY is not sent there, because {origin} names the address and not you; "
+            f"if you trust it, give --base-url {address}",
+            quiet,
+        )
 
 
 def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:

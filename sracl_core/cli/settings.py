@@ -37,9 +37,12 @@ def resolve(
     epochs: int | None = None,
     device: str | None = None,
 ) -> tuple[RunConfig, dict[str, str]]:
-    """The settings and where each came from; see `settings.layers`. Raises ConfigError."""
+    """The settings and where each came from; see `settings.layers`. Raises ConfigError.
+
+    A text encoder that only a file in a folder names must have been given here before.
+    """
     # Building the settings' models takes 0.15 s, which `sracl --help` need not pay.
-    from sracl_core.settings.layers import load_config
+    from sracl_core.settings.layers import load_config, said_by_user
 
     flags: dict[str, tuple[str, Any]] = {
         "--dataset": ("dataset.path", dataset),
@@ -47,4 +50,9 @@ def resolve(
         "--epochs": ("training.max_epochs", epochs),
         "--device": ("training.device", device),
     }
-    return load_config(preset=preset, config_file=config, sets=sets or (), flags=flags)
+    settings, origins = load_config(preset=preset, config_file=config, sets=sets or (), flags=flags)
+    if not said_by_user(origins["semantics.encoder"]):
+        from sracl_core.semantics.encode import require_given
+
+        require_given(settings.semantics.encoder)
+    return settings, origins

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output, settings
-from sracl_core.cli.asking import MovedOption
+from sracl_core.cli.asking import EncoderOption, MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import RunError
 
@@ -59,6 +59,7 @@ def resume(
     run: RunArgument,
     runs_dir: RunsDirOption = RUNS_DIR,
     dataset: MovedOption = None,
+    encoder: EncoderOption = None,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
     verbose: output.VerboseOption = False,
@@ -78,6 +79,10 @@ def resume(
         from sracl_core.pipeline import run as pipeline
 
         directory = pipeline.move_dataset(directory, dataset)
+    if encoder is not None:
+        from sracl_core.pipeline import run as pipeline
+
+        directory = pipeline.take_text_encoder(directory, encoder)
     _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
 
 

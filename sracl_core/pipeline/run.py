@@ -30,6 +30,8 @@ from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
+from sracl_core.semantics.encode import load_encoder as load_text_encoder
+from sracl_core.semantics.encode import require_given
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.checkpoint import (
     STATE_FILE,
@@ -43,7 +45,7 @@ from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
 
-__all__ = ["Plan", "evaluate", "move_dataset", "plan", "resume", "run_meta", "train"]
+__all__ = ["Plan", "evaluate", "move_dataset", "plan", "resume", "run_meta", "take_text_encoder", "train"]
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
 
@@ -74,8 +76,10 @@ def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = Non
     """Go on with a stopped or crashed run, to the numbers that it would have had anyway.
 
     A run that was stopped before its first checkpoint starts over. Raises RunError when the
-    dataset is not the one that the run began with.
+    dataset is not the one that the run began with, ConfigError for a text encoder that only the
+    run names (see `semantics.encode.load_encoder`).
     """
+    require_given(run.config.semantics.encoder)
     return _run(run.config, run, writer, progress, resumed=True)
 
 
@@ -95,6 +99,16 @@ def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
     config = run.config.with_dataset(folder.resolve())
     sources_of(run, config)
     write_config(run, config)
+    return RunDirectory(run.path)
+
+
+def take_text_encoder(run: RunDirectory, name: str) -> RunDirectory:
+    """`run` with the text encoder `name`, which the user gives. Raises ConfigError when it is none."""
+    load_text_encoder(name)
+    if name == run.config.semantics.encoder:
+        return run
+    semantics = run.config.semantics.model_copy(update={"encoder": name})
+    write_config(run, run.config.model_copy(update={"semantics": semantics}))
     return RunDirectory(run.path)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sracl_core.errors import InputError, RunError
+from sracl_core.errors import ConfigError, InputError, RunError
 from sracl_core.files import read_json, storage_error, write_json, write_text
 from sracl_core.runs.events import FORMAT_VERSION
 from sracl_core.runs.liveness import fresh_state, status
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.yaml_source import read_yaml
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,12 @@ class RunDirectory:
     def config(self) -> RunConfig:
         """The run's settings. Raises RunError when config.yaml is missing or damaged."""
         try:
-            values = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
-            return RunConfig.model_validate(values)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            detail = str(error).split("\n")[0]
-            if isinstance(error, ValidationError):
-                first = error.errors()[0]
-                detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            return RunConfig.model_validate(read_yaml(self.config_path))
+        except ConfigError as error:
+            raise RunError(f"{error}; the run cannot be used") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RunError(f"{self.config_path} cannot be read: {detail}; the run cannot be used") from error
 
     def meta(self) -> dict[str, Any]:
@@ -210,13 +210,10 @@ def summarize(run: RunDirectory) -> RunSummary:
 def _settings(run: RunDirectory) -> dict[str, Any]:
     """config.yaml unchecked: a list shows a run that `open_run` would refuse, too."""
     try:
-        values = yaml.load(run.config_path.read_text(encoding="utf-8"), Loader=_FastLoader)
-    except (OSError, ValueError, yaml.YAMLError):
+        values = read_yaml(run.config_path)
+    except ConfigError:
         return {}
     return values if isinstance(values, dict) else {}
-
-
-_FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _label(name: str) -> str:

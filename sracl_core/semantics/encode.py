@@ -125,6 +125,12 @@ def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextE
     return encoder
 
 
+def require_given(name: str) -> None:
+    """Raise ConfigError unless `name`, which data names, is bundled or was given here before."""
+    if not is_bundled(name):
+        load_encoder(name, given=False)
+
+
 def is_bundled(name: str) -> bool:
     """Whether `name` is the encoder that comes with the install."""
     return name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}")

@@ -15,6 +15,7 @@ somebody asks for is not undone by a file that they forgot.
 from __future__ import annotations
 
 import os
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,6 +92,19 @@ def load_config(
     )
     config = validated(values, origins)
     return config, {key: origins.get(key, "default") for key in known}
+
+
+def said_by_user(origin: str) -> bool:
+    """Whether an origin of `load_config` is the user's own word, and not a file that came with a folder.
+
+    The command line, the environment and the user's own file are; ``./sracl.yaml`` and ``--config FILE``
+    may be somebody else's, and must not decide where a secret is sent or what is loaded.
+
+    >>> said_by_user("--set describe.base_url"), said_by_user("sracl.yaml:3")
+    (True, False)
+    """
+    file = re.fullmatch(r"(.*):\d+", origin, re.DOTALL)
+    return file is None or file[1] == str(user_file())
 
 
 def validated_file(path: Path) -> dict[str, str]:

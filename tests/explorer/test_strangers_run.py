@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core.cli import settings
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.explorer import Explorer
-from sracl_core.semantics.encode import bundled_folder
+from sracl_core.pipeline.run import resume, run_meta, take_text_encoder
+from sracl_core.runs.directory import create_run
+from sracl_core.runs.writer import RunWriter
+from sracl_core.semantics.encode import TextEncoder, bundled_folder
+from tests.tiny import hashed_words, tiny_config, tiny_dataset
 from tests.trained import Shop
 
 
@@ -43,3 +48,22 @@ def test_another_encoder_than_the_run_s_is_refused(shop: Shop, monkeypatch: pyte
     monkeypatch.setattr(explorer.loaded, "item_vectors", explorer.loaded.item_vectors[:, :100])
     with pytest.raises(InputError, match=r"vectors of 384 numbers, this run's have 100"):
         explorer.search("tea")
+
+
+def test_resume_and_settings_files_ask_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(bundled_folder(), tmp_path / "encoder")
+    config = tiny_config(tiny_dataset(tmp_path), {"training.max_epochs": 1, "semantics.encoder": "./encoder"})
+    run = create_run(tmp_path / "runs", "theirs", config, run_meta(config))
+    with RunWriter(run) as writer, pytest.raises(ConfigError, match="never given here by yourself"):
+        resume(run, writer)
+    (tmp_path / "sracl.yaml").write_text("semantics: {encoder: ./encoder}")
+    with pytest.raises(ConfigError, match=r"--set semantics\.encoder='\./encoder'"):
+        settings.resolve(None, None, [])
+    assert settings.resolve(None, None, ["semantics.encoder=./encoder"])[0].semantics.encoder == "./encoder"
+    run = take_text_encoder(run, "./encoder")
+    with RunWriter(run) as writer:
+        assert resume(run, writer)["best_epoch"] == 0
+    settings.resolve(None, None, [])

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from sracl_core.cli.main import run
 from sracl_core.semantics.llm.answers_db import LlmCache
+from sracl_core.semantics.llm.endpoint import api_key
 from tests.semantics.llm_shop import make_shop
 from tests.semantics.llm_stub import Stub
 
@@ -246,10 +248,63 @@ def test_bad_input_is_one_clear_line(
     with Stub(lambda number, body: 404, models=("llama", "qwen")) as stub:
         argv = [stub.url if word == "URL" else word for word in more]
         assert run(["describe", str(shop500), "--what", "items", *argv]) == 2
-    err = capfd.readouterr().err.strip()
-    assert err.count("\n") == 0
+    *before, err = capfd.readouterr().err.strip().splitlines()
+    assert before in ([], [f"asking {stub.url} (from --base-url)"])
     assert err.startswith("error: ")
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("place", "sent"),
+    [("sracl.yaml", False), ("mine.yaml", False), ("environment", True), ("--set", True), ("own", True)],
+)
+def test_a_file_that_lies_about_does_not_say_who_gets_the_openai_key(
+    home: Path,
+    shop500: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    sent: bool,
+) -> None:
+    monkeypatch.delenv("SRACL_LLM_API_KEY")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *args, **kwargs: str(home))
+    words = command(shop500, None, "--limit", "1")
+    with Stub() as stub:
+        match place:
+            case "environment":
+                monkeypatch.setenv("SRACL_DESCRIBE__BASE_URL", stub.url)
+            case "--set":
+                words += ["--set", f"describe.base_url={stub.url}"]
+            case _:
+                path = home / ("config.yaml" if place == "own" else place)
+                path.write_text(f"describe:\n  base_url: {stub.url}\n")
+                words += ["--config", place] if place == "mine.yaml" else []
+        assert run(words) == 0
+        told = capfd.readouterr().err.splitlines()
+        assert told[0].startswith(f"asking {stub.url} (from ")
+        assert {headers["authorization"] for headers in stub.headers} == {
+            "Bearer sk-openai" if sent else "Bearer none"
+        }
+        assert ("OPENAI_API_KEY is not sent there" in told[1]) != sent
+        if not sent:
+            advised = told[1].rpartition("give ")[2].split()
+            assert run([*command(shop500, None, "--limit", "2"), *advised]) == 0
+            assert stub.headers[-1]["authorization"] == "Bearer sk-openai"
+
+
+def test_the_openai_key_goes_to_openai_whoever_names_it() -> None:
+    environment = {"OPENAI_API_KEY": "sk-openai"}
+    for url in ("https://api.openai.com/v1", "https://API.openai.com:443/v1"):
+        assert api_key(url, False, environment) == "sk-openai"
+    for url in (
+        "http://api.openai.com/v1",
+        "https://api.openai.com.evil.example/v1",
+        "https://evil.example/api.openai.com",
+        "https://api.openai.com:8443/v1",
+    ):
+        assert api_key(url, False, environment) == ""
+        assert api_key(url, True, environment) == "sk-openai"
 
 
 @pytest.mark.parametrize(

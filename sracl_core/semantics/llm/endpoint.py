@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from sracl_core.errors import ConfigError
 
-KEY_VARIABLES = ("SRACL_LLM_API_KEY", "OPENAI_API_KEY")
+OPENAI_KEY, OPENAI_HOST = "OPENAI_API_KEY", "api.openai.com"
+KEY_VARIABLES = ("SRACL_LLM_API_KEY", OPENAI_KEY)
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,33 @@ class Endpoint:
     backoff_seconds: float = 0.5
 
 
-def api_key(environment: Mapping[str, str] = os.environ) -> str:
-    """The key from the environment; "" where there is none, as local servers need none.
+def api_key(base_url: str, given: bool = True, environment: Mapping[str, str] = os.environ) -> str:
+    """The key that `base_url` is asked with; "" where there is none, as local servers need none.
+
+    OPENAI_API_KEY goes to OpenAI's own host, and elsewhere only where the user named the address
+    (`given`): a settings file that came with a folder must not say who gets it.
 
     Raises ConfigError where it cannot be a key: the HTTP library would repeat it in its complaint,
     escaped, where `scrub` does not find it.
     """
     for name in KEY_VARIABLES:
+        if name == OPENAI_KEY and not given and not _is_openai(base_url):
+            continue
         if key := environment.get(name, "").strip():
             if not (key.isascii() and key.isprintable()):
                 raise ConfigError(f"{name} holds characters that no key has; copy the key once more")
             return key
     return ""
+
+
+def withholds_key(base_url: str, given: bool, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether there is an OPENAI_API_KEY that `api_key` does not send to this address."""
+    return not api_key(base_url, given, environment) and bool(environment.get(OPENAI_KEY, "").strip())
+
+
+def _is_openai(base_url: str) -> bool:
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and parts.hostname == OPENAI_HOST and parts.port in (None, 443)
 
 
 def check_endpoint(base_url: str) -> None:

@@ -49,6 +49,13 @@ class DescribeTask:
     budget: float | None
     prices: Prices
     other_scope: int | None
+    address_given: bool = True
+    """Whether the user named the endpoint themself; see `endpoint.api_key`."""
+
+    @property
+    def key(self) -> str:
+        """What the endpoint is asked with."""
+        return api_key(self.settings.base_url, self.address_given)
 
 
 def make_task(
@@ -122,7 +129,7 @@ def check_task(task: DescribeTask) -> None:
 
 
 async def _offered(task: DescribeTask) -> list[str]:
-    async with ChatClient(_endpoint(task.settings), key=api_key()) as client:
+    async with ChatClient(_endpoint(task.settings), key=task.key) as client:
         return await client.models() or []
 
 
@@ -179,7 +186,7 @@ async def _run(task: DescribeTask, cache: LlmCache, report: Callable[[Spend], No
     spent = next((job["money"] or 0.0 for job in cache.jobs(id=task.job.id)), 0.0)
     limit = RateLimit(settings.requests_per_minute, settings.tokens_per_minute)
     _on_signals(stop)
-    async with ChatClient(_endpoint(settings), limit, api_key()) as client:
+    async with ChatClient(_endpoint(settings), limit, task.key) as client:
         outcome = await run_job(
             task.job,
             plan,
