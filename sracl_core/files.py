@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent, and the folder where computed vectors and tables are kept."""
+"""Files that are whole or absent, and the folder where computed vectors and tables are kept."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import errno
 import json
 import math
 import os
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sracl_core.errors import DataError, StorageError
+from sracl_core.errors import StorageError
 
 _FULL_OR_CLOSED = {
     errno.ENOSPC: "no space is left on the disk; free some and start it again (a training: `sracl resume`)",
@@ -24,6 +22,7 @@ _FULL_OR_CLOSED = {
     errno.EACCES: "the folder cannot be written; check its permissions or choose another",
     errno.EPERM: "the folder cannot be written; check its permissions or choose another",
     errno.EIO: "the disk reports an input/output error",
+    errno.ENOENT: "its folder has been removed",
 }
 
 
@@ -160,83 +159,13 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Delete what killed processes left half-written in `folder` more than a day ago."""
+def sweep(folder: Path, older_than: float = _LEFT_BEHIND_SECONDS) -> None:
+    """Delete what killed processes left half-written in `folder`.
+
+    older_than: seconds since it was written to; 0 where nobody else can be writing there.
+    """
     now = time.time()
     for path in folder.glob(".*.tmp"):
         with suppress(OSError):
-            if now - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+            if now - path.stat().st_mtime >= older_than:
                 path.unlink()
-
-
-SCRATCH = "scratch"
-
-
-@contextmanager
-def appearing(out: Path, mark: str, *, replace: bool = False) -> Iterator[Path]:
-    """A folder beside `out` to fill, which takes its name at the end; on an error it is removed.
-
-    A folder that is there already is replaced only if it is empty or holds the file `mark`, that
-    is if it was written by the same command (or, with `replace`, in any case). What lies under
-    `scratch/` inside is not kept.
-    """
-    out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve() would follow a link in place of it)
-    if (
-        not replace
-        and out.exists()
-        and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()))
-    ):
-        raise DataError(f"{out} is there already and holds something else; give another --out")
-    work: Path | None = None
-    new_parents = [parent for parent in out.parents if not parent.exists()]
-    try:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-            (work / SCRATCH).mkdir()
-        except OSError as error:
-            raise _cannot_write(out, error) from error
-        yield work
-        shutil.rmtree(work / SCRATCH)
-        work.chmod(0o777 & ~_umask())
-        _swap(work, out)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise _cannot_write(out, error) from error
-        raise
-    finally:
-        if work is not None:
-            shutil.rmtree(work, ignore_errors=True)
-        if not out.exists():
-            _remove_empty(new_parents)
-
-
-def _cannot_write(out: Path, error: OSError) -> StorageError:
-    return StorageError(f"{out} cannot be written: {error.strerror}; free space or choose another --out")
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
-
-
-def _swap(work: Path, out: Path) -> None:
-    if not out.exists():
-        work.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent)) / out.name
-    out.rename(old)
-    try:
-        work.rename(out)
-    except OSError:
-        old.rename(out)
-        raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -87,10 +87,9 @@ def sweep_folders(parent: Path) -> None:
 
 def restore(out: Path) -> None:
     """Put the earlier folder back where a kill has left none in its place; see `_put`."""
-    earlier = _earlier(out)
-    if not os.path.lexists(out) and earlier.exists():
+    if not os.path.lexists(out) and _earlier(out).exists():
         with suppress(OSError):
-            earlier.rename(out)
+            _earlier(out).rename(out)
 
 
 def _put(work: Path, out: Path) -> None:
@@ -118,10 +117,9 @@ def _earlier(out: Path) -> Path:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two names in one step; False where the system or the file system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
-    if rename is None:
+    if sys.platform != "linux" or not hasattr(libc := ctypes.CDLL(None, use_errno=True), "renameat2"):
         return False
-    if not rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
+    if not libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
         return True
     code = ctypes.get_errno()
     if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):

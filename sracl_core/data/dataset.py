@@ -15,6 +15,7 @@ import numpy as np
 from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
+from sracl_core.folders import restore
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,9 +57,7 @@ class Dataset:
 
     def item_table(self) -> pl.DataFrame:
         """N rows in vocabulary order: item_id, title (null where missing), other attributes."""
-        import polars as pl
-
-        return pl.read_parquet(self.folder / ITEMS)
+        return read_table(self.folder / ITEMS)
 
     def titles(self) -> list[str]:
         """N + 1 titles by item index; "" for padding, the item's id where the title is missing."""
@@ -73,6 +72,7 @@ class Dataset:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
     path = folder / MANIFEST
+    restore(folder)
     if not path.is_file():
         if folder.is_dir():
             raise DataError(
@@ -106,8 +106,8 @@ def load_dataset(folder: Path | str) -> Dataset:
     folder = Path(folder)
     manifest = read_manifest(folder)
     _verify(folder, manifest)
-    items = pl.read_parquet(folder / ITEMS, columns=["item_id"])["item_id"]
-    table = pl.read_parquet(folder / INTERACTIONS)
+    items = read_table(folder / ITEMS, ["item_id"])["item_id"]
+    table = read_table(folder / INTERACTIONS)
     runs = table.select(pl.col("user_id").rle()).unnest("user_id")
     values = table["item_id"].cast(pl.Enum(items)).to_physical().cast(pl.Int32) + 1
     offsets = np.concatenate(([0], np.cumsum(runs["len"].to_numpy(), dtype=np.int64)))
@@ -121,6 +121,13 @@ def load_dataset(folder: Path | str) -> Dataset:
         sequences=Sequences(values.to_numpy(), offsets),
         timestamps=table["timestamp"].to_numpy(),
     )
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """A Parquet file, its path taken as it is: polars would expand `[ ] * ?` and `~` in it."""
+    import polars as pl
+
+    return pl.read_parquet(path.absolute(), columns=columns, glob=False, hive_partitioning=False)
 
 
 def _verify(folder: Path, manifest: dict[str, Any]) -> None:

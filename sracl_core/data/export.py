@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sracl_core.data.dataset import INTERACTIONS, Dataset
+from sracl_core.data.dataset import INTERACTIONS, Dataset, read_table
 from sracl_core.errors import DataError, nearest
-from sracl_core.files import appearing
+from sracl_core.folders import appearing
 
 MARK = "exported-by-sracl.txt"
 
@@ -30,8 +31,18 @@ def export(dataset: Dataset, out: Path, form: str) -> list[str]:
         return sorted(path.name for path in work.iterdir() if path.is_file() and path.name != MARK)
 
 
+def file_name(name: str, most: int = 100) -> str:
+    """A dataset's name as a file's: letters, digits and `. _ -` stay, all else becomes `-`.
+
+    >>> file_name("../../tea & cake"), file_name("...")
+    ('tea-cake', 'dataset')
+    """
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    return safe.encode()[:most].decode(errors="ignore") or "dataset"
+
+
 def _interactions(dataset: Dataset) -> pl.DataFrame:
-    return pl.read_parquet(dataset.folder / INTERACTIONS)
+    return read_table(dataset.folder / INTERACTIONS)
 
 
 def _csv(dataset: Dataset, work: Path) -> None:
@@ -46,10 +57,10 @@ def _parquet(dataset: Dataset, work: Path) -> None:
 
 def _recbole(dataset: Dataset, work: Path) -> None:
     types = {"user_id": "token", "item_id": "token", "timestamp": "float"}
-    _atomic(_interactions(dataset), types, work / f"{dataset.name}.inter")
+    _atomic(_interactions(dataset), types, work / f"{file_name(dataset.name)}.inter")
     items = dataset.item_table()
     types = {name: "token" if name == "item_id" else "token_seq" for name in items.columns}
-    _atomic(items, types, work / f"{dataset.name}.item")
+    _atomic(items, types, work / f"{file_name(dataset.name)}.item")
 
 
 def _atomic(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
@@ -62,7 +73,7 @@ def _atomic(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
 def _sequences(dataset: Dataset, work: Path) -> None:
     users = np.repeat(np.arange(1, dataset.n_users + 1), dataset.sequences.lengths)
     frame = pl.DataFrame({"user": users, "item": _by_first_appearance(dataset.sequences.values)})
-    frame.write_csv(work / f"{dataset.name}.txt", separator=" ", include_header=False)
+    frame.write_csv(work / f"{file_name(dataset.name)}.txt", separator=" ", include_header=False)
 
 
 def _by_first_appearance(items: NDArray[np.int32]) -> NDArray[np.int64]:

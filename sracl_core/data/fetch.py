@@ -17,7 +17,8 @@ from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.catalog import UNPACKED
 from sracl_core.data.catalog_entries import Entry, RemoteFile
 from sracl_core.errors import DataError, ServiceError, StorageError
-from sracl_core.files import appearing, read_json, write_json
+from sracl_core.files import read_json, sweep, write_json
+from sracl_core.folders import appearing, sweep_folders
 from sracl_core.progress import Progress
 
 CHUNK = 1 << 18
@@ -47,6 +48,8 @@ def fetch(
     its part, DataError where an archive is not fit, StorageError where the disk has no room.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder, older_than=0.0)
+    sweep_folders(folder)
     record = (read_json(folder / RECORD) or {}).get("files", {})
     result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
     for file in entry.files:

@@ -22,7 +22,7 @@ from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.data.readers.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
-from sracl_core.files import SCRATCH, appearing
+from sracl_core.folders import SCRATCH, appearing
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")

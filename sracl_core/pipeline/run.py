@@ -39,6 +39,7 @@ from sracl_core.training.checkpoint import (
     has_checkpoint,
     load_encoder,
     read_state,
+    sweep_checkpoints,
 )
 from sracl_core.training.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.training.loop import Trainer
@@ -159,6 +160,7 @@ def _stages(
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
         writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
     sources = sources_of(run, config)
+    sweep_checkpoints(run.checkpoints)
 
     def report(name: str, status: str, details: dict[str, Any]) -> None:
         writer.event("stage", stage=name, status=status, **details)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sracl_core.errors import RunError
-from sracl_core.files import plain, read_json, storage_error, without_non_finite, write_json
+from sracl_core.files import plain, read_json, storage_error, sweep, without_non_finite, write_json
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one
@@ -51,6 +51,8 @@ class RunWriter:
             raise RunError(
                 f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it"
             )
+        for folder in (run.path, run.model_dir, *run.model_dir.glob("*/")):
+            sweep(folder, older_than=0.0)  # with the lock held, they are a killed writer's
         self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
         self._log = _AppendOnly(run.log_path)
         self._state_due = 0.0

@@ -34,7 +34,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: 
     fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
+        fresh.mkdir()  # without its parents: a run's folder that was removed is not made anew
         hashes = {}
         for name, values in tensors.items():
             path = fresh / f"{name}.safetensors"
@@ -54,6 +54,15 @@ def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: 
             f"checkpoint {folder} could not be written: {reason}; the earlier one is kept, "
             "make room and `sracl resume` the run"
         ) from error
+
+
+def sweep_checkpoints(checkpoints: Path) -> None:
+    """Remove what a kill left of checkpoints that were not complete, or have been replaced."""
+    for path in checkpoints.glob("*.new"):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in checkpoints.glob("*.old"):
+        if path.with_suffix("").is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def find_checkpoint(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.export import MARK, export
+from sracl_core.data.info import describe
+from sracl_core.data.prepare import PrepareOptions, prepare
 
 FIVE = "".join(f"u{user},i{item},{user + item}\n" for user in range(6) for item in range(6))
 
@@ -43,6 +49,58 @@ def test_every_command_speaks_json(tmp_path: Path, log: Path) -> None:
     assert told("data", "info", out)["identity"] == manifest["identity"]
     exported = told("data", "export", out, "--format", "recbole", "--out", tmp_path / "x")
     assert exported["files"] == ["mine.inter", "mine.item"]
+
+
+ODD = ("mine[1]", "mine*", "min?1", "~", "mi{n,m}e1", "mine=1")
+
+
+def test_folders_and_files_are_read_as_they_are_called(tmp_path: Path) -> None:
+    """Beside each odd name lies what it would stand for as a pattern, with other data in it."""
+    folders = ["mine1", *ODD]
+    for count, name in enumerate(folders, start=6):
+        raw = tmp_path / "raw" / name / name
+        raw.mkdir(parents=True)
+        rows = [f"u{user},i{(user + at) % count},{at}" for user in range(count) for at in range(6)]
+        (raw / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+        prepare(raw, tmp_path / name, PrepareOptions(k_core=1))
+    for count, name in enumerate(folders, start=6):
+        dataset = load_dataset(tmp_path / name)
+        assert dataset.n_users == describe(dataset)["users"] == count
+        export(dataset, tmp_path / "out" / name, "csv")
+        assert (tmp_path / "out" / name / "interactions.csv").read_text().count("\n") == count * 6 + 1
+        assert (tmp_path / "out" / name / "items.csv").read_text().count("\n") == count + 1
+    (tmp_path / "raw" / "[a]").mkdir()
+    source = tmp_path / "raw" / "[a]" / "log[1].csv"
+    source.write_text(f"customer,sku,date\n{FIVE}")
+    (source.parent / "log1.csv").write_text(source.read_text().replace("u0", "u9"))
+    assert run("data", "prepare", source, "--out", tmp_path / "a[b]").returncode == 0
+    assert told("data", "info", tmp_path / "a[b]", "--preview", 1)["preview"]["users"][0]["user"] == "u0"
+    assert told("data", "info", tmp_path / "mine[1]")["users"] == 7
+    done = subprocess.run(
+        [sys.executable, "-m", "sracl_core.cli.main", "data", "info", "~", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["users"] == 10
+
+
+@pytest.mark.parametrize("form", ["recbole", "sequences"])
+def test_a_datasets_name_is_no_path(tmp_path: Path, log: Path, form: str) -> None:
+    inside = tmp_path / "deep" / "in"
+    inside.mkdir(parents=True)
+    names = {"a/b": "a-b", "../../escaped": "escaped", "..": "dataset", "é" * 300: "é" * 50}
+    for name, expected in names.items():
+        prepare(log, inside / "data", PrepareOptions(name=name))
+        exported = export(load_dataset(inside / "data"), inside / "out", form)
+        assert {file.rsplit(".", 1)[0] for file in exported} == {expected}
+        assert {path.name for path in (inside / "out").iterdir()} == {*exported, MARK}
+    assert run("data", "prepare", log, "--name", "../../escaped", "--out", inside / "data").returncode == 0
+    assert run("data", "export", inside / "data", "--format", form, "--out", inside / "out").returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"deep", "log.csv"}
+    assert {path.name for path in inside.iterdir()} == {"data", "out"}
 
 
 def test_the_funnel_and_what_was_guessed_are_printed(tmp_path: Path, log: Path) -> None:

@@ -104,6 +104,8 @@ def test_whole_and_not_again(server: Server, tmp_path: Path) -> None:
     fetch(entry, tmp_path, patience=SOON)
     assert server.ranges == [None]
     (tmp_path / "x.bin").write_bytes(b"spoiled later")
+    (tmp_path / ".unpacked.filling-a_b0c1d2").mkdir()  # as kills leave them
+    (tmp_path / ".fetched.json.1.tmp").touch()
     fetch(entry, tmp_path, patience=SOON)
     assert (tmp_path / "x.bin").read_bytes() == CONTENT
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fetched.json", "x.bin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def prepared(folder: Path, name: str, order: Callable[[list[dict]], list[dict]])
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("identity")
+    base = tmp_path_factory.mktemp("identity") / "a[b]*c?"
+    base.mkdir()
     prepared(base, "given", lambda rows: rows)
     # Users the other way round, but each one's rows as they were: the order of ties is the same.
     prepared(base, "moved", lambda rows: sorted(rows, key=lambda row: row["user_id"], reverse=True))
@@ -74,7 +76,7 @@ def test_the_same_dataset_elsewhere_gives_the_same_results(folder: Path, run: Ru
 
 
 def test_other_ties_are_refused_by_name(folder: Path, run: RunDirectory) -> None:
-    expected = rf"{folder / 'reversed'} has changed since {run.name} began with it"
+    expected = rf"{re.escape(str(folder / 'reversed'))} has changed since {run.name} began with it"
     with pytest.raises(RunError, match=expected):
         move_dataset(run, folder / "reversed")
     with pytest.raises(RunError, match=expected):
@@ -82,7 +84,7 @@ def test_other_ties_are_refused_by_name(folder: Path, run: RunDirectory) -> None
     (folder / "given").rename(folder / "kept")
     (folder / "reversed").rename(folder / "given")
     try:
-        expected = rf"{folder / 'given'} has changed since {run.name} began with it"
+        expected = rf"{re.escape(str(folder / 'given'))} has changed since {run.name} began with it"
         with pytest.raises(RunError, match=expected):
             evaluate(run)
         with RunWriter(run) as writer, pytest.raises(RunError, match=expected):

@@ -1,0 +1,50 @@
+"""The folder of a run: swept when it is taken up again, never made anew when it was removed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sracl_core.errors import StorageError
+from sracl_core.pipeline.run import resume, run_meta, train
+from sracl_core.runs.directory import create_run
+from sracl_core.runs.writer import RunWriter
+from sracl_core.semantics.encode import TextEncoder
+from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    return tiny_dataset(tmp_path)
+
+
+def test_what_killed_writers_left_is_swept_on_resume(dataset: Path, tmp_path: Path) -> None:
+    run = tiny_run(tiny_config(dataset, {"training.max_epochs": 1}), tmp_path / "runs")
+    whole = {path.relative_to(run.path) for path in run.path.rglob("*")}
+    for left in (".state.json.1.tmp", "model/.items.json.1.tmp", "model/item_neighbors/.table.json.ab.tmp"):
+        (run.path / left).touch()
+    for left in ("best.new", "best.old", "last.new"):
+        shutil.copytree(run.checkpoints / "best", run.checkpoints / left)
+    (run.checkpoints / "last").rename(run.checkpoints / "last.old")  # the only one: it must stay
+    with RunWriter(run) as writer:
+        resume(run, writer)
+    (run.checkpoints / "last.old").rename(run.checkpoints / "last")
+    assert {path.relative_to(run.path) for path in run.path.rglob("*")} == whole
+
+
+def test_a_removed_folder_ends_the_training_and_is_not_made_anew(dataset: Path, tmp_path: Path) -> None:
+    config = tiny_config(dataset)
+    run = create_run(tmp_path / "runs", "gone", config, run_meta(config))
+
+    def remove(record: dict[str, Any]) -> None:
+        if record["event"] == "epoch":
+            shutil.rmtree(run.path, ignore_errors=True)
+
+    with RunWriter(run, remove) as writer, pytest.raises(StorageError, match="its folder has been removed"):
+        train(config, run, writer)
+    assert not run.path.exists()
