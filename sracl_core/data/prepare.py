@@ -70,6 +70,10 @@ class PrepareOptions:
         choices |= choices.pop("read")
         for elsewhere in ("name", "licence", "citation", "format", "with_ratings"):
             del choices[elsewhere]
+        if self.ties != "shuffle":
+            del choices["ties_seed"]
+        if not self.read.drop_empty:
+            del choices["drop_empty"]
         return choices
 
 

@@ -36,14 +36,19 @@ def on_items(ids: pl.Series, items: pl.DataFrame, known: pl.DataFrame | None, mi
     notes = []
     if known is not None and missing:
         notes.append(_unmatched(ids, known["item_id"], missing))
-    empty = without_text(items)
-    if empty == items.height:
-        notes.append(
-            f"no item has a text (of {empty:,}); an item table beside the log, or --title-col, gives them"
-        )
-    elif empty:
-        notes.append(f"{empty:,} of {items.height:,} items have no text; their ids stand for it")
-    return notes
+    return notes + on_texts(without_text(items), items.height)
+
+
+def on_texts(empty: int, total: int) -> list[str]:
+    """A line where `empty` of `total` items have no text, [] where all have one."""
+    if not empty:
+        return []
+    if empty == total:
+        return [
+            f"no item has a text (of {total:,}): nearness is that of ids' spelling; an item table beside the "
+            "log, or a column named with --title-col, gives texts"
+        ]
+    return [f"{empty:,} of {total:,} items have no text; their ids stand for it"]
 
 
 def _unmatched(ids: pl.Series, known: pl.Series, missing: int) -> str:

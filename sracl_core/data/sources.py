@@ -12,6 +12,10 @@ from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 
+LEAST_ITEMS = 2
+LEAST_HISTORY = 4
+"""A user's interactions that make one training prefix, one validation and one test query."""
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -31,26 +35,36 @@ def load_sources(config: RunConfig) -> Sources:
     split = _split(config, dataset)
     prefixes = training_prefixes(split.train, config.model.max_length)
     if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
-        raise DataError(
-            f"{config.dataset.path} leaves {len(prefixes)} training prefixes, {len(split.valid_users)} "
-            f"validation and {len(split.test_users)} test users; users with more interactions are needed"
-        )
+        raise DataError(_nothing_left(config.dataset.path, dataset, split, len(prefixes)))
     return Sources(dataset, split, prefixes)
 
 
 def _fits(config: RunConfig, dataset: Dataset) -> None:
     """Settings that only the catalogue's size can refuse. Raises ConfigError."""
-    n_items, loss, k = dataset.n_items, config.objective.next_item, config.retrieval.k
-    if k >= n_items:
-        raise ConfigError(
-            f"retrieval.k {k} is too many: each of the {n_items} items of {config.dataset.path} has "
-            f"{n_items - 1} others; at most --set retrieval.k={n_items - 1}"
-        )
+    n_items, loss = dataset.n_items, config.objective.next_item
+    if n_items < LEAST_ITEMS:
+        raise DataError(f"{config.dataset.path} has one item; nothing can be ranked among one")
     if loss.loss == "sampled" and loss.negatives >= n_items:
         raise ConfigError(
             f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
             f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
         )
+
+
+def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> str:
+    """What is wrong with a split that leaves nothing to learn from or to ask, and what mends it."""
+    left = (
+        f"{path}: the {split.name} split leaves {prefixes:,} training prefixes, {len(split.valid_users):,} "
+        f"validation and {len(split.test_users):,} test users"
+    )
+    longest = int(dataset.sequences.lengths.max())
+    if longest < LEAST_HISTORY:
+        return (
+            f"{left}; the longest history has {longest} interactions, and {LEAST_HISTORY} are needed: two to "
+            "learn from, one for validation, one for test; prepare a log with longer histories"
+        )
+    one = " (all interactions have one time)" if (dataset.timestamps == dataset.timestamps[0]).all() else ""
+    return f"{left}{one}; --set dataset.split=leave_one_out divides each user's history by its order"
 
 
 def _split(config: RunConfig, dataset: Dataset) -> Split:

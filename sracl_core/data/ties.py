@@ -17,6 +17,7 @@ from sracl_core.data.hashing import tied
 from sracl_core.data.numbering import Encoded, Numbered
 
 ORDERS = ("source", "shuffle", "id")
+HOW = {"source": "in the order of the source's rows", "id": "by item id", "shuffle": "shuffled"}
 SUSPICIOUS, LEAST_PAIRS = 0.75, 20
 """From this share of pairs in ascending order on (0.5 is chance), and so many pairs, it is said."""
 
@@ -66,24 +67,32 @@ def counted(numbered: Numbered, order: str, seed: int) -> dict[str, Any]:
     }
 
 
-def remarks(told: dict[str, Any]) -> list[str]:
-    """One line for people where there are ties, [] otherwise."""
-    if not told["pairs"]:
+def remarks(told: dict[str, Any] | None) -> list[str]:
+    """One line for people where there are ties, [] otherwise or where they were not counted."""
+    if not told or not told["pairs"]:
         return []
     if told["one_time"]:
         return [
             "all interactions have one time, so that no order is known: what a model finds in the order "
             f"({told['ascending']:.0%} of neighbors in ascending order of item id) is none of the users'"
         ]
-    how = {"source": "in the order of the source's rows", "id": "by item id", "shuffle": "shuffled"}
     line = (
         f"{told['interactions']:,} interactions ({told['share']:.1%}) share their user's time with another; "
-        f"they stand {how[told['order']]}, {told['ascending']:.0%} of neighbors in ascending order of item id"
+        f"they stand {HOW[told['order']]}, {told['ascending']:.0%} of neighbors in ascending order of item id"
     )
     aligned = max(told["ascending"], 1 - told["ascending"]) >= SUSPICIOUS and told["pairs"] >= LEAST_PAIRS
     if aligned and told["order"] != "shuffle":
         line += ": an order that a model can learn without knowing any user; --ties shuffle removes it"
     return [line]
+
+
+def in_short(told: dict[str, Any] | None) -> str | None:
+    """For a protocol: how many interactions share their user's time, and their order; None without any."""
+    if not told or not told["pairs"]:
+        return None
+    return (
+        f"{told['share']:.1%} of interactions, {HOW[told['order']]}, {told['ascending']:.0%} ascending by id"
+    )
 
 
 def _hashes(ids: pl.Series, codes: NDArray[np.integer], seed: int) -> NDArray[np.uint64]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sracl_core.data import ties
 from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
@@ -45,6 +46,7 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "seen_items": "unmasked: every item competes; masked: items of the user's history before the "
         "held-out one do not, the held-out one always does",
         "ties": "count against the held-out item",
+        "same_time": ties.in_short(sources.dataset.manifest.get("ties")),
         "valid_users": len(sources.split.valid_users),
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,

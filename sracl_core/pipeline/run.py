@@ -24,6 +24,7 @@ from sracl_core.models.registry import build_encoder
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.next_item import NextItem
 from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import Plan, plan
 from sracl_core.pipeline.stages import Semantics, build_semantics, stage
 from sracl_core.progress import Progress
@@ -166,7 +167,7 @@ def _stages(
         writer.event("stage", stage=name, status=status, **details)
 
     semantics = build_semantics(config, sources, told, report)
-    for text in fallbacks(semantics.notes):
+    for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
     _write_model_inputs(run, sources, semantics)
     encoder = start_encoder(config, sources, semantics).to(device)
@@ -191,27 +192,6 @@ def _stages(
     seconds = max(time.monotonic() - began, state.elapsed)
     with stage("evaluate", report):
         return write_results(run, sources, best, told, state.best_epoch, seconds)
-
-
-def fallbacks(notes: dict[str, Any]) -> list[str]:
-    """Says where a language model's texts were asked for and are not all there.
-
-    >>> fallbacks({"item_texts": {"model": "m", "written": 7, "failed": 1, "missing": 2}})
-    ['items: 7 of 10 have a text of m (1 failed, 2 not asked yet), the others their own attributes']
-    """
-    said = []
-    for what, key, instead in (
-        ("items", "item_texts", "their own attributes"),
-        ("prefixes", "prefix_texts", "their titles"),
-    ):
-        found = notes.get(key)
-        if found and (found["failed"] or found["missing"]):
-            total = found["written"] + found["failed"] + found["missing"]
-            said.append(
-                f"{what}: {found['written']:,} of {total:,} have a text of {found['model']} "
-                f"({found['failed']:,} failed, {found['missing']:,} not asked yet), the others {instead}"
-            )
-    return said
 
 
 def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:

@@ -196,10 +196,6 @@ BROKEN = {
     "a weight below 0": (["train", "--set", "objective.sracl.alpha=-1"], "greater than or equal to 0"),
     "a temperature of 0": (["train", "--set", "objective.sracl.temperature=0"], "greater than 0"),
     "no neighbors": (["train", "--set", "retrieval.k=0"], "greater than or equal to 1"),
-    "more neighbors than items": (
-        ["train", "--dataset", "sample", "--set", "retrieval.k=399"],
-        "at most --set retrieval.k=398",
-    ),
     "more negatives than items": (
         ["train", "--dataset", "sample", "--set", "objective.next_item.loss=sampled"],
         "negatives 1024 are not fewer than the 399 items",

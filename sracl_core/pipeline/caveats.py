@@ -1,0 +1,45 @@
+"""What is not as a person may think: said at the start of a run, one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sracl_core.data import remarks, ties
+from sracl_core.data.dataset import Dataset
+from sracl_core.settings.models import RunConfig
+
+
+def caveats(config: RunConfig, dataset: Dataset, notes: dict[str, Any]) -> list[str]:
+    """Lines about the dataset's ties and texts, clamped settings, and texts of a language model.
+
+    notes: of `build_semantics`.
+    """
+    said = ties.remarks(dataset.manifest.get("ties"))
+    said += remarks.on_texts(notes.get("items_without_text", 0), dataset.n_items)
+    others = dataset.n_items - 1
+    if config.retrieval.k > others:
+        said.append(
+            f"retrieval.k {config.retrieval.k}: an item has only {others} others, so {others} are taken"
+        )
+    return said + fallbacks(notes)
+
+
+def fallbacks(notes: dict[str, Any]) -> list[str]:
+    """Says where a language model's texts were asked for and are not all there.
+
+    >>> fallbacks({"item_texts": {"model": "m", "written": 7, "failed": 1, "missing": 2}})
+    ['items: 7 of 10 have a text of m (1 failed, 2 not asked yet), the others their own attributes']
+    """
+    said = []
+    for what, key, instead in (
+        ("items", "item_texts", "their own attributes"),
+        ("prefixes", "prefix_texts", "their titles"),
+    ):
+        found = notes.get(key)
+        if found and (found["failed"] or found["missing"]):
+            total = found["written"] + found["failed"] + found["missing"]
+            said.append(
+                f"{what}: {found['written']:,} of {total:,} have a text of {found['model']} "
+                f"({found['failed']:,} failed, {found['missing']:,} not asked yet), the others {instead}"
+            )
+    return said

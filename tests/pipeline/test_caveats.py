@@ -1,0 +1,66 @@
+"""What a run says at its start of its dataset, and what it says when nothing can be learned or asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.data.sources import load_sources
+from sracl_core.errors import DataError
+from sracl_core.pipeline.caveats import caveats
+from sracl_core.retrieval.neighbors import find_neighbors
+from sracl_core.semantics.template import template_texts
+from sracl_core.settings.models import RunConfig
+
+
+def shop(folder: Path, rows: list[tuple[str, str, int]]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["user_id,item_id,timestamp", *(f"{user},{item},{time}" for user, item, time in rows)]
+    (folder / "log.csv").write_text("\n".join(lines) + "\n")
+    prepare(folder / "log.csv", folder / "shop", PrepareOptions(k_core=1))
+    return folder / "shop"
+
+
+def config(folder: Path, **dataset: object) -> RunConfig:
+    return RunConfig.model_validate({"dataset": {"path": str(folder), **dataset}})
+
+
+def test_a_small_catalog_needs_no_flag(tmp_path: Path) -> None:
+    folder = shop(
+        tmp_path, [(f"u{user}", f"i{(user + time) % 6}", time) for user in range(9) for time in range(6)]
+    )
+    sources = load_sources(config(folder))
+    empty = template_texts(sources.dataset).fallback_count
+    said = caveats(config(folder), sources.dataset, {"items_without_text": empty})
+    assert "retrieval.k 10: an item has only 5 others, so 5 are taken" in said
+    assert any(line.startswith("no item has a text (of 6)") for line in said)
+    import numpy as np
+
+    vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    assert find_neighbors(vectors, 10, config(folder).retrieval).ids.shape == (6, 5)
+
+
+def test_ties_are_said_in_a_run(tmp_path: Path) -> None:
+    folder = shop(
+        tmp_path, [(f"u{user}", f"i{item:02}", item // 6) for user in range(9) for item in range(12)]
+    )
+    said = caveats(config(folder), load_dataset(folder), {})
+    assert any("108 interactions (100.0%) share their user's time" in line for line in said)
+
+
+def test_a_split_that_nothing_can_mend_asks_for_another_log(tmp_path: Path) -> None:
+    folder = shop(tmp_path, [(f"u{user}", f"i{time}", time) for user in range(9) for time in range(3)])
+    with pytest.raises(DataError, match=r"longest history has 3 interactions, and 4 are needed"):
+        load_sources(config(folder))
+    folder = shop(tmp_path, [(f"u{user}", f"i{time}", time) for user in range(9) for time in range(4)])
+    assert len(load_sources(config(folder)).prefixes) == 9
+
+
+def test_a_split_by_date_of_one_time_names_one_that_works(tmp_path: Path) -> None:
+    folder = shop(tmp_path, [(f"u{user}", f"i{item}", 7) for user in range(9) for item in range(5)])
+    with pytest.raises(DataError, match=r"all interactions have one time.*--set dataset.split=leave_one_out"):
+        load_sources(config(folder, split="temporal"))
+    assert len(load_sources(config(folder, split="leave_one_out")).split.test_users) == 9
