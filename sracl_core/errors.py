@@ -12,7 +12,7 @@
     ├── NonFiniteLossError         exit 1   a part of the loss became NaN or infinite
     ├── StorageError               exit 1   the disk is full or not writable
     ├── ServiceError               exit 1   a server (data set host, LLM endpoint) did not do its part
-    └── Interrupted                exit 130 stopped by Ctrl-C or SIGTERM, after a checkpoint
+    └── Interrupted                exit 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 
 The message of each is one line that says what was found, where, and what to do.
 """
@@ -20,6 +20,7 @@ The message of each is one line that says what was found, where, and what to do.
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -68,9 +69,11 @@ class ServiceError(SraclError):
 
 
 class Interrupted(SraclError):
-    """Stopped by Ctrl-C or SIGTERM; what was computed so far is on disk."""
+    """Stopped by a signal, whose `number` decides the exit code; what was computed so far is on disk."""
 
-    exit_code = 130
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

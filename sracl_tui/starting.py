@@ -65,7 +65,7 @@ async def _attend(
                 app.switch_mode("train")
         await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
     session.look()
-    if process.returncode not in (0, 130, -15):
+    if process.returncode not in (0, 129, 130, 143, -15):
         text = await asyncio.to_thread(_read, output)
         app.notify(
             error_line(text, process.returncode),

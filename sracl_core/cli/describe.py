@@ -208,7 +208,9 @@ def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:
     if outcome.stopped == "budget":
         say("stopped: the next call might exceed the budget; start again with a larger --budget", quiet)
     elif outcome.stopped:
-        raise Interrupted("stopped; everything that was answered is kept, start again to go on")
+        raise Interrupted(
+            "stopped; everything that was answered is kept, start again to go on", outcome.signal
+        )
 
 
 def _about_other_prompts(task: DescribeTask, cache: LlmCache, quiet: bool) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from sracl_core.cli.output import duration, progress_display, say
+from sracl_core.cli.output import duration, messages_to_nowhere, progress_display, say
 from sracl_core.progress import Progress
 from sracl_core.runs.events import Record
 
@@ -18,7 +18,7 @@ class TrainingDisplay:
     """Draws a run's events and progress; `on_event` is a RunWriter's listener.
 
     On a terminal the bars stay at the bottom and the lines scroll above them; elsewhere there are
-    plain lines only.
+    plain lines only. Where stderr is closed meanwhile the training goes on without.
     """
 
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
@@ -35,12 +35,18 @@ class TrainingDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except OSError:
+            messages_to_nowhere()
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """The Progress that the pipeline reports its stages to."""
-        if self._progress is not None:
-            self._progress(stage, done, total)
+        try:
+            if self._progress is not None:
+                self._progress(stage, done, total)
+        except OSError:
+            messages_to_nowhere()
 
     def on_event(self, record: Record) -> None:
         """Show one event of metrics.jsonl."""

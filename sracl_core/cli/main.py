@@ -6,6 +6,7 @@ help of each command stands in a table here; a test holds it equal to the comman
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import typer
 
 from sracl_core.errors import Interrupted, SraclError
+from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
 from sracl_core.plain import plain
 
 
@@ -63,7 +65,8 @@ def build_app(wanted: str | None) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         epilog="Errors are one line on stderr; SRACL_DEBUG=1 shows the traceback. "
-        "Exit codes: 0 fine, 1 failed, 2 wrong usage or input, 130 interrupted.",
+        "Exit codes: 0 fine, 1 failed, 2 wrong usage or input; interrupted: 130 by "
+        "Ctrl-C, 143 by SIGTERM, 129 by a closed terminal.",
     )
     app.callback()(_root)
     for name, command in COMMANDS.items():
@@ -91,14 +94,15 @@ def run(argv: list[str]) -> int:
     if "_SRACL_COMPLETE" in os.environ:
         wanted = "*"
     try:
-        code = typer.main.get_command(build_app(wanted))(argv, prog_name="sracl", standalone_mode=False)
+        end_as_ctrl_c_does()
+        code = _invoke(typer.main.get_command(build_app(wanted)), argv)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        _tell("interrupted")
+        return exit_code(interrupt)
     except BrokenPipeError:
         # Whoever read our output has enough; the interpreter must not flush into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -109,10 +113,29 @@ def run(argv: list[str]) -> int:
         return _report(error)
 
 
+def _invoke(command: Any, argv: list[str]) -> Any:
+    # What `command()` does, but for its handling of Ctrl-C and of every EOFError as one.
+    if "_SRACL_COMPLETE" in os.environ:
+        return command(argv, prog_name="sracl", standalone_mode=False)
+    try:
+        with command.make_context("sracl", argv) as context:
+            return command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort as abort:
+        raise KeyboardInterrupt from abort
+
+
+def _tell(text: str) -> None:
+    """A line on stderr, where there is anybody to read it."""
+    with contextlib.suppress(OSError, AttributeError):
+        print(text, file=sys.stderr, flush=True)
+
+
 def _report(error: Exception) -> int:
     if isinstance(error, SraclError):
-        prefix = "" if isinstance(error, Interrupted) else "error: "
-        print(f"{prefix}{_one_line(error)}", file=sys.stderr)
+        prefix = "interrupted: " if isinstance(error, Interrupted) else "error: "
+        _tell(f"{prefix}{_one_line(error)}")
         return error.exit_code
     usage = getattr(error, "format_message", None)
     if usage is not None:
@@ -120,15 +143,13 @@ def _report(error: Exception) -> int:
         if type(error).__name__ != "NoArgsIsHelpError":
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else "sracl"
-            print(f"error: {_one_line(usage())} (`{path} --help` shows the usage)", file=sys.stderr)
+            _tell(f"error: {_one_line(usage())} (`{path} --help` shows the usage)")
         return int(getattr(error, "exit_code", 2))
     if isinstance(error, MemoryError):
-        print("error: out of memory; a smaller training.batch_size or model needs less", file=sys.stderr)
+        _tell("error: out of memory; a smaller training.batch_size or model needs less")
         return 1
     name = type(error).__name__
-    print(
-        f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)", file=sys.stderr
-    )
+    _tell(f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)")
     return 1
 
 

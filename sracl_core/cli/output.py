@@ -6,10 +6,11 @@ Options that many commands share are here too, so that they read the same everyw
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -102,9 +103,19 @@ def tell_lines(text: str) -> None:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """A message for people, on stderr."""
-    if not quiet:
+    """A message for people, on stderr; whoever closed it (`| head`, a terminal that is gone) wants none."""
+    if quiet or sys.stderr is None:
+        return
+    try:
         print(plain_lines(text), file=sys.stderr, flush=True)
+    except OSError:
+        messages_to_nowhere()
+
+
+def messages_to_nowhere() -> None:
+    """Point stderr to where everything may be written, so that no later message fails."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager

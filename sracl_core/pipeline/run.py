@@ -131,10 +131,13 @@ def _run(
     else:
         writer.event("run_started", run=run.name, pid=os.getpid(), argv=sys.argv)
     writer.state(status="running", error=None)
+    signals = StopSignals()
     try:
-        with StopSignals() as signals:
+        with signals:
             results = _stages(config, run, writer, told, signals, resumed)
     except BaseException as error:
+        if isinstance(error, Interrupted) and signals.number:
+            error.exit_code = 128 + signals.number
         stopped = isinstance(error, Interrupted | KeyboardInterrupt)
         status = "stopped" if stopped else "failed"
         best_epoch = run.state().get("best_epoch")

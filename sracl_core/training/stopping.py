@@ -1,17 +1,19 @@
-"""SIGTERM and Ctrl-C: the first asks to stop after a checkpoint, the second stops now."""
+"""SIGTERM, SIGHUP and Ctrl-C: the first asks to stop after a checkpoint, the second stops now."""
 
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from sracl_core.errors import Interrupted
+from sracl_core.interrupts import heard
 
 
 class StopSignals:
-    """Catches SIGTERM and SIGINT while it is entered, in the main thread; elsewhere it does nothing.
+    """Catches the ending signals while it is entered, in the main thread; elsewhere it does nothing.
+
+    `number` is the first that came, 0 while none did.
 
     Before `patient` is set a signal raises Interrupted at once (nothing there needs a checkpoint);
     after, the first one only makes `requested()` true.
@@ -19,17 +21,16 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.patient = False
-        self._requested = False
+        self.number = 0
         self._earlier: dict[signal.Signals, Any] = {}
 
     def requested(self) -> bool:
         """Whether to checkpoint and stop."""
-        return self._requested
+        return self.number != 0
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for name in (signal.SIGTERM, signal.SIGINT):
-                self._earlier[name] = signal.signal(name, self._caught)
+        for number in heard():
+            self._earlier[number] = signal.signal(number, self._caught)
         return self
 
     def __exit__(
@@ -39,9 +40,10 @@ class StopSignals:
             signal.signal(name, handler)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if self.patient and not self._requested:
-            self._requested = True
-            return
-        raise Interrupted(
-            "stopped at once; what was computed is kept and `sracl resume` goes on from the last checkpoint"
-        )
+        first, self.number = not self.number, number
+        if not (self.patient and first):
+            raise Interrupted(
+                "stopped at once; what was computed is kept and `sracl resume` goes on from the last "
+                "checkpoint",
+                number,
+            )

@@ -152,7 +152,7 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
         assert (refused.returncode, "is running already" in refused.stderr) == (2, True)
         stopped = shop.sracl("stop", run, "--json")
         assert json.loads(stopped.stdout)["status"] == "stopped", stopped.stderr
-        assert training.wait(timeout=60) == 130
+        assert training.wait(timeout=60) == 143
     finally:
         training.kill()
         training.communicate()

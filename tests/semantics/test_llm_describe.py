@@ -145,7 +145,7 @@ def test_sigterm_waits_for_the_calls_in_flight(home: Path, shop500: Path) -> Non
         wait_until(lambda: sum(stub.paid.values()) >= 4)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
-        assert process.returncode == 130, err
+        assert process.returncode == 143, err
         assert "start again to go on" in err
         assert the_job()["done"] == sum(stub.paid.values()) < 30
 
@@ -345,7 +345,7 @@ def test_asked_to_stop_with_the_last_questions_in_the_queue(home: Path, shop500:
         wait_until(lambda: len(stub.bodies) >= 4)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
-        assert (process.returncode, len(stub.bodies)) == (130, 4), err
+        assert (process.returncode, len(stub.bodies)) == (143, 4), err
 
 
 def test_an_unwritable_cache_is_one_clear_line_before_anything_is_paid(

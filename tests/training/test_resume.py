@@ -68,7 +68,7 @@ def kill_when(command: list[str], runs: Path, name: str, wanted: str, number: si
         if wanted in metrics_of(runs, name)[earlier:]:
             process.send_signal(number)
             said = process.communicate(timeout=60)[1]
-            assert process.returncode == (-number if number == signal.SIGKILL else 130), said
+            assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
             return said
         time.sleep(0.002)
     said = process.communicate()[1]
@@ -101,13 +101,14 @@ def test_killed_inside_and_between_epochs_it_reaches_the_same_numbers(
     same_numbers(run_of(tmp_path, "whole"), run_of(tmp_path, "killed"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
     dataset: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     command = train_command(dataset, tmp_path, "asked", "training.checkpoint_minutes=100")
     said = kill_when(command, tmp_path, "asked", '"stage": "train", "status": "started"', number)
     run = run_of(tmp_path, "asked")
+    assert said.startswith("interrupted: stopped at step")
     assert "sracl resume" in said
     state = json.loads((run / "state.json").read_text())
     assert state["status"] == "stopped"

@@ -43,6 +43,7 @@ class Outcome:
     wanted, done_before: distinct questions of the job, and those answered before it began.
     calls, retried: requests that went out, and how many of them repeated one that got no answer.
     stopped: "" when it went through, else "budget" or "asked".
+    signal: the number of the signal that asked, 0 without one.
     """
 
     wanted: int = 0
@@ -56,6 +57,7 @@ class Outcome:
     money: float | None = None
     seconds: float = 0.0
     stopped: str = ""
+    signal: int = 0
     last_error: str = ""
 
     @property

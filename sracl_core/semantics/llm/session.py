@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError, DataError, Interrupted
+from sracl_core.interrupts import heard
 from sracl_core.progress import Progress
 from sracl_core.semantics.llm.answers_db import Job, LlmCache
 from sracl_core.semantics.llm.budget import Budget
@@ -170,22 +170,27 @@ def estimate_task(task: DescribeTask, progress: Progress | None = None) -> dict[
 
 
 def run_task(task: DescribeTask, cache: LlmCache, report: Callable[[Spend], None]) -> Outcome:
-    """Ask for everything that is open. SIGINT and SIGTERM stop it after the calls in flight, a second
-    one at once (raises Interrupted). Raises as `run_job` does."""
+    """Ask for everything that is open. SIGINT, SIGTERM and SIGHUP stop it after the calls in flight, a
+    second one at once (raises Interrupted). Raises as `run_job` does."""
+    came: list[int] = []
     try:
-        return asyncio.run(_run(task, cache, report))
+        outcome = asyncio.run(_run(task, cache, report, came))
     except asyncio.CancelledError:
         raise Interrupted(
-            "stopped at once; the calls in flight are lost, all other answers are kept"
+            "stopped at once; the calls in flight are lost, all other answers are kept", came[-1]
         ) from None
+    outcome.signal = came[0] if came else 0
+    return outcome
 
 
-async def _run(task: DescribeTask, cache: LlmCache, report: Callable[[Spend], None]) -> Outcome:
+async def _run(
+    task: DescribeTask, cache: LlmCache, report: Callable[[Spend], None], came: list[int]
+) -> Outcome:
     settings, stop = task.settings, asyncio.Event()
     plan = plan_job(task.job, task.subjects, cache, task.limit, None, record=True)
     spent = next((job["money"] or 0.0 for job in cache.jobs(id=task.job.id)), 0.0)
     limit = RateLimit(settings.requests_per_minute, settings.tokens_per_minute)
-    _on_signals(stop)
+    _on_signals(stop, came)
     async with ChatClient(_endpoint(settings), limit, task.key) as client:
         outcome = await run_job(
             task.job,
@@ -203,18 +208,19 @@ async def _run(task: DescribeTask, cache: LlmCache, report: Callable[[Spend], No
     return outcome
 
 
-def _on_signals(stop: asyncio.Event) -> None:
+def _on_signals(stop: asyncio.Event, came: list[int]) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-    def caught() -> None:
+    def caught(number: int) -> None:
+        came.append(number)
         if stop.is_set() and task is not None:
             task.cancel()
         stop.set()
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        # Not in the main thread, or not on this platform: Ctrl-C then interrupts as ever.
+    for number in heard():
+        # Not on this platform: Ctrl-C then interrupts as ever.
         with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(name, caught)
+            loop.add_signal_handler(number, caught, number)
 
 
 def _endpoint(settings: DescribeConfig) -> Endpoint:

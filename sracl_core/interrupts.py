@@ -1,0 +1,45 @@
+"""Signals that ask a process to end: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Signaled(KeyboardInterrupt):
+    """A signal other than Ctrl-C ended what was going on; handled wherever Ctrl-C is."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def heard() -> tuple[signal.Signals, ...]:
+    """The ending signals that may be handled here.
+
+    None outside the main thread, where Python hears none, and none that was ignored from the start:
+    `nohup` means it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return ()
+    return tuple(number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN)
+
+
+def end_as_ctrl_c_does() -> None:
+    """Let SIGTERM and SIGHUP raise, so that what was begun is put away; a second one ends at once."""
+    for number in heard():
+        if number != signal.SIGINT:
+            signal.signal(number, _raise)
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """What a shell expects of a process that a signal ended: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + (interrupt.number if isinstance(interrupt, Signaled) else int(signal.SIGINT))
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Signaled(number)
