@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
-from sracl_core.data.split import Split, leave_one_out, temporal
+from sracl_core.data.split import Split, given, leave_one_out, temporal
 from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
@@ -70,6 +70,13 @@ def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> s
 def _split(config: RunConfig, dataset: Dataset) -> Split:
     if config.dataset.split == "leave_one_out":
         return leave_one_out(dataset.sequences)
+    if config.dataset.split == "given":
+        if dataset.parts is None:
+            raise ConfigError(
+                f"dataset.split=given, and {config.dataset.path} has no split of its own; prepare it with "
+                "--valid FILE --test FILE, or --set dataset.split=leave_one_out"
+            )
+        return given(dataset.sequences, dataset.parts)
     shares = config.dataset.valid_share, config.dataset.test_share
     return temporal(dataset.sequences, dataset.timestamps, *shares)
 

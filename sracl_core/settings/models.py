@@ -25,10 +25,11 @@ class DatasetConfig(Section):
     """Which prepared dataset to learn from, and how it is split."""
 
     path: str = Field("", description="Folder written by `sracl data prepare`.")
-    split: Literal["leave_one_out", "temporal"] = Field(
+    split: Literal["leave_one_out", "temporal", "given"] = Field(
         "leave_one_out",
         description="leave_one_out: each user's last item is test, the one before validation. "
-        "temporal: what happens after two dates is validation and test.",
+        "temporal: what happens after two dates is validation and test. "
+        "given: the split that the log was prepared with (--valid, --test).",
     )
     valid_share: Share = Field(0.1, description="temporal: share of interactions, by time, before test.")
     test_share: Share = Field(0.1, description="temporal: share of the latest interactions.")
