@@ -48,7 +48,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
-    """What leave-one-out, or the split that was given, makes of it: training prefixes, validation and test users."""
+    """What leave-one-out (or the split that was given) makes of it: prefixes, queries."""
     own = dataset.parts
     split = leave_one_out(dataset.sequences) if own is None else given(dataset.sequences, own)
     lengths = split.train.lengths
