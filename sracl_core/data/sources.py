@@ -41,14 +41,16 @@ def load_sources(config: RunConfig) -> Sources:
 
 def _fits(config: RunConfig, dataset: Dataset) -> None:
     """Settings that only the catalogue's size can refuse. Raises ConfigError."""
-    n_items, loss = dataset.n_items, config.objective.next_item
+    n_items = dataset.n_items
     if n_items < LEAST_ITEMS:
         raise DataError(f"{config.dataset.path} has one item; nothing can be ranked among one")
-    if loss.loss == "sampled" and loss.negatives >= n_items:
-        raise ConfigError(
-            f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
-            f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
-        )
+    for name, one in config.active_objectives.items():
+        negatives = getattr(one, "negatives", 0) if getattr(one, "loss", "") == "sampled" else 0
+        if negatives >= n_items:
+            raise ConfigError(
+                f"objectives.{name}.negatives {negatives} are not fewer than the {n_items} items of "
+                f"{config.dataset.path}; take fewer, or --set objectives.{name}.loss=full"
+            )
 
 
 def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> str:
