@@ -1,4 +1,9 @@
-"""Files that are whole or absent, and the folder where computed vectors and tables are kept."""
+"""Files and folders that are whole or absent, and the folder where computed vectors and tables are kept.
+
+What this package writes goes through `whole_file` or `whole_folder`: it is made beside, forced to the
+disk, and moved into place, so that no reader, second writer, kill or power cut meets half of it. What a
+killed process left beside is removed by the next one that writes there.
+"""
 
 from __future__ import annotations
 
@@ -6,60 +11,162 @@ import errno
 import json
 import math
 import os
-import time
-import uuid
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sracl_core.errors import StorageError
+from sracl_core import disk
+from sracl_core.errors import DataError, SraclError, StorageError
 
-_FULL_OR_CLOSED = {
-    errno.ENOSPC: "no space is left on the disk; free some and start it again (a training: `sracl resume`)",
-    errno.EDQUOT: "the disk quota is used up; free some and start it again (a training: `sracl resume`)",
+SCRATCH = "scratch"
+"""A folder of this name inside a `whole_folder` is not kept."""
+
+_FREE = "free some and start it again (a training: `sracl resume`)"
+_ALLOW = "permission is denied; allow it for this path and its folder, or choose another"
+_REASONS = {
+    errno.ENOSPC: f"no space is left on the disk; {_FREE}",
+    errno.EDQUOT: f"the disk quota is used up; {_FREE}",
+    errno.EFBIG: "it grows larger than the disk or this process may have files (ulimit -f); raise the limit",
     errno.EROFS: "the disk is mounted read-only; choose another folder",
-    errno.EACCES: "the folder cannot be written; check its permissions or choose another",
-    errno.EPERM: "the folder cannot be written; check its permissions or choose another",
+    errno.EACCES: _ALLOW,
+    errno.EPERM: _ALLOW,
+    errno.EISDIR: "a folder is in its place; move that away",
+    errno.ENOTDIR: "a file is where a folder is needed; move that away",
+    errno.EEXIST: "a file is in its place; move that away",
+    errno.ENOENT: "its folder has been removed, or is not there",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EIO: "the disk reports an input/output error",
-    errno.ENOENT: "its folder has been removed",
 }
 
 
-def storage_error(error: OSError, path: Path) -> StorageError:
-    """`error` as the one line that a person can act on."""
-    reason = _FULL_OR_CLOSED.get(error.errno or 0, error.strerror or str(error))
-    return StorageError(f"cannot write {path}: {reason}")
+def storage_error(error: Exception, path: Path, doing: str = "write") -> StorageError:
+    """`error`, met in `doing` something to `path`, as the one line that a person can act on."""
+    code = error_number(error)
+    reason = _REASONS.get(code or 0)
+    if code == errno.ENOENT and doing != "write":
+        reason = "it is not there"
+    if reason is None:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    elif doing == "write" and cache_folder() in (path, *path.parents):
+        reason += "; or set SRACL_CACHE_DIR to another folder"
+    return StorageError(f"cannot {doing} {path}: {reason}")
+
+
+def error_number(error: BaseException) -> int | None:
+    """The errno of `error`, also where a library in Rust (polars, safetensors) only spells it."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int):
+        return number
+    spelled = re.search(r"\(os error (\d+)\)", str(error))
+    return int(spelled[1]) if spelled else None
 
 
 @contextmanager
-def replaced(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """A stream whose bytes take the place of `path` in one move; `durable` waits until the disk has them.
+def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """A stream whose bytes take the place of `path` in one move, once they are on the disk.
 
-    Raises StorageError when the disk is full or not writable; the old file survives.
+    `durable=False` does not wait for the disk: for what is written often and may be lost with the power.
+    The folder must be there (see `make_folder`). Raises StorageError; the old file then survives.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if durable:
+        disk.sweep(path.parent)
+    work = disk.beside(path)
     try:
-        with beside.open("wb") as stream:
+        # Opened for reading, too: to a stream that is only written numpy writes with C's fwrite, which
+        # loses the reason of a failure.
+        with work.open("w+b") as stream:
             yield stream
+            stream.flush()
             if durable:
-                stream.flush()
                 os.fsync(stream.fileno())
-        beside.replace(path)
+        work.replace(path)
+        if durable:
+            disk.sync(path.parent)
     except OSError as error:
+        if _is_about_another(error, work, path):
+            raise
         raise storage_error(error, path) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            work.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replace `path` by `text`, in UTF-8; see `replaced`."""
-    with replaced(path, durable=durable) as stream:
+@contextmanager
+def whole_folder(
+    path: Path, *, mark: str = "", replace: bool = False, parents: bool = False
+) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` in one move, once it is on the disk.
+
+    An earlier folder is replaced if it is empty, if it holds the file `mark` (the same command wrote it),
+    or with `replace`; else DataError. With `parents` the folders above are made; they must be there
+    otherwise. Raises StorageError, also for a full disk that a library reports in words of its own; what
+    was there before survives.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow a link in place of it)
+    disk.sweep(path.parent)
+    work, new_parents = disk.beside(path), list[Path]()
+    try:
+        disk.restore(path)
+        if not replace and path.exists() and not _may_be_replaced(path, mark):
+            raise DataError(f"{path} is there already and holds something else; choose another folder")
+        if parents:
+            new_parents = [parent for parent in path.parents if not parent.exists()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+        work.mkdir()
+        yield work
+        shutil.rmtree(work / SCRATCH, ignore_errors=True)
+        disk.settle(work)
+        disk.swap(work, path)
+        disk.sync(path.parent)
+    except Exception as error:
+        code = error_number(error)
+        if isinstance(error, SraclError) or code is None or _is_about_another(error, work, path):
+            raise
+        raise storage_error(error, path) from error
+    finally:
+        disk.remove(work)
+        for parent in new_parents:
+            with suppress(OSError):  # not empty: it was needed
+                parent.rmdir()
+
+
+def recovered(path: Path) -> Path:
+    """`path`, put back where a kill fell between the two moves that replace a folder on some systems."""
+    with suppress(OSError):
+        disk.restore(path)
+    return path
+
+
+def move(made: Path, path: Path) -> None:
+    """Give a finished file its name, durably. Raises StorageError."""
+    try:
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        made.replace(path)
+        disk.sync(path.parent)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def make_folder(path: Path) -> None:
+    """Create `path` and its parents; raises StorageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace `path` by `text`, in UTF-8; see `whole_file`."""
+    with whole_file(path, durable=durable) as stream:
         stream.write(text.encode())
 
 
-def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
-    """Replace `path` by `value` as readable JSON; see `replaced`."""
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Replace `path` by `value` as readable JSON; see `whole_file`."""
     write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
 
 
@@ -105,9 +212,6 @@ def without_non_finite(value: Any, name: str = "") -> tuple[Any, list[str]]:
     return value, []
 
 
-_LEFT_BEHIND_SECONDS = 24 * 3600.0
-
-
 def cache_folder() -> Path:
     """`SRACL_CACHE_DIR` where set, else the user's cache folder of this platform."""
     given = os.environ.get("SRACL_CACHE_DIR")
@@ -118,54 +222,14 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("sracl"))
 
 
-def cache_error(path: Path, error: OSError) -> StorageError:
-    """The error a person reads when a file of the cache cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(
-            f"no space left while writing {path}; free some, or set SRACL_CACHE_DIR to another disk"
-        )
-    reason = error.strerror or str(error)
-    return StorageError(
-        f"cannot write {path} ({reason}); set SRACL_CACHE_DIR to a folder that can be written"
-    )
+def _may_be_replaced(path: Path, mark: str) -> bool:
+    return path.is_dir() and (not any(path.iterdir()) or (mark != "" and (path / mark).is_file()))
 
 
-def make_folder(path: Path) -> None:
-    """Create `path` and its parents; raises StorageError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cache_error(path, error) from error
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write `path` so that it is either whole or not there, whoever is killed and whoever races.
-
-    Raises StorageError when the disk is full or the folder cannot be written.
-    """
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise cache_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def sweep(folder: Path, older_than: float = _LEFT_BEHIND_SECONDS) -> None:
-    """Delete what killed processes left half-written in `folder`.
-
-    older_than: seconds since it was written to; 0 where nobody else can be writing there.
-    """
-    now = time.time()
-    for path in folder.glob(".*.tmp"):
-        with suppress(OSError):
-            if now - path.stat().st_mtime >= older_than:
-                path.unlink()
+def _is_about_another(error: Exception, work: Path, path: Path) -> bool:
+    """Whether `error` names a file that is not being written here, such as a source that is read."""
+    named = getattr(error, "filename", None)
+    if not isinstance(named, str | os.PathLike):
+        return False
+    place = Path(named)
+    return place not in path.parents and not any(mine in (place, *place.parents) for mine in (work, path))

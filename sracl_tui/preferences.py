@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from sracl_core.errors import StorageError
+from sracl_core.files import make_folder, read_json, write_json
 
 DEFAULTS: dict[str, Any] = {
     "theme": "sracl-dark",
@@ -30,18 +32,12 @@ class Preferences:
         self.path = path
         self.problem = ""
         self._values = dict(DEFAULTS)
-        try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            saved = {}
-        if isinstance(saved, dict):
-            self._values.update(
-                {
-                    key: value
-                    for key, value in saved.items()
-                    if key in DEFAULTS and isinstance(value, type(DEFAULTS[key]))
-                }
-            )
+        saved = read_json(path) or {}
+        self._values |= {
+            key: value
+            for key, value in saved.items()
+            if key in DEFAULTS and isinstance(value, type(DEFAULTS[key]))
+        }
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -52,12 +48,10 @@ class Preferences:
             return True
         self._values[key] = value
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self.path.with_suffix(".tmp")
-            beside.write_text(json.dumps(self._values, indent=2) + "\n", encoding="utf-8")
-            beside.replace(self.path)
-        except OSError as error:
-            self.problem = f"settings are not remembered: {self.path}: {error.strerror or error}"
+            make_folder(self.path.parent)
+            write_json(self.path, self._values, durable=False)
+        except StorageError as error:
+            self.problem = f"settings are not remembered: {error}"
             return False
         self.problem = ""
         return True

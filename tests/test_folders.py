@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from sracl_core import folders
+from sracl_core import disk
 from sracl_core.errors import DataError
-from sracl_core.folders import appearing, restore, sweep_folders
+from sracl_core.files import SCRATCH, recovered, whole_folder
 
 OPERATIONS = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod", "open")
 
 
 def make(out: Path, word: str) -> None:
-    with appearing(out, "mark") as work:
+    with whole_folder(out, mark="mark", parents=True) as work:
         for name in ("mark", "a", "b"):
             (work / name).write_text(word)
-        (work / folders.SCRATCH / "raw").write_text(word)
+        (work / SCRATCH).mkdir()
+        (work / SCRATCH / "raw").write_text(word)
 
 
 def make_killed(out: Path, word: str, at: int) -> int:
@@ -46,8 +47,7 @@ def make_killed(out: Path, word: str, at: int) -> int:
 
 def content(out: Path) -> str | None:
     """The one word in all files, None where there is no folder."""
-    restore(out)
-    if not out.exists():
+    if not recovered(out).exists():
         return None
     assert sorted(path.name for path in out.iterdir()) == ["a", "b", "mark"]
     (word,) = {path.read_text() for path in out.iterdir()}
@@ -60,7 +60,7 @@ def test_killed_at_any_file_operation(
     tmp_path: Path, exchanges: bool, before: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr(folders, "_exchange", lambda *_: False)
+        monkeypatch.setattr(disk, "_exchange", lambda *_: False)
     seen = set()
     for at in range(1, 100):
         out = tmp_path / str(at) / "out [1]*"
@@ -80,9 +80,9 @@ def test_killed_at_any_file_operation(
 
 
 def test_what_a_living_process_fills_is_not_swept(tmp_path: Path) -> None:
-    with appearing(tmp_path / "out", "mark") as work:
-        sweep_folders(tmp_path)
-        with appearing(tmp_path / "second", "mark") as other:
+    with whole_folder(tmp_path / "out", mark="mark", parents=True) as work:
+        disk.sweep(tmp_path)
+        with whole_folder(tmp_path / "second", mark="mark", parents=True) as other:
             assert work.is_dir()
             (other / "mark").touch()
         (work / "mark").touch()
@@ -90,10 +90,10 @@ def test_what_a_living_process_fills_is_not_swept(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_ones_own_is_not_swept(tmp_path: Path) -> None:
-    for name in (".out-personal", ".out.filling-mine", "out.filling-12345678", ".filling-12345678"):
+    for name in (".sracl-personal", ".sracl-mine.tmp", "sracl-1-2-3.tmp", ".other-1-2-3.tmp"):
         (tmp_path / name).mkdir()
     before = sorted(tmp_path.iterdir())
-    sweep_folders(tmp_path)
+    disk.sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -102,11 +102,11 @@ def test_a_link_is_replaced_and_not_followed(
     tmp_path: Path, exchanges: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not exchanges:
-        monkeypatch.setattr(folders, "_exchange", lambda *_: False)
+        monkeypatch.setattr(disk, "_exchange", lambda *_: False)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "mark").write_text("old")
     (tmp_path / "out").symlink_to("elsewhere")
-    with appearing(tmp_path / "out", "mark") as work:
+    with whole_folder(tmp_path / "out", mark="mark", parents=True) as work:
         (work / "mark").write_text("new")
     assert not (tmp_path / "out").is_symlink()
     assert ((tmp_path / "out/mark").read_text(), (tmp_path / "elsewhere/mark").read_text()) == ("new", "old")
@@ -114,11 +114,17 @@ def test_a_link_is_replaced_and_not_followed(
 
 
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="odd"), appearing(tmp_path / "new/out", "mark"):
+    with (
+        pytest.raises(ValueError, match="odd"),
+        whole_folder(tmp_path / "new/out", mark="mark", parents=True),
+    ):
         raise ValueError("odd")
     assert not list(tmp_path.iterdir())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()
-    with pytest.raises(DataError, match="holds something else"), appearing(tmp_path / "mine", "mark"):
+    with (
+        pytest.raises(DataError, match="holds something else"),
+        whole_folder(tmp_path / "mine", mark="mark", parents=True),
+    ):
         pass
     assert (tmp_path / "mine/file").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from sracl_core import disk
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.pipeline.run import run_meta, train
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.settings.layers import settings, validated
-from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
+from sracl_core.settings.layers import validated
+from sracl_core.settings.models import RunConfig
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 TINY: dict[str, Any] = {
@@ -54,9 +56,13 @@ def tiny_dataset(folder: Path) -> Path:
 
 def tiny_config(dataset: Path, changes: dict[str, Any] | None = None) -> RunConfig:
     """Small settings for a small dataset; `changes` by dotted name."""
-    wanted = {**TINY, "dataset.path": str(dataset), **(changes or {})}
-    known = settings(wanted.get("model.name", FIRST_BACKBONE))
-    return validated({key: value for key, value in wanted.items() if key in known or key not in TINY}, {})
+    return validated({**TINY, "dataset.path": str(dataset), **(changes or {})}, {})
+
+
+def left_behind(path: Path) -> Path:
+    """The name under which a process that is dead now was making `path`."""
+    beside = disk.beside(path)
+    return beside.with_name(beside.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-"))
 
 
 def tiny_run(config: RunConfig, runs: Path, name: str = "tiny") -> RunDirectory:

@@ -71,23 +71,16 @@ def model(
 
 
 def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
-    from sracl_core.files import storage_error
+    from sracl_core.files import whole_folder
 
-    beside = out.with_name(f".{out.name}.tmp")
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        shutil.copy2(checkpoint / "model.safetensors", beside / "model.safetensors")
+    with whole_folder(out, parents=True) as work:
+        shutil.copy2(checkpoint / "model.safetensors", work / "model.safetensors")
         for name in MODEL_FILES:
             if (directory.model_dir / name).is_file():
-                shutil.copy2(directory.model_dir / name, beside / name)
-        shutil.copy2(directory.config_path, beside / "config.yaml")
+                shutil.copy2(directory.model_dir / name, work / name)
+        shutil.copy2(directory.config_path, work / "config.yaml")
         if directory.results_path.is_file():
-            shutil.copy2(directory.results_path, beside / "results.json")
-        beside.rename(out)
-    except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise storage_error(error, out) from error
+            shutil.copy2(directory.results_path, work / "results.json")
 
 
 def _epoch_rows(run: RunDirectory) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -137,6 +138,10 @@ def _report(error: Exception) -> int:
         prefix = "interrupted: " if isinstance(error, Interrupted) else "error: "
         _tell(f"{prefix}{_one_line(error)}")
         return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None and error.errno:
+        from sracl_core.files import storage_error
+
+        return _report(storage_error(error, Path(os.fsdecode(error.filename)), "use"))
     usage = getattr(error, "format_message", None)
     if usage is not None:
         # A group without a command has already printed its help.

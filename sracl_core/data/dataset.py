@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
-from sracl_core.folders import restore
+from sracl_core.files import recovered
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,8 +32,6 @@ class Dataset:
 
     identity: a hash of all that the dataset says, the order of interactions at one time included.
     timestamps: int64 or float64 [n], aligned with `sequences.values`.
-    parts: int8 [n], of the split that was given with the log: 0 training, 1 validation, 2 test, in this
-    order within each user; None where none was.
     """
 
     folder: Path
@@ -45,7 +42,6 @@ class Dataset:
     items: Vocabulary
     sequences: Sequences
     timestamps: Times
-    parts: NDArray[np.int8] | None = None
 
     @property
     def n_users(self) -> int:
@@ -75,8 +71,7 @@ class Dataset:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
-    path = folder / MANIFEST
-    restore(folder)
+    path = recovered(folder) / MANIFEST
     if not path.is_file():
         if folder.is_dir():
             raise DataError(
@@ -124,7 +119,6 @@ def load_dataset(folder: Path | str) -> Dataset:
         items=Vocabulary(items.to_list(), first=1),
         sequences=Sequences(values.to_numpy(), offsets),
         timestamps=table["timestamp"].to_numpy(),
-        parts=table["part"].to_numpy() if "part" in table.columns else None,
     )
 
 

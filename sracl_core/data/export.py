@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sracl_core.data.dataset import INTERACTIONS, Dataset, read_table
 from sracl_core.errors import DataError, nearest
-from sracl_core.folders import appearing
+from sracl_core.files import whole_folder
 
 MARK = "exported-by-sracl.txt"
 
@@ -25,7 +25,7 @@ def export(dataset: Dataset, out: Path, form: str) -> list[str]:
     writers = {"csv": _csv, "parquet": _parquet, "recbole": _recbole, "sequences": _sequences}
     if form not in writers:
         raise DataError(f"there is no export format '{form}'{nearest(form, writers)}; correct --format")
-    with appearing(out, MARK) as work:
+    with whole_folder(out, mark=MARK, parents=True) as work:
         writers[form](dataset, work)
         (work / MARK).write_text(f"{dataset.name} {dataset.identity}\n", encoding="utf-8")
         return sorted(path.name for path in work.iterdir() if path.is_file() and path.name != MARK)
@@ -56,7 +56,7 @@ def _parquet(dataset: Dataset, work: Path) -> None:
 
 
 def _recbole(dataset: Dataset, work: Path) -> None:
-    types = {"user_id": "token", "item_id": "token", "timestamp": "float", "part": "token"}
+    types = {"user_id": "token", "item_id": "token", "timestamp": "float"}
     _atomic(_interactions(dataset), types, work / f"{file_name(dataset.name)}.inter")
     items = dataset.item_table()
     types = {name: "token" if name == "item_id" else "token_seq" for name in items.columns}
@@ -66,7 +66,7 @@ def _recbole(dataset: Dataset, work: Path) -> None:
 def _atomic(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
     """RecBole's files know no quotes, so tabs and line ends inside a text become spaces."""
     spaced = frame.with_columns(pl.col(pl.String).str.replace_all(r"[\t\r\n]+", " "))
-    named = spaced.rename({name: f"{name}:{types[name]}" for name in frame.columns})
+    named = spaced.rename({name: f"{name}:{kind}" for name, kind in types.items()})
     named.write_csv(path, separator="\t", quote_style="never")
 
 

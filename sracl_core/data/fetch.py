@@ -17,8 +17,7 @@ from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.catalog import UNPACKED
 from sracl_core.data.catalog_entries import Entry, RemoteFile
 from sracl_core.errors import DataError, ServiceError, StorageError
-from sracl_core.files import read_json, sweep, write_json
-from sracl_core.folders import appearing, sweep_folders
+from sracl_core.files import make_folder, move, read_json, whole_folder, write_json
 from sracl_core.progress import Progress
 
 CHUNK = 1 << 18
@@ -47,9 +46,7 @@ def fetch(
     is a base address to take the files from instead. Raises ServiceError where the server does not do
     its part, DataError where an archive is not fit, StorageError where the disk has no room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder, older_than=0.0)
-    sweep_folders(folder)
+    make_folder(folder)
     record = (read_json(folder / RECORD) or {}).get("files", {})
     result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
     for file in entry.files:
@@ -81,7 +78,7 @@ def _bring(
     }
     if is_archive(target) and (earlier != record or not (folder / UNPACKED).is_dir()):
         try:
-            with appearing(folder / UNPACKED, "", replace=True) as work:
+            with whole_folder(folder / UNPACKED, replace=True) as work:
                 unpack(target, work)
         except DataError:
             if missing:
@@ -114,7 +111,7 @@ def _download(
             f"{url} is not the known file: sha256 {found[:16]}... instead of {file.sha256[:16]}...; "
             "fetch it again"
         )
-    part.replace(target)
+    move(part, target)
 
 
 def _try(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> str | None:

@@ -22,7 +22,7 @@ from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.data.readers.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
-from sracl_core.folders import SCRATCH, appearing
+from sracl_core.files import SCRATCH, whole_folder
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -70,9 +70,6 @@ class PrepareOptions:
         choices |= choices.pop("read")
         for elsewhere in ("name", "licence", "citation", "format", "with_ratings"):
             del choices[elsewhere]
-        for part in ("valid", "test"):
-            files = getattr(self.read, part)
-            choices[part] = None if files is None else [file.name for file in files]
         if self.ties != "shuffle":
             del choices["ties_seed"]
         if not self.read.drop_empty:
@@ -98,11 +95,11 @@ def prepare(
         if progress:
             progress("prepare", STAGES.index(stage), len(STAGES))
 
-    with appearing(Path(out), MANIFEST) as work:
+    with whole_folder(Path(out), mark=MANIFEST, parents=True) as work:
+        (work / SCRATCH).mkdir()
         at("read")
         with _in_their_words(paths, work / SCRATCH):
-            own = [*(reading.valid or ()), *(reading.test or ())]
-            form, files = detect([*_unpacked(paths, work / SCRATCH), *own], options.read.format, reading)
+            form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format, reading)
             raw = read_source(form, files, reading, work / SCRATCH)
         at("encode")
         encoded = encode(raw.interactions)
@@ -121,7 +118,6 @@ def prepare(
         told = ties.counted(numbered, options.ties, options.ties_seed)
         notes = [*raw.notes, *remarks.on_filters(log.funnel), *ties.remarks(told)]
         notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
-        notes += remarks.on_given_split(numbered)
         at("write")
         manifest = _manifest(numbered, items) | {
             "name": options.name or _name_of(paths[0]),
@@ -197,7 +193,7 @@ def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "name": "",
-        "identity": identity(users, numbered.sequences, numbered.timestamps, items, numbered.parts),
+        "identity": identity(users, numbered.sequences, numbered.timestamps, items),
         "counts": {
             "users": len(numbered.user_ids),
             "items": items.height,

@@ -13,7 +13,7 @@ from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, rank_targets
-from sracl_core.files import replaced, write_json
+from sracl_core.files import whole_file, write_json
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
@@ -33,11 +33,13 @@ def rank_split(
     queries = query_prefixes(sequences, users, ends, config.model.max_length)
     histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
     told = partial(progress, "evaluate") if progress else None
-    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, told)
+    device = encoder.item_embeddings.device
+    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, device, told)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
     """How every metric of a run is to be read."""
+    loss = config.objective.next_item
     return {
         "split": sources.split.name,
         "ranking": "all items",
@@ -49,7 +51,7 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),
-        "learned_from": list(config.active_objectives),
+        "loss": "full softmax" if loss.loss == "full" else f"{loss.negatives} {loss.sampling} negatives",
         "chosen_by": f"validation {config.training.monitor}",
     }
 
@@ -76,7 +78,7 @@ def write_results(
         for part, ranks in (("valid", valid), ("test", test))
         for name in ("users", "unmasked", "masked")
     }
-    with replaced(run.ranks_path) as file:
+    with whole_file(run.ranks_path) as file:
         np.savez(file, **arrays)
     write_json(run.results_path, results)
     return results

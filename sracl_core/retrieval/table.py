@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError
-from sracl_core.files import make_folder, whole_file
+from sracl_core.files import whole_folder, write_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"
 
 
@@ -26,7 +26,7 @@ class NeighborTable:
     method: "exact", "hnsw" or "random".
     recall: share of the exact neighbors that a sample of rows holds (a row as similar as the
         exact k-th counts), None where it was not measured.
-    hash: of ids, scores and method. Neither array can be written to.
+    hash: of ids, scores, method and recall. Neither array can be written to.
 
     Rows of an item table are item indices minus one.
     """
@@ -58,13 +58,13 @@ class NeighborTable:
 
     def content_hash(self) -> str:
         """sha256 of what the table says, hexadecimal."""
-        digest = hashlib.sha256(f"{self.method} {self.ids.shape}".encode())
+        digest = hashlib.sha256(f"{self.method} {self.recall} {self.ids.shape}".encode())
         digest.update(self.ids.data)
         digest.update(self.scores.data)
         return digest.hexdigest()
 
     def save(self, folder: Path | str) -> Path:
-        """Write the table into `folder`; the description comes last, so half a table is none."""
+        """Make the table the folder `folder`, whose own folder must be there; raises StorageError."""
         folder = Path(folder)
         about = {
             "format_version": FORMAT_VERSION,
@@ -74,13 +74,11 @@ class NeighborTable:
             "recall": self.recall,
             "hash": self.hash,
         }
-        make_folder(folder)
-        (folder / _ABOUT).unlink(missing_ok=True)
-        for name, array in ((_IDS, self.ids), (_SCORES, self.scores)):
-            with whole_file(folder / name) as file:
-                np.save(file, array, allow_pickle=False)
-        with whole_file(folder / _ABOUT) as file:
-            file.write((json.dumps(about, indent=2) + "\n").encode())
+        with whole_folder(folder, replace=True) as work:
+            for name, array in ((_IDS, self.ids), (_SCORES, self.scores)):
+                with (work / name).open("w+b") as file:
+                    np.save(file, array, allow_pickle=False)
+            write_json(work / _ABOUT, about)
         return folder
 
     @classmethod

@@ -49,6 +49,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def lock_path(self) -> Path:
+        """Held open by the process that writes the run (see `runs.lock`)."""
+        return self.path / ".lock"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
 

@@ -11,17 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sracl_core.errors import RunError
-from sracl_core.files import plain, read_json, storage_error, sweep, without_non_finite, write_json
+from sracl_core import disk
+from sracl_core.files import plain, read_json, storage_error, without_non_finite, write_json
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one
 from sracl_core.runs.liveness import fresh_state
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from sracl_core.runs.lock import only_writer
 
 STATE_SECONDS = 0.5
 PROGRESS_EVENT_SECONDS = 5.0
@@ -44,15 +40,11 @@ class RunWriter:
     def __init__(self, run: RunDirectory, listener: Callable[[Record], None] | None = None) -> None:
         self.run = run
         self._listener = listener
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(only_writer(run))
+        for folder in (run.path, run.model_dir, run.checkpoints):
+            disk.sweep(folder)
         self._metrics = _AppendOnly(run.metrics_path)
-        if not self._metrics.lock():
-            self._metrics.close()
-            pid = run.state().get("pid")
-            raise RunError(
-                f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it"
-            )
-        for folder in (run.path, run.model_dir, *run.model_dir.glob("*/")):
-            sweep(folder, older_than=0.0)  # with the lock held, they are a killed writer's
         self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
         self._log = _AppendOnly(run.log_path)
         self._state_due = 0.0
@@ -119,6 +111,7 @@ class RunWriter:
         """Close the files; the state stays as it was last written."""
         self._metrics.close()
         self._log.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +134,7 @@ class _AppendOnly:
         self._path = path
         try:
             self._file = os.open(
-                path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644
+                path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666
             )
             size = os.fstat(self._file).st_size
             if size:
@@ -150,18 +143,6 @@ class _AppendOnly:
                     os.write(self._file, b"\n")
         except OSError as error:
             raise storage_error(error, path) from error
-
-    def lock(self) -> bool:
-        """Whether the file is this writer's alone until closed; without locks in the system, yes."""
-        if fcntl is None:
-            return True
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
-        return True
 
     def append(self, line: str) -> None:
         data = line.encode()

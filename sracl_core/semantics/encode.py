@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError, SraclError, StorageError
-from sracl_core.files import cache_folder, whole_file
+from sracl_core.files import cache_folder, make_folder, write_text
 from sracl_core.semantics.model_files import hub_folder, model_files
 
 if TYPE_CHECKING:
@@ -118,8 +118,9 @@ def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextE
     marker = cache_folder() / "encoders" / encoder.fingerprint[:32]
     if given:
         # Where nothing can be written the user is asked once more, which is no harm.
-        with contextlib.suppress(StorageError), whole_file(marker) as file:
-            file.write(name.encode("utf-8", "replace"))
+        with contextlib.suppress(StorageError):
+            make_folder(marker.parent)
+            write_text(marker, name.encode("utf-8", "replace").decode())
     elif not marker.is_file():
         raise _not_given(name)
     return encoder

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import StorageError
-from sracl_core.files import cache_folder, make_folder, sweep, whole_file
+from sracl_core.files import cache_folder, make_folder, whole_file
 from sracl_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ class VectorStore:
         # A folder that cannot be written must be known before an hour of encoding, not after.
         folder = self.segments_folder(encoder)
         make_folder(folder)
-        sweep(folder)
         writer = _Writer(folder)
         done = 0
         try:

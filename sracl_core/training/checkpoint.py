@@ -5,10 +5,8 @@ Nothing is unpickled. Every file's hash stands in state.json, so damage is notic
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +16,46 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sracl_core.errors import CheckpointError, StorageError
+from sracl_core.files import recovered, whole_folder
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.models.build import build_encoder
+from sracl_core.models.registry import build_encoder
 from sracl_core.runs.directory import RunDirectory
 
 STATE_FILE = "state.json"
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
-    """Write ``folder/<name>.safetensors`` for each entry of `tensors`, and state.json.
+    """Write ``folder/<name>.safetensors`` for each entry of `tensors`, and state.json, durably.
 
-    An earlier checkpoint stays whole until the new one is complete. Raises StorageError when the
-    disk is full or not writable; the earlier one then survives.
+    An earlier checkpoint stays whole until the new one is complete. Raises StorageError when the disk is
+    full or not writable, or when the run's folder was removed; the earlier one then survives.
     """
-    fresh, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()  # without its parents: a run's folder that was removed is not made anew
-        hashes = {}
-        for name, values in tensors.items():
-            path = fresh / f"{name}.safetensors"
-            save_file({key: value.detach().cpu().contiguous() for key, value in values.items()}, path)
-            hashes[path.name] = _hash(path)
-        (fresh / STATE_FILE).write_text(json.dumps({**state, "files": hashes}, indent=1))
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(fresh, ignore_errors=True)
-        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-        reason = "the disk is full" if full else str(error).splitlines()[0]
-        raise StorageError(
-            f"checkpoint {folder} could not be written: {reason}; the earlier one is kept, "
-            "make room and `sracl resume` the run"
-        ) from error
-
-
-def sweep_checkpoints(checkpoints: Path) -> None:
-    """Remove what a kill left of checkpoints that were not complete, or have been replaced."""
-    for path in checkpoints.glob("*.new"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in checkpoints.glob("*.old"):
-        if path.with_suffix("").is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+        with whole_folder(folder, replace=True) as fresh:
+            hashes = {}
+            for name, values in tensors.items():
+                path = fresh / f"{name}.safetensors"
+                save_file({key: value.detach().cpu().contiguous() for key, value in values.items()}, path)
+                hashes[path.name] = _hash(path)
+            (fresh / STATE_FILE).write_text(json.dumps({**state, "files": hashes}, indent=1))
+    except StorageError as error:
+        kept = "; the earlier checkpoint is kept" if folder.is_dir() else ""
+        raise StorageError(f"{error}{kept}") from error.__cause__
 
 
 def find_checkpoint(folder: Path) -> Path:
-    """`folder`, or what a kill in the middle of replacing it left. Raises CheckpointError."""
-    for candidate in (folder, folder.with_name(folder.name + ".old")):
-        if candidate.is_dir():
-            return candidate
-    raise CheckpointError(f"there is no checkpoint in {folder}; the run ended before it wrote one")
+    """`folder`, if need be put back from what a kill in the middle of replacing it left.
+
+    Raises CheckpointError.
+    """
+    if not has_checkpoint(folder):
+        raise CheckpointError(f"there is no checkpoint in {folder}; the run ended before it wrote one")
+    return folder
 
 
 def has_checkpoint(folder: Path) -> bool:
     """Whether `find_checkpoint` finds one."""
-    return folder.is_dir() or folder.with_name(folder.name + ".old").is_dir()
+    return recovered(folder).is_dir()
 
 
 def read_state(folder: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from sracl_core.data.info import describe
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import READERS
 from sracl_core.errors import DataError, ServiceError, StorageError
+from tests.tiny import left_behind
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "movielens" / "ml-latest-small.zip"
 SOON = Patience(tries=4, pause=0.001)
@@ -104,8 +105,8 @@ def test_whole_and_not_again(server: Server, tmp_path: Path) -> None:
     fetch(entry, tmp_path, patience=SOON)
     assert server.ranges == [None]
     (tmp_path / "x.bin").write_bytes(b"spoiled later")
-    (tmp_path / ".unpacked.filling-a_b0c1d2").mkdir()  # as kills leave them
-    (tmp_path / ".fetched.json.1.tmp").touch()
+    left_behind(tmp_path / "unpacked").mkdir()
+    left_behind(tmp_path / "fetched.json").touch()
     fetch(entry, tmp_path, patience=SOON)
     assert (tmp_path / "x.bin").read_bytes() == CONTENT
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fetched.json", "x.bin"]

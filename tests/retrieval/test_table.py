@@ -39,7 +39,8 @@ def test_a_table_cannot_be_written_to(table: NeighborTable) -> None:
 
 
 def test_the_hash_is_of_the_content(table: NeighborTable) -> None:
-    assert NeighborTable(table.ids.copy(), table.scores.copy(), table.method, None).hash == table.hash
+    assert NeighborTable(table.ids.copy(), table.scores.copy(), table.method, table.recall).hash == table.hash
+    assert NeighborTable(table.ids, table.scores, table.method, 0.5).hash != table.hash
     swapped = table.ids.copy()
     swapped[0] = swapped[0, ::-1]
     assert NeighborTable(swapped, table.scores, table.method, None).hash != table.hash
@@ -62,7 +63,7 @@ def test_a_missing_or_damaged_table_is_a_clear_error(table: NeighborTable, tmp_p
 def test_a_newer_format_is_refused(table: NeighborTable, tmp_path: Path) -> None:
     table.save(tmp_path)
     about = tmp_path / "table.json"
-    about.write_text(about.read_text().replace('"format_version": 1', '"format_version": 2'))
+    about.write_text(about.read_text().replace('"format_version": 2', '"format_version": 3'))
     with pytest.raises(DataError, match="update sracl"):
         NeighborTable.load(tmp_path)
 
@@ -108,7 +109,8 @@ def test_everything_that_decides_a_table_is_in_its_address() -> None:
     assert table_address(VECTORS, 4, hnsw, None, 2) == table_address(VECTORS, 4, hnsw, None, 1)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
-        cached_neighbors(VECTORS, 4, SETTINGS, folder=tmp_path / "file")
+        cached_neighbors(VECTORS, 4, SETTINGS)

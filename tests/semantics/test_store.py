@@ -154,18 +154,21 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_behind(
     store.vectors(encoder, ["kept"])
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(StorageError, match="no space left") as raised:
+        with pytest.raises(StorageError, match="no space is left") as raised:
             store.vectors(encoder, ["kept", "lost"])
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.rglob("*.tmp"))
     np.testing.assert_array_equal(store.vectors(encoder, ["kept", "lost"]), expected(["kept", "lost"]))
 
 
-def test_a_folder_that_cannot_be_made_is_known_before_encoding(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_known_before_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "file"))
     encoder = CountingEncoder()
     with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
-        VectorStore(tmp_path / "file").vectors(encoder, ["x"])
+        VectorStore().vectors(encoder, ["x"])
     assert encoder.asked == []
 
 

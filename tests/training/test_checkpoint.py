@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from sracl_core import disk
 from sracl_core.errors import CheckpointError, StorageError
 from sracl_core.training import checkpoint
 
@@ -37,7 +38,7 @@ def test_a_full_disk_leaves_the_earlier_one(tmp_path, monkeypatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(StorageError, match="the disk is full; the earlier one is kept"):
+    with pytest.raises(StorageError, match=r"no space is left on the disk.*the earlier checkpoint is kept"):
         save(folder, 2.0)
     assert value(folder) == 1.0
     assert [path.name for path in tmp_path.iterdir()] == ["last"]
@@ -46,11 +47,23 @@ def test_a_full_disk_leaves_the_earlier_one(tmp_path, monkeypatch) -> None:
 def test_a_kill_between_the_two_renames_loses_nothing(tmp_path) -> None:
     folder = tmp_path / "last"
     save(folder, 1.0)
-    folder.rename(tmp_path / "last.old")
-    save(tmp_path / "other", 2.0)
-    (tmp_path / "other").rename(tmp_path / "last.new")
-    assert value(folder) == 1.0
+    folder.rename(disk.set_aside(folder))
     assert checkpoint.has_checkpoint(folder)
+    assert value(folder) == 1.0
+
+
+def test_a_removed_run_is_not_made_anew(tmp_path) -> None:
+    with pytest.raises(StorageError, match=r"its folder has been removed"):
+        save(tmp_path / "run" / "checkpoints" / "last", 1.0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_its_files_are_as_readable_as_any_other(tmp_path) -> None:
+    save(tmp_path / "last", 1.0)
+    (tmp_path / "other").touch()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "last").iterdir()}
+    assert set(modes) == {"model.safetensors", "state.json"}
+    assert set(modes.values()) == {(tmp_path / "other").stat().st_mode & 0o777}
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete", "json"])

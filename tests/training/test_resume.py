@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core import disk
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = (
     "training.max_epochs=3",
@@ -89,7 +91,7 @@ def same_numbers(one: Path, other: Path) -> None:
 def test_killed_inside_and_between_epochs_it_reaches_the_same_numbers(
     dataset: Path, tmp_path: Path, states: str
 ) -> None:
-    extra = f"objectives.sracl.neighbor_states={states}"
+    extra = f"objective.sracl.neighbor_states={states}"
     subprocess.run(train_command(dataset, tmp_path, "whole", extra), check=True, stdout=subprocess.DEVNULL)
     # Inside the first epoch, between best and last checkpoint, and inside a later epoch.
     moments = ('"kind": "last"', '"kind": "best"', '"kind": "last"')
@@ -114,9 +116,9 @@ def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
     assert state["status"] == "stopped"
     assert records(run)[-1]["best_epoch"] == state.get("best_epoch")
     assert (run / "checkpoints/last/model.safetensors").is_file()
+    step = json.loads((run / "checkpoints/last/state.json").read_text())["step"]
     # As a kill between the two renames of the next checkpoint leaves it.
-    (run / "checkpoints/last").rename(run / "checkpoints/last.old")
-    step = json.loads((run / "checkpoints/last.old/state.json").read_text())["step"]
+    (run / "checkpoints/last").rename(disk.set_aside(run / "checkpoints/last"))
     done = subprocess.run(sracl("resume", str(run), "--json", "-q"), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"]["unmasked"]["NDCG@20"] > 0

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from sracl_core import disk
 from sracl_core.errors import StorageError
 from sracl_core.pipeline.run import resume, run_meta, train
 from sracl_core.runs.directory import create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+from tests.tiny import hashed_words, left_behind, tiny_config, tiny_dataset, tiny_run
 
 
 @pytest.fixture
@@ -26,14 +27,12 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_killed_writers_left_is_swept_on_resume(dataset: Path, tmp_path: Path) -> None:
     run = tiny_run(tiny_config(dataset, {"training.max_epochs": 1}), tmp_path / "runs")
     whole = {path.relative_to(run.path) for path in run.path.rglob("*")}
-    for left in (".state.json.1.tmp", "model/.items.json.1.tmp", "model/item_neighbors/.table.json.ab.tmp"):
-        (run.path / left).touch()
-    for left in ("best.new", "best.old", "last.new"):
-        shutil.copytree(run.checkpoints / "best", run.checkpoints / left)
-    (run.checkpoints / "last").rename(run.checkpoints / "last.old")  # the only one: it must stay
+    for left in ("state.json", "model/items.json"):
+        left_behind(run.path / left).touch()
+    shutil.copytree(run.checkpoints / "best", left_behind(run.checkpoints / "last"))
+    (run.checkpoints / "last").rename(disk.set_aside(run.checkpoints / "last"))  # the only one: it must stay
     with RunWriter(run) as writer:
         resume(run, writer)
-    (run.checkpoints / "last.old").rename(run.checkpoints / "last")
     assert {path.relative_to(run.path) for path in run.path.rglob("*")} == whole
 
 

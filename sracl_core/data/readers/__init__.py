@@ -26,8 +26,6 @@ TABLE_OPTIONS = (
     "events",
     "order",
     "header",
-    "valid",
-    "test",
 )
 
 

@@ -1,0 +1,175 @@
+"""Whole files and folders: what a full disk, a kill, a missing right or a removed folder leaves and says."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sracl_core import disk
+from sracl_core.errors import StorageError
+from sracl_core.files import make_folder, move, whole_file, whole_folder, write_text
+from tests.trained import ROOT
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_replaced_at_once_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "one")
+    with pytest.raises(TypeError), whole_file(path) as stream:
+        stream.writelines([b"half", None])  # type: ignore[list-item]
+    assert path.read_text() == "one"
+    write_text(path, "two", durable=False)
+    assert path.read_text() == "two"
+    assert names(tmp_path) == ["a.txt"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sracl_core.files import whole_file, whole_folder
+with whole_folder(Path(sys.argv[1]) / "out") as work, whole_file(Path(sys.argv[1]) / "file") as stream:
+    stream.write(b"half")
+    (work / "half").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_next_process_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    child = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT)
+    assert child.returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 2
+    mine = disk.beside(tmp_path / "mine")
+    mine.touch()
+    disk.sweep(tmp_path)
+    assert names(tmp_path) == [mine.name]
+
+
+@pytest.mark.parametrize("kind", ["folder gone", "folder in place", "file for folder"])
+def test_what_stands_in_the_way_is_said(tmp_path: Path, kind: str) -> None:
+    path, said = tmp_path / "a", "a folder is in its place"
+    if kind == "folder gone":
+        path, said = tmp_path / "gone" / "a", "its folder has been removed"
+    elif kind == "folder in place":
+        path.mkdir()
+    else:
+        path.touch()
+        path, said = path / "b", "a file is where a folder is needed"
+    with pytest.raises(StorageError, match=f"cannot write {path}: .*{said}"):
+        write_text(path, "x")
+
+
+def test_an_unreadable_source_is_no_fault_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "out") as work:
+        (work / "copy").write_bytes((tmp_path / "source").read_bytes())
+
+
+def test_the_cache_says_how_to_move_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").touch()
+    with pytest.raises(StorageError, match=r"or set SRACL_CACHE_DIR to another folder$"):
+        make_folder(tmp_path / "cache" / "vectors")
+
+
+def test_a_finished_file_takes_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_text("x")
+    move(tmp_path / "a.part", tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "x"
+    with pytest.raises(StorageError):
+        move(tmp_path / "a.part", tmp_path / "a")
+
+
+FULL = """
+import sys
+from pathlib import Path
+import numpy as np, polars as pl, torch
+from safetensors.torch import save_file
+from sracl_core.errors import StorageError
+from sracl_core.files import whole_file, whole_folder, write_text
+from sracl_core.training.checkpoint import save_checkpoint
+
+folder, many = Path(sys.argv[1]), np.arange(100_000)
+
+def array():
+    with whole_file(folder / "a.npy") as file:
+        np.save(file, many)
+
+def archive():
+    with whole_file(folder / "a.npz") as file:
+        np.savez(file, many=many)
+
+def table():
+    with whole_folder(folder / "out") as work:
+        pl.DataFrame({"a": many}).write_parquet(work / "x.parquet")
+
+def text():
+    write_text(folder / "a.txt", "x" * 1_000_000)
+
+def weights():
+    save_checkpoint(folder / "last", {"model": {"w": torch.zeros(100_000)}}, {})
+
+for write in (array, archive, table, text, weights):
+    try:
+        write()
+        print(write.__name__, "was written")
+    except StorageError as error:
+        print(write.__name__, error)
+print(sorted(path.name for path in folder.iterdir()))
+"""
+
+
+def test_a_full_disk_is_called_full_whoever_writes(tmp_path: Path) -> None:
+    """A real one: a file system of 64 kB in a name space of its own."""
+    mount = f'mount -t tmpfs -o size=64k tmpfs {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, FULL]
+    try:
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    except FileNotFoundError:
+        pytest.skip("needs unshare, of Linux")
+    if "unshare" in ran.stderr or "mount" in ran.stderr:
+        pytest.skip(f"this system lets nobody mount: {ran.stderr.strip()}")
+    *said, left = ran.stdout.splitlines()
+    assert len(said) == 5, ran.stderr
+    assert [line for line in said if "no space is left on the disk" not in line] == []
+    assert left == "[]"
+
+
+FORBIDDEN = """
+import os, sys
+from pathlib import Path
+import platformdirs, psutil
+from sracl_core.errors import StorageError
+from sracl_core.files import whole_folder, write_text
+folder = Path(sys.argv[1])
+if os.getuid() == 0:
+    os.setuid(65534)
+for write in (lambda: write_text(folder / "a", ""), whole_folder(folder / "b").__enter__):
+    try:
+        write()
+    except StorageError as error:
+        print(error)
+"""
+
+
+def test_a_missing_right_is_called_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    command = [sys.executable, "-c", FORBIDDEN, str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    tmp_path.chmod(0o755)
+    said = ran.stdout.splitlines()
+    assert [line.split(": ")[0] for line in said] == [f"cannot write {tmp_path / name}" for name in "ab"]
+    assert all("permission is denied" in line for line in said), ran
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
+    with whole_file(tmp_path / "a.npy") as stream:
+        np.save(stream, values)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), values)
