@@ -105,12 +105,12 @@ def needed_gb(prefixes: int, width: int, k: int) -> float:
 def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:
     """All stages of one size, in this process."""
     from sracl_core.data.sources import load_sources
+    from sracl_core.device import use_threads
     from sracl_core.pipeline.run import start_encoder, start_objectives
     from sracl_core.pipeline.stages import Semantics
     from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
     from sracl_core.semantics.profiles import prefix_vectors
     from sracl_core.settings.layers import load_config
-    from sracl_core.training.device import use_threads
     from sracl_core.training.session import Session
 
     stages = Stages()
@@ -118,7 +118,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         stages.found["prepare"] = prepare_stage(users, items, Path(temporary))
         sets = [
             f"dataset.path={temporary}/data",
-            "objective.next_item.loss=sampled",
+            "objectives.next_item.loss=sampled",
             f"training.threads={options.threads}",
         ]
         config, _ = load_config(sets=sets)
@@ -151,7 +151,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
             profiles = prefix_vectors("pooled", sources.prefixes, vectors)
         near = table("prefix_neighbors", profiles, sources.prefixes.users)
     if near_items is None:
-        config, _ = load_config(sets=[*sets, "objective.sracl.beta=0"])
+        config, _ = load_config(sets=[*sets, "objectives.sracl.beta=0"])
         nothing = np.empty((len(vectors), 0))
         near_items = NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), "left out")
     semantics = Semantics(vectors, near_items, profiles, near)

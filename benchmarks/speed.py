@@ -33,6 +33,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.data.sources import Sources, load_sources
+from sracl_core.device import use_threads
 from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import Objective, loss_parts
 from sracl_core.objectives.sracl import InterUser, IntraUser
@@ -42,7 +43,6 @@ from sracl_core.seeding import generator
 from sracl_core.settings.layers import load_config
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import epoch_order, make_batch
-from sracl_core.training.device import use_threads
 from tests.oracles import plain_path
 
 CPU = torch.device("cpu")
@@ -75,9 +75,9 @@ class Path_:
         inter = _first(self.objectives, InterUser)
         intra = _first(self.objectives, IntraUser)
         items = plain_path.batch_of(self.sources.prefixes, list(rows), length).numpy()
-        ratio = self.config.objective.sracl.substitution
+        ratio = self.config.objectives.sracl.substitution
         views = tuple(substitute(items, intra.neighbors_NK, ratio, rng) for _ in range(2))
-        beta = self.config.objective.sracl.beta
+        beta = self.config.objectives.sracl.beta
         return plain_path.losses(self.encoder, inter, views, self.sources.prefixes, list(rows), beta, length)
 
     def step(self, rows: np.ndarray, step: int) -> float:
@@ -122,10 +122,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     threads = use_threads(options.threads)
-    live, _ = load_config(sets=[f"dataset.path={options.dataset}", "objective.sracl.neighbors_per_step=0"])
+    live, _ = load_config(sets=[f"dataset.path={options.dataset}", "objectives.sracl.neighbors_per_step=0"])
     live = live.model_copy(deep=True)
     fast, _ = load_config(preset="fast", sets=[f"dataset.path={options.dataset}"])
-    only_inter = ["objective.sracl.neighbor_states=cached", "objective.sracl.beta=0"]
+    only_inter = ["objectives.sracl.neighbor_states=cached", "objectives.sracl.beta=0"]
     cached, _ = load_config(sets=[f"dataset.path={options.dataset}", *only_inter])
     sources = load_sources(live)
     semantics = build_semantics(live, sources)

@@ -1,35 +1,88 @@
-"""Every setting reaches a consumer: none may be read by nobody."""
+"""Every setting reaches a consumer: tiny runs, one for each branch, must read all that they can be told."""
 
 from __future__ import annotations
 
-import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.layers import settings
+from sracl_core.settings.models import RunConfig
+from sracl_core.settings.section import Section
+from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
-CORE = Path(__file__).parents[1] / "sracl_core"
-FILES = [path.read_text(encoding="utf-8") for path in CORE.rglob("*.py") if path.parent.name != "settings"]
-
-
-def is_read(key: str) -> bool:
-    """As `section.name`, or as `config.name` where the section, or its class, is named in the same file."""
-    section, name = key.split(".")[-2:]
-    whole = re.compile(rf"\b{section}\.{name}\b")
-    short = re.compile(rf"\b(config|settings)\.{name}\b")
-    kind = re.compile(rf"\.{section}\b|\b{section.title().replace('_', '')}Config\b")
-    return any(whole.search(text) or (short.search(text) and kind.search(text)) for text in FILES)
-
-
-@pytest.mark.parametrize("key", sorted(settings()))
-def test_a_setting_is_read_somewhere(key: str) -> None:
-    assert is_read(key), f"nothing reads {key}"
+SHARED = {"objectives.next_item.smoothing": 0.2, "objectives.next_item.neighbor_targets": 0.2}
+BRANCHES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "recurrent": {"model.name": "gru4rec", "training.schedule": "linear"},
+    "shared targets": {**SHARED, "objectives.sracl.synthesizer": "mean"},
+    "sampled": {"objectives.next_item.loss": "sampled", "objectives.next_item.negatives": 20},
+    "by time": {"dataset.split": "temporal", "semantics.users": "recency"},
+    "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
+}
+OTHER_COMMANDS = {"describe"}
+"""Sections that training reads only where a language model wrote the texts."""
 
 
-def test_a_setting_that_nobody_reads_is_noticed() -> None:
-    invented = ["rate", "shape", "limit", "history", "recall", "rows", "status"]
-    sections = {key.rpartition(".")[0] for key in settings()}
-    assert not [
-        f"{section}.{name}" for section in sections for name in invented if is_read(f"{section}.{name}")
-    ]
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
+    """The keys that some branch read, from outside of the settings themselves."""
+    base, patch, seen = tmp_path_factory.mktemp("used"), pytest.MonkeyPatch(), set()
+    dataset = tiny_dataset(base)
+    patch.setattr(TextEncoder, "encode", hashed_words)
+    patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
+    plain = Section.__getattribute__
+
+    def recorded(self: Section, name: str) -> Any:
+        caller = sys._getframe(1)
+        module = caller.f_globals.get("__name__", "")
+        if not (
+            module.startswith(("pydantic", "sracl_core.settings", "tests."))
+            or isinstance(caller.f_locals.get("self"), Section)
+        ):
+            seen.add((type(self), name))
+        return plain(self, name)
+
+    places: dict[tuple[type, str], str] = {}
+    for number, changes in enumerate(BRANCHES.values()):
+        config = tiny_config(dataset, {**changes, "training.max_epochs": 1})
+        places |= {
+            (type(section), name): key for section, name, key in _fields(config, "") if key not in places
+        }
+        patch.setattr(Section, "__getattribute__", recorded)
+        tiny_run(config, base / "runs", f"branch-{number}")
+        patch.setattr(Section, "__getattribute__", plain)
+    yield {places[kind] for kind in seen if kind in places}
+    patch.undo()
+
+
+def _fields(section: Section, prefix: str) -> Iterator[tuple[Section, str, str]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _fields(value, f"{prefix}{name}.")
+        else:
+            yield section, name, prefix + name
+
+
+def test_each_setting_is_read_by_some_run(read: set[str]) -> None:
+    every = {key for key in settings() if key.partition(".")[0] not in OTHER_COMMANDS}
+    assert sorted(every - read) == []
+
+
+def test_a_setting_that_nobody_reads_would_be_noticed(read: set[str]) -> None:
+    assert "describe.temperature" in settings()
+    assert "describe.temperature" not in read
+
+
+def test_other_commands_read_theirs() -> None:
+    core = Path(__file__).parents[1] / "sracl_core"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in core.rglob("*.py"))
+    described = type(RunConfig().describe).model_fields
+    assert [
+        name for name in described if f"settings.{name}" not in text and f"describe.{name}" not in text
+    ] == []

@@ -16,8 +16,8 @@ from sracl_core.pipeline.run import run_meta, train
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.settings.layers import validated
-from sracl_core.settings.models import RunConfig
+from sracl_core.settings.layers import settings, validated
+from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 TINY: dict[str, Any] = {
@@ -56,7 +56,9 @@ def tiny_dataset(folder: Path) -> Path:
 
 def tiny_config(dataset: Path, changes: dict[str, Any] | None = None) -> RunConfig:
     """Small settings for a small dataset; `changes` by dotted name."""
-    return validated({**TINY, "dataset.path": str(dataset), **(changes or {})}, {})
+    wanted = {**TINY, "dataset.path": str(dataset), **(changes or {})}
+    known = settings(wanted.get("model.name", FIRST_BACKBONE))
+    return validated({key: value for key, value in wanted.items() if key in known or key not in TINY}, {})
 
 
 def left_behind(path: Path) -> Path:

@@ -15,7 +15,7 @@ SMALL = (
     "model.layers=1",
     "model.inner_size=32",
     "retrieval.k=4",
-    "objective.sracl.neighbors_per_step=1",
+    "objectives.sracl.neighbors_per_step=1",
     "training.batch_size=1024",
     "training.threads=1",
 )

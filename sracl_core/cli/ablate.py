@@ -132,7 +132,7 @@ def _refuse_twins(variants: list[Variant], base: RunConfig) -> None:
             same = ", ".join(f"{key} {value}" for key, value in {**one.changes, **other.changes}.items())
             raise InputError(
                 f"variants {one.name} and {other.name} are the same settings here ({same}): switch "
-                "that part on (--set objective.sracl.alpha=0.1 --set objective.sracl.beta=0.1) or choose "
+                "that part on (--set objectives.sracl.alpha=0.1 --set objectives.sracl.beta=0.1) or choose "
                 "--variants"
             )
 

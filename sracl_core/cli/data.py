@@ -50,6 +50,10 @@ def prepare(
     header: Annotated[
         bool | None, typer.Option(help="Whether tables begin with names of columns; else found.")
     ] = None,
+    valid: Annotated[
+        list[Path] | None, typer.Option(help="With --test: the validation part of a split of your own.")
+    ] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="The test part of a split of your own.")] = None,
     drop_empty: Annotated[
         bool, typer.Option("--drop-empty", help="Leave out rows with a missing cell, and count them.")
     ] = False,
@@ -84,6 +88,8 @@ def prepare(
         order=order,
         header=header,
         drop_empty=drop_empty,
+        valid=tuple(valid) if valid else None,
+        test=tuple(test) if test else None,
     )
     options = PrepareOptions(
         k_core=k_core,
@@ -108,7 +114,8 @@ def prepare(
         return
     _print_funnel(manifest["funnel"])
     place = shlex.quote(str(out))
-    output.say(f"{out}: ready; next: sracl train --dataset {place}", quiet)
+    split = " --set dataset.split=given" if valid else ""
+    output.say(f"{out}: ready; next: sracl train --dataset {place}{split}", quiet)
 
 
 def _names(given: list[str] | None) -> tuple[str, ...] | None:

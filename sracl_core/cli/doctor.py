@@ -125,7 +125,7 @@ def _compiler() -> tuple[str, str]:
 def _device() -> tuple[str, str]:
     import torch
 
-    from sracl_core.training.device import pick_device
+    from sracl_core.device import pick_device
 
     device = pick_device("auto")
     value = float((torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device))[0, 0])

@@ -19,7 +19,7 @@ PresetOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="One setting, e.g. objective.sracl.alpha=0.2; repeatable."
+        "--set", metavar="KEY=VALUE", help="One setting, e.g. objectives.sracl.alpha=0.2; repeatable."
     ),
 ]
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="Folder of a prepared dataset.")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
@@ -32,6 +33,8 @@ class Dataset:
 
     identity: a hash of all that the dataset says, the order of interactions at one time included.
     timestamps: int64 or float64 [n], aligned with `sequences.values`.
+    parts: int8 [n], of the split that was given with the log: 0 training, 1 validation, 2 test, in this
+    order within each user; None where none was.
     """
 
     folder: Path
@@ -42,6 +45,7 @@ class Dataset:
     items: Vocabulary
     sequences: Sequences
     timestamps: Times
+    parts: NDArray[np.int8] | None = None
 
     @property
     def n_users(self) -> int:
@@ -119,6 +123,7 @@ def load_dataset(folder: Path | str) -> Dataset:
         items=Vocabulary(items.to_list(), first=1),
         sequences=Sequences(values.to_numpy(), offsets),
         timestamps=table["timestamp"].to_numpy(),
+        parts=table["part"].to_numpy() if "part" in table.columns else None,
     )
 
 

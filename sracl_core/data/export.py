@@ -56,7 +56,7 @@ def _parquet(dataset: Dataset, work: Path) -> None:
 
 
 def _recbole(dataset: Dataset, work: Path) -> None:
-    types = {"user_id": "token", "item_id": "token", "timestamp": "float"}
+    types = {"user_id": "token", "item_id": "token", "timestamp": "float", "part": "token"}
     _atomic(_interactions(dataset), types, work / f"{file_name(dataset.name)}.inter")
     items = dataset.item_table()
     types = {name: "token" if name == "item_id" else "token_seq" for name in items.columns}
@@ -66,7 +66,7 @@ def _recbole(dataset: Dataset, work: Path) -> None:
 def _atomic(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
     """RecBole's files know no quotes, so tabs and line ends inside a text become spaces."""
     spaced = frame.with_columns(pl.col(pl.String).str.replace_all(r"[\t\r\n]+", " "))
-    named = spaced.rename({name: f"{name}:{kind}" for name, kind in types.items()})
+    named = spaced.rename({name: f"{name}:{types[name]}" for name in frame.columns})
     named.write_csv(path, separator="\t", quote_style="never")
 
 

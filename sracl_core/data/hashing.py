@@ -12,11 +12,18 @@ from numpy.typing import NDArray
 from sracl_core.data.sequences import Sequences, Times
 
 
-def identity(users: list[str], sequences: Sequences, timestamps: Times, items: pl.DataFrame) -> str:
+def identity(
+    users: list[str],
+    sequences: Sequences,
+    timestamps: Times,
+    items: pl.DataFrame,
+    parts: NDArray[np.int8] | None = None,
+) -> str:
     """The identity of a dataset: of its users, sequences, times and item table (row i is item i + 1).
 
     It covers the order of interactions of a user at one time, which only the raw file decides: this
     order makes sequences, targets and results. Of columns only the names count, not their order.
+    parts: of a split that was given.
     """
     digest = sha256()
     columns = sorted(items.columns)
@@ -25,6 +32,8 @@ def identity(users: list[str], sequences: Sequences, timestamps: Times, items: p
     digest.update(sequences.offsets.astype("<i8").tobytes())
     digest.update(timestamps.astype("<i8" if timestamps.dtype.kind == "i" else "<f8").tobytes())
     digest.update(sequences.values.astype("<i4").tobytes())
+    if parts is not None:
+        digest.update(parts.tobytes())
     return digest.hexdigest()
 
 

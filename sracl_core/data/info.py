@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.split import leave_one_out
+from sracl_core.data.split import given, leave_one_out
 from sracl_core.data.times import LEAST_DATE, LEAST_MILLISECONDS
 
 PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")
@@ -48,8 +48,9 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def split_sizes(dataset: Dataset) -> dict[str, int]:
-    """What leave-one-out makes of it: training prefixes, validation and test users."""
-    split = leave_one_out(dataset.sequences)
+    """What leave-one-out (or the split that was given) makes of it: prefixes, queries."""
+    own = dataset.parts
+    split = leave_one_out(dataset.sequences) if own is None else given(dataset.sequences, own)
     lengths = split.train.lengths
     return {
         "train_interactions": int(lengths.sum()),

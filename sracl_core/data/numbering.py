@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from sracl_core.data.sequences import Sequences, Times
 
@@ -34,7 +35,8 @@ def encode(interactions: pl.DataFrame) -> Encoded:
         pl.col("item_id").cast(pl.Enum(items)).to_physical().cast(pl.UInt32).alias("item"),
         pl.exclude("user_id", "item_id"),
     )
-    return Encoded(frame.collect().sort("user", "timestamp", maintain_order=True), users, items)
+    order = ["user", "part", "timestamp"] if "part" in interactions.columns else ["user", "timestamp"]
+    return Encoded(frame.collect().sort(order, maintain_order=True), users, items)
 
 
 def sorted_ids(column: pl.Series) -> pl.Series:
@@ -55,17 +57,19 @@ class Numbered:
     item_ids: pl.Series
     sequences: Sequences
     timestamps: Times
+    parts: NDArray[np.int8] | None = None
 
     def interactions(self) -> pl.DataFrame:
-        """user_id, item_id, timestamp."""
+        """user_id, item_id, timestamp, and part where a split was given."""
         users = np.repeat(np.arange(len(self.sequences), dtype=np.uint32), self.sequences.lengths)
-        return pl.DataFrame(
+        frame = pl.DataFrame(
             {
                 "user_id": self.user_ids.gather(users),
                 "item_id": self.item_ids.gather((self.sequences.values - 1).astype(np.uint32)),
                 "timestamp": self.timestamps,
             }
         )
+        return frame if self.parts is None else frame.with_columns(part=self.parts)
 
 
 def number(encoded: Encoded, frame: pl.DataFrame) -> Numbered:
@@ -80,6 +84,7 @@ def number(encoded: Encoded, frame: pl.DataFrame) -> Numbered:
         item_ids=encoded.items.gather(items),
         sequences=Sequences(numbers[frame["item"].to_numpy()], offsets),
         timestamps=frame["timestamp"].to_numpy(),
+        parts=frame["part"].to_numpy() if "part" in frame.columns else None,
     )
 
 

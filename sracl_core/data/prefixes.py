@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.data.sequences import Sequences
+from sracl_core.data.sequences import Sequences, gathered
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Prefixes:
     def lengths(self) -> NDArray[np.int32]:
         """int32 [P]."""
         return (self.ends - self.starts).astype(np.int32)
+
+    def take(self, rows: NDArray[np.integer]) -> Sequences:
+        """Copies of the items of the prefixes `rows`, in that order."""
+        starts = self.starts[rows]
+        return gathered(self.values, starts, self.ends[rows] - starts)
 
     def padded(self, rows: NDArray[np.integer], max_length: int) -> NDArray[np.int32]:
         """The latest `max_length` items of the prefixes `rows`, int32 [B, L].

@@ -70,6 +70,9 @@ class PrepareOptions:
         choices |= choices.pop("read")
         for elsewhere in ("name", "licence", "citation", "format", "with_ratings"):
             del choices[elsewhere]
+        for part in ("valid", "test"):
+            files = getattr(self.read, part)
+            choices[part] = None if files is None else [file.name for file in files]
         if self.ties != "shuffle":
             del choices["ties_seed"]
         if not self.read.drop_empty:
@@ -99,7 +102,8 @@ def prepare(
         (work / SCRATCH).mkdir()
         at("read")
         with _in_their_words(paths, work / SCRATCH):
-            form, files = detect(_unpacked(paths, work / SCRATCH), options.read.format, reading)
+            own = [*(reading.valid or ()), *(reading.test or ())]
+            form, files = detect([*_unpacked(paths, work / SCRATCH), *own], options.read.format, reading)
             raw = read_source(form, files, reading, work / SCRATCH)
         at("encode")
         encoded = encode(raw.interactions)
@@ -118,6 +122,7 @@ def prepare(
         told = ties.counted(numbered, options.ties, options.ties_seed)
         notes = [*raw.notes, *remarks.on_filters(log.funnel), *ties.remarks(told)]
         notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
+        notes += remarks.on_given_split(numbered)
         at("write")
         manifest = _manifest(numbered, items) | {
             "name": options.name or _name_of(paths[0]),
@@ -193,7 +198,7 @@ def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "name": "",
-        "identity": identity(users, numbered.sequences, numbered.timestamps, items),
+        "identity": identity(users, numbered.sequences, numbered.timestamps, items, numbered.parts),
         "counts": {
             "users": len(numbered.user_ids),
             "items": items.height,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
+from sracl_core.data.numbering import Numbered
+from sracl_core.data.split import given
 
 SHOWN = 3
 ALWAYS = ("read", "exact duplicates dropped")
@@ -21,6 +24,35 @@ def on_filters(funnel: list[FunnelStep]) -> list[str]:
         and step["step"] not in ALWAYS
         and not step["step"].endswith("-core")
     ]
+
+
+def on_given_split(numbered: Numbered) -> list[str]:
+    """Lines about a split that was given with the log: what is asked, and what is odd about it."""
+    if numbered.parts is None:
+        return []
+    split = given(numbered.sequences, numbered.parts)
+    train, valid, test = (int((numbered.parts == part).sum()) for part in range(3))
+    notes = [
+        f"a split of your own: {train:,} interactions to train on, {valid:,} for validation, {test:,} for "
+        "test; asked is the first of each user with something before it "
+        f"({len(split.valid_users):,} and {len(split.test_users):,} users)"
+    ]
+    parts, times = numbered.parts, numbered.timestamps
+    same_user = np.ones(len(parts) - 1, dtype=bool)
+    same_user[numbered.sequences.offsets[1:-1] - 1] = False
+    back = int((same_user & (parts[1:] > parts[:-1]) & (times[1:] < times[:-1])).sum())
+    if back:
+        notes.append(
+            f"warning: for {back:,} users a later part begins before the earlier one ends in time; training "
+            "then knows what came after the question"
+        )
+    users = np.repeat(np.arange(len(numbered.sequences)), numbered.sequences.lengths)
+    rows = pl.DataFrame({"user": users, "item": numbered.sequences.values, "time": times, "part": parts})
+    train_rows = rows.filter(pl.col("part") == 0)
+    leaked = rows.filter(pl.col("part") > 0).join(train_rows, on=["user", "item", "time"], how="semi").height
+    if leaked:
+        notes.append(f"warning: {leaked:,} interactions of --valid or --test are also in the training part")
+    return notes
 
 
 def without_text(items: pl.DataFrame) -> int:

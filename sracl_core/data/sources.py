@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
-from sracl_core.data.split import Split, leave_one_out, temporal
+from sracl_core.data.split import Split, given, leave_one_out, temporal
 from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
@@ -41,14 +41,16 @@ def load_sources(config: RunConfig) -> Sources:
 
 def _fits(config: RunConfig, dataset: Dataset) -> None:
     """Settings that only the catalogue's size can refuse. Raises ConfigError."""
-    n_items, loss = dataset.n_items, config.objective.next_item
+    n_items = dataset.n_items
     if n_items < LEAST_ITEMS:
         raise DataError(f"{config.dataset.path} has one item; nothing can be ranked among one")
-    if loss.loss == "sampled" and loss.negatives >= n_items:
-        raise ConfigError(
-            f"objective.next_item.negatives {loss.negatives} are not fewer than the {n_items} items of "
-            f"{config.dataset.path}; take fewer, or --set objective.next_item.loss=full"
-        )
+    for name, one in config.active_objectives.items():
+        negatives = getattr(one, "negatives", 0) if getattr(one, "loss", "") == "sampled" else 0
+        if negatives >= n_items:
+            raise ConfigError(
+                f"objectives.{name}.negatives {negatives} are not fewer than the {n_items} items of "
+                f"{config.dataset.path}; take fewer, or --set objectives.{name}.loss=full"
+            )
 
 
 def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> str:
@@ -70,6 +72,13 @@ def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> s
 def _split(config: RunConfig, dataset: Dataset) -> Split:
     if config.dataset.split == "leave_one_out":
         return leave_one_out(dataset.sequences)
+    if config.dataset.split == "given":
+        if dataset.parts is None:
+            raise ConfigError(
+                f"dataset.split=given, and {config.dataset.path} has no split of its own; prepare it with "
+                "--valid FILE --test FILE, or --set dataset.split=leave_one_out"
+            )
+        return given(dataset.sequences, dataset.parts)
     shares = config.dataset.valid_share, config.dataset.test_share
     return temporal(dataset.sequences, dataset.timestamps, *shares)
 

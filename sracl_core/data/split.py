@@ -74,9 +74,29 @@ def temporal(sequences: Sequences, timestamps: Times, valid_share: float, test_s
     )
 
 
+def given(sequences: Sequences, parts: NDArray[np.int8]) -> Split:
+    """The split that a person prepared with the log (parts: 0 training, 1 validation, 2 test).
+
+    A query asks for the *first* item that a user has in a part, given all that stands before it. Users
+    with nothing before a part are not asked about in it.
+    """
+    starts = sequences.offsets[:-1]
+    valid_ends, test_ends = (starts + _count(parts < part, sequences) for part in (1, 2))
+    valid = np.flatnonzero((valid_ends > starts) & (valid_ends < test_ends))
+    test = np.flatnonzero((test_ends > starts) & (test_ends < sequences.offsets[1:]))
+    return _split(
+        "given", sequences, valid_ends - starts, (valid, valid_ends[valid]), (test, test_ends[test])
+    )
+
+
 def _count_before(date: float, timestamps: Times, sequences: Sequences) -> Int64:
     """How many interactions of each user come before the date, int64 [U]."""
-    running = np.concatenate(([0], np.cumsum(timestamps < date)))
+    return _count(timestamps < date, sequences)
+
+
+def _count(chosen: NDArray[np.bool_], sequences: Sequences) -> Int64:
+    """How many interactions of each user are chosen, int64 [U]."""
+    running = np.concatenate(([0], np.cumsum(chosen)))
     return running[sequences.offsets[1:]] - running[sequences.offsets[:-1]]
 
 

@@ -29,7 +29,10 @@ def ordered(frame: pl.DataFrame, encoded: Encoded, order: str, seed: int) -> pl.
     the file's rows has no part in it.
     """
     user, time = frame["user"], frame["timestamp"]
-    again = ((user == user.shift()) & (time == time.shift())).fill_null(False).to_numpy()
+    same = (user == user.shift()) & (time == time.shift())
+    if "part" in frame.columns:
+        same &= frame["part"] == frame["part"].shift()
+    again = same.fill_null(False).to_numpy()
     involved = np.flatnonzero(again | np.append(again[1:], False))
     if not len(involved):
         return frame

@@ -71,7 +71,6 @@ def rank_targets(
     queries: Prefixes,
     histories: Prefixes,
     batch_size: int,
-    device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
     """Rank every query's held-out item; the encoder is put in evaluation mode meanwhile.
@@ -80,16 +79,15 @@ def rank_targets(
     """
     was_training = encoder.training
     encoder.eval()
-    items_DN = encoder.item_embeddings[1:].T
+    device = encoder.device
     unmasked = np.empty(len(queries), dtype=np.int32)
     masked = np.empty(len(queries), dtype=np.int32)
     # Rows of like length together: the encoder then packs them without padding.
     order = np.argsort(queries.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        items = torch.from_numpy(queries.padded(rows, int(queries.lengths[rows].max())).astype(np.int64))
-        lengths = torch.from_numpy(queries.lengths[rows].astype(np.int64))
-        scores = (encoder.encode(items.to(device), lengths.to(device)) @ items_DN).float()
+        history = queries.take(rows)
+        scores = encoder.score(encoder.encode(history), history)
         position, seen = (torch.from_numpy(part).to(device) for part in seen_pairs(queries, histories, rows))
         targets = torch.from_numpy(queries.targets[rows].astype(np.int64)).to(device)
         all_items, unseen = rank_scores(scores, targets, position, seen)

@@ -33,13 +33,11 @@ def rank_split(
     queries = query_prefixes(sequences, users, ends, config.model.max_length)
     histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
     told = partial(progress, "evaluate") if progress else None
-    device = encoder.item_embeddings.device
-    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, device, told)
+    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, told)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
     """How every metric of a run is to be read."""
-    loss = config.objective.next_item
     return {
         "split": sources.split.name,
         "ranking": "all items",
@@ -51,7 +49,7 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),
-        "loss": "full softmax" if loss.loss == "full" else f"{loss.negatives} {loss.sampling} negatives",
+        "learned_from": list(config.active_objectives),
         "chosen_by": f"validation {config.training.monitor}",
     }
 

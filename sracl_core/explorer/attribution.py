@@ -24,9 +24,8 @@ def attribute(
     """
     history = query.items[-loaded.config.model.max_length :]
     rows = np.array(items) - 1
-    embeddings = loaded.item_embeddings[rows]
-    scores = embeddings @ loaded.state(history)
-    effects = _effects(loaded, history, embeddings, scores)
+    scores = loaded.scores([history])[0][rows]
+    effects = _effects(loaded, history, rows, scores)
     bought = [] if near is None else _purchases(loaded, near)
     attributions = []
     for place, item in enumerate(items):
@@ -46,14 +45,14 @@ def attribute(
 def _effects(
     loaded: LoadedRun,
     history: NDArray[np.int32],
-    embeddings: NDArray[np.float32],
+    rows: NDArray[np.int64],
     scores: NDArray[np.float32],
 ) -> NDArray[np.float32] | None:
     """float32 [L, K]: how much the score of each item falls without each of the history; None for L = 1."""
     if len(history) < 2:
         return None
-    without = loaded.states([np.delete(history, place) for place in range(len(history))])
-    effects: NDArray[np.float32] = scores[None] - without @ embeddings.T
+    without = loaded.scores([np.delete(history, place) for place in range(len(history))])[:, rows]
+    effects: NDArray[np.float32] = scores[None] - without
     return effects
 
 

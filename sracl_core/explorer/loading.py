@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import RunError
 from sracl_core.explorer.answers import Item
@@ -20,12 +21,12 @@ from sracl_core.explorer.histories import Histories
 from sracl_core.explorer.nearest import PrefixSearch
 from sracl_core.explorer.profiles import Profiles
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.models.dropout import MaskSource
-from sracl_core.objectives.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
+from sracl_core.objectives.sracl.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
 from sracl_core.retrieval.neighbors import NeighborTable
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.seeding import generator
 from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.semantics.store import VectorStore
+from sracl_core.semantics.texts import item_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.training import checkpoint
 
@@ -80,8 +81,11 @@ class LoadedRun:
 
     @cached_property
     def item_vectors(self) -> NDArray[np.float32]:
-        """float32 [N, E], memory-mapped; row i is item i + 1."""
+        """float32 [N, E]; row i is item i + 1. Memory-mapped, or made now where training needed none."""
         path = self.run.model_dir / "item_vectors.npy"
+        if not self.config.needs:
+            texts = item_texts(self.config, self.sources).texts
+            return VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
         try:
             vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as error:
@@ -114,15 +118,15 @@ class LoadedRun:
     def prefix_table(self) -> NeighborTable | None:
         """The neighbors that training used, None where it used none."""
         place = self.run.model_dir / "prefix_neighbors"
-        if not self.config.objective.reads_neighbors:
+        if "prefix_neighbors" not in self.config.needs:
             return None
         return NeighborTable.load(place)
 
     @property
     def synthesizer_kind(self) -> str:
         """ "learned", "mean", or "none" where the run has no inter-user objective."""
-        sracl = self.config.objective.sracl
-        return sracl.synthesizer if sracl.alpha > 0 else "none"
+        sracl = self.config.active_objectives.get("sracl")
+        return str(getattr(sracl, "synthesizer", "none")) if getattr(sracl, "alpha", 0.0) else "none"
 
     @cached_property
     def synthesizer(self) -> Synthesizer | None:
@@ -139,7 +143,7 @@ class LoadedRun:
             if "synthesizer." in name
         }
         hidden, text_size = weights["project.weight"].shape
-        learned = LearnedSynthesizer(text_size, hidden, 0.0, MaskSource(generator(0, "unused")), 0)
+        learned = LearnedSynthesizer(text_size, hidden, 0.0, 0)
         learned.load_state_dict(weights)
         return learned.eval()
 
@@ -159,19 +163,13 @@ class LoadedRun:
     @torch.no_grad()
     def states(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
         """The states after several histories of at least one item each, float32 [B, D]."""
-        most = self.config.model.max_length
-        latest = [items[-most:] for items in histories]
-        lengths = np.array([len(items) for items in latest])
-        padded = np.zeros((len(latest), lengths.max()), dtype=np.int64)
-        for row, items in enumerate(latest):
-            padded[row, -len(items) :] = items
-        states: NDArray[np.float32] = self.encoder.encode(
-            torch.from_numpy(padded), torch.from_numpy(lengths)
-        ).numpy()
+        rows = Sequences.from_lists(histories).latest(self.encoder.max_length)
+        states: NDArray[np.float32] = self.encoder.encode(rows).numpy()
         return states
 
-    @cached_property
-    def item_embeddings(self) -> NDArray[np.float32]:
-        """The encoder's, float32 [N, D], row i is item i + 1."""
-        embeddings: NDArray[np.float32] = self.encoder.item_embeddings.detach()[1:].numpy()
-        return embeddings
+    @torch.no_grad()
+    def scores(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """The encoder's scores after several histories, float32 [B, N]; column j is item j + 1."""
+        rows = Sequences.from_lists(histories).latest(self.encoder.max_length)
+        scores: NDArray[np.float32] = self.encoder.score(self.encoder.encode(rows), rows).numpy()
+        return scores

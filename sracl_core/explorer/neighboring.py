@@ -127,7 +127,8 @@ def _weights(
     vectors = loaded.prefix_search.vectors_of(rows)
     weights: NDArray[np.float32] = loaded.synthesizer.weights(
         torch.from_numpy(anchor[None]),
-        torch.from_numpy(vectors[None]),
+        torch.from_numpy(vectors),
+        torch.arange(len(rows))[None],
         torch.ones(1, len(rows), dtype=torch.bool),
     )[0].numpy()
     return weights

@@ -28,7 +28,7 @@ class Steering:
 
 @dataclass(frozen=True)
 class Scores:
-    """encoder: float32 [N], state . item embedding. total: what orders the list, float32 [N]."""
+    """encoder: float32 [N], as the evaluation ranks. total: what orders the list, float32 [N]."""
 
     encoder: NDArray[np.float32]
     total: NDArray[np.float32]
@@ -36,7 +36,7 @@ class Scores:
 
 def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
     """Scores of every item; column j is item j + 1."""
-    encoder = loaded.item_embeddings @ loaded.state(query.items)
+    encoder = loaded.scores([query.items])[0]
     if steering is None:
         return Scores(encoder, encoder)
     weight = np.float32(steering.weight)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.packing import Group
@@ -95,10 +95,32 @@ def packed_attention(
         heads: H, a divisor of D.
         rate: dropout on the weights, from `masks`; 0 outside training.
     """
+    if query_QD.device.type != "cpu":
+        return library_attention(query_QD, key_value_TE, groups, heads, rate)
     mixed_QD: Tensor = PackedAttention.apply(  # type: ignore[no-untyped-call]
         query_QD, key_value_TE, groups, heads, rate, masks
     )
     return mixed_QD
+
+
+def library_attention(
+    query_QD: Tensor, key_value_TE: Tensor, groups: tuple[Group, ...], heads: int, rate: float
+) -> Tensor:
+    """The same by torch's fused attention, which an accelerator has kernels for; torch draws the dropout."""
+    last_only = len(query_QD) != len(key_value_TE)
+    out_QD = torch.empty_like(query_QD)
+    mixed = []
+    for group, query, key, value, _ in _groups(groups, query_QD, key_value_TE, out_QD, heads, last_only):
+        allowed = torch.ones(1, 1, 1, group.width, dtype=torch.bool, device=query.device)
+        if group.keys_valid is not None:
+            allowed = group.keys_valid[:, None, None, :]
+        if not last_only:
+            # A query on padding sees itself: a row of nothing would be NaN, and spread.
+            itself = torch.eye(group.width, dtype=torch.bool, device=query.device)
+            allowed = (allowed & ~_after(group.width, query.device)) | itself
+        attended = nn.functional.scaled_dot_product_attention(query, key, value, allowed, rate)
+        mixed.append(attended.transpose(1, 2).reshape(-1, query_QD.shape[1]))
+    return torch.cat(mixed)
 
 
 def _groups(

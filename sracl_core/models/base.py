@@ -1,6 +1,6 @@
 """The contract that every backbone keeps.
 
-Shape suffixes used throughout: B rows, L positions, D hidden size, N items, T tokens of a batch
+Shape suffixes used throughout: B or R rows, L positions, D hidden size, N items, T tokens of a batch
 laid end to end, H heads.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sracl_core.data.sequences import Sequences
 from sracl_core.models.dropout import MaskSource
 from sracl_core.seeding import generator
 
@@ -19,37 +20,62 @@ INIT_STD = 0.02
 
 
 class SequenceEncoder(nn.Module, ABC):
-    """Maps a sequence of items to one state in the space of the item embeddings.
+    """Maps a sequence of items to one state, and a state to scores of all items.
 
-    Holds the item embeddings (row 0 is padding, zero, and never updated) and the generator of
-    its dropout masks. `score` is the dot product of a state with every item: tied, no bias.
+    Holds the item embeddings (row 0 is padding, zero, and never updated) and the generator of its
+    dropout masks. Tokens that are no items, such as a mask, have a table of their own: `items` is what
+    is ranked.
 
-    >>> from sracl_core.settings.models import ModelConfig
-    >>> from sracl_core.models.registry import build_encoder
-    >>> encoder = build_encoder(ModelConfig(hidden_size=8), n_items=5).eval()
-    >>> encoder.encode(torch.tensor([[0, 3, 1]]), torch.tensor([2])).shape
-    torch.Size([1, 8])
+    >>> from sracl_core.models.build import build_encoder
+    >>> from sracl_core.models.sasrec import Settings
+    >>> encoder = build_encoder(Settings(hidden_size=8), n_items=5).eval()
+    >>> states = encoder.encode(Sequences.from_lists([[3, 1], [2]]))
+    >>> states.shape, encoder.score(states).shape
+    (torch.Size([2, 8]), torch.Size([2, 5]))
     """
 
-    def __init__(self, n_items: int, hidden_size: int, seed: int = 0) -> None:
+    def __init__(self, n_items: int, hidden_size: int, max_length: int, seed: int = 0) -> None:
         super().__init__()
         self.n_items = n_items
         self.hidden_size = hidden_size
+        self.max_length = max_length
         self.masks = MaskSource(generator(seed, "dropout"))
         self.items = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
 
     @abstractmethod
-    def encode(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """States at the last item.
+    def encode(self, rows: Sequences) -> Tensor:
+        """States after the last item of each row.
 
         Args:
-            items_BL: int64 item indices, right-aligned: row b ends at column L - 1 and is 0 before
-                its first item.
-            lengths_B: int64 number of items in each row, at least 1.
+            rows: R sequences of at least one item each, on the host; of a longer one than `max_length`
+                the latest items are read.
 
         Returns:
-            states_BD: float32, comparable with rows of `item_embeddings` by dot product.
+            float [R, D] on the encoder's device.
         """
+
+    def states(self, rows: Sequences) -> Tensor:
+        """States after every item, float [T, D] in the order of `rows.values`; none sees a later item.
+
+        Raises ValueError for a row longer than `max_length`, NotImplementedError where a backbone
+        reads a sequence only as a whole.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no state for each position of a sequence")
+
+    def score(self, states_RD: Tensor, histories: Sequences | None = None) -> Tensor:
+        """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
+
+        Args:
+            states_RD: what `encode` returned.
+            histories: the sequences that the states stand for; read where scores depend on them.
+        """
+        scores: Tensor = (states_RD @ self.item_embeddings[1:].T).float()
+        return scores
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.items.weight.device
 
     @property
     def item_embeddings(self) -> Tensor:

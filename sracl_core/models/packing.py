@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sracl_core.data.sequences import Sequences
+from sracl_core.device import tokens_at_once
+
 
 @dataclass(frozen=True)
 class Group:
@@ -28,7 +31,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch of rows sorted by length."""
+    """A batch of rows sorted by length, on the device of the encoder."""
 
     tokens_T: Tensor
     """int64 item indices of all tokens."""
@@ -39,6 +42,15 @@ class Packed:
     unsort_B: Tensor
     """int64: packed_rows[unsort_B] is in the order of the batch."""
     groups: tuple[Group, ...]
+    flat_S: Tensor | None = None
+    """int64 index in the packed tokens of every item of the batch in its order, where asked for."""
+
+
+def widths(max_length: int, device: torch.device) -> np.ndarray:
+    """As `widths_up_to` on a CPU; elsewhere one width for all, since there a call costs more than padding."""
+    if device.type == "cpu":
+        return widths_up_to(max_length)
+    return np.full(max_length + 1, max_length)
 
 
 @lru_cache(maxsize=64)
@@ -56,32 +68,50 @@ def widths_up_to(max_length: int) -> np.ndarray:
     return widths
 
 
-def pack(items_BL: Tensor, lengths_B: Tensor) -> Packed:
-    """Sort the rows of a right-aligned batch by length and lay them end to end."""
-    device = items_BL.device
-    items = items_BL.cpu().numpy()
-    lengths = lengths_B.cpu().numpy()
-    n_rows, n_columns = items.shape
+def pack(rows: Sequences, device: torch.device, *, flat: bool = False) -> Packed:
+    """Sort the rows by length and lay them end to end; one copy takes all of it to the device.
+
+    Args:
+        rows: on the host, none of them empty.
+        flat: whether `Packed.flat_S` is wanted.
+    """
+    lengths, ends = rows.lengths, rows.offsets[1:]
     order = np.argsort(lengths, kind="stable")
-    row_widths = widths_up_to(n_columns)[lengths[order]]
+    row_widths = widths(int(lengths.max(initial=1)), device)[lengths[order]]
     edges = np.flatnonzero(np.diff(row_widths, prepend=-1, append=-1))
-    groups, tokens, positions, last, start = [], [], [], [], 0
+    spans, tokens, positions, last, start = [], [], [], [], 0
     for first, stop in itertools.pairwise(edges):
-        rows, width = order[first:stop], int(row_widths[first])
-        block = items[rows, n_columns - width :]
-        valid = None
-        if lengths[rows[0]] < width:
-            columns = np.arange(width)
-            valid = torch.from_numpy(columns >= (width - lengths[rows])[:, None]).to(device)
+        chosen, width = order[first:stop], int(row_widths[first])
+        columns = np.arange(-width, 0)
+        inside = columns >= -lengths[chosen, None]
+        block = np.where(inside, rows.values[np.where(inside, ends[chosen, None] + columns, 0)], 0)
         tokens.append(block.ravel())
-        positions.append(np.tile(np.arange(width - 1, -1, -1), len(rows)))
-        last.append(start + width * np.arange(1, len(rows) + 1) - 1)
-        groups.append(Group(len(rows), width, start, valid))
+        positions.append(np.tile(np.arange(width - 1, -1, -1), len(chosen)))
+        last.append(start + width * np.arange(1, len(chosen) + 1) - 1)
+        spans.append((len(chosen), width, start, bool(lengths[chosen[0]] < width)))
         start += block.size
-    unsort = np.empty(n_rows, dtype=np.int64)
-    unsort[order] = np.arange(n_rows)
+    unsort = np.empty(len(order), dtype=np.int64)
+    unsort[order] = np.arange(len(order))
+    last_B = np.concatenate(last)
+    parts = [np.concatenate(tokens), np.concatenate(positions), last_B, unsort]
+    if flat:
+        firsts = last_B[unsort] + 1 - lengths
+        parts.append(np.arange(rows.offsets[-1]) + np.repeat(firsts - rows.offsets[:-1], lengths))
+    sent = torch.from_numpy(np.concatenate(parts).astype(np.int64, copy=False)).to(device)
+    tokens_T, positions_T, last_R, unsort_R, *more = torch.split(sent, [len(part) for part in parts])
+    groups = tuple(
+        Group(count, width, at, tokens_T[at : at + count * width].view(count, width) != 0 if short else None)
+        for count, width, at, short in spans
+    )
+    return Packed(tokens_T, positions_T, last_R, unsort_R, groups, more[0] if more else None)
 
-    def tensor(parts: list[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.concatenate(parts).astype(np.int64, copy=False)).to(device)
 
-    return Packed(tensor(tokens), tensor(positions), tensor(last), tensor([unsort]), tuple(groups))
+def pieces(lengths: np.ndarray, device: torch.device) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Rows of like length together, in pieces whose activations stay in the cache of this device.
+
+    Returns:
+        (all rows by length int64 [R], the same split into pieces)
+    """
+    order = np.argsort(lengths, kind="stable")
+    number = np.cumsum(lengths[order]) // tokens_at_once(device)
+    return order, np.split(order, np.flatnonzero(np.diff(number)) + 1)

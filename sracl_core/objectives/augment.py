@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from sracl_core.data.sequences import Sequences
+
 
 def substitute(
-    items_BL: np.ndarray, neighbors_NK: np.ndarray, ratio: float, rng: np.random.Generator
-) -> np.ndarray:
+    rows: Sequences, neighbors_NK: np.ndarray, ratio: float, rng: np.random.Generator
+) -> Sequences:
     """Replace each item with probability `ratio` by one of its neighbors, uniformly.
 
     Args:
-        items_BL: int [B, L] item indices, 0 is padding and stays.
+        rows: sequences of items.
         neighbors_NK: int32 [N, K]; row i holds the neighbors of item i + 1 as row numbers, best
             first, -1 where there are fewer than K.
         ratio: probability in [0, 1).
 
     Returns:
-        A new array of the same shape and type. An item without neighbors stays.
+        Sequences of the same lengths. An item without neighbors stays.
     """
-    available_N = (neighbors_NK >= 0).sum(axis=1)
-    rows = items_BL - 1
-    count_BL = np.where(rows >= 0, available_N[rows], 0)
-    chosen_BL = (rng.random(items_BL.shape, dtype=np.float32) < ratio) & (count_BL > 0)
-    where = np.nonzero(chosen_BL)
-    column = (rng.random(len(where[0])) * count_BL[where]).astype(np.int64)
-    out = items_BL.copy()
-    out[where] = neighbors_NK[rows[where], column] + 1
-    return out
+    items_T = rows.values - 1
+    count_T = (neighbors_NK >= 0).sum(axis=1)[items_T]
+    where = np.flatnonzero((rng.random(len(items_T), dtype=np.float32) < ratio) & (count_T > 0))
+    column = (rng.random(len(where)) * count_T[where]).astype(np.int64)
+    values = rows.values.copy()
+    values[where] = neighbors_NK[items_T[where], column] + 1
+    return Sequences(values, rows.offsets)

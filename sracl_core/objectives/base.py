@@ -11,83 +11,103 @@ E size of a text vector, N items, P training prefixes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sequences import Sequences
+from sracl_core.errors import ConfigError
 from sracl_core.models.base import SequenceEncoder
 
 LossParts = dict[str, Tensor]
-"""Named scalars, weights applied: they sum to the loss."""
+"""Named scalars; an objective's weight is applied by who adds them up."""
 
-
-@dataclass(frozen=True)
-class Rows:
-    """Sequences to encode: right-aligned int64 items and their lengths."""
-
-    items_RL: Tensor
-    lengths_R: Tensor
+Chance = Callable[[str], np.random.Generator]
+"""The generator of each objective, by its name: switching one off moves no draw of another."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Anchors of a step."""
+    """Anchors of a step, on the host."""
 
     prefixes_B: np.ndarray
     """int64 row numbers in the table of training prefixes."""
-    items_BL: Tensor
-    lengths_B: Tensor
-    targets_B: Tensor
+    rows: Sequences
+    """Their items."""
+    targets_B: np.ndarray
+    """int64 item that followed each."""
 
 
 @dataclass(frozen=True)
-class StepPlan:
+class Request:
     """What an objective wants encoded, and what it does with the states."""
 
-    finish: Callable[[SequenceEncoder, Tensor, list[Tensor]], LossParts]
-    """(encoder, anchors_BD, one states_RD for each request) -> parts."""
-    rows: list[Rows] = field(default_factory=list)
+    finish: Callable[[Tensor, list[Tensor]], LossParts]
+    """(anchors_BD, one states_RD for each of `rows`) -> parts."""
+    rows: list[Sequences] = field(default_factory=list)
 
 
 class Objective(nn.Module, ABC):
-    """Something to minimize beside others; a module, since some have weights to learn."""
+    """Something to minimize beside others; a module, since some have weights to learn.
+
+    `reads_anchors` is False where the states of the batch's own prefixes are not read; they are not
+    encoded when nobody reads them.
+    """
+
+    reads_anchors = True
 
     @abstractmethod
-    def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
+    def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """Decide, with chance from `rng` alone, what this step needs."""
 
-    def start_epoch(self, encoder: SequenceEncoder) -> None:
-        """Called before each epoch's first step."""
+    def start_epoch(self, encoder: SequenceEncoder, rng: np.random.Generator) -> None:
+        """Called before each epoch's first step, with a generator of this epoch."""
+
+    def examples(self, prefixes: Prefixes) -> np.ndarray:
+        """Of the main objective: the training prefixes that an epoch walks through, int64 row numbers.
+
+        Every prefix once, unless an objective says otherwise; a row may stand there several times.
+        """
+        return np.arange(len(prefixes))
 
 
 def loss_parts(
-    encoder: SequenceEncoder, objectives: Sequence[Objective], batch: Batch, rng: np.random.Generator
+    encoder: SequenceEncoder,
+    objectives: Mapping[str, Objective],
+    weights: Mapping[str, float],
+    batch: Batch,
+    chance: Chance,
 ) -> LossParts:
-    """All parts of the loss of one step, from a single encoding of all its sequences."""
-    plans = [objective.plan(batch, rng) for objective in objectives]
-    requests = [Rows(batch.items_BL, batch.lengths_B), *(rows for plan in plans for rows in plan.rows)]
-    anchors_BD, *rest = (states.float() for states in encode_together(encoder, requests))
+    """All parts of the loss of one step, weights applied, from a single encoding of all its sequences.
+
+    Raises ConfigError where two objectives have a part of one name.
+    """
+    requests = {name: part.plan(encoder, batch, chance(name)) for name, part in objectives.items()}
+    wanted = [rows for request in requests.values() for rows in request.rows]
+    anchored = any(part.reads_anchors for part in objectives.values())
+    states = [
+        part.float() for part in encode_together(encoder, [batch.rows, *wanted] if anchored else wanted)
+    ]
+    anchors_BD = states.pop(0) if anchored else torch.empty(0, encoder.hidden_size, device=encoder.device)
     parts: LossParts = {}
     # Only the encoder follows an autocast around this: similarities over a temperature need float32.
     with torch.autocast(anchors_BD.device.type, enabled=False):
-        for plan in plans:
-            mine, rest = rest[: len(plan.rows)], rest[len(plan.rows) :]
-            parts |= plan.finish(encoder, anchors_BD, mine)
+        for name, request in requests.items():
+            mine, states = states[: len(request.rows)], states[len(request.rows) :]
+            for part, loss in request.finish(anchors_BD, mine).items():
+                if part in parts:
+                    raise ConfigError(f"the objective {name} has a part '{part}', as another has; rename one")
+                parts[part] = loss * weights[name]
     return parts
 
 
-def encode_together(encoder: SequenceEncoder, requests: Sequence[Rows]) -> list[Tensor]:
-    """States of several requests from one call of the encoder, on its device wherever the rows are."""
-    device = encoder.item_embeddings.device
-    width = max(rows.items_RL.shape[1] for rows in requests)
-    items_RL = torch.cat(
-        [
-            nn.functional.pad(rows.items_RL.to(device), (width - rows.items_RL.shape[1], 0))
-            for rows in requests
-        ]
-    )
-    lengths_R = torch.cat([rows.lengths_R.to(device) for rows in requests])
-    return list(torch.split(encoder.encode(items_RL, lengths_R), [len(rows.lengths_R) for rows in requests]))
+def encode_together(encoder: SequenceEncoder, requests: Sequence[Sequences]) -> list[Tensor]:
+    """States of several requests from one call of the encoder."""
+    if not requests:
+        return []
+    states = encoder.encode(Sequences.joined(requests))
+    return list(torch.split(states, [len(rows) for rows in requests]))

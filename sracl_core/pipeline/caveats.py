@@ -16,6 +16,11 @@ def caveats(config: RunConfig, dataset: Dataset, notes: dict[str, Any]) -> list[
     """
     said = ties.remarks(dataset.manifest.get("ties"))
     said += remarks.on_texts(notes.get("items_without_text", 0), dataset.n_items)
+    if dataset.parts is not None and config.dataset.split != "given":
+        said.append(
+            f"the split that was given with the log is not used (dataset.split is {config.dataset.split}); "
+            "--set dataset.split=given uses it"
+        )
     others = dataset.n_items - 1
     if config.retrieval.k > others:
         said.append(

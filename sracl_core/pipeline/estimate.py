@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sracl_core.data.sources import Sources, load_sources
-from sracl_core.models.registry import build_encoder
-from sracl_core.pipeline.stages import item_texts, prefix_texts
+from sracl_core.device import pick_device
+from sracl_core.models.build import parameter_count
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
+from sracl_core.semantics.texts import item_texts, prefix_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import steps_per_epoch
-from sracl_core.training.device import pick_device
 
 FLOAT = 4
 # Parameters, gradients, two moments of Adam, and one copy while validating.
@@ -49,9 +49,7 @@ def plan(config: RunConfig) -> Plan:
     sources = load_sources(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     encoder = load_encoder(config.semantics.encoder)
-    model = build_encoder(config.model, sources.dataset.n_items)
-    sracl, n_prefixes = config.objective.sracl, len(sources.prefixes)
-    parts = ["next_item", *(["inter"] if sracl.alpha else []), *(["intra"] if sracl.beta else [])]
+    n_prefixes = len(sources.prefixes)
     return Plan(
         dataset=str(sources.dataset.folder),
         users=sources.dataset.n_users,
@@ -66,8 +64,8 @@ def plan(config: RunConfig) -> Plan:
         ),
         neighbors=f"{config.retrieval.k} {config.retrieval.source}, same user {config.retrieval.same_user}",
         backbone=config.model.name,
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        objectives=" + ".join(parts),
+        parameters=parameter_count(config.model, sources.dataset.n_items),
+        objectives=" + ".join(config.active_objectives),
         device=str(pick_device(config.training.device)),
         steps_per_epoch=steps_per_epoch(n_prefixes, config.training.batch_size),
         max_epochs=config.training.max_epochs,
@@ -78,23 +76,21 @@ def plan(config: RunConfig) -> Plan:
 
 def _sequences(config: RunConfig) -> int:
     """Sequences that a step encodes at most."""
-    sracl, batch = config.objective.sracl, config.training.batch_size
-    neighbors = (sracl.neighbors_per_step or config.retrieval.k) if sracl.neighbor_states == "live" else 0
-    return batch * (1 + (2 if sracl.beta else 0) + (neighbors if sracl.alpha else 0))
+    asked = sum(one.sequences_per_anchor(config.retrieval.k) for one in config.active_objectives.values())
+    return config.training.batch_size * (1 + asked)
 
 
 def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
     weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
-    # A prefix's vector, its copy and links in the index, its candidates.
-    a_prefix = 2 * text_size + INDEX_FLOATS if config.objective.reads_neighbors else 0
-    if config.objective.sracl.alpha and config.objective.sracl.neighbor_states == "cached":
-        a_prefix += model.hidden_size
-    texts = n_items * text_size + n_prefixes * a_prefix
-    logits = config.training.batch_size * n_items if config.objective.next_item.loss == "full" else 0
+    # A prefix's vector, its copy and links in the index, its candidates, and what objectives keep of it.
+    a_prefix = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0
+    objectives = config.active_objectives.values()
+    a_prefix += sum(one.floats_per_prefix(model.hidden_size) for one in objectives)
+    texts = (n_items * text_size if config.needs else 0) + n_prefixes * a_prefix
+    logits = config.training.batch_size * n_items
     tokens = _sequences(config) * float(sources.prefixes.lengths.mean())
-    # Per token and layer: keys, values, queries, attention, feed-forward and their dropout masks.
-    activations = tokens * model.layers * (10 * model.hidden_size + 3 * model.inner_size)
+    activations = tokens * model.floats_per_token
     ranking = config.evaluation.batch_size * n_items
     return round(PROCESS_MB + FLOAT * (weights + texts + logits + activations + ranking) / 1e6)

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 
 from sracl_core.data.sources import Sources, load_sources, sources_of
+from sracl_core.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.errors import Interrupted, StorageError
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.files import read_json, whole_file, write_json
 from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
-from sracl_core.models.registry import build_encoder
+from sracl_core.models.build import build_encoder
 from sracl_core.objectives.base import Objective
-from sracl_core.objectives.next_item import NextItem
-from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.objectives.build import build_objectives
+from sracl_core.objectives.world import World
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import Plan, plan
 from sracl_core.pipeline.stages import Semantics, build_semantics, stage
@@ -42,7 +43,6 @@ from sracl_core.training.checkpoint import (
     load_encoder,
     read_state,
 )
-from sracl_core.training.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
@@ -175,8 +175,11 @@ def _stages(
         writer.message(text, "warning")
     _write_model_inputs(run, sources, semantics)
     encoder = start_encoder(config, sources, semantics).to(device)
-    objectives = [part.to(device) for part in start_objectives(config, sources, semantics, encoder)]
-    session = Session(encoder, objectives, config.training)
+    objectives = start_objectives(config, sources, semantics)
+    weights = {name: one.weight for name, one in config.active_objectives.items()}
+    session = Session(
+        encoder, {name: part.to(device) for name, part in objectives.items()}, weights, config.training
+    )
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
     trainer = Trainer(
@@ -203,50 +206,39 @@ def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> 
     seed = derive_seed(config.training.seed, "model") % 2**32
     encoder = build_encoder(config.model, sources.dataset.n_items, seed)
     if config.model.item_init == "text":
+        assert semantics.item_vectors is not None
         encoder.start_items_from(text_start(semantics.item_vectors, config.model.hidden_size))
     encoder.scale_items(config.model.item_std / INIT_STD)
     return encoder
 
 
-def start_objectives(
-    config: RunConfig, sources: Sources, semantics: Semantics, encoder: SequenceEncoder
-) -> list[Objective]:
-    """The objectives of a run before its first step; a part of weight 0 is not there."""
-    sracl = config.objective.sracl
-    counts = np.bincount(sources.prefixes.targets, minlength=sources.dataset.n_items + 1)[1:]
+def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) -> dict[str, Objective]:
+    """The objectives of a run before its first step, by name; one of weight 0 is not there."""
     items, prefixes = semantics.item_neighbors, semantics.prefix_neighbors
-    near_prefixes = None if prefixes is None else prefixes.ids
-    objectives: list[Objective] = [
-        NextItem(config.objective.next_item, counts, items.ids, near_prefixes, sources.prefixes.targets)
-    ]
-    if sracl.alpha > 0 and semantics.prefix_vectors is not None and near_prefixes is not None:
-        seed = derive_seed(config.training.seed, "synthesizer") % 2**32
-        objectives.append(
-            InterUser(
-                sracl,
-                sources.prefixes,
-                near_prefixes,
-                semantics.prefix_vectors,
-                config.model.hidden_size,
-                encoder.masks,
-                seed,
-            )
-        )
-    if sracl.beta > 0:
-        objectives.append(IntraUser(sracl, items.ids))
-    return objectives
+    world = World(
+        seed=config.training.seed,
+        n_items=sources.dataset.n_items,
+        hidden_size=config.model.hidden_size,
+        split=sources.split,
+        prefixes=sources.prefixes,
+        item_vectors_NE=semantics.item_vectors,
+        item_neighbors_NK=None if items is None else items.ids,
+        prefix_vectors_PE=semantics.prefix_vectors,
+        prefix_neighbors_PK=None if prefixes is None else prefixes.ids,
+    )
+    return build_objectives(config.active_objectives, world)
 
 
 def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantics) -> None:
     """What asking the run needs beside its weights, from before the first step on."""
     folder = run.model_dir
     folder.mkdir(exist_ok=True)
-    with whole_file(folder / "item_vectors.npy") as file:
-        np.save(file, semantics.item_vectors)
+    if semantics.item_vectors is not None:
+        with whole_file(folder / "item_vectors.npy") as file:
+            np.save(file, semantics.item_vectors)
     write_json(folder / "items.json", {"ids": list(sources.dataset.items.ids)})
     write_json(folder / "semantics.json", semantics.notes)
     write_json(run.meta_path, {**run.meta(), "semantics": semantics.notes})
-    semantics.item_neighbors.save(folder / "item_neighbors")
     if semantics.prefix_neighbors is not None:
         semantics.prefix_neighbors.save(folder / "prefix_neighbors")
 

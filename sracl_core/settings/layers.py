@@ -27,7 +27,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from sracl_core.errors import ConfigError, nearest
-from sracl_core.settings.models import RunConfig
+from sracl_core.methods import backbones
+from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.yaml_source import flat_settings
 
 ENVIRONMENT_PREFIX = "SRACL_"
@@ -47,9 +48,15 @@ class Setting:
         return self.field.get_default(call_default_factory=True, validated_data={})
 
 
-def settings() -> dict[str, Setting]:
-    """Every key that can be set, in the order of the configuration."""
-    return {setting.key: setting for setting in _walk(RunConfig, "")}
+def settings(backbone: str | None = None) -> dict[str, Setting]:
+    """Every key that can be set, in the order of the configuration.
+
+    With a `backbone`, its own alone; else those of every backbone, each as the first that has it.
+    """
+    found: dict[str, Setting] = {}
+    for setting in _walk(RunConfig, "", backbone):
+        found.setdefault(setting.key, setting)
+    return found
 
 
 def preset_names() -> list[str]:
@@ -144,11 +151,15 @@ def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _walk(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
+def _walk(model: type[BaseModel], prefix: str, backbone: str | None) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _walk(kind, f"{prefix}{name}.")
+        if prefix + name == "model":
+            first, found = backbone or FIRST_BACKBONE, backbones()
+            for one in [first] if backbone else [first, *(other for other in found if other != first)]:
+                yield from _walk(found[one].settings, "model.", backbone)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, f"{prefix}{name}.", backbone)
         else:
             yield Setting(prefix + name, field)
 
@@ -160,11 +171,24 @@ def _merge(known: Mapping[str, Setting], *layers: Layer) -> tuple[dict[str, Any]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer in layers:
-        for key, value, origin in layer:
+        _leave_other_backbones(values, layer)
+        for written, value, origin in layer:
+            section, dot, rest = written.partition(".")
+            key = RENAMED.get(section, section) + dot + rest
             _check_key(key, known, origin)
             values[key] = _from_text(value, known[key]) if isinstance(value, str) else value
             origins[key] = origin
     return values, origins
+
+
+def _leave_other_backbones(values: dict[str, Any], layer: Layer) -> None:
+    """Where a layer chooses another backbone, drop what earlier ones said of settings that it lacks."""
+    chosen = next((str(value) for key, value, _ in layer if key == "model.name"), None)
+    if chosen is None or chosen == values.get("model.name", FIRST_BACKBONE) or chosen not in backbones():
+        return
+    kept = settings(chosen)
+    for key in [key for key in values if key.startswith("model.") and key not in kept]:
+        del values[key]
 
 
 def _optional_file(path: Path) -> Layer:
@@ -184,10 +208,10 @@ def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setti
     layer: Layer = []
     for variable, text in sorted(environment.items()):
         key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-        if (
-            not variable.startswith(ENVIRONMENT_PREFIX)
-            or key.partition(".")[0].partition("_")[0] not in sections
-        ):
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        named = "__" in variable.removeprefix(ENVIRONMENT_PREFIX)
+        if not named and key.partition("_")[0] not in sections:
             continue
         if key not in known:
             _refuse_variable(variable, key, known)
@@ -237,10 +261,24 @@ def _from_text(text: str, setting: Setting) -> Any:
 
 
 def _explain(detail: Any, origins: Mapping[str, str]) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    message = str(detail["msg"]).removeprefix("Value error, ")
+    place, message = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
+    if place[:1] == ["model"] and len(place) > 1:
+        backbone = place.pop(1)
+        if detail["type"] == "extra_forbidden":
+            has = [key.removeprefix("model.") for key in settings(str(backbone)) if key.startswith("model.")]
+            message = f"{backbone} has no such setting; it has {', '.join(has)}"
+    if detail["type"] == "union_tag_invalid":
+        place, message = ["model", "name"], f"input should be {_either(detail['ctx']['expected_tags'])}"
+    key = ".".join(str(part) for part in place)
     owner = next((name for name in origins if key == name or key.startswith(f"{name}.")), None)
     if owner is None:
         return f"{key}: {message}" if key else message
     rule = message[:1].lower() + message[1:]
-    return f"{key} = {detail['input']!r} ({origins[owner]}): {rule}"
+    given = detail["ctx"]["tag"] if detail["type"] == "union_tag_invalid" else detail["input"]
+    return f"{key} = {given!r} ({origins[owner]}): {rule}"
+
+
+def _either(tags: str) -> str:
+    """Pydantic's list of tags as it writes choices: 'a', 'b' or 'c'."""
+    *most, last = tags.split(", ")
+    return f"{', '.join(most)} or {last}" if most else last

@@ -7,31 +7,32 @@ an error. Where a value comes from (preset, file, environment, flag) is `layers`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values are immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from sracl_core.methods import backbones, objectives
+from sracl_core.settings.section import Backbone, Need, ObjectiveSettings, Positive, Section, Share
 
 
 class DatasetConfig(Section):
     """Which prepared dataset to learn from, and how it is split."""
 
     path: str = Field("", description="Folder written by `sracl data prepare`.")
-    split: Literal["leave_one_out", "temporal"] = Field(
+    split: Literal["leave_one_out", "temporal", "given"] = Field(
         "leave_one_out",
         description="leave_one_out: each user's last item is test, the one before validation. "
-        "temporal: what happens after two dates is validation and test.",
+        "temporal: what happens after two dates is validation and test. "
+        "given: the split that the log was prepared with (--valid, --test).",
     )
     valid_share: Share = Field(0.1, description="temporal: share of interactions, by time, before test.")
     test_share: Share = Field(0.1, description="temporal: share of the latest interactions.")
+
+    @model_validator(mode="after")
+    def _shares_are_read(self) -> DatasetConfig:
+        if self.split != "temporal":
+            self.refuse_unread(("valid_share", "test_share"), "split", "temporal")
+        return self
 
 
 class SemanticsConfig(Section):
@@ -54,6 +55,12 @@ class SemanticsConfig(Section):
     recency_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         0.8, description="users=recency: weight of an item relative to the one after it."
     )
+
+    @model_validator(mode="after")
+    def _decay_is_read(self) -> SemanticsConfig:
+        if self.users != "recency":
+            self.refuse_unread(("recency_decay",), "users", "recency")
+        return self
 
 
 class DescribeConfig(Section):
@@ -122,86 +129,35 @@ class RetrievalConfig(Section):
         500, description="Queries repeated exactly to report the table's recall; 0 reports none."
     )
 
-
-class ModelConfig(Section):
-    """The sequence encoder (backbone)."""
-
-    name: Literal["sasrec", "gru4rec"] = Field("sasrec", description="Backbone.")
-    hidden_size: Positive = Field(64, description="Width of states and item embeddings (d).")
-    layers: Positive = Field(2, description="Transformer or GRU layers.")
-    heads: Positive = Field(2, description="Attention heads (sasrec).")
-    inner_size: Positive = Field(256, description="Width of the feed-forward layer (sasrec).")
-    dropout: Share = Field(0.2, description="Dropout on embeddings and hidden layers.")
-    attention_dropout: Share = Field(0.5, description="Dropout on attention weights (sasrec).")
-    max_length: Positive = Field(20, description="Items of a prefix that the encoder reads, the latest.")
-    item_init: Literal["random", "text"] = Field(
-        "text",
-        description="Start of the item embeddings: normal, or the leading principal components of the "
-        "items' text vectors.",
-    )
-    item_std: Annotated[float, Field(gt=0.0)] = Field(
-        0.05, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
-    )
-
     @model_validator(mode="after")
-    def _heads_divide(self) -> ModelConfig:
-        if self.name == "sasrec" and self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+    def _search_is_read(self) -> RetrievalConfig:
+        of_hnsw = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef", "recall_sample")
+        if self.method == "exact":
+            self.refuse_unread(of_hnsw, "method", "hnsw")
+        if self.source == "random":
+            self.refuse_unread(("method", *of_hnsw), "source", "semantic")
         return self
 
 
-class NextItemConfig(Section):
-    """L_rec: cross-entropy of the state against the item embeddings."""
+FIRST_BACKBONE = "sasrec"
+RENAMED = {"objective": "objectives"}
+"""Sections that earlier versions wrote under another name, and which are still read."""
 
-    loss: Literal["full", "sampled"] = Field(
-        "full", description="Softmax over every item, or over the target and sampled negatives."
+if TYPE_CHECKING:
+    AnyBackbone = Backbone
+    Objectives = Section
+else:
+    # What is found decides which settings there are: those of another backbone are unknown keys.
+    AnyBackbone = Annotated[
+        Union[tuple(method.settings for method in backbones().values())],  # noqa: UP007
+        Field(discriminator="name"),
+    ]
+    Objectives = create_model(
+        "Objectives",
+        __base__=Section,
+        __doc__="What is minimized: the sum of the parts whose weight is not 0.",
+        **{name: (method.settings, method.settings()) for name, method in objectives().items()},
     )
-    smoothing: Share = Field(
-        0.0,
-        description="loss=full: share of a target that its nearest items by text get, in equal parts.",
-    )
-    neighbor_targets: Share = Field(
-        0.0,
-        description="loss=full: share of a target that the items get which followed near prefixes, by text.",
-    )
-    negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
-    sampling: Literal["uniform", "popularity"] = Field(
-        "popularity", description="loss=sampled: how negatives are drawn; log-q corrected."
-    )
-
-
-class SraclConfig(Section):
-    """L_inter and L_intra of SRA-CL; a weight of 0 switches a part off."""
-
-    alpha: Annotated[float, Field(ge=0.0)] = Field(0.1, description="Weight of L_inter (between users).")
-    beta: Annotated[float, Field(ge=0.0)] = Field(0.1, description="Weight of L_intra (within a user).")
-    similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
-    temperature: Annotated[float, Field(gt=0.0)] = Field(0.1, description="Divides the similarity.")
-    synthesizer: Literal["learned", "mean"] = Field(
-        "learned", description="How neighbors' states are mixed into one positive."
-    )
-    synthesizer_dropout: Share = Field(0.5, description="Dropout on the synthesizer's weights.")
-    neighbor_states: Literal["live", "cached"] = Field(
-        "live",
-        description="live: neighbors are encoded in the step, with gradient. cached: their states from the "
-        "epoch's start, without gradient.",
-    )
-    neighbors_per_step: Annotated[int, Field(ge=0)] = Field(
-        0, description="Neighbors drawn from the k at each step; 0 takes all k."
-    )
-    substitution: Share = Field(0.2, description="Share of a view's items replaced by a neighbor.")
-
-
-class ObjectiveConfig(Section):
-    """What is minimized: next_item + alpha * inter + beta * intra."""
-
-    next_item: NextItemConfig = NextItemConfig()
-    sracl: SraclConfig = SraclConfig()
-
-    @property
-    def reads_neighbors(self) -> bool:
-        """Whether a part of the loss reads near prefixes, so that these are searched for."""
-        return self.sracl.alpha > 0 or self.next_item.neighbor_targets > 0
 
 
 class TrainingConfig(Section):
@@ -259,8 +215,8 @@ class RunConfig(Section):
     semantics: SemanticsConfig = SemanticsConfig()
     describe: DescribeConfig = DescribeConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
-    model: ModelConfig = ModelConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
+    model: AnyBackbone = backbones()[FIRST_BACKBONE].settings()
+    objectives: Objectives = Objectives()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
@@ -268,6 +224,29 @@ class RunConfig(Section):
         """The same settings for the dataset in `folder`."""
         dataset = self.dataset.model_copy(update={"path": str(folder)})
         return self.model_copy(update={"dataset": dataset})
+
+    @property
+    def active_objectives(self) -> dict[str, ObjectiveSettings]:
+        """What is minimized, by name: the one that the backbone is made for, then all of some weight."""
+        every: dict[str, ObjectiveSettings] = {name: getattr(self.objectives, name) for name in objectives()}
+        main = {self.model.main: every.pop(self.model.main)}
+        return main | {name: one for name, one in every.items() if one.weight and not one.main}
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the methods of this run ask of the texts."""
+        asked: frozenset[Need] = self.model.needs
+        return asked.union(*(one.needs for one in self.active_objectives.values()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written_now(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        renamed = {RENAMED.get(key, key): value for key, value in values.items()}
+        if isinstance(renamed.get("model"), dict):
+            renamed["model"] = {"name": FIRST_BACKBONE, **renamed["model"]}
+        return renamed
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
@@ -281,12 +260,21 @@ class RunConfig(Section):
             raise ValueError(
                 f"training.monitor '{self.training.monitor}' is not measured; one of {', '.join(allowed)}"
             )
-        for name in ("smoothing", "neighbor_targets"):
-            if getattr(self.objective.next_item, name) and self.objective.next_item.loss != "full":
-                raise ValueError(f"objective.next_item.{name} needs objective.next_item.loss=full")
-        if self.objective.sracl.neighbors_per_step > self.retrieval.k:
+        for name, objective in objectives().items():
+            settings = getattr(self.objectives, name)
+            if objective.settings.main and name != self.model.main and settings != objective.settings():
+                raise ValueError(
+                    f"objectives.{name} is not read with model.name={self.model.name}, which learns from "
+                    f"objectives.{self.model.main}"
+                )
+            drawn = getattr(settings, "neighbors_per_step", 0)
+            if drawn > self.retrieval.k:
+                raise ValueError(
+                    f"objectives.{name}.neighbors_per_step {drawn} is more than "
+                    f"retrieval.k {self.retrieval.k}"
+                )
+        if not getattr(self.objectives, self.model.main).weight:
             raise ValueError(
-                f"objective.sracl.neighbors_per_step {self.objective.sracl.neighbors_per_step} "
-                f"is more than retrieval.k {self.retrieval.k}"
+                f"objectives.{self.model.main}.weight is 0, and {self.model.name} learns from it"
             )
         return self

@@ -52,7 +52,7 @@ VARIANTS = (
     ),
     Variant(
         "no_inter",
-        {"objective.sracl.alpha": 0.0},
+        {"objectives.sracl.alpha": 0.0},
         {
             "yelp": (0.1203, 0.0504),
             "sports": (0.0780, 0.0315),
@@ -62,7 +62,7 @@ VARIANTS = (
     ),
     Variant(
         "no_intra",
-        {"objective.sracl.beta": 0.0},
+        {"objectives.sracl.beta": 0.0},
         {
             "yelp": (0.1228, 0.0519),
             "sports": (0.0795, 0.0332),
@@ -72,7 +72,7 @@ VARIANTS = (
     ),
     Variant(
         "mean_synthesizer",
-        {"objective.sracl.synthesizer": "mean"},
+        {"objectives.sracl.synthesizer": "mean"},
         {
             "yelp": (0.1253, 0.0520),
             "sports": (0.0792, 0.0336),
@@ -92,7 +92,7 @@ VARIANTS = (
     ),
     Variant(
         "next_item",
-        {"objective.sracl.alpha": 0.0, "objective.sracl.beta": 0.0},
+        {"objectives.sracl.alpha": 0.0, "objectives.sracl.beta": 0.0},
         {
             "yelp": (0.1101, 0.0473),
             "sports": (0.0745, 0.0296),

@@ -18,7 +18,7 @@ from torch import Tensor
 from sracl_core.errors import CheckpointError, StorageError
 from sracl_core.files import recovered, whole_folder
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.models.registry import build_encoder
+from sracl_core.models.build import build_encoder
 from sracl_core.runs.directory import RunDirectory
 
 STATE_FILE = "state.json"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 import torch
 
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.device import autocast
 from sracl_core.errors import Interrupted, NonFiniteLossError
 from sracl_core.objectives.base import Batch, loss_parts
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
-from sracl_core.settings.models import RunConfig
+from sracl_core.settings.models import RunConfig, TrainingConfig
 from sracl_core.training.batches import epoch_batches, steps_per_epoch
-from sracl_core.training.device import autocast
 from sracl_core.training.session import LoopState, Session
 
 REPORT_SECONDS = 2.0
@@ -48,11 +49,11 @@ class Trainer:
         self.prefixes = prefixes
         self.validate = validate
         self.config = config.training
-        self.max_length = config.model.max_length
         self.run = run
         self.writer = writer
         self.should_stop = should_stop
-        self.steps_per_epoch = steps_per_epoch(len(prefixes), config.training.batch_size)
+        self.examples = session.objectives[config.model.main].examples(prefixes)
+        self.steps_per_epoch = steps_per_epoch(len(self.examples), config.training.batch_size)
 
     def fit(self) -> LoopState:
         """Train until the epochs, the minutes or the patience run out.
@@ -72,17 +73,13 @@ class Trainer:
         clock = _Clock(state)
         self.session.train_mode()
         if state.batch == 0:
-            for objective in self.session.objectives:
-                objective.start_epoch(self.session.encoder)
+            for name, objective in self.session.objectives.items():
+                objective.start_epoch(
+                    self.session.encoder, generator(config.seed, "epoch", name, state.epoch)
+                )
         report, saved = _Report(), time.monotonic()
         batches = epoch_batches(
-            self.prefixes,
-            config.batch_size,
-            self.max_length,
-            config.seed,
-            state.epoch,
-            state.batch,
-            self.session.device,
+            self.prefixes, self.examples, config.batch_size, config.seed, state.epoch, state.batch
         )
         for batch in batches:
             report.add(self._step(batch), len(batch.prefixes_B))
@@ -108,16 +105,26 @@ class Trainer:
         state = session.state
         session.encoder.masks.rng = generator(seed, "dropout", state.step)
         torch.manual_seed(derive_seed(seed, "torch", state.step))
-        rng = generator(seed, "objectives", state.step)
         with autocast(session.device, self.config.precision):
-            parts = loss_parts(session.encoder, session.objectives, batch, rng)
+            parts = loss_parts(
+                session.encoder,
+                session.objectives,
+                session.weights,
+                batch,
+                lambda name: generator(seed, "objectives", name, state.step),
+            )
         loss = torch.stack(list(parts.values())).sum()
-        values = {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
-        if not torch.isfinite(loss):
-            self._refuse([name for name, part in parts.items() if not torch.isfinite(part)])
-        self._set_rate()
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        gradients = [weight.grad for weight in session.parameters.values() if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        # The one fetch from the device in a step: nothing may be trained on what is not finite.
+        told = torch.stack([loss.detach(), *(part.detach() for part in parts.values()), norm]).tolist()
+        values = dict(zip(("loss", *parts), told, strict=False))
+        if not all(map(math.isfinite, told)):
+            self._refuse([name for name in parts if not math.isfinite(values[name])])
+        for group in session.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, state.step, self.steps_per_epoch)
         session.optimizer.step()
         state.step += 1
         state.batch += 1
@@ -128,21 +135,15 @@ class Trainer:
         state.counted += count
         return values
 
-    def _set_rate(self) -> None:
-        """The rate of this step: a function of its number, so that a resumed run has the same."""
-        rate = self.config.learning_rate
-        if self.config.schedule == "linear":
-            rate *= 1.0 - self.session.state.step / (self.config.max_epochs * self.steps_per_epoch)
-        for group in self.session.optimizer.param_groups:
-            group["lr"] = rate
-
     def _refuse(self, bad: list[str]) -> None:
         """The checkpoint of the last good step stays; nothing is trained on a broken loss."""
         step = self.session.state.step
-        self.writer.event("non_finite", part=(bad or ["loss"])[0], step=step)
+        self.writer.event("non_finite", part=(bad or ["gradient"])[0], step=step)
+        what = f"the loss part {' and '.join(bad)}" if bad else "the gradient"
         raise NonFiniteLossError(
-            f"the loss part {' and '.join(bad) or 'sum'} is not finite at step {step}; no step was taken on "
-            "it: a lower training.learning_rate or a higher objective.sracl.temperature may help"
+            f"{what} is not finite at step {step}; no "
+            "step was taken on it: a lower training.learning_rate or a higher objectives.sracl.temperature "
+            "may help"
         )
 
     def _finish_epoch(self, clock: _Clock) -> None:
@@ -212,6 +213,12 @@ class Trainer:
         state = self.session.state
         path = f"checkpoints/{kind}"
         self.writer.event("checkpoint", kind=kind, step=state.step, epoch=state.epoch, path=path)
+
+
+def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
+    """The rate of a step: a function of its number, so that a resumed run has the same."""
+    share = step / (config.max_epochs * steps_per_epoch) if config.schedule == "linear" else 0.0
+    return config.learning_rate * (1.0 - share)
 
 
 class _Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,17 +41,22 @@ class Session:
 
     Args:
         encoder: on its device already, as are the objectives.
-        objectives: whose parts sum to the loss.
+        objectives: by name; `weights` of them: the loss is their weighted sum.
         config: rate, decay and averaging.
     """
 
     def __init__(
-        self, encoder: SequenceEncoder, objectives: Sequence[Objective], config: TrainingConfig
+        self,
+        encoder: SequenceEncoder,
+        objectives: Mapping[str, Objective],
+        weights: Mapping[str, float],
+        config: TrainingConfig,
     ) -> None:
         self.encoder = encoder
-        self.objectives = list(objectives)
-        self.modules = nn.ModuleList(objectives)
-        self.device = encoder.item_embeddings.device
+        self.objectives = dict(objectives)
+        self.weights = dict(weights)
+        self.modules = nn.ModuleDict(self.objectives)
+        self.device = encoder.device
         self.parameters = {
             **{f"model.{name}": weight for name, weight in encoder.named_parameters()},
             **{f"objectives.{name}": weight for name, weight in self.modules.named_parameters()},

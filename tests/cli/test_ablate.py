@@ -70,9 +70,9 @@ def test_wrong_words_are_one_line(shop: Shop, words: tuple[str, str]) -> None:
 
 
 def test_a_part_that_is_off_cannot_be_taken_away(shop: Shop) -> None:
-    done = ablate(shop, "--set", "objective.sracl.beta=0", "--dry-run")
+    done = ablate(shop, "--set", "objectives.sracl.beta=0", "--dry-run")
     assert done.returncode == 2
-    assert "full and no_intra are the same settings here (objective.sracl.beta 0.0)" in done.stderr
+    assert "full and no_intra are the same settings here (objectives.sracl.beta 0.0)" in done.stderr
 
 
 def test_figures_that_a_study_shows_must_be_measured(shop: Shop) -> None:

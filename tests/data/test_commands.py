@@ -135,7 +135,7 @@ def test_a_temporal_split_from_files_to_results(tmp_path: Path) -> None:
         "training.threads=1",
         "retrieval.k=2",
         "retrieval.source=random",
-        "objective.sracl.alpha=0",
+        "objectives.sracl.alpha=0",
     )
     sets = [word for key in keys for word in ("--set", key)]
     results = told("train", "--dataset", out, "--runs-dir", tmp_path / "runs", *sets, timeout=280)

@@ -15,21 +15,19 @@ from sracl_core.evaluation.ranking import rank_targets
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.models.base import SequenceEncoder
 
-CPU = torch.device("cpu")
-
 
 class LastItem(SequenceEncoder):
     """Scores that depend on the last item alone, with many ties."""
 
     def __init__(self, n_items: int, ties: bool) -> None:
-        super().__init__(n_items, 4)
+        super().__init__(n_items, 4, max_length=5)
         rng = torch.Generator().manual_seed(n_items)
         with torch.no_grad():
             values = torch.randn(n_items + 1, 4, generator=rng)
             self.items.weight.copy_(values.round() if ties else values)
 
-    def encode(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        return self.items(items_BL[:, -1])
+    def encode(self, rows: Sequences) -> Tensor:
+        return self.items(torch.from_numpy(rows.values[rows.offsets[1:] - 1].astype(np.int64)))
 
 
 def case(seed: int) -> tuple[Sequences, np.ndarray, np.ndarray, int]:
@@ -48,7 +46,7 @@ def test_ranks_equal_a_loop_over_users(seed: int, ties: bool) -> None:
     encoder = LastItem(n_items, ties)
     queries = query_prefixes(sequences, users, ends, 2)
     histories = query_prefixes(sequences, users, ends, 1000)
-    ranks = rank_targets(encoder, queries, histories, 3, CPU)
+    ranks = rank_targets(encoder, queries, histories, 3)
     table = encoder.item_embeddings.detach()
     for user in users:
         history, target = sequences.of(user)[:-1], int(sequences.of(user)[-1])
@@ -65,7 +63,7 @@ def test_a_broken_score_ranks_last() -> None:
     with torch.no_grad():
         encoder.items.weight.fill_(float("nan"))
     queries = query_prefixes(sequences, users, ends, 5)
-    ranks = rank_targets(encoder, queries, queries, 8, CPU)
+    ranks = rank_targets(encoder, queries, queries, 8)
     assert (ranks.unmasked == n_items).all()
 
 

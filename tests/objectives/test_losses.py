@@ -1,53 +1,76 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.data.prefixes import training_prefixes
+from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.models.registry import build_encoder
+from sracl_core.data.split import leave_one_out
+from sracl_core.errors import ConfigError
+from sracl_core.models import sasrec
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.build import build_encoder
+from sracl_core.objectives import next_item, sracl
 from sracl_core.objectives.augment import substitute
-from sracl_core.objectives.base import (
-    Batch,
-    LossParts,
-    Objective,
-    Rows,
-    StepPlan,
-    encode_together,
-    loss_parts,
-)
+from sracl_core.objectives.base import Batch, LossParts, Objective, Request, encode_together, loss_parts
 from sracl_core.objectives.info_nce import info_nce
-from sracl_core.objectives.next_item import NextItem, linear_cross_entropy
-from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
+from sracl_core.objectives.next_item.objective import NextItem
+from sracl_core.objectives.sracl.inter import InterUser
+from sracl_core.objectives.sracl.intra import IntraUser
+from sracl_core.objectives.sracl.objective import SraCl
+from sracl_core.objectives.world import World
 from sracl_core.seeding import generator
-from sracl_core.settings.models import ModelConfig, NextItemConfig, SraclConfig
 from sracl_core.training.batches import make_batch
 from tests.oracles import plain_path
 
-N_ITEMS, CPU = 25, torch.device("cpu")
+N_ITEMS = 25
 
 
-def world(dropout: float = 0.0, **sracl: object):
+def small_world() -> World:
+    """Twelve short sequences of 25 items, with neighbors and text vectors drawn at random."""
     rng = np.random.default_rng(7)
     lengths = rng.integers(2, 9, size=12)
     values = rng.integers(1, N_ITEMS + 1, size=lengths.sum()).astype(np.int32)
-    sequences = Sequences(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    sequences = Sequences.of_lengths(values, lengths)
     prefixes = training_prefixes(sequences, 6)
-    model = ModelConfig(
+    near = [rng.permutation(len(prefixes))[:4] for _ in range(len(prefixes))]
+    return World(
+        seed=3,
+        n_items=N_ITEMS,
+        hidden_size=8,
+        split=leave_one_out(sequences),
+        prefixes=prefixes,
+        item_neighbors_NK=np.stack([rng.permutation(N_ITEMS)[:3] for _ in range(N_ITEMS)]).astype(np.int32),
+        prefix_vectors_PE=rng.normal(size=(len(prefixes), 5)).astype(np.float32),
+        prefix_neighbors_PK=np.stack(near).astype(np.int32),
+    )
+
+
+def setting(dropout: float = 0.0, **changes: Any) -> tuple[SequenceEncoder, World, InterUser, IntraUser]:
+    world = small_world()
+    model = sasrec.Settings(
         hidden_size=8, inner_size=16, max_length=6, dropout=dropout, attention_dropout=dropout
     )
     encoder = build_encoder(model, N_ITEMS, seed=1).train()
     with torch.no_grad():
         encoder.items.weight[1:] *= 20
-    config = SraclConfig(synthesizer_dropout=0.0, **sracl)
-    neighbors = np.stack([rng.permutation(len(prefixes))[:4] for _ in range(len(prefixes))]).astype(np.int32)
-    vectors = rng.normal(size=(len(prefixes), 5)).astype(np.float32)
-    inter = InterUser(config, prefixes, neighbors, vectors, 8, encoder.masks, seed=3)
-    items = np.stack([rng.permutation(N_ITEMS)[:3] for _ in range(N_ITEMS)]).astype(np.int32)
-    return encoder, prefixes, inter, IntraUser(config, items), config
+    chosen = sracl.Settings(**{"synthesizer_dropout": 0.0, **changes})
+    assert world.item_neighbors_NK is not None
+    return encoder, world, InterUser(chosen, world), IntraUser(chosen, world.item_neighbors_NK)
+
+
+def parts_of(
+    encoder: SequenceEncoder, objectives: dict[str, Objective], batch: Batch, seed: int = 1
+) -> LossParts:
+    weights = dict.fromkeys(objectives, 1.0)
+    return loss_parts(encoder, objectives, weights, batch, lambda name: generator(seed, name))
 
 
 @settings(deadline=None, max_examples=30)
@@ -90,46 +113,50 @@ def test_linear_cross_entropy_matches_torch_and_its_gradients(rows: int, sharing
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
 
 
+def followed(items: list[int]) -> Prefixes:
+    """Prefixes of one item each, which `items` followed."""
+    values = np.array([part for item in items for part in (1, item)], dtype=np.int32)
+    starts = 2 * np.arange(len(items))
+    return Prefixes(values, np.zeros(len(items), dtype=np.int32), starts, starts + 1)
+
+
+def dense_targets(world: World, items: list[int], **changes: Any) -> torch.Tensor:
+    """What next-item asks of the prefixes 0, 1, ..., which `items` followed: a distribution over 5 items."""
+    world = replace(world, n_items=5, prefixes=followed(items))
+    part = NextItem(next_item.Settings(**changes), world)
+    rows, shares = part._targets(make_batch(world.prefixes, np.arange(len(items))))
+    return torch.zeros(len(items), 5).scatter_add_(1, torch.from_numpy(rows), torch.from_numpy(shares))
+
+
 def test_smoothing_gives_a_part_of_the_target_to_its_neighbors() -> None:
     near = np.array([[1, 2], [3, -1], [-1, -1], [0, 1], [2, 3]], dtype=np.int32)
-    part = NextItem(NextItemConfig(smoothing=0.2), np.ones(5), near)
+    found = dense_targets(replace(small_world(), item_neighbors_NK=near), [1, 2, 3], smoothing=0.2)
     expected = torch.tensor([[0.8, 0.1, 0.1, 0, 0], [0, 0.8, 0, 0.2, 0], [0, 0, 1.0, 0, 0]])
-    torch.testing.assert_close(_dense_targets(part, [1, 2, 3]), expected)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_part_of_the_target_goes_to_what_followed_near_prefixes() -> None:
-    near = np.array([[1, 2], [2, -1], [-1, -1]], dtype=np.int32)
-    followers = near, np.array([1, 2, 5])
-    part = NextItem(NextItemConfig(neighbor_targets=0.4), np.ones(5), None, *followers)
-    expected = torch.tensor([[0.6, 0.2, 0, 0, 0.2], [0, 0.6, 0, 0, 0.4], [0, 0, 0, 0, 1.0]])
-    torch.testing.assert_close(_dense_targets(part, [1, 2, 5]), expected)
-
     items = np.array([[2, -1], [-1, -1], [-1, -1], [-1, -1], [-1, -1]], dtype=np.int32)
-    part = NextItem(NextItemConfig(smoothing=0.5, neighbor_targets=0.4), np.ones(5), items, *followers)
+    near = np.array([[1, 2], [2, -1], [-1, -1]], dtype=np.int32)
+    world = replace(small_world(), prefix_neighbors_PK=near, item_neighbors_NK=items)
+    expected = torch.tensor([[0.6, 0.2, 0, 0, 0.2], [0, 0.6, 0, 0, 0.4], [0, 0, 0, 0, 1.0]])
+    torch.testing.assert_close(dense_targets(world, [1, 2, 5], neighbor_targets=0.4), expected)
     expected[0] = torch.tensor([0.3, 0.2, 0.3, 0, 0.2])
-    torch.testing.assert_close(_dense_targets(part, [1, 2, 5]), expected)
-
-
-def _dense_targets(part: NextItem, items: list[int]) -> torch.Tensor:
-    """What `part` asks of the prefixes 0, 1, ..., which `items` followed: a distribution over 5 items."""
-    rows, targets = np.arange(len(items)), torch.tensor(items)
-    batch = Batch(rows, torch.ones(len(items), 1, dtype=torch.long), torch.ones_like(targets), targets)
-    return torch.zeros(len(items), 5).scatter_add_(1, *part._targets(batch))
+    found = dense_targets(world, [1, 2, 5], smoothing=0.5, neighbor_targets=0.4)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("synthesizer", ["learned", "mean"])
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_all_parts_and_gradients_equal_the_plain_path(synthesizer: str, similarity: str) -> None:
-    encoder, prefixes, inter, intra, config = world(synthesizer=synthesizer, similarity=similarity)
-    rows = np.arange(0, len(prefixes), 3)
-    batch = make_batch(prefixes, rows, 6, CPU)
-    next_item = NextItem(NextItemConfig(), np.ones(N_ITEMS))
-    parts = loss_parts(encoder, [next_item, inter, intra], batch, generator(1, "x"))
-    rng = generator(1, "x")
-    views = tuple(
-        substitute(batch.items_BL.numpy(), intra.neighbors_NK, config.substitution, rng) for _ in range(2)
-    )
-    plain = plain_path.losses(encoder, inter, views, prefixes, list(rows), config.beta, 6)
+    encoder, world, inter, intra = setting(synthesizer=synthesizer, similarity=similarity)
+    rows = np.arange(0, len(world.prefixes), 3)
+    batch = make_batch(world.prefixes, rows)
+    first = NextItem(next_item.Settings(), world)
+    parts = parts_of(encoder, {"next_item": first, "inter": inter, "intra": intra}, batch)
+    rng, ratio = generator(1, "intra"), intra.settings.substitution
+    views = tuple(substitute(batch.rows, intra.neighbors_NK, ratio, rng).padded() for _ in range(2))
+    plain = plain_path.losses(encoder, inter, views, world.prefixes, list(rows), intra.settings.beta, 6)
     assert parts.keys() == plain.keys()
     weights = [*encoder.parameters(), *inter.parameters()]
     for name in plain:
@@ -141,40 +168,75 @@ def test_all_parts_and_gradients_equal_the_plain_path(synthesizer: str, similari
 
 
 def test_missing_neighbors_have_no_part() -> None:
-    encoder, prefixes, inter, _, _ = world()
-    rows = np.arange(6)
-    batch = make_batch(prefixes, rows, 6, CPU)
+    encoder, world, inter, _ = setting()
+    batch = make_batch(world.prefixes, np.arange(6))
     complete = inter.neighbors_PK
-    inter.neighbors_PK = complete.copy()
-    inter.neighbors_PK[:, 2:] = -1
-    short = loss_parts(encoder, [inter], batch, generator(1, "x"))["inter"]
-    inter.neighbors_PK = complete[:, :2]
-    torch.testing.assert_close(short, loss_parts(encoder, [inter], batch, generator(1, "x"))["inter"])
-    inter.neighbors_PK = np.full_like(complete, -1)
-    nothing = loss_parts(encoder, [inter], batch, generator(1, "x"))["inter"]
-    assert nothing.item() == 0.0
+
+    def loss_with(neighbors: np.ndarray) -> torch.Tensor:
+        inter.neighbors_PK = neighbors
+        return parts_of(encoder, {"inter": inter}, batch)["inter"]
+
+    short = complete.copy()
+    short[:, 2:] = -1
+    torch.testing.assert_close(loss_with(short), loss_with(complete[:, :2]))
+    assert loss_with(np.full_like(complete, -1)).item() == 0.0
+
+
+def test_a_mix_never_loses_all_its_neighbors() -> None:
+    _, world, inter, _ = setting(synthesizer_dropout=0.9)
+    valid = np.ones((500, 2), dtype=bool)
+    valid[:100, 1] = False
+    kept = inter.synthesizer.kept(valid, generator(1))
+    assert kept.any(axis=1).all()
+    assert not kept[~valid].any()
+    assert 0.0 < kept[100:].all(axis=1).mean() < 0.1
+    assert inter.synthesizer.kept(valid, None) is valid
+    assert world.prefix_vectors_PE is not None
+    text = torch.from_numpy(world.prefix_vectors_PE[:7])
+    among = torch.arange(6).view(3, 2)
+    weights = inter.synthesizer.weights(text[:3], text, among, torch.from_numpy(kept[98:101]))
+    torch.testing.assert_close(weights.sum(1), torch.ones(3))
+    assert (weights[torch.from_numpy(~kept[98:101])] == 0).all()
+
+
+def test_a_part_draws_the_same_whichever_other_part_is_on() -> None:
+    world = small_world()
+    batch, encoder = make_batch(world.prefixes, np.arange(9)), setting()[0]
+
+    def views(**changes: float) -> list[list[int]]:
+        rows = SraCl(sracl.Settings(**changes), world).plan(encoder, batch, generator(4)).rows
+        return [view.values.tolist() for view in rows[-2:]]
+
+    assert views(alpha=0.1) == views(alpha=0.0)
+    assert views(neighbors_per_step=2) == views(alpha=0.0)
+
+
+def test_two_parts_of_one_name_are_refused() -> None:
+    encoder, world, inter, _ = setting()
+    batch = make_batch(world.prefixes, np.arange(6))
+    with pytest.raises(ConfigError, match="a part 'inter'"):
+        parts_of(encoder, {"one": inter, "other": inter}, batch)
 
 
 def test_cached_states_are_those_of_the_epochs_start() -> None:
-    encoder, prefixes, inter, _, _ = world(neighbor_states="cached", dropout=0.5)
-    inter.start_epoch(encoder)
+    encoder, world, inter, _ = setting(neighbor_states="cached", dropout=0.5)
+    inter.start_epoch(encoder, generator(0))
     assert encoder.training
     encoder.eval()
-    batch = make_batch(prefixes, np.arange(len(prefixes)), 6, CPU)
-    torch.testing.assert_close(inter.cache_PD, encoder.encode(batch.items_BL, batch.lengths_B))
+    batch = make_batch(world.prefixes, np.arange(len(world.prefixes)))
+    torch.testing.assert_close(inter.cache_PD, encoder.encode(batch.rows))
     encoder.train()
-    some = make_batch(prefixes, np.arange(5), 6, CPU)
-    cached = loss_parts(encoder, [inter], some, generator(1, "x"))["inter"]
+    cached = parts_of(encoder, {"inter": inter}, make_batch(world.prefixes, np.arange(5)))["inter"]
     assert torch.isfinite(cached)
     assert cached.requires_grad
 
 
 def test_only_the_asked_number_of_neighbors_is_drawn() -> None:
-    _, prefixes, inter, _, _ = world(neighbors_per_step=2)
-    plan = inter.plan(make_batch(prefixes, np.arange(3), 6, CPU), generator(1, "x"))
-    assert 2 <= len(plan.rows[0].lengths_R) <= 6
+    encoder, world, inter, _ = setting(neighbors_per_step=2)
+    plan = inter.plan(encoder, make_batch(world.prefixes, np.arange(3)), generator(1, "x"))
+    assert 2 <= len(plan.rows[0]) <= 6
     chosen = inter._choose(inter.neighbors_PK, generator(2, "x"))
-    assert chosen.shape == (len(prefixes), 2)
+    assert chosen.shape == (len(world.prefixes), 2)
     assert all(set(row) <= set(full) for row, full in zip(chosen, inter.neighbors_PK, strict=True))
 
 
@@ -182,16 +244,16 @@ def test_only_the_asked_number_of_neighbors_is_drawn() -> None:
 def test_substitution_only_brings_neighbors(ratio: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     neighbors = np.array([[1, 2], [0, -1], [-1, -1], [2, 0]], dtype=np.int32)
-    items = rng.integers(0, 5, size=(6, 5))
-    out = substitute(items, neighbors, ratio, generator(seed, "v"))
-    for before, after in zip(items.ravel(), out.ravel(), strict=True):
-        allowed = {before} | ({int(j) + 1 for j in neighbors[before - 1] if j >= 0} if before else set())
-        assert after in allowed
+    rows = Sequences.from_lists(rng.integers(1, 5, size=(6, 5)))
+    out = substitute(rows, neighbors, ratio, generator(seed, "v"))
+    assert (out.offsets == rows.offsets).all()
+    for before, after in zip(rows.values, out.values, strict=True):
+        assert after in {before} | {int(j) + 1 for j in neighbors[before - 1] if j >= 0}
 
 
 def test_substitution_ratio_and_uniformity() -> None:
     neighbors = np.tile(np.array([[1, 2, 3, 4]], dtype=np.int32), (5, 1))
-    out = substitute(np.ones((200, 200), dtype=np.int64), neighbors, 0.2, generator(0, "v"))
+    out = substitute(Sequences.from_lists(np.ones((200, 200))), neighbors, 0.2, generator(0, "v")).values
     assert abs((out != 1).mean() - 0.2) < 0.01
     counts = np.bincount(out[out != 1], minlength=6)[2:]
     assert counts.min() > 0.9 * counts.mean()
@@ -199,53 +261,73 @@ def test_substitution_ratio_and_uniformity() -> None:
 
 @pytest.mark.parametrize("sampling", ["uniform", "popularity"])
 def test_sampled_loss_tends_to_the_full_one(sampling: str) -> None:
-    encoder, prefixes, *_ = world()
-    batch = make_batch(prefixes, np.arange(len(prefixes)), 6, CPU)
-    counts = np.bincount(prefixes.targets, minlength=N_ITEMS + 1)[1:]
-    full = loss_parts(encoder, [NextItem(NextItemConfig(), counts)], batch, generator(0, "n"))["next_item"]
-    config = NextItemConfig(loss="sampled", negatives=20000, sampling=sampling)
-    sampled = loss_parts(encoder, [NextItem(config, counts)], batch, generator(0, "n"))["next_item"]
+    encoder, world, *_ = setting()
+    batch = make_batch(world.prefixes, np.arange(len(world.prefixes)))
+
+    def loss(**changes: Any) -> float:
+        part = NextItem(next_item.Settings(**changes), world)
+        return parts_of(encoder, {"next_item": part}, batch)["next_item"].item()
+
     # The target stands beside an unbiased estimate of all *other* items' mass.
-    assert sampled.item() == pytest.approx(full.item(), rel=0.02)
+    assert loss(loss="sampled", negatives=20000, sampling=sampling) == pytest.approx(loss(), rel=0.02)
 
 
 class OnMeta(torch.nn.Module):
-    """An encoder on another device, which takes rows of its own device alone."""
+    """An encoder on another device."""
 
-    item_embeddings = torch.empty(1, 8, device="meta")
+    device = torch.device("meta")
+    hidden_size = 8
 
-    def encode(self, items_BL: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
-        assert (items_BL.device.type, lengths_B.device.type) == ("meta", "meta")
-        return torch.empty(len(items_BL), 8, device="meta")
+    def encode(self, rows: Sequences) -> torch.Tensor:
+        return torch.empty(len(rows), 8, device="meta")
 
 
-def test_rows_follow_the_encoder_to_its_device() -> None:
-    rows = [Rows(torch.ones(2, 3, dtype=torch.long), torch.ones(2, dtype=torch.long)) for _ in range(2)]
+def test_objectives_follow_the_encoder_to_its_device() -> None:
+    rows = [Sequences.from_lists([[1, 2, 3], [1]]) for _ in range(2)]
     states = encode_together(OnMeta(), rows)  # type: ignore[arg-type]
     assert [part.shape for part in states] == [(2, 8), (2, 8)]
-    _, _, inter, _, _ = world(neighbor_states="cached")
-    inter.to("meta").start_epoch(OnMeta())  # type: ignore[arg-type]
+    _, world, inter, _ = setting(neighbor_states="cached")
+    inter.to("meta").start_epoch(OnMeta(), generator(0))  # type: ignore[arg-type]
+    request = inter.plan(OnMeta(), make_batch(world.prefixes, np.arange(6)), generator(1))  # type: ignore[arg-type]
+    (loss,) = request.finish(torch.empty(6, 8, device="meta"), []).values()
+    assert loss.device.type == "meta"
 
 
 class Looks(Objective):
     """Notes in what precision an objective works."""
 
-    def plan(self, batch: Batch, rng: np.random.Generator) -> StepPlan:
-        def finish(encoder: object, anchors_BD: torch.Tensor, states: list[torch.Tensor]) -> LossParts:
+    def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
+        def finish(anchors_BD: torch.Tensor, states: list[torch.Tensor]) -> LossParts:
             self.seen = [anchors_BD.dtype, (anchors_BD @ anchors_BD.T).dtype, states[0].dtype]
             return {"looks": anchors_BD.sum()}
 
-        return StepPlan(finish, [Rows(batch.items_BL, batch.lengths_B)])
+        return Request(finish, [batch.rows])
 
 
 def test_bfloat16_is_for_the_encoder_alone() -> None:
-    encoder, prefixes, inter, intra, _ = world()
-    batch, looks = make_batch(prefixes, np.arange(8), 6, CPU), Looks()
-    objectives = [inter, intra, looks]
-    exact = loss_parts(encoder, objectives, batch, generator(1))
+    encoder, world, inter, intra = setting()
+    batch, looks = make_batch(world.prefixes, np.arange(8)), Looks()
+    objectives = {"inter": inter, "intra": intra, "looks": looks}
+    exact = parts_of(encoder, objectives, batch)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = loss_parts(encoder, objectives, batch, generator(1))
+        rough = parts_of(encoder, objectives, batch)
     assert looks.seen == [torch.float32] * 3
     for name in ("inter", "intra"):
         assert rough[name] != exact[name]
         torch.testing.assert_close(rough[name], exact[name], rtol=0.05, atol=0.01)
+
+
+class Blind(Objective):
+    """Encodes nothing, and reads no anchor."""
+
+    reads_anchors = False
+
+    def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
+        return Request(lambda anchors_BD, _: {"blind": encoder.item_embeddings.sum() + len(anchors_BD)})
+
+
+def test_anchors_that_nobody_reads_are_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, world, *_ = setting()
+    monkeypatch.setattr(encoder, "encode", lambda rows: pytest.fail("encoded"))
+    (loss,) = parts_of(encoder, {"blind": Blind()}, make_batch(world.prefixes, np.arange(4))).values()
+    torch.testing.assert_close(loss, encoder.item_embeddings.sum())

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from sracl_core.data.prefixes import Prefixes
-from sracl_core.models.sasrec import SASRec
-from sracl_core.objectives.sracl import InterUser
+from sracl_core.models.sasrec.encoder import SASRec
+from sracl_core.objectives.sracl.inter import InterUser
 
 
 def padded_row(prefixes: Prefixes, row: int, length: int) -> list[int]:
@@ -109,13 +109,16 @@ def losses(
     logits = encode(encoder, items) @ encoder.item_embeddings[1:].T
     parts = {"next_item": nn.functional.cross_entropy(logits, targets - 1)}
     if inter is not None:
-        config = inter.config
+        config = inter.settings
         neighbors = [[int(j) for j in inter.neighbors_PK[row]] for row in rows]
         flat = batch_of(prefixes, [j for group in neighbors for j in group], length)
         states = encode(encoder, flat).view(len(rows), -1, encoder.hidden_size)
         text = torch.from_numpy(np.stack([inter.vectors_PE[row] for row in rows]))
         near = torch.from_numpy(np.stack([[inter.vectors_PE[j] for j in group] for group in neighbors]))
-        weights = inter.synthesizer.weights(text, near, torch.ones(near.shape[:2], dtype=torch.bool))
+        among = torch.arange(near.shape[0] * near.shape[1]).view(near.shape[:2])
+        weights = inter.synthesizer.weights(
+            text, near.flatten(0, 1), among, torch.ones(near.shape[:2], dtype=torch.bool)
+        )
         positives = (weights[:, :, None] * states).sum(1)
         anchors = encode(encoder, items)
         parts["inter"] = config.alpha * info_nce_matrix(
@@ -124,7 +127,7 @@ def losses(
     if views is not None:
         width = [torch.from_numpy(np.pad(view, ((0, 0), (length - view.shape[1], 0)))) for view in views]
         left, right = (encode(encoder, view) for view in width)
-        config = inter.config if inter is not None else None
+        config = inter.settings if inter is not None else None
         similarity, temperature = (config.similarity, config.temperature) if config else ("cosine", 0.1)
         parts["intra"] = beta * info_nce_matrix(left, right, similarity, temperature)
     return parts

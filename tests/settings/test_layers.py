@@ -124,16 +124,16 @@ def test_a_dotted_value_is_validated_like_a_file() -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelled key": ({"sets": ["training.sed=1"]}, "did you mean 'training.seed'"),
-    "a key without its section": ({"sets": ["alpha=1"]}, "did you mean 'objective.sracl.alpha'"),
+    "a key without its section": ({"sets": ["alpha=1"]}, "did you mean 'objectives.sracl.alpha'"),
     "a key like no other": ({"sets": ["zzz=1"]}, "`sracl config show` lists them"),
     "a section": ({"sets": ["training=1"]}, "'training' is a section"),
     "no value": ({"sets": ["training.seed"]}, "has no value"),
     "a value below": (
-        {"sets": ["objective.sracl.alpha=-0.1"]},
-        r"objective\.sracl\.alpha = '-0.1' \(--set objective\.sracl\.alpha\): input should be greater",
+        {"sets": ["objectives.sracl.alpha=-0.1"]},
+        r"objectives\.sracl\.alpha = '-0.1' \(--set objectives\.sracl\.alpha\): input should be greater",
     ),
     "a word for a number": ({"sets": ["retrieval.k=ten"]}, "retrieval.k = 'ten'"),
-    "a choice that is none": ({"sets": ["model.name=bert"]}, "'sasrec' or 'gru4rec'"),
+    "a choice that is none": ({"sets": ["model.name=bert"]}, "'gru4rec' or 'sasrec'"),
     "two that do not fit": ({"sets": ["model.hidden_size=63"]}, "63 is not a multiple of heads 2"),
     "a metric not measured": ({"sets": ["training.monitor=NDCG"]}, "'NDCG' is not measured"),
     "an empty list": ({"sets": ["evaluation.ks=[]"]}, "at least one cut-off"),
@@ -211,3 +211,36 @@ def test_other_variables_are_left_alone() -> None:
             "TRAINING__SEED": "z",
         }
     )
+
+
+def test_settings_of_earlier_versions_are_still_read(tmp_path: Path) -> None:
+    written = tmp_path / "old.yaml"
+    written.write_text("objective: {sracl: {alpha: 0.3}}\nmodel: {hidden_size: 32}\n")
+    config, origins = load_config(config_file=written, environment={}, project_folder=tmp_path)
+    assert config.active_objectives["sracl"].model_dump()["alpha"] == 0.3
+    assert origins["objectives.sracl.alpha"] == f"{written}:1"
+    assert RunConfig.model_validate({"objective": {"sracl": {"alpha": 0.3}}}) == RunConfig.model_validate(
+        {"objectives": {"sracl": {"alpha": 0.3}}}
+    )
+
+
+def test_a_setting_that_the_chosen_method_does_not_read_is_refused() -> None:
+    refused = {
+        ("model.name=gru4rec", "model.heads=8"): "gru4rec has no such setting; it has",
+        ("objectives.next_item.negatives=5",): "needs loss=sampled",
+        ("semantics.recency_decay=0.5",): "needs users=recency",
+        ("dataset.test_share=0.2",): "needs split=temporal",
+        ("retrieval.method=exact", "retrieval.hnsw_ef=99"): "needs method=hnsw",
+        ("objectives.next_item.weight=0",): "sasrec learns from it",
+    }
+    for sets, expected in refused.items():
+        with pytest.raises(ConfigError, match=expected):
+            load_config(sets=sets, environment={})
+    with pytest.raises(ConfigError, match="SRACL_TRAINNG__SEED"):
+        load_config(environment={"SRACL_TRAINNG__SEED": "3"})
+
+
+def test_a_presets_settings_of_another_backbone_are_left_out() -> None:
+    config, origins = load_config(preset="best", sets=["model.name=gru4rec"], environment={})
+    assert (config.model.name, config.model.hidden_size) == ("gru4rec", 256)
+    assert origins["model.hidden_size"] == "--preset best"

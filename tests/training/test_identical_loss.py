@@ -18,14 +18,14 @@ from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
 RECORDED = Path(__file__).with_name("identical_loss.json")
 OBJECTIVES: dict[str, dict[str, Any]] = {
-    "next_item": {"objective.sracl.alpha": 0.0, "objective.sracl.beta": 0.0},
+    "next_item": {"objectives.sracl.alpha": 0.0, "objectives.sracl.beta": 0.0},
     "soft_targets": {
-        "objective.sracl.alpha": 0.0,
-        "objective.sracl.beta": 0.0,
-        "objective.next_item.smoothing": 0.2,
-        "objective.next_item.neighbor_targets": 0.3,
+        "objectives.sracl.alpha": 0.0,
+        "objectives.sracl.beta": 0.0,
+        "objectives.next_item.smoothing": 0.2,
+        "objectives.next_item.neighbor_targets": 0.3,
     },
-    "sracl": {"objective.sracl.alpha": 0.2, "objective.sracl.beta": 0.3},
+    "sracl": {"objectives.sracl.alpha": 0.2, "objectives.sracl.beta": 0.3},
 }
 CASES = [f"{backbone}-{objective}" for backbone in ("sasrec", "gru4rec") for objective in OBJECTIVES]
 

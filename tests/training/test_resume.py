@@ -91,7 +91,7 @@ def same_numbers(one: Path, other: Path) -> None:
 def test_killed_inside_and_between_epochs_it_reaches_the_same_numbers(
     dataset: Path, tmp_path: Path, states: str
 ) -> None:
-    extra = f"objective.sracl.neighbor_states={states}"
+    extra = f"objectives.sracl.neighbor_states={states}"
     subprocess.run(train_command(dataset, tmp_path, "whole", extra), check=True, stdout=subprocess.DEVNULL)
     # Inside the first epoch, between best and last checkpoint, and inside a later epoch.
     moments = ('"kind": "last"', '"kind": "best"', '"kind": "last"')

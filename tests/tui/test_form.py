@@ -40,7 +40,7 @@ def test_the_presets_own_value_is_no_entry(form: FormModel) -> None:
         ("training.max_epochs", "many"),
         ("model.hidden_size", "65"),
         ("training.monitor", "unmasked/NDCG@7"),
-        ("objective.sracl.neighbors_per_step", "99"),
+        ("objectives.sracl.neighbors_per_step", "99"),
         ("evaluation.ks", ""),
     ],
 )

@@ -26,6 +26,8 @@ TABLE_OPTIONS = (
     "events",
     "order",
     "header",
+    "valid",
+    "test",
 )
 
 

@@ -18,6 +18,14 @@ Locator = Callable[[int], str]
 
 Names = tuple[str, ...]
 MOST_NAMED = 8
+PARTS = {
+    "log": "the log",
+    "items": "the item table",
+    "valid": "the validation part of the log",
+    "test": "the test part of the log",
+}
+TRAIN, VALID, TEST = 0, 1, 2
+"""What `part` says of an interaction where a person has a split of their own."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
 
@@ -34,6 +42,7 @@ class ReadOptions:
     header: whether tables begin with a line of column names.
     drop_empty: leave out rows that lack a user, an item, a time or a wanted rating, and count them.
     with_ratings: whether a rating is needed, because it is filtered on.
+    valid, test: files of a person's own split, parts of the same log.
     """
 
     format: str | None = None
@@ -50,6 +59,8 @@ class ReadOptions:
     header: bool | None = None
     drop_empty: bool = False
     with_ratings: bool = False
+    valid: tuple[Path, ...] | None = None
+    test: tuple[Path, ...] | None = None
 
     def __post_init__(self) -> None:
         for role in ("user_col", "item_col", "time_col", "rating_col", "title_col"):
@@ -58,13 +69,15 @@ class ReadOptions:
                 object.__setattr__(self, role, (given,))
         if self.order not in (None, "time", "rows"):
             raise DataError(f"--order {self.order} is not known; give time or rows")
+        if (self.valid is None) != (self.test is None):
+            raise DataError("--valid and --test belong together: a split needs a file of each")
         if self.event_col is not None and not self.events:
             raise DataError("--event-col needs --events: which ones to keep, such as --events purchase,cart")
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a file was taken for: its part ("log" or "items"), {role: column}, and the rest.
+    """What a file was taken for: its part (one of PARTS), {role: column}, and the rest.
 
     texts: columns of an item table that are part of an item's text. unread: columns without a role.
     """
@@ -78,7 +91,7 @@ class Taken:
     def told(self) -> str:
         """One line for people."""
         said = ", ".join(f"{role} = '{column}'" for role, column in self.columns.items())
-        what = "the log" if self.part == "log" else "the item table"
+        what = PARTS[self.part]
         line = f"{self.file}: {what}; columns taken as {said}"
         for kind, columns in (("texts", self.texts), ("not read", self.unread)):
             if columns:
@@ -92,7 +105,8 @@ class Raw:
     """What a reader found.
 
     interactions: user_id, item_id (strings), timestamp (int64 or float64) and, where asked for,
-    rating (float64); in the order of the file.
+    rating (float64), and with an own split part (int8: 0 training, 1 validation, 2 test); in the order
+    of the file.
     items: item_id and title (strings, titles may be null) and any further string columns.
     notes: what a person should know: guessed columns, dropped lines.
     taken: what each file was taken for.

@@ -13,7 +13,7 @@ import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.readers import headless
-from sracl_core.data.readers.base import ReadOptions, Rows, Taken, refusing
+from sracl_core.data.readers.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, refusing
 from sracl_core.data.readers.clean import clean_interactions
 from sracl_core.data.readers.columns import find_column, guess, refuse_shared
 from sracl_core.data.readers.dates import check_pattern
@@ -29,10 +29,11 @@ NEEDED = ("user_id", "item_id", "timestamp", "rating")
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a log and what a first look at it showed."""
+    """One file of a log and what a first look at it showed; split: which part of an own split it is."""
 
     table: Table
     head: Head
+    split: int | None = None
 
     @property
     def path(self) -> Path:
@@ -67,10 +68,16 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         roles, said = interaction_columns(part, options)
         used = {*roles.values(), *(texts or {}).values()}
         unread = [column for column in part.table.columns if column not in used]
-        taken.append(Taken(part.path.name, "log", roles, unread=unread))
+        name = {VALID: "valid", TEST: "test"}.get(part.split or TRAIN, "log")
+        taken.append(Taken(part.path.name, name, roles, unread=unread))
         notes += said
         wanted = {NAMES.get(role, role): column for role, column in roles.items()} | (texts or {})
-        pieces.append(part.table.select(wanted))
+        if part.split is None and has_part(part.table):
+            wanted["part"] = "part"
+        rows = part.table.select(wanted)
+        if part.split is not None:
+            rows = Rows(rows.frame.with_columns(part=pl.lit(part.split, pl.Int8)), rows.locate)
+        pieces.append(rows)
         refuse_lists(part, roles["item"])
     rows = _one(parts, pieces)
     path = parts[0].path
@@ -89,6 +96,8 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         interactions = interactions.with_columns(timestamp=position)
     else:
         interactions, times = clean_interactions(rows, path, options.time_format, hint=_session(parts[0]))
+    if "part" in rows.frame.columns:
+        interactions = interactions.with_columns(rows.frame["part"])
     notes += _said_of_time(taken[0].columns, times)
     return Log(interactions, rows, times, taken, notes, funnel)
 
@@ -145,6 +154,11 @@ def _day_beside(part: Part, time: str) -> dict[str, str]:
     """{"day": the column of dates} where the time column holds times of day and another one dates."""
     day = day_column(part.table, part.head, time)
     return {} if day is None else {"day": day}
+
+
+def has_part(table: Table) -> bool:
+    """Whether a table is that of a prepared dataset with a split of its own."""
+    return "part" in table.columns and table.frame.collect_schema()["part"] == pl.Int8
 
 
 def refuse_lists(part: Part, item: str) -> None:

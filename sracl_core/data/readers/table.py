@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions, Taken, file_kind
+from sracl_core.data.readers.base import TEST, TRAIN, VALID, Raw, Reader, ReadOptions, Taken, file_kind
 from sracl_core.data.readers.clean import clean_items
 from sracl_core.data.readers.columns import find_column, guess, refuse_shared
 from sracl_core.data.readers.log import Log, Part, read_log, texts_of_log
@@ -43,7 +43,8 @@ def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     files = sorted({*named, *(file for file in files_in(paths) if file_kind(file) in KINDS)})
     usual = [_stem(files, "interactions"), _stem(files, "items")]
     if usual[0] is not None:
-        return [path for path in usual if path is not None]
+        own = [path for path in named if path not in usual]
+        return [path for path in (usual[0], *own, usual[1]) if path is not None]
     found = sort_files(files, options, chosen=False)
     return [*found.log, *([found.items] if found.items else [])] if found.log else None
 
@@ -54,10 +55,17 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     for path in found.other:
         table = open_table(path, scratch, header=options.header)  # this may say what is wrong with it
         find_column("item", None, table.columns, path)
+    split = _own_split(options)
     parts = [
-        Part(open_table(path, scratch, header=options.header), peek(path, options.header))
+        Part(
+            open_table(path, scratch, header=options.header),
+            peek(path, options.header),
+            split.get(path, TRAIN) if split else None,
+        )
         for path in found.log
     ]
+    if split and all(part.split != TRAIN for part in parts):
+        raise DataError(f"{parts[0].path} is no training part; name the log itself before --valid and --test")
     if found.items is None:
         return _log_alone(parts, options)
     table = open_table(found.items, scratch, header=options.header)
@@ -70,6 +78,16 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     items = clean_items(rows.frame, rows.locate)
     taken = _taken_items(table, columns)
     return _raw(log, items, [*_of_parts(parts), *log.notes, *notes], [*log.taken, taken])
+
+
+def _own_split(options: ReadOptions) -> dict[Path, int]:
+    """Which part each file of a person's own split is."""
+    if options.valid is None or options.test is None:
+        return {}
+    both = set(options.valid) & set(options.test)
+    if both:
+        raise DataError(f"{both.pop()} is given for --valid and for --test; a file is one part")
+    return dict.fromkeys(options.valid, VALID) | dict.fromkeys(options.test, TEST)
 
 
 def _of_log(options: ReadOptions, parts: list[Part], items: Table) -> ReadOptions:
@@ -177,7 +195,7 @@ def _taken_items(table: Table, columns: dict[str, str]) -> Taken:
 
 
 def _of_parts(parts: list[Part]) -> list[str]:
-    if len(parts) == 1:
+    if len(parts) == 1 or parts[0].split is not None:
         return []
     names = ", ".join(part.path.name for part in parts[:5]) + (", ..." if len(parts) > 5 else "")
     return [

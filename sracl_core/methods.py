@@ -1,0 +1,78 @@
+"""The methods of a package: one folder each, found rather than listed.
+
+A method is a package with a ``Settings`` model in its ``__init__`` (which imports no torch) and its
+code in a module beside it, named by what the kind of method calls it ("encoder", "objective").
+Other distributions add theirs by an entry point whose value is such a package:
+
+    [project.entry-points."sracl.backbones"]
+    bsarec = "their_package.bsarec"
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from sracl_core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: what it is called, what can be set, and where its code lies."""
+
+    name: str
+    package: str
+    settings: type[Any]
+
+    @property
+    def about(self) -> str:
+        """What it is, in the first line of its package's docstring."""
+        return (importlib.import_module(self.package).__doc__ or "").strip().split("\n")[0]
+
+    def load(self, module: str) -> Any:
+        """Its code: the module of that name in its package."""
+        return importlib.import_module(f"{self.package}.{module}")
+
+
+@cache
+def find(package: str, group: str) -> dict[str, Method]:
+    """The methods in the folders of `package`, and those that distributions register under `group`.
+
+    Raises ConfigError, naming the culprit, for two methods of one name and for a registered one that
+    cannot be imported or has no Settings.
+    """
+    found = {}
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if module.ispkg:
+            folder = importlib.import_module(f"{package}.{module.name}")
+            found[module.name] = Method(module.name, folder.__name__, folder.Settings)
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        if point.name in found:
+            raise ConfigError(
+                f"{_place(point)}: there is a method '{point.name}' already; give it another name"
+            )
+        try:
+            folder = point.load()
+            found[point.name] = Method(point.name, folder.__name__, folder.Settings)
+        except Exception as error:
+            raise ConfigError(f"{_place(point)} cannot be used: {error}; mend or uninstall it") from error
+    return found
+
+
+def _place(point: EntryPoint) -> str:
+    whose = f" of {point.dist.name}" if point.dist is not None else ""
+    return f"the entry point {point.group}: {point.name} = {point.value}{whose}"
+
+
+def backbones() -> dict[str, Method]:
+    """The sequence encoders, by name."""
+    return find("sracl_core.models", "sracl.backbones")
+
+
+def objectives() -> dict[str, Method]:
+    """What can be minimized, by name."""
+    return find("sracl_core.objectives", "sracl.objectives")

@@ -1,0 +1,20 @@
+"""GRU4Rec: a gated recurrent network read at its last step.
+
+Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", ICLR 2016 (arXiv
+1511.06939), with the tied output embeddings and full softmax that the SRA-CL paper compares with.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sracl_core.settings.section import Backbone, Positive
+
+
+class Settings(Backbone):
+    """A recurrent backbone."""
+
+    name: Literal["gru4rec"] = Field("gru4rec", description="Backbone.")
+    layers: Positive = Field(2, description="Recurrent layers.")

@@ -1,0 +1,48 @@
+"""Next item: cross-entropy of the state against the item embeddings (L_rec)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from sracl_core.settings.section import Need, ObjectiveSettings, Positive, Share, Weight
+
+
+class Settings(ObjectiveSettings):
+    """L_rec, against every item or against sampled ones."""
+
+    main: ClassVar[bool] = True
+    weight: Weight = Field(1.0, description="Its share of the loss; 0 switches it off.")
+    loss: Literal["full", "sampled"] = Field(
+        "full", description="Softmax over every item, or over the target and sampled negatives."
+    )
+    smoothing: Share = Field(
+        0.0,
+        description="loss=full: share of a target that its nearest items by text get, in equal parts.",
+    )
+    neighbor_targets: Share = Field(
+        0.0,
+        description="loss=full: share of a target that the items get which followed near prefixes, by text.",
+    )
+    negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
+    sampling: Literal["uniform", "popularity"] = Field(
+        "popularity", description="loss=sampled: how negatives are drawn; log-q corrected."
+    )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Neighbors where targets are shared with them."""
+        shared: dict[Need, float] = {
+            "item_neighbors": self.smoothing,
+            "prefix_neighbors": self.neighbor_targets,
+        }
+        return frozenset(name for name, share in shared.items() if share)
+
+    @model_validator(mode="after")
+    def _what_the_loss_reads(self) -> Settings:
+        if self.loss == "full":
+            self.refuse_unread(("negatives", "sampling"), "loss", "sampled")
+        else:
+            self.refuse_unread(("smoothing", "neighbor_targets"), "loss", "full")
+        return self

@@ -1,0 +1,104 @@
+"""L_rec: predict the next item."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.objectives.base import Batch, LossParts, Objective, Request
+from sracl_core.objectives.next_item import Settings
+from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
+from sracl_core.objectives.world import World
+
+
+def build(settings: Settings, world: World) -> NextItem:
+    """The loss that `settings` describe."""
+    return NextItem(settings, world)
+
+
+class NextItem(Objective):
+    """Cross-entropy against every item (tied weights, no bias), or against sampled negatives."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        super().__init__()
+        self.settings = settings
+        self.item_neighbors_NK = world.item_neighbors_NK
+        self.prefix_neighbors_PK = world.prefix_neighbors_PK
+        self.prefixes = world.prefixes
+        counts_N = world.item_counts_N
+        share = counts_N + 1.0 if settings.sampling == "popularity" else np.ones(len(counts_N))
+        self.share_N = share / share.sum()
+        self.cumulative_N = np.cumsum(self.share_N)
+
+    def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
+        """See `Objective.plan`."""
+        if self.settings.loss == "full":
+            targets_BK, shares_BK = (torch.from_numpy(part) for part in self._targets(batch))
+            return Request(
+                lambda anchors_BD, _: {
+                    "next_item": linear_cross_entropy(
+                        anchors_BD,
+                        encoder.item_embeddings[1:],
+                        targets_BK.to(anchors_BD.device),
+                        shares_BK.to(anchors_BD.device),
+                    )
+                }
+            )
+        draws = np.searchsorted(self.cumulative_N, rng.random(self.settings.negatives), side="right")
+        negatives = np.minimum(draws, len(self.share_N) - 1) + 1
+        return Request(lambda anchors_BD, _: self._sampled(encoder, anchors_BD, batch, negatives))
+
+    def _targets(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the item table and their shares: the target's own, and parts for others.
+
+        Label smoothing (Szegedy et al., CVPR 2016, section 7), but over items that the texts call
+        near rather than over all: the target's nearest, and what followed the nearest prefixes.
+        """
+        settings = self.settings
+        rows_BK = batch.targets_B[:, None] - 1
+        shares_BK = np.ones(rows_BK.shape, dtype=np.float32)
+        if settings.smoothing:
+            assert self.item_neighbors_NK is not None
+            near_BK = self.item_neighbors_NK[rows_BK[:, 0]]
+            rows_BK, shares_BK = _shared(rows_BK, shares_BK, near_BK, settings.smoothing)
+        if settings.neighbor_targets:
+            assert self.prefix_neighbors_PK is not None
+            near_BK = self.prefix_neighbors_PK[batch.prefixes_B]
+            followed = self.prefixes.values[self.prefixes.ends[np.maximum(near_BK, 0)]] - 1
+            followed_BK = np.where(near_BK >= 0, followed, -1)
+            rows_BK, shares_BK = _shared(rows_BK, shares_BK, followed_BK, settings.neighbor_targets)
+        return rows_BK, shares_BK
+
+    def _sampled(
+        self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: np.ndarray
+    ) -> LossParts:
+        """Sampled softmax (Bengio and Senecal, 2008): an estimate of the full one.
+
+        exp(score) / (S q) over S draws from q estimates the sum over all items. The target is
+        always there, not drawn, so its score needs no correction.
+        """
+        device = anchors_BD.device
+        log_q_S = np.log(self.share_N * self.settings.negatives)[negatives_S - 1]
+        same_BS = torch.from_numpy(batch.targets_B[:, None] == negatives_S).to(device)
+        table = encoder.items
+        targets_BD = table(torch.from_numpy(batch.targets_B).to(device))
+        negatives_SD = table(torch.from_numpy(negatives_S).to(device))
+        positive_B1 = (anchors_BD * targets_BD).sum(-1, keepdim=True)
+        negative_BS = anchors_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(anchors_BD)
+        negative_BS = negative_BS.masked_fill(same_BS, torch.finfo(negative_BS.dtype).min)
+        logits = torch.cat([positive_B1, negative_BS], dim=1).float()
+        target = torch.zeros(len(logits), dtype=torch.long, device=device)
+        return {"next_item": nn.functional.cross_entropy(logits, target)}
+
+
+def _shared(
+    rows_BK: np.ndarray, shares_BK: np.ndarray, more_BJ: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of which the rows `more_BJ` (-1: none) get `share`, in equal parts, the others the rest."""
+    found_BJ = more_BJ >= 0
+    part_B1 = share / np.maximum(found_BJ.sum(axis=1, keepdims=True), 1)
+    new_BJ = (part_B1 * found_BJ).astype(np.float32)
+    kept_BK = shares_BK * (1.0 - new_BJ.sum(axis=1, keepdims=True))
+    return np.concatenate([rows_BK, np.maximum(more_BJ, 0)], 1), np.concatenate([kept_BK, new_BJ], 1)

@@ -1,0 +1,81 @@
+"""What the settings of every stage and of every method are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0.0)]
+
+Need = Literal["item_vectors", "item_neighbors", "prefix_vectors", "prefix_neighbors"]
+"""What a method can ask of the texts; no stage computes what nobody asked for."""
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are refused, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def refuse_unread(self, names: Iterable[str], setting: str, needed: str) -> None:
+        """Raise ValueError where one of `names` was set, which only `setting` = `needed` reads."""
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} is not read with {setting}={getattr(self, setting)}; it needs {setting}={needed}"
+                )
+
+
+class Backbone(Section):
+    """What every sequence encoder can be told; a backbone's own Settings add `name` and the rest."""
+
+    main: ClassVar[str] = "next_item"
+    """The objective that the backbone is made for, which owns the examples of an epoch."""
+
+    name: str
+    hidden_size: Positive = Field(64, description="Width of states and item embeddings (d).")
+    dropout: Share = Field(0.2, description="Dropout on embeddings and hidden layers.")
+    max_length: Positive = Field(20, description="Items of a prefix that the encoder reads, the latest.")
+    item_init: Literal["random", "text"] = Field(
+        "text",
+        description="Start of the item embeddings: normal, or the leading principal components of the "
+        "items' text vectors.",
+    )
+    item_std: Annotated[float, Field(gt=0.0)] = Field(
+        0.05, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
+    )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the backbone asks of the texts."""
+        return frozenset({"item_vectors"} if self.item_init == "text" else ())
+
+    @property
+    def floats_per_token(self) -> int:
+        """Activations of one token that training keeps, for the estimate of memory."""
+        return 10 * self.hidden_size
+
+
+class ObjectiveSettings(Section):
+    """What every objective can be told; a weight of 0 switches it off."""
+
+    main: ClassVar[bool] = False
+    """Whether a backbone learns from it first of all; of these a run has the one that its backbone names."""
+
+    weight: Weight = Field(0.0, description="Its share of the loss; 0 switches it off.")
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the objective asks of the texts, while it is on."""
+        return frozenset()
+
+    def sequences_per_anchor(self, k: int) -> int:
+        """Sequences beside the anchor that a step encodes for each, with `k` neighbors retrieved."""
+        return 0
+
+    def floats_per_prefix(self, hidden_size: int) -> int:
+        """Floats that it keeps for every training prefix, for the estimate of memory."""
+        return 0

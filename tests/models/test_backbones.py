@@ -1,0 +1,55 @@
+"""The backbones that come with the package, held to the contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sracl_core.methods import backbones
+from sracl_core.models import gru4rec, sasrec
+from sracl_core.models.base import text_start
+from tests.models.contract import BackboneContract
+
+
+class TestSASRec(BackboneContract):
+    settings = sasrec.Settings(hidden_size=16, inner_size=32, max_length=6)
+    # A bias before a softmax over it has no effect.
+    without_effect = ("key_value.bias",)
+
+    def test_the_contract_notices_a_missing_mask(self, encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            "sracl_core.models.attention._after",
+            lambda width, device: torch.zeros(width, width, dtype=torch.bool, device=device),
+        )
+        with pytest.raises(AssertionError):
+            self.test_no_look_ahead(encoder)
+
+
+class TestGRU4Rec(BackboneContract):
+    settings = gru4rec.Settings(hidden_size=16, max_length=6)
+
+
+def test_every_backbone_is_held_to_the_contract() -> None:
+    held = {one.settings.name for one in BackboneContract.__subclasses__()}
+    assert held == set(backbones())
+
+
+def test_text_start_keeps_what_texts_have_in_common() -> None:
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(4, 50))
+    vectors = (centers[np.arange(200) % 4] + 0.1 * rng.normal(size=(200, 50))).astype(np.float32)
+    start = text_start(vectors, 8)
+    assert start.shape == (200, 8)
+    assert start.std() == pytest.approx(0.02, rel=1e-3)
+    unit = start / np.linalg.norm(start, axis=1, keepdims=True)
+    similarity = unit @ unit.T
+    same = (np.arange(200) % 4)[:, None] == (np.arange(200) % 4)[None]
+    assert similarity[same].mean() > 0.9 > similarity[~same].mean() + 0.5
+
+
+def test_text_start_with_fewer_directions_than_columns() -> None:
+    start = text_start(np.eye(3, dtype=np.float32), 8)
+    assert start.shape == (3, 8)
+    assert np.isfinite(start).all()
+    assert (start[:, 3:] == 0).all()
