@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import training_prefixes
-from sracl_core.data.split import leave_one_out
+from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.profiles import prefix_vectors

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sracl_core.data.prepare import prepare as prepare
     from sracl_core.errors import SraclError as SraclError
     from sracl_core.explorer import Explorer as Explorer
+    from sracl_core.pipeline.api import train as train
     from sracl_core.runs.directory import RunDirectory as RunDirectory
     from sracl_core.runs.directory import create_run as create_run
     from sracl_core.runs.directory import list_runs as list_runs
@@ -42,6 +43,7 @@ _WHERE = {
     "load_dataset": "data.dataset",
     "open_run": "runs.directory",
     "prepare": "data.prepare",
+    "train": "pipeline.api",
 }
 
 __all__ = sorted(_WHERE)

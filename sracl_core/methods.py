@@ -1,4 +1,4 @@
-"""The methods of a package: one folder each, found rather than listed.
+"""The methods of a package, found rather than listed: one folder each, or one file where a file is enough.
 
 A method is a package with a ``Settings`` model in its ``__init__`` (which imports no torch) and its
 code in a module beside it, named by what the kind of method calls it ("encoder", "objective").
@@ -6,6 +6,9 @@ Other distributions add theirs by an entry point whose value is such a package:
 
     [project.entry-points."sracl.backbones"]
     bsarec = "their_package.bsarec"
+
+A reader, a split and a metric have no settings of their own: each is a module that holds one value of
+its kind (READER, SPLIT, METRIC), and an entry point names such a module.
 """
 
 from __future__ import annotations
@@ -58,6 +61,34 @@ def find(package: str, group: str) -> dict[str, Method]:
         try:
             folder = point.load()
             found[point.name] = Method(point.name, folder.__name__, folder.Settings)
+        except Exception as error:
+            raise ConfigError(f"{_place(point)} cannot be used: {error}; mend or uninstall it") from error
+    return found
+
+
+def names(package: str, group: str) -> list[str]:
+    """What `values` would find, without importing any of it."""
+    own = [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    others = [point.name for point in entry_points(group=group)]
+    return sorted({name for name in [*own, *others] if name != "base"})
+
+
+@cache
+def values(package: str, group: str, constant: str) -> dict[str, Any]:
+    """What the modules of `package`, and those registered under `group`, hold under the name `constant`.
+
+    Modules without it are helpers of the others. Raises ConfigError as `find` does.
+    """
+    found = {}
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        held = getattr(importlib.import_module(f"{package}.{module.name}"), constant, None)
+        if held is not None:
+            found[module.name] = held
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        if point.name in found:
+            raise ConfigError(f"{_place(point)}: '{point.name}' is there already; give it another name")
+        try:
+            found[point.name] = getattr(point.load(), constant)
         except Exception as error:
             raise ConfigError(f"{_place(point)} cannot be used: {error}; mend or uninstall it") from error
     return found

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.split import given, leave_one_out
+from sracl_core.data.splits.given import given
+from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.data.times import LEAST_DATE, LEAST_MILLISECONDS
 
 PROVENANCE = ("source", "filters", "funnel", "licence", "citation", "notes")

@@ -9,7 +9,7 @@ import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.numbering import Numbered
-from sracl_core.data.split import given
+from sracl_core.data.splits.given import given
 
 SHOWN = 3
 ALWAYS = ("read", "exact duplicates dropped")

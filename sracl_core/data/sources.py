@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
-from sracl_core.data.split import Split, given, leave_one_out, temporal
+from sracl_core.data.splits.base import Split, Splitter
 from sracl_core.errors import ConfigError, DataError, RunError
+from sracl_core.methods import values
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 
@@ -70,17 +71,8 @@ def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> s
 
 
 def _split(config: RunConfig, dataset: Dataset) -> Split:
-    if config.dataset.split == "leave_one_out":
-        return leave_one_out(dataset.sequences)
-    if config.dataset.split == "given":
-        if dataset.parts is None:
-            raise ConfigError(
-                f"dataset.split=given, and {config.dataset.path} has no split of its own; prepare it with "
-                "--valid FILE --test FILE, or --set dataset.split=leave_one_out"
-            )
-        return given(dataset.sequences, dataset.parts)
-    shares = config.dataset.valid_share, config.dataset.test_share
-    return temporal(dataset.sequences, dataset.timestamps, *shares)
+    splitters: dict[str, Splitter] = values("sracl_core.data.splits", "sracl.splits", "SPLIT")
+    return splitters[config.dataset.split].split(dataset, config.dataset)
 
 
 def sources_of(run: RunDirectory, config: RunConfig) -> Sources:

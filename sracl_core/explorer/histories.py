@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.split import Split
+from sracl_core.data.splits.base import Split
 from sracl_core.errors import InputError
 from sracl_core.explorer.answers import Part, Until
 

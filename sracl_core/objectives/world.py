@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sracl_core.data.prefixes import Prefixes
-from sracl_core.data.split import Split
+from sracl_core.data.splits.base import Split
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from sracl_core.methods import backbones, objectives
+from sracl_core.methods import backbones, names, objectives, values
 from sracl_core.settings.section import Backbone, Need, ObjectiveSettings, Positive, Section, Share
+
+SPLITS = "sracl_core.data.splits", "sracl.splits"
+_OWN_SPLITS = ("leave_one_out", "given")
+"""Known not to read the shares, so that no settings have to import them."""
+
+if TYPE_CHECKING:
+    SplitName = str
+else:
+    SplitName = Literal[tuple(names(*SPLITS))]
 
 
 class DatasetConfig(Section):
     """Which prepared dataset to learn from, and how it is split."""
 
     path: str = Field("", description="Folder written by `sracl data prepare`.")
-    split: Literal["leave_one_out", "temporal", "given"] = Field(
+    split: SplitName = Field(
         "leave_one_out",
         description="leave_one_out: each user's last item is test, the one before validation. "
         "temporal: what happens after two dates is validation and test. "
@@ -31,7 +40,9 @@ class DatasetConfig(Section):
     @model_validator(mode="after")
     def _shares_are_read(self) -> DatasetConfig:
         if self.split != "temporal":
-            self.refuse_unread(("valid_share", "test_share"), "split", "temporal")
+            read = () if self.split in _OWN_SPLITS else values(*SPLITS, "SPLIT")[self.split].reads
+            unread = [name for name in ("valid_share", "test_share") if name not in read]
+            self.refuse_unread(unread, "split", "temporal")
         return self
 
 
@@ -140,6 +151,7 @@ class RetrievalConfig(Section):
 
 
 FIRST_BACKBONE = "sasrec"
+MASKS = ("unmasked", "masked")
 RENAMED = {"objective": "objectives"}
 """Sections that earlier versions wrote under another name, and which are still read."""
 
@@ -250,13 +262,13 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
-        allowed = [
-            f"{mask}/{metric}@{k}"
-            for mask in ("unmasked", "masked")
-            for metric in ("HR", "NDCG", "MRR")
-            for k in self.evaluation.ks
-        ]
-        if self.training.monitor not in allowed:
+        mask, _, metric = self.training.monitor.partition("/")
+        name, _, k = metric.partition("@")
+        known = names("sracl_core.evaluation.metrics", "sracl.metrics")
+        if mask not in MASKS or name.lower() not in known or k not in map(str, self.evaluation.ks):
+            allowed = [
+                f"{mask}/{name.upper()}@{k}" for mask in MASKS for name in known for k in self.evaluation.ks
+            ]
             raise ValueError(
                 f"training.monitor '{self.training.monitor}' is not measured; one of {', '.join(allowed)}"
             )

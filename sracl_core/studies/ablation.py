@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sracl_core.errors import SraclError
-from sracl_core.evaluation.metrics import METRICS
+from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.results import load_ranks
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.runs.directory import RunDirectory, open_run
@@ -183,6 +183,6 @@ def _paired(runs: Sequence[RunDirectory], base: Sequence[RunDirectory]) -> dict[
 
 def _values(runs: Sequence[RunDirectory], mask: str, shown: str) -> np.ndarray:
     metric, k = shown.split("@")
-    per_seed = [METRICS[metric](load_ranks(run, "test")[mask], int(k)) for run in runs]
+    per_seed = [per_query(f"{metric}@{k}", load_ranks(run, "test")[mask]) for run in runs]
     mean: np.ndarray = np.mean(per_seed, axis=0)
     return mean

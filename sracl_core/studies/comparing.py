@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sracl_core.errors import RunError
-from sracl_core.evaluation.metrics import hit, ndcg
+from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.results import load_ranks
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.runs.directory import RunDirectory
@@ -63,11 +63,10 @@ def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str
     first, second = load_ranks(base, part), load_ranks(other, part)
     if not np.array_equal(first["users"], second["users"]):
         raise RunError(f"{base.name} and {other.name} ranked different users; evaluate both again")
-    values: dict[str, Callable[[Any, int], Any]] = {"HR@20": hit, "NDCG@20": ndcg}
     tests = []
     for name in TESTED:
         for mask in MASKS:
-            test = paired_test(values[name](second[mask], 20), values[name](first[mask], 20))
+            test = paired_test(per_query(name, second[mask]), per_query(name, first[mask]))
             tests.append(
                 {
                     "metric": name,

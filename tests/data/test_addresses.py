@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sracl_core.data.kcore import k_core
 from sracl_core.data.prefixes import query_prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.data.split import leave_one_out, temporal
+from sracl_core.data.splits.leave_one_out import leave_one_out
+from sracl_core.data.splits.temporal import temporal
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import ConfigError, UnknownIdError
 

@@ -222,7 +222,7 @@ def test_a_changed_or_newer_dataset_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(not BEAUTY.is_dir(), reason="shared/data/amazon-beauty is not here")
 def test_amazon_beauty_has_the_published_counts(tmp_path: Path) -> None:
     from sracl_core.data.prefixes import training_prefixes
-    from sracl_core.data.split import leave_one_out
+    from sracl_core.data.splits.leave_one_out import leave_one_out
 
     manifest = prepare(BEAUTY, tmp_path / "beauty")
     prepare(BEAUTY, tmp_path / "again")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.data.split import leave_one_out
+from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.errors import ConfigError
 from sracl_core.models import sasrec
 from sracl_core.models.base import SequenceEncoder

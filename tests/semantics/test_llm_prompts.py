@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.data.split import leave_one_out
+from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.errors import ConfigError
 from sracl_core.semantics.llm.prompt_inputs import (
     CONTEXT_ITEMS,

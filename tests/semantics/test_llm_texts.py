@@ -8,7 +8,7 @@ import pytest
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import training_prefixes
-from sracl_core.data.split import leave_one_out
+from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.errors import DataError
 from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
 from sracl_core.semantics.llm.open_questions import plan_job

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sracl_core.data.readers import amazon2014, amazon2023, movielens, recbole, sequences, table, yelp
 from sracl_core.data.readers.base import Raw, Reader, ReadOptions
 from sracl_core.errors import DataError, nearest
+from sracl_core.methods import values
 
 READERS: dict[str, Reader] = {
-    module.READER.name: module.READER
-    for module in (amazon2014, amazon2023, yelp, movielens, recbole, sequences, table)
+    reader.name: reader
+    for reader in sorted(
+        values("sracl_core.data.readers", "sracl.readers", "READER").values(),
+        key=lambda reader: (reader.generic, reader.name),
+    )
 }
-"""By name, in the order in which they are asked whether they know the files."""
+"""By name, in the order in which they are asked whether they know the files: the particular ones first."""
 
 TABLE_OPTIONS = (
     "user_col",

@@ -129,6 +129,7 @@ class Reader:
     sign: what files of this form are known by, in words.
     find: the files among some paths that it would read, None where they are of another form; with
     options.format equal to its own name, names of files are enough.
+    generic: above 0 for a form that many files could be of; it is asked after the others.
     read: raises DataError that names the file and the line.
     """
 
@@ -138,6 +139,7 @@ class Reader:
     find: Callable[[list[Path], ReadOptions], list[Path] | None]
     read: Callable[[list[Path], ReadOptions, Path], Raw]
     takes_columns: bool = False
+    generic: int = 0
 
 
 @dataclass(frozen=True)

@@ -62,4 +62,5 @@ READER = Reader(
     sign="its lines are ids with spaces between: a user and items, oldest first",
     find=find,
     read=read,
+    generic=1,
 )

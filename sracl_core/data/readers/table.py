@@ -252,4 +252,5 @@ READER = Reader(
     find=find,
     read=read,
     takes_columns=True,
+    generic=2,
 )

@@ -1,0 +1,92 @@
+"""docs/extending.md as it stands: a package outside of the project, found by entry points, trained with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+USE = """
+import json, random, sys
+from pathlib import Path
+from sracl_core import load_config, prepare, train
+from sracl_core.data.prepare import PrepareOptions
+from sracl_core.settings.layers import settings
+from sracl_tui.screens import find
+
+random.seed(0)
+items = [f"i{n}" for n in range(12)]
+log = Path("log.pairs")
+log.write_text("\\n".join(f"u{u}>{item}" for u in range(30) for item in random.sample(items, 7)))
+prepare(log, Path("data"), PrepareOptions(k_core=1))
+sets = [
+    "model.name=average", "model.decay=0.5", "model.item_init=random", "dataset.split=last_two",
+    "objectives.centered.weight=0.1", "objectives.sracl.weight=0", "training.max_epochs=2",
+    "training.threads=1", "training.monitor=masked/TOP@5",
+]
+events = []
+run = train("data", sets=sets, name="toy", on_event=events.append)
+epochs = [event for event in events if event["event"] == "epoch"]
+config, origins = load_config(sets=["model.name=average"])
+print(json.dumps({
+    "parts": sorted(set(epochs[-1]) & {"next_item", "centered"}),
+    "losses": [event["loss"] for event in epochs],
+    "test": run.results()["test"]["masked"],
+    "split": run.results()["protocol"]["split"],
+    "users": run.meta()["dataset"]["users"],
+    "settings": [key for key in settings("average") if "decay" in key or "centered" in key],
+    "unknown": "model.heads" in settings("average"),
+    "screens": [place.title for place in find()],
+    "reader": "pairs" in Path("data/dataset.json").read_text(),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guide's files in a folder of their own, with the metadata that an install would write."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "toy").mkdir()
+    (folder / "toy" / "__init__.py").touch()
+    for language, name, code in re.findall(r"```(\w+)\n# (\S+).*?\n(.*?)```", GUIDE, re.DOTALL):
+        if language == "python":
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(code, encoding="utf-8")
+        assert len(code.splitlines()) < 40, name
+    groups = re.findall(r'entry-points\."(.*?)"\]\n(\w+) = "(.*?)"', GUIDE)
+    info = folder / "toy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    points = [f"[{group}]\n{name} = {value}\n" for group, name, value in groups]
+    (info / "entry_points.txt").write_text("".join(points))
+    assert len(points) == 6
+    return folder
+
+
+def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) -> None:
+    paths = os.pathsep.join([str(outside), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", USE],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths, "SRACL_CACHE_DIR": str(tmp_path / "cache")},
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["parts"] == ["centered", "next_item"]
+    assert found["losses"][1] < found["losses"][0]
+    assert set(found["test"]) >= {"TOP@5", "NDCG@20"}
+    assert 0 <= found["test"]["TOP@5"] <= found["test"]["HR@5"]
+    assert (found["split"], found["reader"], found["users"]) == ("last_two", True, 30)
+    assert set(found["settings"]) >= {"model.decay", "objectives.centered.sample"}
+    assert not found["unknown"]
+    assert "Board" in found["screens"]
