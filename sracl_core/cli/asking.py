@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 UserOption = Annotated[str | None, typer.Option("--user", help="A user of the run's dataset.")]
 HistoryOption = Annotated[
-    str | None, typer.Option("--history", metavar="ID,ID,...", help="Item ids of anybody, oldest first.")
+    str | None,
+    typer.Option(
+        "--history",
+        metavar="ID,ID,...",
+        help="Item ids of anybody, oldest first; ids with commas in them as a JSON list.",
+    ),
 ]
 CountOption = Annotated[int, typer.Option("--k", "-k", min=1, help="How many.")]
 MovedOption = Annotated[
@@ -64,10 +70,28 @@ def one_of(**given: str | None) -> None:
 
 
 def split_ids(text: str | None) -> list[str] | None:
-    """The ids of "a,b,c"; None stays None. Raises InputError when there is none."""
+    """The ids of "a,b,c", or of a JSON list where they hold commas; None stays None.
+
+    Raises InputError when there is none.
+
+    >>> split_ids("a, b c"), split_ids('["a,b", " c"]')
+    (['a', 'b c'], ['a,b', ' c'])
+    """
     if text is None:
         return None
+    if (listed := _json_list(text)) is not None:
+        return listed
     ids = [part.strip() for part in text.split(",") if part.strip()]
     if not ids:
         raise InputError("the history is empty; give item ids, oldest first, with commas between them")
     return ids
+
+
+def _json_list(text: str) -> list[str] | None:
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return listed if listed and all(isinstance(name, str) for name in listed) else None

@@ -46,6 +46,8 @@ def print_item_neighbors(found: ItemNeighbors) -> None:
     output.tell(f"{found.item.item}  {found.item.title}")
     rows = [(near.item, near.title, near.similarity) for near in found.neighbors]
     output.print_table(["item", "title", "similarity"], rows)
+    if not rows:
+        output.say("it has no neighbors: the dataset holds no other item")
 
 
 def print_user_neighbors(found: UserNeighbors) -> None:
@@ -64,3 +66,5 @@ def print_user_neighbors(found: UserNeighbors) -> None:
     ]
     columns = ["user", "similarity", "weight", "length", "shared", "bought next", "title"]
     output.print_table(columns, rows)
+    if not rows:
+        output.say("there are no neighbors: no other user has bought two items before the held-out ones")

@@ -64,6 +64,8 @@ def print_recommendations(found: Recommendations) -> None:
         for item in found.items
     ]
     output.print_table(["rank", "item", "title", "score", "seen", "held out"], rows)
+    if not rows:
+        output.say("no item is left: all of the dataset are in the history; --include-seen shows them, too")
     for part, item in found.held_out.items():
         output.tell(f"held-out {part} item {item.item} ({item.title}) has rank {item.rank}")
     for reason in (item.why for item in found.items if item.why is not None):

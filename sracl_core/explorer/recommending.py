@@ -89,7 +89,12 @@ def with_reasons(found: Recommendations, reasons: list[Attribution]) -> Recommen
 
 
 def _held_out(named: Item, total: NDArray[np.float32], candidates: NDArray[np.float32], row: int) -> HeldOut:
-    """The rank that the evaluation gives: an equal score counts as better, the item always competes."""
+    """The rank that the evaluation gives: an equal score counts as better, the item always competes.
+
+    A score that is not finite ranks last.
+    """
+    if not np.isfinite(total[row]):
+        return HeldOut(named.item, named.title, rank=len(total))
     ahead = int((candidates >= total[row]).sum()) - int(candidates[row] >= total[row])
     return HeldOut(named.item, named.title, rank=ahead + 1)
 

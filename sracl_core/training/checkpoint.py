@@ -49,7 +49,9 @@ def find_checkpoint(folder: Path) -> Path:
     Raises CheckpointError.
     """
     if not has_checkpoint(folder):
-        raise CheckpointError(f"there is no checkpoint in {folder}; the run ended before it wrote one")
+        raise CheckpointError(
+            f"there is no checkpoint in {folder}; `sracl resume {folder.parent.parent}` writes one"
+        )
     return folder
 
 
@@ -99,11 +101,22 @@ def load_encoder(run: RunDirectory, which: str = "best") -> SequenceEncoder:
     Args:
         run: a run directory with at least one checkpoint.
         which: "best" or "last".
+
+    Raises CheckpointError where there is none yet, or one that is damaged, does not fit, or diverged.
     """
+    if not has_checkpoint(run.checkpoints / which) and run.status() == "running":
+        raise CheckpointError(
+            f"{run.path} is in training and has no {which} checkpoint yet; ask again after its first epoch"
+        )
     folder = find_checkpoint(run.checkpoints / which)
     state = read_state(folder)
     encoder = build_encoder(run.config.model, int(state["n_items"]))
     load_into(encoder, folder, "model")
+    if not all(bool(torch.isfinite(value).all()) for value in encoder.parameters()):
+        raise CheckpointError(
+            f"the model in {folder} diverged: it holds values that are not finite; train anew, with a lower "
+            "training.learning_rate"
+        )
     return encoder.eval()
 
 
