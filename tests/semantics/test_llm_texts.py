@@ -13,7 +13,7 @@ from sracl_core.errors import DataError
 from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
 from sracl_core.semantics.llm.open_questions import plan_job
 from sracl_core.semantics.llm.session import DescribeTask, make_task
-from sracl_core.semantics.llm.texts import llm_item_texts, llm_prefix_texts
+from sracl_core.semantics.llm.texts import Taken, latest_model, llm_item_texts, llm_prefix_texts
 from sracl_core.semantics.template import prefix_titles, template_texts
 from sracl_core.settings.models import RunConfig
 from tests.semantics.llm_shop import make_shop
@@ -153,3 +153,40 @@ def test_only_changed_texts_are_encoded(dataset: Dataset, cache: LlmCache, tmp_p
     describe(dataset, cache, "items", limit=4)
     store.vectors(encoder, llm_item_texts(dataset, train, cache_path=cache.path).texts, 8, None)  # type: ignore[arg-type]
     assert encoder.encoded == ["Text of row 3."]
+
+
+def test_what_was_taken_is_taken_again_whatever_is_written_afterwards(
+    dataset: Dataset, cache: LlmCache
+) -> None:
+    train = leave_one_out(dataset.sequences).train
+    describe(dataset, cache, "items", limit=7)
+    first = llm_item_texts(dataset, train, cache_path=cache.path)
+    task = describe(dataset, cache, "items", limit=None)
+    failed = [key for key, form in cache.forms(list(plan_keys(task, cache))).items() if form == "failed"]
+    cache.store(failed[0], "m", Answer("json", "Written at the second try."))
+    describe(dataset, cache, "items", limit=None, model="other")
+    assert llm_item_texts(dataset, train, cache_path=cache.path).written > first.written
+    again = llm_item_texts(dataset, train, cache_path=cache.path, taken=first.taken)
+    assert (again.texts, again.taken) == (first.texts, first.taken)
+    with pytest.raises(DataError, match="no longer in the cache"):
+        llm_item_texts(dataset, train, cache_path=cache.path, taken=Taken("gone", 0.0))
+
+
+def plan_keys(task: DescribeTask, cache: LlmCache) -> list[bytes]:
+    return list(plan_job(task.job, task.subjects, cache, None, None, record=False).keys)
+
+
+def test_the_latest_model_is_one_that_wrote_all(dataset: Dataset, cache: LlmCache) -> None:
+    train = leave_one_out(dataset.sequences).train
+    both = [("items", "item"), ("users", "user")]
+    describe(dataset, cache, "items", limit=None, model="a")
+    assert latest_model(dataset, train, both[:1], cache.path) == "a"
+    with pytest.raises(DataError, match=r"needs texts of users for .*there are none"):
+        latest_model(dataset, train, both, cache.path)
+    describe(dataset, cache, "users", limit=None, model="b")
+    with pytest.raises(DataError, match=r"needs texts of items by 'b' .*only other models' are there"):
+        latest_model(dataset, train, both, cache.path)
+    describe(dataset, cache, "users", limit=None, model="a")
+    describe(dataset, cache, "items", limit=None, model="c")
+    assert latest_model(dataset, train, both, cache.path) == "a"
+    assert latest_model(dataset, train, both[:1], cache.path) == "c"

@@ -8,6 +8,7 @@ process is asking right now, so that two processes never pay for the same one.
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import sqlite3
@@ -260,13 +261,26 @@ class LlmCache:
         counts = ("done", "failed", "plain", "repaired", "calls", "input_tokens", "output_tokens")
         return [{**row, **{name: int(row[name]) for name in counts}} for row in rows]
 
-    def texts(self, job_id: str, limit: int = -1) -> dict[str, tuple[str, str]]:
-        """(form, text) of each subject of a job that has an answer; of the first `limit` unless negative."""
+    def texts(self, job_id: str, limit: int = -1, until: float = math.inf) -> dict[str, tuple[str, str]]:
+        """(form, text) of each subject of a job that has an answer; of the first `limit` unless negative.
+
+        until: unix time; answers that arrived later are left out. An answer that is no failure is never
+        asked for again, so that this gives what a job had at that time.
+        """
         with self._told():
             return {
                 subject: (form, text)
                 for subject, form, text in self._db.execute(
-                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) WHERE job = ? LIMIT ?",
-                    (job_id, limit),
+                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) "
+                    "WHERE job = ? AND time <= ? LIMIT ?",
+                    (job_id, until, limit),
                 )
             }
+
+    def latest_answer(self, job_id: str) -> float:
+        """Unix time of a job's latest answer, 0 where it has none."""
+        with self._told():
+            row = self._db.execute(
+                "SELECT max(time) FROM subjects JOIN answers USING (key) WHERE job = ?", (job_id,)
+            ).fetchone()
+        return float(row[0] or 0.0)
