@@ -12,8 +12,8 @@ import numpy as np
 
 from sracl_core import disk
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.pipeline.run import run_meta, train
-from sracl_core.runs.directory import RunDirectory, create_run
+from sracl_core.pipeline.run import new_run, train
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.layers import settings, validated
@@ -69,7 +69,7 @@ def left_behind(path: Path) -> Path:
 
 def tiny_run(config: RunConfig, runs: Path, name: str = "tiny") -> RunDirectory:
     """Train in this process."""
-    run = create_run(runs, name, config, run_meta(config))
+    run = new_run(config, runs, name)
     with RunWriter(run) as writer:
         train(config, run, writer)
     return run

@@ -45,31 +45,30 @@ def ablate(
     the same settings is used, one that was interrupted goes on. With `--set
     training.max_minutes=10` they are compared at equal minutes rather than equal epochs.
     """
-    from sracl_core.cli.train import with_absolute_dataset
-
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
-    resolved = with_absolute_dataset(resolved)
     chosen, numbers = _chosen(variants), _seeds(seeds)
     if 20 not in resolved.evaluation.ks:
         raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
     output.say("loading", quiet)
     from sracl_core.pipeline import run as pipeline
+    from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import VARIANTS, earlier_run, study
 
     selected = sorted((v for v in VARIANTS if v.name in chosen), key=lambda v: chosen.index(v.name))
     _refuse_twins(selected, resolved)
+    resolved = settled(resolved)
     meta = pipeline.run_meta(resolved)
     found: dict[str, list[RunDirectory]] = {}
     plan = []
     for variant in selected:
         for seed in numbers:
-            settled = variant.config(resolved, seed)
-            run = earlier_run(runs_dir, settled, meta["dataset"]["identity"])
+            one = variant.config(resolved, seed)
+            run = earlier_run(runs_dir, one, meta["dataset"]["identity"])
             if dry_run:
                 plan.append((variant.name, seed, _what(run), run.name if run else None))
                 continue
             name = f"ablate-{variant.name}-{seed}"
-            found.setdefault(variant.name, []).append(_trained(run, runs_dir, name, settled, quiet))
+            found.setdefault(variant.name, []).append(_trained(run, runs_dir, name, one, quiet))
     if dry_run:
         _print_plan(plan, as_json)
         return
@@ -94,13 +93,12 @@ def _trained(
     """The finished run of `config`: an earlier one, one that goes on, or a new one."""
     from sracl_core.cli.train import follow
     from sracl_core.pipeline import run as pipeline
-    from sracl_core.runs.directory import create_run
 
     if run is not None and run.status() == "finished":
         output.say(f"{name}: {run.path} is there already", quiet)
         return run
     resumed = run is not None
-    run = run or create_run(runs_dir, name, config, pipeline.run_meta(config))
+    run = run or pipeline.new_run(config, runs_dir, name)
     output.say(f"{name}: {'going on with ' if resumed else ''}{run.path}", quiet)
     follow(run, resumed=resumed, quiet=quiet)
     return run
@@ -127,8 +125,10 @@ def _chosen(variants: str | None) -> list[str]:
 
 def _refuse_twins(variants: list[Variant], base: RunConfig) -> None:
     """A part that is off cannot be taken away. Raises InputError."""
+    from sracl_core.settings.deciding import settings_hash
+
     for one, other in itertools.combinations(variants, 2):
-        if one.config(base, 0) == other.config(base, 0):
+        if settings_hash(one.config(base, 0)) == settings_hash(other.config(base, 0)):
             same = ", ".join(f"{key} {value}" for key, value in {**one.changes, **other.changes}.items())
             raise InputError(
                 f"variants {one.name} and {other.name} are the same settings here ({same}): switch "

@@ -71,7 +71,6 @@ def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
     from sracl_core.cli.runs import protocol_line
     from sracl_core.cli.train import follow
     from sracl_core.pipeline import run as pipeline
-    from sracl_core.runs.directory import create_run
     from sracl_core.settings.models import RunConfig
 
     # Every part of SRA-CL; neighbors' states once an epoch, and on a slow machine a minute of training.
@@ -82,7 +81,7 @@ def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
             "training": {"max_epochs": epochs, "max_minutes": 1.0},
         }
     )
-    run = create_run(runs_dir, "demo", config, pipeline.run_meta(config))
+    run = pipeline.new_run(config, runs_dir, "demo")
     results = follow(run, resumed=False, quiet=quiet)
     output.tell()
     output.print_metrics(results)

@@ -61,11 +61,15 @@ def model(
     directory = find_run(run, runs_dir)
     if out.exists():
         raise InputError(f"{out} exists; name a folder that does not")
-    # Loading the checkpoint checks every file's hash, so that nothing damaged is handed on.
+    # Reading checks every file's hash, so that nothing damaged is handed on.
+    from sracl_core.training import inputs
     from sracl_core.training.checkpoint import find_checkpoint, read_state
 
     checkpoint = find_checkpoint(directory.checkpoints / "best")
     read_state(checkpoint)
+    inputs.require_items(directory)
+    if (directory.model_dir / inputs.VECTORS).is_file():
+        inputs.read_vectors(directory)
     _write_folder(directory, checkpoint, out)
     output.say(f"model of {directory.name} in {out}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,15 +41,13 @@ def train(
     SIGTERM checkpoint and stop; `sracl resume` goes on from there.
     """
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
-    resolved = with_absolute_dataset(resolved)
     output.say("loading", quiet or dry_run)
     from sracl_core.pipeline import run as pipeline
-    from sracl_core.runs.directory import create_run
 
     if dry_run:
         _print_plan(resolved, as_json)
         return
-    run = create_run(runs_dir, name, resolved, pipeline.run_meta(resolved))
+    run = pipeline.new_run(resolved, runs_dir, name)
     output.say(f"run {run.path}", quiet)
     _print_results(run, follow(run, resumed=False, quiet=quiet, verbose=verbose), as_json)
 
@@ -149,14 +146,6 @@ def _print_plan(config: RunConfig, as_json: bool) -> None:
         output.print_json(plan)
     else:
         output.print_pairs(plan)
-
-
-def with_absolute_dataset(config: RunConfig) -> RunConfig:
-    """A run must find its dataset again from any working directory."""
-    path = config.dataset.path
-    if not path or not Path(path).exists():
-        return config
-    return config.with_dataset(Path(path).resolve())
 
 
 def _status(run: RunDirectory) -> str:

@@ -146,13 +146,7 @@ class Explorer:
         if not isinstance(text, str) or not text.strip():
             raise InputError("the text is empty; write what to look for")
         if text != self._latest_text[0]:
-            vector, width = self.loaded.text_encoder.encode([text])[0], self.loaded.item_vectors.shape[1]
-            if len(vector) != width:
-                raise InputError(
-                    f"the encoder '{self.loaded.text_encoder.name}' makes vectors of {len(vector)} numbers, "
-                    f"this run's have {width}; give the encoder that it was trained with"
-                )
-            self._latest_text = text, vector
+            self._latest_text = text, self.loaded.text_encoder.encode([text])[0]
         return self._latest_text[1]
 
     def users(self, prefix: str = "", limit: int = 200) -> answers.UserMatches:

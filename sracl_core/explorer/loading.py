@@ -15,7 +15,7 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import Sources, sources_of
-from sracl_core.errors import RunError
+from sracl_core.errors import InputError
 from sracl_core.explorer.answers import Item
 from sracl_core.explorer.histories import Histories
 from sracl_core.explorer.nearest import PrefixSearch
@@ -28,7 +28,7 @@ from sracl_core.semantics.encode import TextEncoder, load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts
 from sracl_core.settings.models import RunConfig
-from sracl_core.training import checkpoint
+from sracl_core.training import checkpoint, inputs
 
 
 @dataclass
@@ -73,7 +73,7 @@ class LoadedRun:
 
     @cached_property
     def profiles(self) -> Profiles:
-        return Profiles(self.config, self.sources)
+        return Profiles(self.config, self.sources, inputs.taken(self.run).get("prefix_texts"))
 
     @cached_property
     def titles(self) -> list[str]:
@@ -82,25 +82,25 @@ class LoadedRun:
     @cached_property
     def item_vectors(self) -> NDArray[np.float32]:
         """float32 [N, E]; row i is item i + 1. Memory-mapped, or made now where training needed none."""
-        path = self.run.model_dir / "item_vectors.npy"
-        if not self.config.needs:
-            texts = item_texts(self.config, self.sources).texts
-            return VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
-        try:
-            vectors: NDArray[np.float32] = np.load(path, mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} is missing or damaged; train anew") from error
-        if len(vectors) != self.dataset.n_items:
-            raise RunError(
-                f"{path} holds {len(vectors)} vectors for {self.dataset.n_items} items; train anew"
-            )
-        return vectors
+        if self.config.needs:
+            return inputs.read_vectors(self.run)
+        texts = item_texts(self.config, self.sources).texts
+        return VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
+        """The sentence encoder that made the item vectors. Raises InputError where it is another by now."""
         if self.given_text_encoder is None:
-            return load_encoder(self.config.semantics.encoder, given=False)
-        return load_encoder(self.given_text_encoder)
+            encoder = load_encoder(self.config.semantics.encoder, given=False)
+        else:
+            encoder = load_encoder(self.given_text_encoder)
+        expected = inputs.recorded(self.run).get("encoder", encoder.fingerprint)
+        if encoder.fingerprint != expected:
+            raise InputError(
+                f"the encoder '{encoder.name}' is not the one that made this run's item vectors (its files "
+                f"have the hash {encoder.fingerprint[:12]}, then {expected[:12]}); give that one"
+            )
+        return encoder
 
     @property
     def pools_items(self) -> bool:
@@ -117,10 +117,9 @@ class LoadedRun:
     @cached_property
     def prefix_table(self) -> NeighborTable | None:
         """The neighbors that training used, None where it used none."""
-        place = self.run.model_dir / "prefix_neighbors"
         if "prefix_neighbors" not in self.config.needs:
             return None
-        return NeighborTable.load(place)
+        return inputs.read_table(self.run, "prefix_neighbors")
 
     @property
     def synthesizer_kind(self) -> str:

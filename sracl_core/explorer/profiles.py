@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sources import Sources
 from sracl_core.errors import DataError
-from sracl_core.semantics.llm.texts import llm_prefix_texts
+from sracl_core.semantics.llm.texts import Taken, llm_prefix_texts
 from sracl_core.semantics.template import prefix_titles
 from sracl_core.settings.models import RunConfig
 
 
 class Profiles:
-    """Texts of the users of a run's dataset; only the training part is told."""
+    """Texts of the users of a run's dataset; only the training part is told.
 
-    def __init__(self, config: RunConfig, sources: Sources) -> None:
+    taken: the texts of a language model that the run was trained on.
+    """
+
+    def __init__(self, config: RunConfig, sources: Sources, taken: Taken | None = None) -> None:
+        self._taken = taken
         self.config = config
         self.sources = sources
         self._titles = sources.dataset.titles()
@@ -39,7 +43,9 @@ class Profiles:
         dataset, settings = self.sources.dataset, self.config.describe
         train = self.sources.split.train
         try:
-            found = llm_prefix_texts(dataset, train, self._latest, settings.scope, settings.model)
+            found = llm_prefix_texts(
+                dataset, train, self._latest, settings.scope, settings.model, taken=self._taken
+            )
         except DataError:
             return {}
         fallback = prefix_titles(self._latest, self._titles)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sracl_core.pipeline.run import run_meta
+from sracl_core.pipeline.run import new_run
 from sracl_core.pipeline.run import train as train_run
 from sracl_core.progress import Progress
-from sracl_core.runs.directory import RunDirectory, create_run
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.layers import load_config
@@ -45,8 +45,7 @@ def train(
     """
     if config is None:
         config, _ = load_config(preset=preset, sets=sets)
-    config = config.with_dataset(Path(dataset).resolve())
-    run = create_run(Path(runs_dir), name, config, run_meta(config))
+    run = new_run(config.with_dataset(dataset), Path(runs_dir), name)
     with RunWriter(run, on_event) as writer:
-        train_run(config, run, writer, progress)
+        train_run(run.config, run, writer, progress)
     return run

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.device import pick_device
 from sracl_core.models.build import parameter_count
+from sracl_core.pipeline.settled import settled
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts, prefix_texts
@@ -46,7 +47,7 @@ class Plan:
 
 def plan(config: RunConfig) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would."""
-    sources = load_sources(config)
+    sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     encoder = load_encoder(config.semantics.encoder)
     n_prefixes = len(sources.prefixes)

@@ -10,17 +10,16 @@ import os
 import platform
 import sys
 import time
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.errors import Interrupted, StorageError
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
-from sracl_core.files import read_json, whole_file, write_json
+from sracl_core.files import read_json
 from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
 from sracl_core.models.build import build_encoder
 from sracl_core.objectives.base import Objective
@@ -28,9 +27,11 @@ from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import Plan, plan
-from sracl_core.pipeline.stages import Semantics, build_semantics, stage
+from sracl_core.pipeline.resuming import semantics_of
+from sracl_core.pipeline.settled import settled
+from sracl_core.pipeline.stages import Semantics, stage
 from sracl_core.progress import Progress
-from sracl_core.runs.directory import RunDirectory, write_config
+from sracl_core.runs.directory import RunDirectory, create_run, write_config
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
@@ -47,9 +48,28 @@ from sracl_core.training.loop import Trainer
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
 
-__all__ = ["Plan", "evaluate", "move_dataset", "plan", "resume", "run_meta", "take_text_encoder", "train"]
+__all__ = [
+    "Plan",
+    "evaluate",
+    "move_dataset",
+    "new_run",
+    "plan",
+    "resume",
+    "run_meta",
+    "take_text_encoder",
+    "train",
+]
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
+
+
+def new_run(config: RunConfig, runs_dir: Path, name: str | None = None) -> RunDirectory:
+    """The folder of a run that has not begun. Raises whatever is wrong with its inputs.
+
+    Its config.yaml can be run again as it is, see `settled`.
+    """
+    config = settled(config)
+    return create_run(runs_dir, name, config, run_meta(config))
 
 
 def run_meta(config: RunConfig) -> dict[str, Any]:
@@ -170,10 +190,9 @@ def _stages(
     def report(name: str, status: str, details: dict[str, Any]) -> None:
         writer.event("stage", stage=name, status=status, **details)
 
-    semantics = build_semantics(config, sources, told, report)
+    semantics = semantics_of(run, config, sources, partial(writer.message, level="warning"), told, report)
     for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
-    _write_model_inputs(run, sources, semantics)
     encoder = start_encoder(config, sources, semantics).to(device)
     objectives = start_objectives(config, sources, semantics)
     weights = {name: one.weight for name, one in config.active_objectives.items()}
@@ -227,20 +246,6 @@ def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) 
         prefix_neighbors_PK=None if prefixes is None else prefixes.ids,
     )
     return build_objectives(config.active_objectives, world)
-
-
-def _write_model_inputs(run: RunDirectory, sources: Sources, semantics: Semantics) -> None:
-    """What asking the run needs beside its weights, from before the first step on."""
-    folder = run.model_dir
-    folder.mkdir(exist_ok=True)
-    if semantics.item_vectors is not None:
-        with whole_file(folder / "item_vectors.npy") as file:
-            np.save(file, semantics.item_vectors)
-    write_json(folder / "items.json", {"ids": list(sources.dataset.items.ids)})
-    write_json(folder / "semantics.json", semantics.notes)
-    write_json(run.meta_path, {**run.meta(), "semantics": semantics.notes})
-    if semantics.prefix_neighbors is not None:
-        semantics.prefix_neighbors.save(folder / "prefix_neighbors")
 
 
 def _dataset_identity(sources: Sources) -> dict[str, Any]:

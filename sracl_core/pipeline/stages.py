@@ -6,7 +6,7 @@ Each stage reuses what an earlier run left in the store, by content.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +17,17 @@ from sracl_core.data.sources import Sources
 from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
 from sracl_core.semantics.encode import load_encoder
-from sracl_core.semantics.llm.texts import LlmTexts
+from sracl_core.semantics.llm.texts import LlmTexts, Taken
 from sracl_core.semantics.profiles import prefix_vectors as pooled_vectors
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts, prefix_texts
 from sracl_core.settings.models import RunConfig
+from sracl_core.training.inputs import hash_of_texts
 
 Report = Callable[[str, str, dict[str, Any]], None]
 """(stage, "started" or "done", details)."""
+
+NOTHING_TAKEN: Mapping[str, Taken] = {}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Semantics:
     item_vectors: float32 [N, E], row i is item i + 1.   prefix_vectors: float32 [P, E].
     item_neighbors, prefix_neighbors: K nearest of each, as row numbers.
     notes: counts worth keeping beside the run, such as texts that fell back.
+    hashes: of the texts, and of the sentence encoder's files.
     """
 
     item_vectors: np.ndarray | None = None
@@ -41,18 +45,36 @@ class Semantics:
     prefix_vectors: np.ndarray | None = None
     prefix_neighbors: NeighborTable | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, NeighborTable]:
+        """The neighbor tables by name."""
+        found = {"item_neighbors": self.item_neighbors, "prefix_neighbors": self.prefix_neighbors}
+        return {name: table for name, table in found.items() if table is not None}
 
 
 def build_semantics(
-    config: RunConfig, sources: Sources, progress: Progress | None = None, report: Report | None = None
+    config: RunConfig,
+    sources: Sources,
+    progress: Progress | None = None,
+    report: Report | None = None,
+    taken: Mapping[str, Taken] = NOTHING_TAKEN,
 ) -> Semantics:
-    """Texts, vectors and neighbor tables of a run: as much of them as its methods need."""
+    """Texts, vectors and neighbor tables of a run: as much of them as its methods need.
+
+    taken: the "item_texts" and "prefix_texts" of a language model that the run has taken before.
+    """
     if not config.needs:
         return Semantics()
     of_prefixes = not config.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"})
     notes: dict[str, Any] = {}
     with stage("describe", report) as details:
-        texts, prefix_side = item_texts(config, sources), prefix_texts(config, sources)
+        texts = item_texts(config, sources, taken.get("item_texts"))
+        prefix_side = prefix_texts(config, sources, taken.get("prefix_texts"))
+        hashes = {"item_texts": hash_of_texts(texts.texts)}
+        if prefix_side is not None:
+            hashes["prefix_texts"] = hash_of_texts(prefix_side.texts)
         details["items_without_text"] = texts.fallback_count
         if isinstance(texts, LlmTexts):
             details["item_texts"] = texts.notes()
@@ -62,6 +84,7 @@ def build_semantics(
         notes |= details
     with stage("embed", report) as details:
         encoder, store = load_encoder(config.semantics.encoder), VectorStore()
+        hashes["encoder"] = encoder.fingerprint
         batch_size = config.semantics.batch_size
         item_vectors = store.vectors(encoder, texts.texts, batch_size, progress)
         prefix_vectors = None
@@ -85,7 +108,7 @@ def build_semantics(
             details["prefixes"] = notes["prefix_neighbors"] = _told(prefix_neighbors)
     if "prefix_vectors" not in config.needs:
         prefix_vectors = None
-    return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes)
+    return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes, hashes)
 
 
 def _neighbors(

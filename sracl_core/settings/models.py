@@ -232,6 +232,15 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
+    @property
+    def read_llm_texts(self) -> list[tuple[str, str]]:
+        """(what, scope) of each kind of text by a language model that training reads."""
+        kinds = [("items", "item")] if self.semantics.items == "llm" and self.needs else []
+        of_prefixes = not self.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"})
+        if self.semantics.users == "llm" and of_prefixes:
+            kinds.append(("users", self.describe.scope))
+        return kinds
+
     def with_dataset(self, folder: Path | str) -> RunConfig:
         """The same settings for the dataset in `folder`."""
         dataset = self.dataset.model_copy(update={"path": str(folder)})

@@ -19,6 +19,7 @@ from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.results import load_ranks
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.layers import flatten, validated
 from sracl_core.settings.models import RunConfig
 
@@ -104,12 +105,12 @@ VARIANTS = (
 
 
 def earlier_run(runs_dir: Path, config: RunConfig, identity: str) -> RunDirectory | None:
-    """A run with exactly these settings on exactly this dataset, a finished one if there is one."""
-    found = None
+    """A run whose settings decide the same, on exactly this dataset; a finished one if there is one."""
+    found, wanted = None, settings_hash(config)
     for folder in sorted(runs_dir.glob("*/meta.json")):
         try:
             run = open_run(folder.parent)
-            same = run.config == config and run.dataset_identity() == identity
+            same = run.dataset_identity() == identity and settings_hash(run.config) == wanted
         except SraclError:
             continue
         if same:

@@ -16,7 +16,7 @@ from sracl_core.semantics.llm.session import DescribeTask, make_task
 from sracl_core.semantics.llm.texts import Taken, latest_model, llm_item_texts, llm_prefix_texts
 from sracl_core.semantics.template import prefix_titles, template_texts
 from sracl_core.settings.models import RunConfig
-from tests.semantics.llm_shop import make_shop
+from tests.semantics.llm_shop import describe, make_shop
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +27,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture
 def cache(tmp_path: Path) -> LlmCache:
     return LlmCache(tmp_path / "llm.sqlite")
-
-
-def describe(
-    dataset: Dataset, cache: LlmCache, what: str, limit: int | None, **settings: str
-) -> DescribeTask:
-    """What `sracl describe` leaves behind: rows 0, 1, 2 ... written, failed, plain, in turn."""
-    config = RunConfig.model_validate({"describe": {"model": "m", **settings}})
-    task = make_task(config, what, dataset, leave_one_out(dataset.sequences).train, limit=limit)  # type: ignore[arg-type]
-    plan = plan_job(task.job, task.subjects, cache, limit, None, record=True)
-    for row, key in zip(plan.rows, plan.keys, strict=True):
-        form = ("json", "failed", "plain")[row % 3]
-        cache.store(key, task.job.model, Answer(form, "" if form == "failed" else f"Text of row {row}."))
-    return task
 
 
 def test_items_without_a_text_fall_back_and_are_counted(dataset: Dataset, cache: LlmCache) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from sracl_core import disk
 from sracl_core.errors import StorageError
-from sracl_core.pipeline.run import resume, run_meta, train
-from sracl_core.runs.directory import create_run
+from sracl_core.pipeline.run import new_run, resume, train
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from tests.tiny import hashed_words, left_behind, tiny_config, tiny_dataset, tiny_run
@@ -38,7 +37,7 @@ def test_what_killed_writers_left_is_swept_on_resume(dataset: Path, tmp_path: Pa
 
 def test_a_removed_folder_ends_the_training_and_is_not_made_anew(dataset: Path, tmp_path: Path) -> None:
     config = tiny_config(dataset)
-    run = create_run(tmp_path / "runs", "gone", config, run_meta(config))
+    run = new_run(config, tmp_path / "runs", "gone")
 
     def remove(record: dict[str, Any]) -> None:
         if record["event"] == "epoch":
