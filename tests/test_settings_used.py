@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sracl_core.methods import backbones
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.layers import settings
 from sracl_core.settings.models import RunConfig
@@ -23,6 +24,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "sampled": {"objectives.next_item.loss": "sampled", "objectives.next_item.negatives": 20},
     "by time": {"dataset.split": "temporal", "semantics.users": "recency"},
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
+    **{name: {"model.name": name} for name in backbones() if name not in ("sasrec", "gru4rec")},
 }
 OTHER_COMMANDS = {"describe"}
 """Sections that training reads only where a language model wrote the texts."""
@@ -30,7 +32,10 @@ OTHER_COMMANDS = {"describe"}
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
-    """The keys that some branch read, from outside of the settings themselves."""
+    """The keys that some branch read, from outside of the settings themselves.
+
+    A key that several methods have is there if each of them read it.
+    """
     base, patch, seen = tmp_path_factory.mktemp("used"), pytest.MonkeyPatch(), set()
     dataset = tiny_dataset(base)
     patch.setattr(TextEncoder, "encode", hashed_words)
@@ -56,7 +61,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
         patch.setattr(Section, "__getattribute__", recorded)
         tiny_run(config, base / "runs", f"branch-{number}")
         patch.setattr(Section, "__getattribute__", plain)
-    yield {places[kind] for kind in seen if kind in places}
+    yield set(places.values()) - {key for kind, key in places.items() if kind not in seen}
     patch.undo()
 
 

@@ -91,7 +91,8 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
     a_prefix += sum(one.floats_per_prefix(model.hidden_size) for one in objectives)
     texts = (n_items * text_size if config.needs else 0) + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items
-    tokens = _sequences(config) * float(sources.prefixes.lengths.mean())
+    length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
+    tokens = _sequences(config) * length
     activations = tokens * model.floats_per_token
     ranking = config.evaluation.batch_size * n_items
     return round(PROCESS_MB + FLOAT * (weights + texts + logits + activations + ranking) / 1e6)

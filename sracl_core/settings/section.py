@@ -34,6 +34,8 @@ class Backbone(Section):
 
     main: ClassVar[str] = "next_item"
     """The objective that the backbone is made for, which owns the examples of an epoch."""
+    whole_window: ClassVar[bool] = False
+    """Whether a row is padded to `max_length` and read as a whole, for the estimate of memory."""
 
     name: str
     hidden_size: Positive = Field(64, description="Width of states and item embeddings (d).")

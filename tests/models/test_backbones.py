@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import gru4rec, sasrec
+from sracl_core.models import bsarec, fmlprec, gru4rec, sasrec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract
 
@@ -28,6 +28,15 @@ class TestSASRec(BackboneContract):
 
 class TestGRU4Rec(BackboneContract):
     settings = gru4rec.Settings(hidden_size=16, max_length=6)
+
+
+class TestFMLPRec(BackboneContract):
+    settings = fmlprec.Settings(hidden_size=16, inner_size=32, max_length=6)
+
+
+class TestBSARec(BackboneContract):
+    settings = bsarec.Settings(hidden_size=16, inner_size=32, max_length=6)
+    without_effect = ("key_value.bias",)
 
 
 def test_every_backbone_is_held_to_the_contract() -> None:

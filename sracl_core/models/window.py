@@ -1,0 +1,71 @@
+"""Encoders that read the whole window of `max_length` positions, padding included.
+
+A filter over frequencies mixes all positions of its window, so what stands at padding reaches the last
+state: a window cut to the row would be another model. As published, a row is aligned to the right, and a
+padded position holds its position embedding alone. Every position of every block is computed but those of
+the last block, of which the last position alone is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.data.sequences import Sequences
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.dropout import Dropout
+from sracl_core.models.packing import pieces
+from sracl_core.settings.section import Backbone
+
+LAYER_NORM_EPS = 1e-12
+
+
+class WindowBlock(nn.Module):
+    """One layer of a `WindowEncoder`."""
+
+    def forward(self, x_RLD: Tensor, real_RL: Tensor, last_only: bool) -> Tensor:
+        """States [R, L, D] to [R, L, D], or (`last_only`) to those at the last position, [R, D].
+
+        Args:
+            x_RLD: states at all positions of the window.
+            real_RL: bool, where an item stands.
+            last_only: whether the last position alone is wanted.
+        """
+        raise NotImplementedError
+
+
+class WindowEncoder(SequenceEncoder):
+    """Item and position embeddings, LayerNorm, dropout, then blocks over the window.
+
+    It reads a sequence only as a whole: a filter lets every position see every other.
+    """
+
+    def __init__(self, settings: Backbone, n_items: int, seed: int) -> None:
+        super().__init__(n_items, settings.hidden_size, settings.max_length, seed)
+        self.positions = nn.Embedding(settings.max_length, settings.hidden_size)
+        self.norm = nn.LayerNorm(settings.hidden_size, eps=LAYER_NORM_EPS)
+        self.dropout = Dropout(settings.dropout, self.masks)
+        self.blocks = nn.ModuleList(self.make_blocks(settings))
+        self.initialize(seed)
+
+    def make_blocks(self, settings: Backbone) -> Iterable[WindowBlock]:
+        """The layers, first to last; `self.dropout` and `self.masks` are there already."""
+        raise NotImplementedError
+
+    def encode(self, rows: Sequences) -> Tensor:
+        """See `SequenceEncoder.encode`."""
+        # Every row is as wide as the window: this cuts into pieces of one size, and keeps the order.
+        _, parts = pieces(np.full(len(rows), self.max_length), self.device)
+        return torch.cat([self._last_states(rows.take(part)) for part in parts])
+
+    def _last_states(self, rows: Sequences) -> Tensor:
+        tokens_RL = torch.from_numpy(rows.padded(self.max_length).astype(np.int64)).to(self.device)
+        columns_L = torch.arange(self.max_length - 1, -1, -1, device=self.device)
+        x = self.dropout(self.norm(self.items(tokens_RL) + self.positions(columns_L)))
+        for block in self.blocks:
+            x = block(x, tokens_RL != 0, last_only=block is self.blocks[-1])
+        states_RD: Tensor = x
+        return states_RD

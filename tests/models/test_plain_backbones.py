@@ -1,0 +1,62 @@
+"""Each fast backbone beside its slow plain twin: states, and gradients of all weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sracl_core.data.sequences import Sequences
+from sracl_core.models import bsarec, fmlprec
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.build import build_encoder
+from sracl_core.settings.section import Backbone
+from tests.oracles import plain_backbones
+
+N_ITEMS = 30
+SMALL = {"hidden_size": 8, "inner_size": 12, "layers": 2}
+TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] = {
+    "fmlprec": (fmlprec.Settings(**SMALL, max_length=7), plain_backbones.fmlprec),
+    "fmlprec, even window": (fmlprec.Settings(**SMALL, max_length=6), plain_backbones.fmlprec),
+    "bsarec": (
+        bsarec.Settings(**SMALL, max_length=7, heads=2, c=3),
+        lambda encoder, items: plain_backbones.bsarec(encoder, items, 3),
+    ),
+    "bsarec, even window": (
+        bsarec.Settings(**SMALL, max_length=6, heads=1, c=4, alpha=0.3),
+        lambda encoder, items: plain_backbones.bsarec(encoder, items, 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_states_and_gradients_are_those_of_the_plain_twin(name: str) -> None:
+    settings, twin = TWINS[name]
+    encoder = shaken(settings)
+    rng = np.random.default_rng(0)
+    rows = Sequences.from_lists(rng.integers(1, N_ITEMS, size=length) for length in (1, 3, 9, 6, 2, 3))
+    items_RL = torch.from_numpy(rows.padded(settings.max_length).astype(np.int64))
+    pull_RD = torch.from_numpy(rng.normal(size=(len(rows), settings.hidden_size)).astype(np.float32))
+    results = []
+    for states_RD in (encoder.encode(rows), twin(encoder, items_RL)):
+        encoder.zero_grad()
+        (states_RD * pull_RD).sum().backward()
+        gradients = {key: weight.grad.clone() for key, weight in encoder.named_parameters()}
+        results.append((states_RD.detach(), gradients))
+    (ours, our_gradients), (plain, plain_gradients) = results
+    torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+    for key, gradient in plain_gradients.items():
+        torch.testing.assert_close(our_gradients[key], gradient, rtol=1e-3, atol=1e-4, msg=key)
+
+
+def shaken(settings: Backbone) -> SequenceEncoder:
+    """An encoder in evaluation whose weights are well away from their start."""
+    encoder = build_encoder(settings, N_ITEMS, seed=3)
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2)
+        encoder.items.weight[0].zero_()
+    return encoder.eval()

@@ -1,0 +1,67 @@
+"""Backbones the plain way: every row padded, every position of every layer computed, as papers write them.
+
+They use the weights of our encoders, in evaluation, so that states and gradients compare number by number.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def feed_forward(part: nn.Module, x: Tensor) -> Tensor:
+    return part.norm(x + part.outer(nn.functional.gelu(part.inner(x))))
+
+
+def embedded(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """Item and position embeddings of the whole window, padding included."""
+    columns = torch.arange(items_RL.shape[1] - 1, -1, -1)
+    return encoder.norm(encoder.items(items_RL) + encoder.positions(columns))
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, unseen: Tensor, heads: int) -> Tensor:
+    """Of one row [L, D], a head and a query at a time; `unseen` [L, L] gets -10000."""
+    size = query.shape[1] // heads
+    out = []
+    for at in range(len(query)):
+        parts = []
+        for head in range(heads):
+            these = slice(head * size, (head + 1) * size)
+            scores = torch.stack([query[at, these] @ one[these] for one in key]) / math.sqrt(size)
+            weights = (scores - 10000.0 * unseen[at]).softmax(0)
+            parts.append(sum(weight * one[these] for weight, one in zip(weights, value, strict=True)))
+        out.append(torch.cat(parts))
+    return torch.stack(out)
+
+
+def fmlprec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    x = embedded(encoder, items_RL)
+    for block in encoder.blocks:
+        weight = torch.complex(block.filter_FD2[..., 0], block.filter_FD2[..., 1])
+        spectrum = torch.fft.rfft(x, dim=1, norm="ortho") * weight
+        filtered = torch.fft.irfft(spectrum, n=x.shape[1], dim=1, norm="ortho")
+        x = feed_forward(block.feed_forward, block.norm(x + filtered))
+    return x[:, -1]
+
+
+def bsarec(encoder: nn.Module, items_RL: Tensor, c: int) -> Tensor:
+    x = embedded(encoder, items_RL)
+    width = items_RL.shape[1]
+    later = torch.ones(width, width, dtype=torch.bool).triu(1)
+    for block in encoder.blocks:
+        spectrum = torch.fft.rfft(x, dim=1, norm="ortho")
+        kept = (torch.arange(spectrum.shape[1]) < c // 2 + 1)[None, :, None]
+        low = torch.fft.irfft(spectrum * kept, n=width, dim=1, norm="ortho")
+        filtered = block.filter_norm(x + low + block.beta_D**2 * (x - low))
+        query, (key, value) = block.query(x), block.key_value(x).chunk(2, dim=-1)
+        mixed = torch.stack(
+            [
+                attention(query[row], key[row], value[row], later | (items_RL[row] == 0), block.heads)
+                for row in range(len(x))
+            ]
+        )
+        attended = block.attention_norm(x + block.output(mixed))
+        x = feed_forward(block.feed_forward, block.alpha * filtered + (1 - block.alpha) * attended)
+    return x[:, -1]
