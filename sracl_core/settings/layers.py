@@ -98,7 +98,7 @@ def load_config(
         [(key, value, option) for option, (key, value) in (flags or {}).items() if value is not None],
     )
     config = validated(values, origins)
-    return config, {key: origins.get(key, "default") for key in known}
+    return config, {key: origins.get(key, "default") for key in settings(config.model.name)}
 
 
 def said_by_user(origin: str) -> bool:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from sracl_core.errors import ConfigError
+from sracl_core.methods import backbones
 from sracl_core.settings.layers import preset_names, settings
+from sracl_core.settings.models import FIRST_BACKBONE
 from sracl_core.settings.yaml_source import flat_settings
 from sracl_tui.screens.configure.form import DATASET, FormModel, choices
 
@@ -23,7 +25,29 @@ def form() -> FormModel:
 
 def test_every_setting_is_in_the_form(form: FormModel) -> None:
     shown = [setting.key for group in form.sections().values() for setting in group]
-    assert shown == list(settings())
+    assert shown == list(settings(FIRST_BACKBONE))
+
+
+def test_another_backbone_brings_its_own_settings(form: FormModel) -> None:
+    form.enter("model.heads", "4")
+    form.enter("training.max_epochs", "7")
+    form.enter("model.name", "gru4rec")
+    assert "model.heads" not in form.known
+    assert form.shown("model.layers") == "2"
+    assert form.sets() == ["training.max_epochs=7", "model.name=gru4rec"]
+    assert form.resolve().valid
+    form.enter("model.name", "bsarec")
+    form.enter("model.alpha", "0.5")
+    assert form.resolve().values["model.alpha"] == 0.5
+    form.enter("model.name", "sasrec")
+    assert form.sets() == ["training.max_epochs=7"]
+    form.choose("bsarec")
+    assert form.backbone == "bsarec"
+    assert form.shown("model.alpha") == "0.7"
+    form.enter("model.alpha", "0.2")
+    form.choose("fast")
+    assert form.resolve().valid
+    assert form.sets() == ["training.max_epochs=7"]
 
 
 def test_the_presets_own_value_is_no_entry(form: FormModel) -> None:
@@ -100,5 +124,5 @@ def test_a_file_with_an_unknown_setting_is_refused(form: FormModel) -> None:
 
 
 def test_choices_come_from_the_model() -> None:
-    assert choices(settings()["model.name"]) == ("sasrec", "gru4rec")
+    assert choices(settings()["model.name"]) == tuple(backbones())
     assert choices(settings()["training.seed"]) == ()

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import ConfigError
+from sracl_core.methods import backbones
 from sracl_core.settings.layers import Setting, flatten, load_config, settings
 
 DATASET = "dataset.path"
+BACKBONE = "model.name"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,24 @@ class FormModel:
     """A preset and the entries that differ from it, as text, by setting."""
 
     def __init__(self) -> None:
-        self.known = settings()
         self.preset: str | None = None
         self.entries: dict[str, str] = {}
         self.name = ""
-        self._base: dict[str | None, dict[str, Any]] = {}
+        self._known: dict[str, dict[str, Setting]] = {}
+        self._base: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+
+    @property
+    def backbone(self) -> str:
+        """The backbone that is entered, or else the preset's; which settings there are hangs on it."""
+        entered = self.entries.get(BACKBONE)
+        return entered if entered in backbones() else str(self._under_preset(None)[BACKBONE])
+
+    @property
+    def known(self) -> dict[str, Setting]:
+        """Every setting of a run with this backbone."""
+        if self.backbone not in self._known:
+            self._known[self.backbone] = settings(self.backbone)
+        return self._known[self.backbone]
 
     def sections(self) -> dict[str, list[Setting]]:
         """The settings by the part of the configuration that they belong to, in order."""
@@ -47,22 +62,37 @@ class FormModel:
         return grouped
 
     def base(self) -> dict[str, Any]:
-        """Every setting's value under the preset alone."""
-        if self.preset not in self._base:
-            config, _ = load_config(preset=self.preset)
-            self._base[self.preset] = flatten(config)
-        return self._base[self.preset]
+        """Every setting's value under the preset and this backbone alone."""
+        return self._under_preset(self.backbone) | {BACKBONE: self._under_preset(None)[BACKBONE]}
+
+    def _under_preset(self, backbone: str | None) -> dict[str, Any]:
+        place = self.preset, backbone
+        if place not in self._base:
+            config, _ = load_config(preset=self.preset, sets=[f"{BACKBONE}={backbone}"] if backbone else [])
+            self._base[place] = flatten(config)
+        return self._base[place]
 
     def shown(self, key: str) -> str:
         """What the form shows for a setting."""
         return self.entries.get(key, as_text(self.base()[key]))
 
     def enter(self, key: str, text: str) -> None:
-        """Take what a person entered; the preset's own value is no entry."""
-        if text == as_text(self.base()[key]):
+        """Take what a person entered; the preset's own value is no entry, nor what the backbone lacks."""
+        if text == as_text(self.base().get(key)):
             self.entries.pop(key, None)
         else:
             self.entries[key] = text
+        if key == BACKBONE:
+            self.entries = {key: text for key, text in self.entries.items() if key in self.known}
+
+    def choose(self, preset: str | None) -> None:
+        """Start from another preset, with the entries that differ from it."""
+        self.preset = preset
+        for key, text in list(self.entries.items()):
+            if key in self.known:
+                self.enter(key, text)
+            else:
+                self.entries.pop(key)
 
     def sets(self) -> list[str]:
         """The entries as ``key=value``, without the dataset."""
@@ -114,13 +144,12 @@ class FormModel:
 
     def take(self, values: Sequence[tuple[str, Any, str]]) -> None:
         """Replace the entries by a file's settings. Raises ConfigError for one that is none."""
-        unknown = [
-            f"{where}: there is no setting '{key}'" for key, _, where in values if key not in self.known
-        ]
+        known = settings()
+        unknown = [f"{where}: there is no setting '{key}'" for key, _, where in values if key not in known]
         if unknown:
             raise ConfigError(unknown[0])
         self.entries = {}
-        for key, held, _ in values:
+        for key, held, _ in sorted(values, key=lambda value: value[0] != BACKBONE):
             self.enter(key, as_text(held))
 
     def _by_setting(self, message: str) -> dict[str, str]:
@@ -157,6 +186,8 @@ def as_text(held: Any) -> str:
 
 def choices(setting: Setting) -> tuple[str, ...]:
     """The words that a setting allows, () when it is no choice among words."""
+    if setting.key == BACKBONE:
+        return tuple(backbones())
     if typing.get_origin(setting.field.annotation) is typing.Literal:
         return tuple(str(word) for word in typing.get_args(setting.field.annotation))
     return ()

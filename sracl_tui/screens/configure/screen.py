@@ -22,7 +22,7 @@ from sracl_tui.deliver import copy
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.configure import view
 from sracl_tui.screens.configure.editor import EditorError, edit
-from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved
+from sracl_tui.screens.configure.form import BACKBONE, DATASET, FormModel, Resolved
 from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
 from sracl_tui.screens.configure.setting_field import SettingField
 from sracl_tui.session import Session
@@ -156,6 +156,8 @@ class ConfigureScreen(TabScreen):
     def _mark(self) -> None:
         for field in self.query(SettingField):
             key = field.setting.key
+            if key not in self.form.known:  # of the backbone before; its field is about to go
+                continue
             field.show(self.form.shown(key), key in self.form.entries, self._resolved.problems.get(key, ""))
         rows = view.section_rows(self.form, self._resolved)
         with self.prevent(RowList.OptionHighlighted):
@@ -224,13 +226,16 @@ class ConfigureScreen(TabScreen):
         self.form.enter(event.key, event.text)
         if event.key == DATASET:
             self._offer_datasets()
+        if event.key == BACKBONE:
+            self._show_section_soon()
         self._check()
 
     @on(Select.Changed, "#pick-preset")
     def _preset(self, event: Select.Changed) -> None:
-        self.form.preset = None if event.value == DEFAULTS else str(event.value)
-        for key, text in list(self.form.entries.items()):
-            self.form.enter(key, text)
+        before = self.form.backbone
+        self.form.choose(None if event.value == DEFAULTS else str(event.value))
+        if self.form.backbone != before:
+            self._show_section_soon()
         self._check()
 
     @on(Select.Changed, "#pick-dataset")
