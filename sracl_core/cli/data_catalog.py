@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +74,7 @@ def fetch(
     """Bring a data set's files: resumed, verified, unpacked. The terms are those of its authors."""
     import time
 
-    from sracl_core.data.catalog import find, locate
+    from sracl_core.data.catalog import RAW_DIR, find, locate
     from sracl_core.data.fetch import fetch as run
     from sracl_core.errors import DataError
 
@@ -97,8 +98,10 @@ def fetch(
         state = "verified" if facts["verified"] else "unverified: no known sha256, this one is recorded"
         output.say(f"{file}: {facts['bytes']:,} bytes, sha256 {facts['sha256'][:16]}..., {state}", quiet)
     seconds = output.duration(time.perf_counter() - began)
+    where = "" if raw_dir == RAW_DIR else f" --raw-dir {shlex.quote(str(raw_dir))}"
     output.say(
-        f"{place.folder}: here after {seconds}; next: sracl data prepare {name} --out data/{name}", quiet
+        f"{place.folder}: here after {seconds}; next: sracl data prepare {name}{where} --out data/{name}",
+        quiet,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -94,6 +95,7 @@ def run(argv: list[str]) -> int:
     wanted = next((word for word in argv if not word.startswith("-")), None)
     if "_SRACL_COMPLETE" in os.environ:
         wanted = "*"
+    _say_what_the_pipe_takes()
     try:
         end_as_ctrl_c_does()
         code = _invoke(typer.main.get_command(build_app(wanted)), argv)
@@ -125,6 +127,13 @@ def _invoke(command: Any, argv: list[str]) -> Any:
         return end.exit_code
     except typer.Abort as abort:
         raise KeyboardInterrupt from abort
+
+
+def _say_what_the_pipe_takes() -> None:
+    """Characters that stdout's or stderr's encoding lacks are written as escapes, not as an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(text: str) -> None:

@@ -29,7 +29,9 @@ PLAIN_LINE_SECONDS = 5.0
 
 def print_json(value: Any) -> None:
     """`value` as readable JSON on stdout; numpy numbers and paths are understood."""
-    print(plain_json(json.dumps(value, indent=2, default=as_json, ensure_ascii=False)))
+    # Escapes of a smaller encoding would be no JSON beyond 16 bits, so JSON's own are written there.
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(plain_json(json.dumps(value, indent=2, default=as_json, ensure_ascii=ascii_only)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from sracl_core.data.catalog_entries import AMAZON_2023_CATEGORIES, ENTRIES, Ent
 from sracl_core.errors import DataError, nearest
 
 UNPACKED = "unpacked"
+RAW_DIR = Path("data/raw")
 PACKAGE = Path(__file__).resolve().parents[1]
 AMAZON_2023 = re.compile(r"amazon2023-(\w+)")
 
@@ -88,7 +90,8 @@ def resolve(sources: list[str], raw_dir: Path) -> tuple[list[Path], Entry | None
     if found.state == "put":
         raise DataError(f"{entry.name} is not here; {entry.manual}: {found.folder}")
     if found.state != "here":
-        raise DataError(f"{entry.name} is not here; bring it with `sracl data fetch {entry.name}`")
+        where = "" if raw_dir == RAW_DIR else f" --raw-dir {shlex.quote(str(raw_dir))}"
+        raise DataError(f"{entry.name} is not here; bring it with `sracl data fetch {entry.name}{where}`")
     unpacked = found.folder / UNPACKED
     return [unpacked if unpacked.is_dir() else found.folder], entry
 

@@ -80,9 +80,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if folder.is_dir():
             raise DataError(
                 f"{folder} is not a prepared dataset (no dataset.json); where it holds raw files, "
-                f"`sracl data prepare {folder} --out data/{folder.resolve().name}` makes one"
+                f"`sracl data prepare {shlex.quote(str(folder))} --out "
+                f"{shlex.quote(f'data/{folder.resolve().name}')}` makes one"
             )
-        raise DataError(f"{folder} is not there; make one with `sracl data prepare SOURCE --out {folder}`")
+        place = shlex.quote(str(folder))
+        raise DataError(f"{folder} is not there; make one with `sracl data prepare SOURCE --out {place}`")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version = int(manifest["format_version"])

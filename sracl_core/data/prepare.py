@@ -120,7 +120,12 @@ def prepare(
         numbered = number(encoded, log.frame)
         items, missing = item_rows(numbered.item_ids, raw.items)
         told = ties.counted(numbered, options.ties, options.ties_seed)
-        notes = [*raw.notes, *remarks.on_filters(log.funnel), *ties.remarks(told)]
+        notes = [
+            *remarks.on_unread(paths, files),
+            *raw.notes,
+            *remarks.on_filters(log.funnel),
+            *ties.remarks(told),
+        ]
         notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
         notes += remarks.on_given_split(numbered)
         at("write")

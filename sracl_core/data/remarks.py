@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.numbering import Numbered
+from sracl_core.data.readers.base import MOST_NAMED
+from sracl_core.data.readers.search import files_in
 from sracl_core.data.splits.given import given
 
 SHOWN = 3
 ALWAYS = ("read", "exact duplicates dropped")
+
+
+def on_unread(paths: list[Path], files: list[Path]) -> list[str]:
+    """A line about the files of the folders that were named which are not read."""
+    folders = [path for path in paths if path.is_dir()]
+    left = [path.name for path in (files_in(folders) if folders else []) if path not in files]
+    if not left:
+        return []
+    more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+    return [f"not read: {', '.join(left[:MOST_NAMED])}{more}"]
 
 
 def on_filters(funnel: list[FunnelStep]) -> list[str]:

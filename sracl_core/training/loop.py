@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections.abc import Callable
 
@@ -92,8 +93,9 @@ class Trainer:
                 self._save_last()
                 saved = time.monotonic()
             if stop:
+                place = shlex.quote(str(self.run.path))
                 raise Interrupted(
-                    f"stopped at step {state.step} after a checkpoint; `sracl resume {self.run.path}` goes on"
+                    f"stopped at step {state.step} after a checkpoint; `sracl resume {place}` goes on"
                 )
         if report.steps:
             self._tell(report)

@@ -9,7 +9,7 @@ import polars as pl
 from sracl_core.data.readers.base import Locator, Rows, cut
 from sracl_core.data.readers.dates import are_hours, check_pattern, parse, parse_auto
 from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.units import as_seconds
+from sracl_core.data.readers.units import as_seconds, in_unit
 from sracl_core.errors import DataError
 
 
@@ -70,6 +70,9 @@ def clean_times(
     if isinstance(column.dtype, pl.Duration | pl.Time):
         what = "durations" if isinstance(column.dtype, pl.Duration) else "times of day"
         raise DataError(f"{locate(0)}: the times are {what} without a date; name another with --time-col")
+    if column.dtype != pl.String and not column.dtype.is_numeric() and not column.dtype.is_temporal():
+        what = str(column.dtype).split("(", 1)[0].lower()
+        raise DataError(f"{locate(0)}: the times are of the kind {what}; name another column with --time-col")
     if column.dtype.is_temporal():
         return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate), "dates"
     if time_format not in (None, "auto"):
@@ -88,7 +91,7 @@ def clean_times(
     if unit is None:
         numbers, said = as_seconds(numbers, locate)
     else:
-        numbers, said = (numbers if unit == 1 else numbers / unit), "dates"
+        numbers, said = in_unit(numbers, unit)
     return _whole(numbers), said
 
 

@@ -16,7 +16,7 @@ USUAL = {
     "time": "timestamp time ts unix_review_time datetime date_time transaction_timestamp event_time "
     "event_timestamp created_at date eventdate event_date sort_timestamp t_dat",
     "rating": "rating ratings stars overall score event_strength",
-    "title": "title name item_name product_name product_title movie_title item_title",
+    "title": "title name item_name product_name prod_name product_title movie_title item_title",
     "event": "event event_type action action_type behavior behavior_type behaviour behaviour_type "
     "interaction_type event_name",
     "session": "session_id session visit_id",

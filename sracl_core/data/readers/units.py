@@ -36,6 +36,12 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
             f"{locate(row)}: the time {numbers[row]} is of another size than most, which are {name} since "
             "1970; correct it"
         )
+    return in_unit(numbers, parts)
+
+
+def in_unit(numbers: pl.Series, parts: int) -> tuple[pl.Series, str]:
+    """(seconds of numbers that count so many parts of a second since 1970, what they are in words)."""
+    name = next(name for name, size in UNITS if size == parts)
     if parts == 1:
         return numbers, "seconds since 1970"
     if numbers.dtype.is_integer() and (numbers % parts == 0).all():
