@@ -90,9 +90,7 @@ def test_what_is_wrong_is_one_line_that_helps(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--valid and --test belong together"):
         ReadOptions(valid=(folder / "valid.csv",))
     prepare(folder / "train.csv", folder / "out", PrepareOptions(k_core=1))
-    with pytest.raises(
-        ConfigError, match="has no split of its own; prepare it with --valid FILE --test FILE"
-    ):
+    with pytest.raises(ConfigError, match="has no split of its own; prepare it with"):
         load_sources(config(folder / "out", "given"))
     made(folder)
     assert len(load_sources(config(folder / "out", "given")).split.test_users) == 12
