@@ -50,6 +50,9 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),
         "learned_from": list(config.active_objectives),
+        "repeats": "a bias by recency on items of the history, fitted on training prefixes"
+        if config.model.repeats == "fitted"
+        else "none: scores of items in the history are as they come",
         "chosen_by": f"validation {config.training.monitor}",
     }
 

@@ -41,6 +41,8 @@ class SequenceEncoder(nn.Module, ABC):
         self.max_length = max_length
         self.masks = MaskSource(generator(seed, "dropout"))
         self.items = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
+        self.repeat_bias: Tensor
+        self.register_buffer("repeat_bias", torch.zeros(max_length))
 
     @abstractmethod
     def encode(self, rows: Sequences) -> Tensor:
@@ -65,10 +67,23 @@ class SequenceEncoder(nn.Module, ABC):
     def score(self, states_RD: Tensor, histories: Sequences | None = None) -> Tensor:
         """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
 
+        An item that the history holds gets `repeat_bias` of its age, once for each time that it stands
+        there (see `training.repeats`); this is what is ranked, recommended and explained.
+
         Args:
             states_RD: what `encode` returned.
-            histories: the sequences that the states stand for; read where scores depend on them.
+            histories: the sequences that the states stand for; without them no repeat is known.
         """
+        scores = self.item_scores(states_RD)
+        if histories is None or not bool(self.repeat_bias.any()):
+            return scores
+        rows, items, ages = (
+            torch.from_numpy(part).to(self.device) for part in aged(histories, self.max_length)
+        )
+        return scores.index_put((rows, items - 1), self.repeat_bias[ages], accumulate=True)
+
+    def item_scores(self, states_RD: Tensor) -> Tensor:
+        """Scores by the states alone, float32 [R, N]: the dot product, unless a backbone says otherwise."""
         scores: Tensor = (states_RD @ self.item_embeddings[1:].T).float()
         return scores
 
@@ -102,6 +117,15 @@ class SequenceEncoder(nn.Module, ABC):
         """Multiply the item embeddings by `factor`."""
         with torch.no_grad():
             self.items.weight.mul_(factor)
+
+
+def aged(rows: Sequences, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The latest `most` items of each row: (row, item, age) int64 [T] each; the last item's age is 0."""
+    rows = rows.latest(most)
+    lengths = rows.lengths
+    row = np.repeat(np.arange(len(rows)), lengths)
+    age = np.repeat(rows.offsets[1:], lengths) - 1 - np.arange(rows.offsets[-1])
+    return row, rows.values.astype(np.int64), age
 
 
 def text_start(item_vectors: np.ndarray, hidden_size: int) -> np.ndarray:

@@ -44,7 +44,8 @@ from sracl_core.training.checkpoint import (
     load_encoder,
     read_state,
 )
-from sracl_core.training.loop import Trainer
+from sracl_core.training.loop import Metrics, Trainer
+from sracl_core.training.repeats import fit_repeats
 from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
 
@@ -197,14 +198,27 @@ def _stages(
     objectives = start_objectives(config, sources, semantics)
     weights = {name: one.weight for name, one in config.active_objectives.items()}
     session = Session(
-        encoder, {name: part.to(device) for name, part in objectives.items()}, weights, config.training
+        encoder,
+        {name: part.to(device) for name, part in objectives.items()},
+        weights,
+        config.training,
+        config.model.item_anchor,
     )
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
+
+    def validate() -> Metrics:
+        fitted = config.model.repeats == "none" or fit_repeats(
+            encoder, sources.prefixes, config.training.seed
+        )
+        if not fitted:
+            writer.message("model.repeats: too few training prefixes to fit a bias on; it stays 0", "warning")
+        return all_metrics(config, rank_split(config, sources, encoder, "valid", None))
+
     trainer = Trainer(
         session,
         sources.prefixes,
-        lambda: all_metrics(config, rank_split(config, sources, encoder, "valid", None)),
+        validate,
         config,
         run,
         writer,

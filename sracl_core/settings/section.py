@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -49,6 +49,22 @@ class Backbone(Section):
     item_std: Annotated[float, Field(gt=0.0)] = Field(
         0.05, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
     )
+    item_anchor: Share = Field(
+        0.0,
+        description="item_init=text: share of the way back to their start that each step pulls the item "
+        "embeddings; keeps them from overfitting.",
+    )
+    repeats: Literal["none", "fitted"] = Field(
+        "none",
+        description="fitted: after each epoch, the encoder frozen, a bias by recency on the scores of items "
+        "that a history holds; negative where people do not buy again, positive where they do.",
+    )
+
+    @model_validator(mode="after")
+    def _anchor_is_read(self) -> Backbone:
+        if self.item_init != "text":
+            self.refuse_unread(("item_anchor",), "item_init", "text")
+        return self
 
     @property
     def needs(self) -> frozenset[Need]:

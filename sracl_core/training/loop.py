@@ -127,7 +127,7 @@ class Trainer:
             self._refuse([name for name in parts if not math.isfinite(values[name])])
         for group in session.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, state.step, self.steps_per_epoch)
-        session.optimizer.step()
+        session.step()
         state.step += 1
         state.batch += 1
         session.average.update(state.step)

@@ -43,6 +43,7 @@ class Session:
         encoder: on its device already, as are the objectives.
         objectives: by name; `weights` of them: the loss is their weighted sum.
         config: rate, decay and averaging.
+        item_anchor: share of the way back to where they are now that each step pulls the item embeddings.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Session:
         objectives: Mapping[str, Objective],
         weights: Mapping[str, float],
         config: TrainingConfig,
+        item_anchor: float = 0.0,
     ) -> None:
         self.encoder = encoder
         self.objectives = dict(objectives)
@@ -69,6 +71,15 @@ class Session:
         )
         self.average = WeightAverage(encoder, config.average_decay)
         self.state = LoopState()
+        self.item_anchor = item_anchor
+        self._item_start = encoder.item_embeddings.detach().clone() if item_anchor else None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take the optimizer's step, and pull the item embeddings back."""
+        self.optimizer.step()
+        if self._item_start is not None:
+            self.encoder.item_embeddings.lerp_(self._item_start, self.item_anchor)
 
     def train_mode(self) -> None:
         """Switch dropout on."""
