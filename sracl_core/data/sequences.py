@@ -17,7 +17,8 @@ Times: TypeAlias = NDArray[np.int64] | NDArray[np.float64]
 class Sequences:
     """Sequence u is `values[offsets[u]:offsets[u + 1]]`.
 
-    values: int32 [n], item indices 1..N (0 is padding and never stored).
+    values: int32 [n], item indices 1..N. 0 is padding and never stored; in a view of a sequence that
+        only an encoder reads, it is an item left blank.
     offsets: int64 [U + 1], starting at 0 and ending at n.
     """
 

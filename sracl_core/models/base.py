@@ -50,7 +50,7 @@ class SequenceEncoder(nn.Module, ABC):
 
         Args:
             rows: R sequences of at least one item each, on the host; of a longer one than `max_length`
-                the latest items are read.
+                the latest items are read. An item of 0 is blank: it has its place and no embedding.
 
         Returns:
             float [R, D] on the encoder's device.

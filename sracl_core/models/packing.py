@@ -79,7 +79,7 @@ def pack(rows: Sequences, device: torch.device, *, flat: bool = False) -> Packed
     order = np.argsort(lengths, kind="stable")
     row_widths = widths(int(lengths.max(initial=1)), device)[lengths[order]]
     edges = np.flatnonzero(np.diff(row_widths, prepend=-1, append=-1))
-    spans, tokens, positions, last, start = [], [], [], [], 0
+    spans, tokens, positions, last, filled, start = [], [], [], [], [], 0
     for first, stop in itertools.pairwise(edges):
         chosen, width = order[first:stop], int(row_widths[first])
         columns = np.arange(-width, 0)
@@ -88,19 +88,24 @@ def pack(rows: Sequences, device: torch.device, *, flat: bool = False) -> Packed
         tokens.append(block.ravel())
         positions.append(np.tile(np.arange(width - 1, -1, -1), len(chosen)))
         last.append(start + width * np.arange(1, len(chosen) + 1) - 1)
-        spans.append((len(chosen), width, start, bool(lengths[chosen[0]] < width)))
+        if short := bool(lengths[chosen[0]] < width):
+            # By length, not by item: a blanked item keeps its place, and padding has none.
+            filled.append(inside.ravel())
+        spans.append((len(chosen), width, start, short))
         start += block.size
     unsort = np.empty(len(order), dtype=np.int64)
     unsort[order] = np.arange(len(order))
     last_B = np.concatenate(last)
-    parts = [np.concatenate(tokens), np.concatenate(positions), last_B, unsort]
+    keys = np.concatenate([np.empty(0, dtype=bool), *filled])
+    parts = [np.concatenate(tokens), np.concatenate(positions), last_B, unsort, keys]
     if flat:
         firsts = last_B[unsort] + 1 - lengths
         parts.append(np.arange(rows.offsets[-1]) + np.repeat(firsts - rows.offsets[:-1], lengths))
     sent = torch.from_numpy(np.concatenate(parts).astype(np.int64, copy=False)).to(device)
-    tokens_T, positions_T, last_R, unsort_R, *more = torch.split(sent, [len(part) for part in parts])
+    tokens_T, positions_T, last_R, unsort_R, keys_K, *more = torch.split(sent, [len(part) for part in parts])
+    valid = iter(torch.split(keys_K != 0, [len(part) for part in filled]))
     groups = tuple(
-        Group(count, width, at, tokens_T[at : at + count * width].view(count, width) != 0 if short else None)
+        Group(count, width, at, next(valid).view(count, width) if short else None)
         for count, width, at, short in spans
     )
     return Packed(tokens_T, positions_T, last_R, unsort_R, groups, more[0] if more else None)

@@ -67,6 +67,13 @@ class BackboneContract:
         for other in ([8, 2, 9], [7, 3, 9], [7, 2, 1], [2, 7, 9], [2, 9]):
             assert (encoder.encode(rows(other)) - base).abs().max() > 1e-4
 
+    def test_a_blank_item_keeps_its_place(self, encoder: SequenceEncoder) -> None:
+        blank = encoder.encode(rows([7, 0, 9, 4, 5]))
+        together = encoder.encode(rows([7, 0, 9, 4, 5], [1, 2, 3, 4, 5, 6], [0]))
+        torch.testing.assert_close(together[:1], blank)
+        assert torch.isfinite(together).all()
+        assert (blank - encoder.encode(rows([7, 2, 9, 4, 5]))).abs().max() > 1e-4
+
     def test_no_look_ahead(self, encoder: SequenceEncoder) -> None:
         """The state after each item is that of the sequence that ends there: what follows is not seen."""
         try:

@@ -9,9 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.data.prefixes import Prefixes, training_prefixes
+from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.errors import ConfigError
 from sracl_core.models import sasrec
 from sracl_core.models.base import SequenceEncoder
@@ -29,28 +28,7 @@ from sracl_core.objectives.world import World
 from sracl_core.seeding import generator
 from sracl_core.training.batches import make_batch
 from tests.oracles import plain_path
-
-N_ITEMS = 25
-
-
-def small_world() -> World:
-    """Twelve short sequences of 25 items, with neighbors and text vectors drawn at random."""
-    rng = np.random.default_rng(7)
-    lengths = rng.integers(2, 9, size=12)
-    values = rng.integers(1, N_ITEMS + 1, size=lengths.sum()).astype(np.int32)
-    sequences = Sequences.of_lengths(values, lengths)
-    prefixes = training_prefixes(sequences, 6)
-    near = [rng.permutation(len(prefixes))[:4] for _ in range(len(prefixes))]
-    return World(
-        seed=3,
-        n_items=N_ITEMS,
-        hidden_size=8,
-        split=leave_one_out(sequences),
-        prefixes=prefixes,
-        item_neighbors_NK=np.stack([rng.permutation(N_ITEMS)[:3] for _ in range(N_ITEMS)]).astype(np.int32),
-        prefix_vectors_PE=rng.normal(size=(len(prefixes), 5)).astype(np.float32),
-        prefix_neighbors_PK=np.stack(near).astype(np.int32),
-    )
+from tests.small_world import N_ITEMS, small_world
 
 
 def setting(dropout: float = 0.0, **changes: Any) -> tuple[SequenceEncoder, World, InterUser, IntraUser]:

@@ -1,0 +1,25 @@
+"""CL4SRec: contrast of two random views, each cropped, masked or reordered.
+
+Xie et al., "Contrastive Learning for Sequential Recommendation", ICDE 2022 (arXiv 2010.14395),
+section 3.2: each view finds the other of its sequence among all views of the batch. As published: a
+weight of 0.1, crop 0.6, mask 0.3, reorder 0.6, dot product, temperature 1.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sracl_core.objectives.contrast import ContrastSettings
+from sracl_core.settings.section import Share
+
+
+class Settings(ContrastSettings):
+    """The three operators; each view is made by one of them, drawn for each sequence."""
+
+    crop: Share = Field(0.6, description="Share of a sequence that a cropped view keeps.")
+    mask: Share = Field(0.3, description="Share of a sequence's items that a masked view leaves blank.")
+    reorder: Share = Field(0.6, description="Share of a sequence that a reordered view shuffles.")
+
+    def sequences_per_anchor(self, k: int) -> int:
+        """Two views."""
+        return 2

@@ -1,0 +1,34 @@
+"""The losses of the objectives the plain way: a sequence, and a pair, at a time.
+
+They read the weights of our SASRec, without dropout, so that values and gradients can be compared.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sracl_core.models.sasrec.encoder import SASRec
+from tests.oracles import plain_path
+
+
+def states(encoder: SASRec, items: list[int]) -> Tensor:
+    """The states after each item of one sequence, [L, D]; a blank item (0) is read like any other."""
+    items = items[-encoder.max_length :]
+    width = len(items)
+    x = encoder.items(torch.tensor([items])) + encoder.positions(torch.arange(width - 1, -1, -1))[None]
+    x = encoder.norm(x)
+    mask = torch.full((width, width), torch.finfo(torch.float32).min).triu(1)[None, None]
+    for block in encoder.blocks:
+        x = plain_path._block(block, x, mask, 0.0, False)
+    return x[0]
+
+
+def last(encoder: SASRec, rows: list[list[int]]) -> Tensor:
+    """The state after each sequence, [R, D]."""
+    return torch.stack([states(encoder, row)[-1] for row in rows])
+
+
+def two_views(encoder: SASRec, left: list[list[int]], right: list[list[int]]) -> Tensor:
+    """Contrast of two views by their dot product: CL4SRec's and CoSeRec's, and the parts of DuoRec's."""
+    return plain_path.info_nce(last(encoder, left), last(encoder, right), "dot", 1.0)
