@@ -170,11 +170,17 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
 
 
+MOST_JSON_BYTES = 64 << 20
+"""Ours are a few kilobytes; a larger one is not read into memory."""
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`, or None where there is none that can be read."""
     try:
+        if path.stat().st_size > MOST_JSON_BYTES:
+            return None
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +17,7 @@ from sracl_core.plain import plain, plain_lines
 from sracl_tui import commands
 from sracl_tui.content import HarmlessFilter
 from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
+from sracl_tui.last_words import last_words
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens import find
 from sracl_tui.screens.base import TabScreen
@@ -58,6 +61,7 @@ class Dashboard(App[None]):
             opened,
             lambda message: self.post_message(message),
         )
+        self.last_words = ""
         self._opened = opened
         self._moved = opened is not None
         for at, place in enumerate(find(), start=1):
@@ -93,6 +97,14 @@ class Dashboard(App[None]):
     def notify(self, message: str, *, title: str = "", markup: bool = False, **how: Any) -> None:
         """A toast. What it tells may come from anywhere, so it is never markup."""
         super().notify(plain_lines(message), title=plain(title), markup=False, **how)
+
+    def _fatal_error(self) -> None:
+        """In place of a page of traceback: three lines, told once the terminal is given back."""
+        if os.environ.get("SRACL_DEBUG", "0") not in ("", "0"):
+            super()._fatal_error()
+            return
+        self.last_words = last_words(sys.exception() or RuntimeError("unknown"))
+        self._close_messages_no_wait()
 
     async def on_unmount(self) -> None:
         """Nothing of ours outlives the app but the trainings."""

@@ -16,6 +16,7 @@ RUN_GLYPHS = {
     "stopped": ("■", "$warning"),
     "failed": ("✗", "$error"),
     "crashed": ("!", "$error"),
+    "damaged": ("✗", "$error"),
     "unknown": ("?", "$muted"),
 }
 """Sign and color of each state of a run; the word always stands beside them."""

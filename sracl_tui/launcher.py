@@ -82,6 +82,8 @@ def run(argv: list[str]) -> int:
 
     dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
     dashboard.run()
+    if dashboard.last_words:
+        print(dashboard.last_words, file=sys.stderr)
     return dashboard.return_code or 0
 
 

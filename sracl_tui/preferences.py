@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "smoothing": 1,
     "log_axis": False,
     "masking": "unmasked",
+    "metric": "HR",
     "text_weight": 0.5,
 }
 

@@ -26,6 +26,8 @@ class RunLine:
     epoch: int | None
     best: float | None
     created: float
+    headline: str = ""
+    problem: str = ""
 
     @property
     def short_name(self) -> str:
@@ -52,6 +54,7 @@ class RunSnapshot:
     resumes: int = 0
     vanished: bool = False
     damaged: int = 0
+    problem: str | None = None
     catching_up: float | None = None
     disk_free: int | None = None
     taken: float = 0.0
@@ -125,10 +128,14 @@ def count(number: Any) -> str:
 
 def value(snapshot: RunSnapshot, key: str) -> Any:
     """The setting `key`, e.g. "training.max_epochs", of a run; None where its file has none."""
-    found: Any = snapshot.settings
-    for part in key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    from sracl_core.runs.directory import setting
+
+    return setting(snapshot.settings, key)
+
+
+def whole(held: Any) -> int | None:
+    """`held` where it is a count above 0: settings are shown unchecked."""
+    return held if isinstance(held, int) and not isinstance(held, bool) and held > 0 else None
 
 
 def stage_views(snapshot: RunSnapshot) -> list[StageView]:
@@ -161,12 +168,14 @@ def banners(snapshot: RunSnapshot, now: float | None = None) -> list[Banner]:
     """What a person must know at once about a run, the worst first."""
     if snapshot.vanished:
         return [Banner("error", f"{snapshot.path} is gone; what was read stays on this screen")]
-    found = [
+    found = [Banner("error", snapshot.problem)] if snapshot.problem else []
+    bad_part = [
         Banner("error", f"{record.get('part')} became NaN or infinite at step {record.get('step')}")
         for record in snapshot.messages
         if record.get("event") == "non_finite"
     ][-1:]
-    if not found and (bad := _bad_steps(snapshot)):
+    found += bad_part
+    if not bad_part and (bad := _bad_steps(snapshot)):
         found.append(Banner("error", f"a loss is NaN or infinite at step {bad:,}; the charts leave it out"))
     if snapshot.status == "crashed":
         found.append(
@@ -234,5 +243,5 @@ def _stage_note(snapshot: RunSnapshot, stage: str) -> str:
     if stage != "train":
         share = _share(snapshot, stage)
         return "" if share is None else f"{share:.0%}"
-    epoch, most = snapshot.state.get("epoch"), value(snapshot, "training.max_epochs")
+    epoch, most = snapshot.state.get("epoch"), whole(value(snapshot, "training.max_epochs"))
     return f"epoch {epoch + 1} of {most}" if isinstance(epoch, int) and most else ""

@@ -24,7 +24,6 @@ BACKLOG_SECONDS = 0.5
 BACKLOG_BYTES = 32 << 20
 """Of a longer file the steps are thinned out: more points than this holds no chart can show."""
 CATALOG_SECONDS = 2.0
-HEADLINE = "NDCG@20"
 
 
 class CatalogChanged(Message):
@@ -57,6 +56,7 @@ class RunFollower:
         self._seen: Any = None
         self._records = 0
         self._log = (0.0, "")
+        self._fault = ""
 
     @property
     def behind(self) -> bool:
@@ -64,7 +64,17 @@ class RunFollower:
         return self._reader.behind
 
     def poll(self) -> RunSnapshot | None:
-        """Read on; None when nothing changed. Never raises for what a run may do."""
+        """Read on; None when nothing changed. What a run may do becomes a snapshot that says so."""
+        try:
+            return self._poll()
+        except Exception as error:
+            said = f"this run cannot be followed: {type(error).__name__}: {error}"
+            if said == self._fault:
+                return None
+            self._fault = said
+            return RunSnapshot(path=self.path, status="damaged", problem=said, taken=time.time())
+
+    def _poll(self) -> RunSnapshot | None:
         from sracl_core.runs.liveness import status
 
         self._read()
@@ -94,13 +104,17 @@ class RunFollower:
                 return
 
     def _snapshot(self, state: dict[str, Any], word: str, vanished: bool) -> RunSnapshot:
+        from sracl_core.runs.directory import damage
+
         history, run = self._history, self._reader.run
+        problem = None if vanished else damage(run)
         return RunSnapshot(
             path=self.path,
-            status=word,
+            status="damaged" if problem else word,
             state=state,
             meta=run.meta(),
-            settings=read_settings(run.config_path),
+            settings=run.settings(),
+            problem=problem,
             steps={name: copy(column) for name, column in history.steps.items()},
             epochs=tuple(history.epochs),
             stages=dict(history.stages),
@@ -143,10 +157,10 @@ class Catalog:
 
     def read(self) -> tuple[RunLine, ...]:
         """All runs, newest first. Never raises for what a folder may hold."""
-        from sracl_core.runs.directory import RunDirectory, summarize
+        from sracl_core.runs.directory import is_run
 
         try:
-            folders = [child for child in self.runs_dir.iterdir() if (child / "meta.json").is_file()]
+            folders = [child for child in self.runs_dir.iterdir() if is_run(child)]
         except OSError:
             folders = []
         known = {}
@@ -154,7 +168,7 @@ class Catalog:
             stamp = _stamp(folder)
             held = self._known.get(folder)
             if held is None or held[0] != stamp or held[1].status == "running":
-                held = (stamp, _line(summarize(RunDirectory(folder))))
+                held = (stamp, _line(folder))
             known[folder] = held
         self._known = known
         return tuple(sorted((line for _, line in known.values()), key=lambda r: (r.created, r.name))[::-1])
@@ -209,20 +223,15 @@ class Watcher:
             self._wake.wait(0.05 if behind else POLL_SECONDS)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """config.yaml as it is, {} where it cannot be read."""
-    from sracl_core.errors import ConfigError
-    from sracl_core.settings.yaml_source import read_yaml
+def _line(folder: Path) -> RunLine:
+    from sracl_core.runs.directory import RunDirectory, summarize
+    from sracl_core.runs.records import headline_name, metric
 
     try:
-        values = read_yaml(path)
-    except ConfigError:
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
-def _line(summary: Any) -> RunLine:
-    best = (summary.valid.get("unmasked") or {}).get(HEADLINE)
+        summary = summarize(RunDirectory(folder))
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        return RunLine(folder, folder.name, "damaged", "", "", None, None, 0.0, problem=problem)
     return RunLine(
         path=summary.path,
         name=summary.name,
@@ -230,7 +239,9 @@ def _line(summary: Any) -> RunLine:
         dataset=summary.dataset,
         model=summary.model,
         epoch=summary.epoch,
-        best=best,
+        best=metric(summary.valid, summary.headline),
+        headline=headline_name(summary.headline),
+        problem=summary.problem or "",
         created=summary.created,
     )
 

@@ -5,25 +5,37 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sracl_core.cli.output import duration, messages_to_nowhere, progress_display, say
 from sracl_core.progress import Progress
 from sracl_core.runs.events import Record
-
-HEADLINE = "NDCG@20"
+from sracl_core.runs.records import DEFAULT_HEADLINE, Metrics, headline_name, loss_names, metric
 
 
 class TrainingDisplay:
     """Draws a run's events and progress; `on_event` is a RunWriter's listener.
 
-    On a terminal the bars stay at the bottom and the lines scroll above them; elsewhere there are
-    plain lines only. Where stderr is closed meanwhile the training goes on without.
+    On a terminal a bar for the run and one for the epoch stay at the bottom, and the lines scroll above
+    them; elsewhere there are plain lines only. Where stderr is closed meanwhile the training goes on
+    without.
+
+    Args:
+        headline: the metric to tell of each epoch, such as "unmasked/NDCG@20".
+        max_epochs: as many epochs at most; the run's bar measures against it.
     """
 
-    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        quiet: bool = False,
+        verbose: bool = False,
+        headline: str = DEFAULT_HEADLINE,
+        max_epochs: int | None = None,
+    ) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        self.headline = headline
+        self._max_epochs = max_epochs
         self._steps_per_epoch = 0
         self._stack = ExitStack()
         self._progress: Progress | None = None
@@ -53,20 +65,23 @@ class TrainingDisplay:
         kind = record["event"]
         if kind == "stage":
             self._stage(record)
-        elif kind == "step" and self._steps_per_epoch and sys.stderr.isatty():
-            epoch = int(record["epoch"])
-            self.progress(
-                f"epoch {epoch + 1}", record["step"] - epoch * self._steps_per_epoch, self._steps_per_epoch
-            )
+        elif kind == "step":
+            self._bars(int(record["epoch"]), int(record["step"]))
         elif kind == "epoch":
-            if self._steps_per_epoch and sys.stderr.isatty():
-                self.progress(f"epoch {record['epoch'] + 1}", self._steps_per_epoch, self._steps_per_epoch)
-            say(epoch_line(record), self.quiet)
+            self._bars(int(record["epoch"]), (int(record["epoch"]) + 1) * self._steps_per_epoch)
+            say(epoch_line(record, self.headline), self.quiet)
         elif kind == "message":
             loud = self.verbose or record.get("level") != "info"
             say(f"{record.get('level')}: {record.get('text')}", self.quiet or not loud)
         elif kind == "plateau" and self.verbose:
             say(f"no gain for {record['epochs_without_gain']} of {record['patience']} epochs", self.quiet)
+
+    def _bars(self, epoch: int, step: int) -> None:
+        """One bar for all epochs, one for the steps of this one; lines in a log say it otherwise."""
+        if self._steps_per_epoch and sys.stderr.isatty():
+            if self._max_epochs:
+                self.progress("at most", step, self._max_epochs * self._steps_per_epoch)
+            self.progress("this epoch", step - epoch * self._steps_per_epoch, self._steps_per_epoch)
 
     def _stage(self, record: Record) -> None:
         if record.get("stage") == "train" and record.get("steps_per_epoch"):
@@ -75,7 +90,7 @@ class TrainingDisplay:
             say(f"{record['stage']} took {duration(record.get('seconds'))}", self.quiet)
 
 
-def epoch_line(record: Record) -> str:
+def epoch_line(record: Record, headline: str = DEFAULT_HEADLINE) -> str:
     """An epoch in one line; people count from 1.
 
     >>> epoch_line({"epoch": 0, "loss": 6.5, "inter": None, "seconds": 12.0, "best": True,
@@ -83,24 +98,19 @@ def epoch_line(record: Record) -> str:
     'epoch   1  loss 6.5000  valid NDCG@20 0.0500 (masked 0.0600)  12 s  best'
     """
     parts = [f"epoch {record['epoch'] + 1:>3}"]
-    for name in ("loss", "next_item", "inter", "intra"):
-        if isinstance(record.get(name), int | float):
-            parts.append(f"{name} {record[name]:.4f}")
-    valid: dict[str, Any] = record.get("valid") or {}
-    name, unmasked = _headline(valid.get("unmasked") or {})
-    if unmasked is not None:
-        masked = (valid.get("masked") or {}).get(name)
-        parts.append(
-            f"valid {name} {unmasked:.4f}" + (f" (masked {masked:.4f})" if masked is not None else "")
-        )
+    parts += [f"{name} {record[name]:.4f}" for name in loss_names([record], {})]
+    parts += _valid(record.get("valid") or {}, headline)
     parts.append(duration(record.get("seconds")))
     if record.get("best"):
         parts.append("best")
     return "  ".join(parts)
 
 
-def _headline(metrics: dict[str, float]) -> tuple[str, float | None]:
-    """NDCG@20 where it was measured, else the last metric there is."""
-    if HEADLINE in metrics or not metrics:
-        return HEADLINE, metrics.get(HEADLINE)
-    return list(metrics.items())[-1]
+def _valid(valid: Metrics, headline: str) -> list[str]:
+    """The headline metric, and the same with seen items masked or not."""
+    mask, _, name = headline.partition("/")
+    value = metric(valid, headline)
+    if value is None:
+        return []
+    others = [f"{other} {held[name]:.4f}" for other, held in valid.items() if other != mask and name in held]
+    return [f"valid {headline_name(headline)} {value:.4f}" + (f" ({', '.join(others)})" if others else "")]

@@ -198,6 +198,9 @@ def _bars() -> Iterator[Progress]:
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(plain(stage), total=total, amount="")
+            elif done < bars.tasks[tasks[stage]].completed:
+                # The same work once more, as in each epoch: the bar begins anew where it stands.
+                bars.reset(tasks[stage], total=total)
             speed = bars.tasks[tasks[stage]].speed
             rate = f", {amount(stage, speed)}/s" if speed else ""
             shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"

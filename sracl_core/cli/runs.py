@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.plain import plain
 from sracl_core.runs.events import from_one
+from sracl_core.runs.records import headline_name, headline_of, loss_names, metric
+
+if TYPE_CHECKING:
+    from sracl_core.runs.directory import RunSummary
+    from sracl_core.runs.history import RunHistory
 
 app = typer.Typer(no_args_is_help=True)
-HEADLINE = "NDCG@20"
 
 
 @app.command("list")
 def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False) -> None:
     """List the runs of a folder, newest first, with their state and results.
 
-    The metrics shown are NDCG@20 over all items, seen items unmasked: of the best epoch on
-    validation, and on test once the run has finished.
+    The metric shown is the one that chose the best epoch (training.monitor): on validation of the
+    best epoch, and on test once the run has finished.
     """
     from sracl_core.runs.directory import list_runs
 
@@ -32,6 +37,8 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
     if not found:
         output.say(f"no runs in {runs_dir}; `sracl train --dataset FOLDER` makes one")
         return
+    headlines = {summary.headline for summary in found}
+    one = len(headlines) == 1
     rows = [
         (
             summary.name,
@@ -41,23 +48,19 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
             summary.seed,
             from_one(summary.epoch),
             from_one(summary.best_epoch),
-            summary.valid.get("unmasked", {}).get(HEADLINE),
-            summary.test.get("unmasked", {}).get(HEADLINE),
+            *(() if one else (headline_name(summary.headline),)),
+            metric(summary.valid, summary.headline),
+            metric(summary.test, summary.headline),
         )
         for summary in found
     ]
-    columns = [
-        "run",
-        "status",
-        "dataset",
-        "model",
-        "seed",
-        "epoch",
-        "best",
-        f"valid {HEADLINE}",
-        f"test {HEADLINE}",
-    ]
-    output.print_table(columns, rows)
+    columns = ["run", "status", "dataset", "model", "seed", "epoch", "best"]
+    name = headline_name(headlines.pop()) if one else ""
+    measured = [f"valid {name}", f"test {name}"] if one else ["metric", "valid", "test"]
+    output.print_table([*columns, *measured], rows)
+    for summary in found:
+        if summary.problem:
+            output.say(f"{summary.name}: {plain(summary.problem)}")
 
 
 @app.command()
@@ -84,14 +87,14 @@ def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.J
     output.print_pairs(
         {
             "run": directory.path,
-            "status": _status_line(summary.status, directory.state()),
+            "status": _status_line(summary, directory.state()),
             "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(summary.created)),
             "dataset": summary.dataset,
             "command": " ".join(meta.get("argv", [])) or None,
             "best epoch": from_one(summary.best_epoch),
         }
     )
-    _print_course(history)
+    _print_course(history, meta)
     if results:
         output.tell()
         output.print_metrics(results)
@@ -139,7 +142,10 @@ def _told(value: Any) -> str:
     return output.shown(value)
 
 
-def _status_line(status: str, state: dict[str, Any]) -> str:
+def _status_line(summary: RunSummary, state: dict[str, Any]) -> str:
+    status = summary.status
+    if status == "damaged":
+        return f"damaged: {summary.problem}"
     if status == "crashed":
         return "crashed, can be resumed with `sracl resume`"
     if status == "failed":
@@ -150,7 +156,7 @@ def _status_line(status: str, state: dict[str, Any]) -> str:
     return status
 
 
-def _print_course(history: Any) -> None:
+def _print_course(history: RunHistory, meta: dict[str, Any]) -> None:
     if history.stages:
         output.tell()
         rows = [
@@ -160,15 +166,15 @@ def _print_course(history: Any) -> None:
         output.print_table(["stage", "status", "took"], rows)
     if history.epochs:
         output.tell()
-        columns = ["loss", "next_item", "inter", "intra"]
+        columns, headline = loss_names(history.epochs, meta), headline_of(meta)
         rows = [
             (
                 from_one(record.get("epoch")),
                 *(record.get(name) for name in columns),
-                ((record.get("valid") or {}).get("unmasked") or {}).get(HEADLINE),
+                metric(record.get("valid"), headline),
                 output.duration(record.get("seconds")),
                 "best" if record is history.best else "",
             )
             for record in history.epochs
         ]
-        output.print_table(["epoch", *columns, f"valid {HEADLINE}", "took", ""], rows)
+        output.print_table(["epoch", *columns, f"valid {headline_name(headline)}", "took", ""], rows)

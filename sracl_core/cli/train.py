@@ -119,7 +119,9 @@ def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool 
     from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.writer import RunWriter
 
-    with TrainingDisplay(quiet, verbose) as display, RunWriter(run, display.on_event) as writer:
+    training = run.config.training
+    display = TrainingDisplay(quiet, verbose, training.monitor, training.max_epochs)
+    with display, RunWriter(run, display.on_event) as writer:
         if resumed:
             return pipeline.resume(run, writer, display.progress)
         return pipeline.train(run.config, run, writer, display.progress)

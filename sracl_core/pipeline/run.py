@@ -82,6 +82,7 @@ def run_meta(config: RunConfig) -> dict[str, Any]:
         "seed": config.training.seed,
         "dataset": _dataset_identity(sources),
         "protocol": protocol(config, sources),
+        "headline": config.training.monitor,
         "device": str(device),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
         "versions": _versions(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sracl_core.errors import ConfigError, InputError, RunError
+from sracl_core.errors import ConfigError, InputError, RunError, SraclError
 from sracl_core.files import read_json, storage_error, write_json, write_text
 from sracl_core.runs.events import FORMAT_VERSION
 from sracl_core.runs.liveness import fresh_state, status
+from sracl_core.runs.records import headline_of
+from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.yaml_source import read_yaml
 
@@ -88,9 +91,17 @@ class RunDirectory:
             detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RunError(f"{self.config_path} cannot be read: {detail}; the run cannot be used") from error
 
+    def settings(self) -> dict[str, Any]:
+        """config.yaml unchecked, {} where it cannot be read: to show, also of a run that cannot be used."""
+        try:
+            values = read_yaml(self.config_path)
+        except ConfigError:
+            return {}
+        return values if isinstance(values, dict) else {}
+
     def meta(self) -> dict[str, Any]:
         """What was known when the run was made: name, time, command line, dataset, versions."""
-        return read_json(self.meta_path) or {}
+        return read_lenient(RunMeta, self.meta_path) or {}
 
     def dataset_identity(self) -> str:
         """The identity of the dataset that the run was made on; RunError where meta.json has none."""
@@ -106,7 +117,7 @@ class RunDirectory:
 
     def state(self) -> dict[str, Any]:
         """The latest state.json, {} while there is none."""
-        return read_json(self.state_path) or {}
+        return read_lenient(RunState, self.state_path) or {}
 
     def status(self) -> str:
         """The word of `liveness.status` for the latest state.json."""
@@ -114,22 +125,28 @@ class RunDirectory:
 
     def results(self) -> dict[str, Any] | None:
         """results.json, or None before the evaluation has ended."""
-        return read_json(self.results_path)
+        return read_lenient(RunResults, self.results_path)
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of `sracl runs list`; metrics are those of the best epoch on validation."""
+    """One line of `sracl runs list`; metrics are those of the best epoch on validation.
+
+    status: a word of `liveness.status`, or "damaged", and then `problem` says why. headline: the metric
+    that chose the best epoch, such as "unmasked/NDCG@20".
+    """
 
     path: Path
     name: str
     status: str
+    problem: str | None
     created: float
     dataset: str
     model: str
     seed: int | None
     epoch: int | None
     best_epoch: int | None
+    headline: str
     valid: dict[str, dict[str, float]]
     test: dict[str, dict[str, float]]
     seconds: float | None
@@ -186,39 +203,61 @@ def list_runs(runs_dir: Path | str) -> list[RunSummary]:
     folder = Path(runs_dir)
     if not folder.is_dir():
         return []
-    found = [summarize(RunDirectory(child)) for child in folder.iterdir() if (child / "meta.json").is_file()]
+    found = [summarize(RunDirectory(child)) for child in folder.iterdir() if is_run(child)]
     return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` was made as a run, however damaged it may be by now."""
+    try:
+        return (folder / "meta.json").is_file()
+    except OSError:
+        return False
+
+
+def setting(settings: Mapping[str, Any], key: str) -> Any:
+    """The setting `key`, such as "training.seed", of unchecked settings; None where there is none."""
+    found: Any = settings
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def damage(run: RunDirectory) -> str | None:
+    """Why the run cannot be used, as far as its small files tell; None for a sound one."""
+    try:
+        open_run(run.path)
+        if not isinstance(read_yaml(run.config_path), dict):
+            return f"{run.config_path} holds no settings; the run cannot be used"
+    except SraclError as error:
+        return str(error)
+    if run.state_path.exists() and read_json(run.state_path) is None:
+        return f"{run.state_path} is damaged; the run cannot be used"
+    return None
 
 
 def summarize(run: RunDirectory) -> RunSummary:
     """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
     meta, state, results = run.meta(), run.state(), run.results() or {}
-    settings = _settings(run)
-    dataset = meta.get("dataset")
+    settings, problem = run.settings(), damage(run)
+    dataset, seed = meta.get("dataset"), setting(settings, "training.seed")
     named = dataset.get("name") if isinstance(dataset, dict) else dataset
     return RunSummary(
         path=run.path,
         name=run.name,
-        status=status(state),
+        status="damaged" if problem else status(state),
+        problem=problem,
         created=float(meta.get("created") or 0.0),
-        dataset=str(named or Path(settings.get("dataset", {}).get("path", "")).name),
-        model=str(settings.get("model", {}).get("name", "")),
-        seed=settings.get("training", {}).get("seed"),
+        dataset=str(named or Path(str(setting(settings, "dataset.path") or "")).name),
+        model=str(setting(settings, "model.name") or ""),
+        seed=seed if isinstance(seed, int) else None,
+        headline=headline_of(meta),
         epoch=state.get("epoch"),
         best_epoch=results.get("best_epoch", state.get("best_epoch")),
         valid=results.get("valid") or state.get("best_valid") or {},
         test=results.get("test") or {},
         seconds=results.get("seconds"),
     )
-
-
-def _settings(run: RunDirectory) -> dict[str, Any]:
-    """config.yaml unchecked: a list shows a run that `open_run` would refuse, too."""
-    try:
-        values = read_yaml(run.config_path)
-    except ConfigError:
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _label(name: str) -> str:

@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sracl_core.runs.events import Record
+from sracl_core.runs.records import is_number
 
-STEP_FIELDS = ("step", "epoch", "elapsed", "loss", "next_item", "inter", "intra", "prefixes_per_second")
+MOST_FIELDS = 64
+"""As many numbers of a step are kept by name; a run that writes more of them is no training."""
 MOST_POINTS = 200_000
 MOST_MESSAGES = 1_000
 
@@ -23,10 +25,11 @@ MOST_MESSAGES = 1_000
 class RunHistory:
     """Bounded memory: past `most_points` steps every other one is forgotten, again and again.
 
-    `steps` maps each of STEP_FIELDS to a column of floats, NaN where a record has none, in the
-    order of the steps. `epochs` holds the epoch records, `stages` and `progress` the latest record
-    of each stage, `checkpoints` the latest of each kind, `messages` the latest 1,000 of message,
-    plateau and non_finite, `started` and `ended` the latest run_started and run_ended or None.
+    `steps` maps the name of each number that a step had to a column of floats, NaN where a record
+    has none, in the order of the steps; "step" is always there. `epochs` holds the epoch records,
+    `stages` and `progress` the latest record of each stage, `checkpoints` the latest of each kind,
+    `messages` the latest 1,000 of message, plateau and non_finite, `started` and `ended` the latest
+    run_started and run_ended or None.
     """
 
     def __init__(self, most_points: int = MOST_POINTS) -> None:
@@ -35,7 +38,7 @@ class RunHistory:
 
     def clear(self) -> None:
         """Forget everything, for a reader that started over."""
-        self.steps: dict[str, array[float]] = {name: array("d") for name in STEP_FIELDS}
+        self.steps: dict[str, array[float]] = {"step": array("d")}
         self.epochs: list[Record] = []
         self.stages: dict[str, Record] = {}
         self.progress: dict[str, Record] = {}
@@ -89,12 +92,24 @@ class RunHistory:
         # A point that says "not finite" is never thinned away.
         if self._seen % self._stride and "non_finite" not in record:
             return
+        self._open_columns(record, len(column))
         for name, values in self.steps.items():
             values.append(_number(record.get(name)))
+        column = self.steps["step"]
         if len(column) > self._most_points:
             for name, values in self.steps.items():
                 self.steps[name] = values[::2]
             self._stride *= 2
+
+    def _open_columns(self, record: Record, length: int) -> None:
+        """A column for each number that is met for the first time, also where it is not finite."""
+        listed = record.get("non_finite")
+        bad = listed if isinstance(listed, list) else ()
+        for name, value in record.items():
+            if name == "time" or name in self.steps or len(self.steps) >= MOST_FIELDS:
+                continue
+            if is_number(value) or name in bad:
+                self.steps[name] = array("d", [math.nan]) * length
 
     def _add_epoch(self, record: Record) -> None:
         epoch = _number(record.get("epoch"))
@@ -120,4 +135,7 @@ class RunHistory:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if is_number(value) else math.nan
+    except OverflowError:
+        return math.nan

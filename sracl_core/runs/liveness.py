@@ -72,13 +72,15 @@ def status(state: dict[str, Any] | None, now: float | None = None) -> str:
     """The word a person sees: "running", "finished", "stopped", "failed", "crashed" or "unknown".
 
     "crashed" is a run that says it is running while its process is gone and its heartbeat is
-    stale; it can be resumed. "unknown" is a run without a readable state.json.
+    stale; it can be resumed. "unknown" is a run whose state.json does not say.
     """
     if not state:
         return "unknown"
-    word = str(state.get("status", "unknown"))
-    if word != "running" or is_alive(state):
-        return word
+    word = state.get("status")
+    if word != "running":
+        return str(word) if word in ENDED else "unknown"
+    if is_alive(state):
+        return "running"
     heartbeat = state.get("heartbeat")
     age = (time.time() if now is None else now) - (heartbeat if isinstance(heartbeat, int | float) else 0.0)
     here = state.get("host", socket.gethostname()) == socket.gethostname()

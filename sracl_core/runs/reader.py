@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sracl_core.files import read_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.history import RunHistory
+from sracl_core.runs.states import RunState, read_lenient, sound_record
 
 CHUNK_BYTES = 4 << 20
 """Read at most this much a poll (about 20,000 events), so that a huge file never fills the memory."""
@@ -79,11 +79,11 @@ class RunReader:
 
     def read_state(self) -> dict[str, Any] | None:
         """state.json as it is now, or None while it cannot be read; see `liveness.status`."""
-        return read_json(self.run.state_path)
+        return read_lenient(RunState, self.run.state_path)
 
     def read_results(self) -> dict[str, Any] | None:
         """results.json, or None before the run has ended."""
-        return read_json(self.run.results_path)
+        return self.run.results()
 
     def read_log(self, max_bytes: int = 64 << 10) -> str:
         """The last lines of log.txt, "" where there is none."""
@@ -141,13 +141,10 @@ class RunReader:
         if not line.strip():
             return None
         try:
-            record = json.loads(line)
-        except ValueError:
-            self.damaged += 1
-            return None
-        if not isinstance(record, dict) or not isinstance(record.get("event"), str):
-            self.damaged += 1
-            return None
+            record = sound_record(json.loads(line))
+        except (ValueError, RecursionError):
+            record = None
+        self.damaged += record is None
         return record
 
 

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sracl_core import disk
-from sracl_core.files import plain, read_json, storage_error, without_non_finite, write_json
+from sracl_core.files import plain, storage_error, without_non_finite, write_json
+from sracl_core.plain import plain as one_line
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one
@@ -45,7 +46,7 @@ class RunWriter:
         for folder in (run.path, run.model_dir, run.checkpoints):
             disk.sweep(folder)
         self._metrics = _AppendOnly(run.metrics_path)
-        self._state = {**(read_json(run.state_path) or {}), **fresh_state(time.time())}
+        self._state = {**run.state(), **fresh_state(time.time())}
         self._log = _AppendOnly(run.log_path)
         self._state_due = 0.0
         self._progress_due: dict[str, float] = {}
@@ -65,7 +66,7 @@ class RunWriter:
         self._metrics.append(json.dumps(record, default=plain) + "\n")
         text = log_text(kind, record)
         if text:
-            self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {text}\n")
+            self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {one_line(text)}\n")
         if kind == "epoch" and record.get("best"):
             self.state(best_epoch=record.get("epoch"), best_valid=record.get("valid"))
         if self._listener is not None:
@@ -172,7 +173,7 @@ def log_text(kind: str, record: dict[str, Any]) -> str:
     get = record.get
     match kind:
         case "message":
-            return f"{str(get('level', 'info')).upper()} {get('text', '')}".replace("\n", " ")
+            return f"{str(get('level', 'info')).upper()} {' '.join(str(get('text', '')).splitlines())}"
         case "run_started":
             return f"run started, pid {get('pid')}"
         case "run_resumed":

@@ -72,7 +72,7 @@ def test_a_list_passes_over_other_folders_and_shows_damaged_runs(tmp_path: Path,
     run.config_path.write_text("{")
     run.state_path.write_text("")
     (summary,) = list_runs(run.path.parent)
-    assert (summary.status, summary.dataset) == ("unknown", "shop")
+    assert (summary.status, summary.dataset) == ("damaged", "shop")
     assert list_runs(tmp_path / "absent") == []
 
 

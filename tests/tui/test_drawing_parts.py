@@ -77,11 +77,13 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
         epoch(writer, 1, 0.15)
         snapshot = RunFollower(run.path).poll()
     assert snapshot is not None
-    by_step = curves.loss_curves(snapshot, curves.LOSSES, "step", 1)
-    assert [curve.name for curve in by_step] == ["total", "next", "intra"], "a part that is always 0 is none"
+    by_step = curves.step_curves(snapshot, curves.losses(snapshot), "step", 1)
+    assert [curve.name for curve in by_step] == ["total", "next item", "intra"], (
+        "a part that is always 0 is none"
+    )
     assert by_step[0].x[-1] == 20, "the point that is not a number is left out"
-    assert curves.loss_curves(snapshot, curves.LOSSES, "epoch", 1)[0].x[9] == 1.0
-    assert curves.loss_curves(snapshot, curves.LOSSES, "time", 1)[0].x[-1] == 10.0
+    assert curves.step_curves(snapshot, curves.losses(snapshot), "epoch", 1)[0].x[9] == 1.0
+    assert curves.step_curves(snapshot, curves.losses(snapshot), "time", 1)[0].x[-1] == 10.0
     masked = curves.metric_curves(snapshot, "NDCG", "masked", "epoch")
     assert [(c.letter, c.name) for c in masked] == [("A", "NDCG@20"), ("B", "NDCG@10")]
     assert masked[0].x.tolist() == [1.0, 2.0]

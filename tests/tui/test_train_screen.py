@@ -86,7 +86,7 @@ async def test_two_runs_over_each_other_and_their_difference(tmp_path: Path, fro
         await pilot.press("d")
         await until(pilot, shows(app, "Settings that differ", "training.learning_rate", "0.001  →  0.01"))
         await pilot.press("escape", "o")
-        await until(pilot, shows(app, "Contrastive losses"))
+        await until(pilot, shows(app, "Other losses"))
 
 
 async def test_a_crash_is_said_and_offers_resume(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class WhyPanel(Panel):
             self._fill("history", hint, [])
             self._fill("neighbors", "", [])
             return
-        entitle(self, f"Why {'not ' if item['score'] is None else ''} {item['title']}")
+        entitle(self, f"Why {'not ' if item['score'] is None else ''}{item['title']}")
         history, neighbors = why_rows(why)
         lonely = why["history"][0]["effect"] is None
         lost = "the only purchase that is read" if lonely else "score lost without this purchase"

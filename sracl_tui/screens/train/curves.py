@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_tui.view_models import RunSnapshot, value
+from sracl_core.runs.records import TOTAL, headline_of, is_number, loss_names
+from sracl_tui.view_models import RunSnapshot, value, whole
 
 Floats = NDArray[np.float64]
 
 X_AXES = ("step", "epoch", "time")
 SMOOTHINGS = (1, 5, 25, 125)
-LOSSES = (("loss", "total"), ("next_item", "next"), ("inter", "inter"), ("intra", "intra"))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SPEED = "prefixes_per_second"
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,42 @@ class Curve:
     color: int = 0
 
 
-def loss_curves(
-    snapshot: RunSnapshot, parts: Sequence[tuple[str, str]], x_axis: str, smoothing: int
-) -> list[Curve]:
-    """A curve for each part of the loss that was ever measured, e.g. of `LOSSES`."""
+def losses(snapshot: RunSnapshot) -> list[str]:
+    """The total loss and its parts, as the run has them; a part that is always 0 takes no part."""
+    names = loss_names([dict.fromkeys(snapshot.steps, 0.0)], snapshot.meta)
+    return [name for name in names if name == TOTAL or any(_column(snapshot, name) != 0.0)]
+
+
+def step_curves(snapshot: RunSnapshot, names: Sequence[str], x_axis: str, smoothing: int) -> list[Curve]:
+    """A curve for each of the numbers that a step has, e.g. of `losses`."""
     x = _step_axis(snapshot, x_axis)
-    curves = []
-    for field, name in parts:
+    curves: list[Curve] = []
+    for field in names:
         y = _column(snapshot, field)
         known = np.isfinite(y) & np.isfinite(x)
-        if not known.any() or (field in ("inter", "intra") and not np.any(y[known])):
+        if not known.any():
             continue
         smooth = moving_mean(y[known], smoothing)
-        at = len(curves)
-        curves.append(Curve(LETTERS[at], name, x[known], smooth, float(smooth[-1]), color=at))
+        at, name = len(curves), "total" if field == TOTAL else field.replace("_", " ")
+        curves.append(Curve(_letter(at), name, x[known], smooth, float(y[known][-1]), color=at))
     return curves
 
 
+def families(snapshot: RunSnapshot, masking: str) -> list[str]:
+    """The metrics of validation without their cut-offs, the one that chooses the best epoch first."""
+    headline = headline_of(snapshot.meta).partition("/")[2].partition("@")[0]
+    met = dict.fromkeys(
+        name.partition("@")[0] for record in snapshot.epochs for name in _valid(record, masking)
+    )
+    return sorted(met, key=lambda family: family != headline)
+
+
 def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str) -> list[Curve]:
-    """A curve for each cut-off of `metric` ("HR", "NDCG", "MRR") on validation, one point an epoch."""
+    """A curve for each cut-off of `metric`, such as "NDCG", on validation, one point an epoch."""
     epochs = snapshot.epochs
     names = sorted(
-        {name for record in epochs for name in _valid(record, masking) if name.startswith(f"{metric}@")},
-        key=lambda name: int(name.partition("@")[2] or 0),
+        {name for record in epochs for name in _valid(record, masking) if name.partition("@")[0] == metric},
+        key=lambda name: (len(name), name),
     )
     x = epoch_axis(snapshot, x_axis)
     curves = []
@@ -65,15 +79,15 @@ def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str)
         known = np.isfinite(y) & np.isfinite(x)
         if known.any():
             best = float(y[known].max())
-            curves.append(Curve(LETTERS[at], name, x[known], y[known], float(y[known][-1]), best, at))
+            curves.append(Curve(_letter(at), name, x[known], y[known], float(y[known][-1]), best, at))
     return curves
 
 
 def overlaid(curves: Sequence[tuple[int, str, Curve]]) -> list[Curve]:
-    """The same quantity of several runs: (number of the run, its name, its curve), lettered by run."""
+    """The same quantity of several runs, (number of the run, name, curve) each; the number letters them."""
     return [
-        Curve(str(number), name, curve.x, curve.y, curve.last, curve.best, at)
-        for at, (number, name, curve) in enumerate(curves)
+        Curve(str(number), name, curve.x, curve.y, curve.last, curve.best, number - 1)
+        for number, name, curve in curves
     ]
 
 
@@ -122,21 +136,29 @@ def epoch_axis(snapshot: RunSnapshot, x_axis: str) -> Floats:
     return ends + 1 if x_axis == "epoch" else ends
 
 
+def _letter(at: int) -> str:
+    return LETTERS[at % len(LETTERS)]
+
+
 def _step_axis(snapshot: RunSnapshot, x_axis: str) -> Floats:
     steps = _column(snapshot, "step")
     if x_axis == "time":
         return _column(snapshot, "elapsed")
     if x_axis == "step":
         return steps
-    total, most = snapshot.state.get("total_steps"), value(snapshot, "training.max_epochs")
+    total, most = snapshot.state.get("total_steps"), whole(value(snapshot, "training.max_epochs"))
     if total and most:
-        return steps / (float(total) / float(most))
+        return steps / (total / most)
     return _column(snapshot, "epoch")
 
 
 def _column(snapshot: RunSnapshot, field: str) -> Floats:
     column = snapshot.steps.get(field)
-    return np.array([]) if column is None else np.array(column, dtype=float)
+    return (
+        np.full(len(snapshot.steps.get("step", ())), np.nan)
+        if column is None
+        else np.array(column, dtype=float)
+    )
 
 
 def _valid(record: Mapping[str, Any], masking: str) -> Mapping[str, Any]:
@@ -146,4 +168,4 @@ def _valid(record: Mapping[str, Any], masking: str) -> Mapping[str, Any]:
 
 
 def _float(found: Any) -> float:
-    return float(found) if isinstance(found, int | float) else math.nan
+    return float(found) if is_number(found) else math.nan

@@ -5,10 +5,11 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from sracl_core.runs.records import headline_name, headline_of, metric
 from sracl_tui.content import Content, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
-from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value
+from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value, whole
 from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
@@ -74,15 +75,16 @@ def stages(snapshot: RunSnapshot) -> FlowLine:
 def figures(snapshot: RunSnapshot) -> FlowLine:
     """Epoch, time left, best epoch, speed: what one looks for first."""
     parts: list[tuple[str, str]] = []
-    epoch, most = snapshot.state.get("epoch"), value(snapshot, "training.max_epochs")
+    epoch, most = snapshot.state.get("epoch"), whole(value(snapshot, "training.max_epochs"))
     if isinstance(epoch, int):
-        parts.append(("epoch", f"{epoch + 1} of {most}"))
+        parts.append(("epoch", f"{epoch + 1} of {most}" if most else f"{epoch + 1}"))
     if snapshot.live:
         parts.append(("left", _left(snapshot)))
     best = next((record for record in reversed(snapshot.epochs) if record.get("best")), None)
-    valid = ((best or {}).get("valid") or {}).get("unmasked") or {}
-    if best is not None and "NDCG@20" in valid:
-        parts.append(("best valid NDCG@20", f"{valid['NDCG@20']:.4f} (epoch {best.get('epoch', 0) + 1})"))
+    headline = headline_of(snapshot.meta)
+    score = metric((best or {}).get("valid"), headline)
+    if best is not None and score is not None:
+        parts.append((f"best valid {headline_name(headline)}", f"{score:.4f} (epoch {best['epoch'] + 1})"))
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
@@ -98,14 +100,15 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
 def result(snapshot: RunSnapshot) -> FlowLine:
     """The test figures in both readings: seen items compete (unmasked) or do not (masked)."""
     test = (snapshot.results or {}).get("test") or {}
-    cells = [
-        Content.assemble(
-            (f"{masking} ", "$muted"),
-            (f"NDCG@20 {found['NDCG@20']:.4f} HR@20 {found.get('HR@20', 0.0):.4f}", "bold"),
-        )
-        for masking in ("unmasked", "masked")
-        if "NDCG@20" in (found := test.get(masking) or {})
-    ]
+    name = headline_of(snapshot.meta).partition("/")[2]
+    cutoff = name.partition("@")[2]
+    cells = []
+    for masking, found in test.items():
+        # The headline, and one more metric at the same cut-off.
+        named = [name, *(other for other in found if other.partition("@")[2] == cutoff and other != name)][:2]
+        told = " ".join(f"{other} {found[other]:.4f}" for other in named if other in found)
+        if told:
+            cells.append(Content.assemble((f"{masking} ", "$muted"), (told, "bold")))
     return FlowLine([Content.styled("test ", "$muted") + cell for cell in cells[:1]] + cells[1:])
 
 

@@ -25,7 +25,7 @@ from sracl_tui.screens.train.run_header import RunHeader
 from sracl_tui.screens.train.run_list import RunList
 from sracl_tui.session import Session
 from sracl_tui.starting import resume_run
-from sracl_tui.view_models import RunLine, RunSnapshot, banners, short_name
+from sracl_tui.view_models import Banner, RunLine, RunSnapshot, banners, short_name
 from sracl_tui.widgets.plain import Static, entitle
 
 MOST_OVERLAYS = 3
@@ -52,6 +52,7 @@ class TrainScreen(TabScreen):
         Binding("s", "smooth", "Smooth", tooltip="Mean over more points"),
         Binding("l", "log_axis", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
         Binding("m", "masking", "Masking", show=False, tooltip="Validation with seen items masked or not"),
+        Binding("v", "metric", "Metric", show=False, tooltip="Another metric in the second validation chart"),
         Binding("space", "freeze", "Freeze", tooltip="Hold the display; reading goes on"),
         Binding(
             "d",
@@ -80,9 +81,9 @@ class TrainScreen(TabScreen):
                 BannerStack(id="banners"),
                 Grid(
                     ChartTile("Loss", "The first steps draw the losses here.", "tile-loss"),
-                    ChartTile("Contrastive", "No contrastive loss was measured (yet).", "tile-parts"),
-                    ChartTile("Validation NDCG", "The first epoch draws NDCG here.", "tile-ndcg"),
-                    ChartTile("Validation HR", "The first epoch draws HR here.", "tile-hr"),
+                    ChartTile("Speed", "The first steps draw what else is measured here.", "tile-parts"),
+                    ChartTile("Validation", "The first epoch draws its metric here.", "tile-headline"),
+                    ChartTile("Validation", "The first epoch draws its metrics here.", "tile-metric"),
                     id="tiles",
                 ),
                 LogPane(),
@@ -137,6 +138,15 @@ class TrainScreen(TabScreen):
             self.query_one(BannerStack).show([])
             return
         self._shown = snapshot
+        try:
+            self._draw(snapshot)
+        except Exception as error:
+            # Whatever stands in a run's files must not take the others off the screen.
+            fault = f"this run cannot be drawn: {type(error).__name__}: {error}"
+            self.query_one(BannerStack).show([Banner("error", fault)])
+
+    def _draw(self, snapshot: RunSnapshot) -> None:
+        session = self.session
         self.query_one(RunHeader).show(snapshot)
         self.query_one(BannerStack).show(banners(snapshot))
         self.query_one(LogPane).show(snapshot.log)
@@ -208,6 +218,12 @@ class TrainScreen(TabScreen):
         """Validation with seen items masked, or not."""
         masked = self.session.preferences["masking"] == "masked"
         self._set("masking", "unmasked" if masked else "masked")
+
+    def action_metric(self) -> None:
+        """Another metric beside the one that chooses the best epoch."""
+        if self._shown is not None:
+            how = view.ChartSettings.of(self.session.preferences)
+            self._set("metric", view.next_family(self._shown, how))
 
     def action_freeze(self) -> None:
         """Hold the display, or catch up."""

@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sracl_core.runs.records import TOTAL
 from sracl_tui.content import Content
-from sracl_tui.screens.train.curves import LOSSES, Curve, loss_curves, metric_curves, overlaid
+from sracl_tui.screens.train.curves import (
+    SPEED,
+    Curve,
+    families,
+    losses,
+    metric_curves,
+    overlaid,
+    step_curves,
+)
 from sracl_tui.view_models import RunSnapshot, short_name
-from sracl_tui.watcher import read_settings
 
 if TYPE_CHECKING:
     from sracl_tui.preferences import Preferences
+
+
+NO_COLUMN = ("event", "time", "valid", "non_finite")
+USUAL = ("NDCG", "HR")
+"""What the empty charts are called before the first epoch says what is measured."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +38,17 @@ class ChartSettings:
     smoothing: int
     log: bool
     masking: str
+    metric: str
 
     @staticmethod
     def of(preferences: Preferences) -> ChartSettings:
         """As remembered."""
         return ChartSettings(
-            preferences["x_axis"], preferences["smoothing"], preferences["log_axis"], preferences["masking"]
+            preferences["x_axis"],
+            preferences["smoothing"],
+            preferences["log_axis"],
+            preferences["masking"],
+            preferences["metric"],
         )
 
 
@@ -50,42 +68,76 @@ def tiles(runs: Sequence[RunSnapshot], how: ChartSettings) -> list[Tile]:
     smooth = f"mean of {how.smoothing}" if how.smoothing > 1 else ""
     axis = f"x: {how.x_axis}"
     notes = "  ".join(part for part in (axis, smooth, "log" if how.log else "") if part)
-    if len(runs) == 1:
-        run = runs[0]
-        losses = [loss_curves(run, part, how.x_axis, how.smoothing) for part in (LOSSES[:2], LOSSES[2:])]
-        metrics = {name: metric_curves(run, name, how.masking, how.x_axis) for name in ("NDCG", "HR")}
+    run = runs[0]
+    names = losses(run)
+    headline, second = shown_families(run, how)
+    if len(runs) > 1:
+        aside = names[2] if len(names) > 2 else SPEED
         return [
-            Tile("tile-loss", "Loss", notes, losses[0], how.log),
-            Tile("tile-parts", "Contrastive losses", notes, losses[1], how.log),
-            Tile("tile-ndcg", f"Validation NDCG, {how.masking}", axis, metrics["NDCG"]),
-            Tile("tile-hr", f"Validation HR, {how.masking}", axis, metrics["HR"]),
+            Tile("tile-loss", "Total loss", notes, _steps_of_each(runs, TOTAL, how), how.log),
+            _metric_tile("tile-headline", runs, headline, how, axis),
+            _metric_tile("tile-metric", runs, second, how, axis),
+            Tile("tile-parts", _aside(aside), notes, _steps_of_each(runs, aside, how), how.log),
         ]
+    # A single part is the total once more.
+    main, rest = (names[:1] if len(names) == 2 else names[:2]), names[2:] or [SPEED]
+    title = "Other losses" if len(names) > 2 else _aside(SPEED)
     return [
-        Tile("tile-loss", "Total loss", notes, _of_each(runs, "loss", how), how.log),
-        Tile("tile-ndcg", f"Validation NDCG@20, {how.masking}", axis, _of_each(runs, "NDCG", how)),
-        Tile("tile-hr", f"Validation HR@20, {how.masking}", axis, _of_each(runs, "HR", how)),
-        Tile("tile-parts", "Inter-user loss", notes, _of_each(runs, "inter", how), how.log),
+        Tile("tile-loss", "Loss", notes, step_curves(run, main, how.x_axis, how.smoothing), how.log),
+        Tile("tile-parts", title, notes, step_curves(run, rest, how.x_axis, how.smoothing), how.log),
+        _metric_tile("tile-headline", runs, headline, how, axis),
+        _metric_tile("tile-metric", runs, second, how, axis),
     ]
 
 
-def _of_each(runs: Sequence[RunSnapshot], what: str, how: ChartSettings) -> list[Curve]:
-    found = []
-    for number, run in enumerate(runs, start=1):
-        if what == "loss":
-            curves = loss_curves(run, LOSSES[:1], how.x_axis, how.smoothing)
-        elif what == "inter":
-            curves = loss_curves(run, LOSSES[2:3], how.x_axis, how.smoothing)
-        else:
-            curves = metric_curves(run, what, how.masking, how.x_axis)[:1]
-        found += [(number, short_name(run.name), curve) for curve in curves]
-    return overlaid(found)
+def shown_families(run: RunSnapshot, how: ChartSettings) -> tuple[str, str]:
+    """The metric that chooses the best epoch, and the other one that the person wants to see beside it."""
+    met = families(run, how.masking) or list(USUAL)
+    others = met[1:] or met
+    return met[0], how.metric if how.metric in others else others[0]
+
+
+def next_family(run: RunSnapshot, how: ChartSettings) -> str:
+    """The metric to show beside the headline next."""
+    others = families(run, how.masking)[1:] or [USUAL[1]]
+    now = shown_families(run, how)[1]
+    return others[(others.index(now) + 1) % len(others)] if now in others else others[0]
+
+
+def _metric_tile(id: str, runs: Sequence[RunSnapshot], family: str, how: ChartSettings, note: str) -> Tile:
+    if len(runs) == 1:
+        curves = metric_curves(runs[0], family, how.masking, how.x_axis)
+        return Tile(id, f"Validation {family}, {how.masking}", note, curves)
+    each = [metric_curves(run, family, how.masking, how.x_axis)[:1] for run in runs]
+    name = next((curve.name for curves in each for curve in curves), family)
+    return Tile(id, f"Validation {name}, {how.masking}", note, _of_each(runs, each))
+
+
+def _steps_of_each(runs: Sequence[RunSnapshot], field: str, how: ChartSettings) -> list[Curve]:
+    return _of_each(runs, [step_curves(run, [field], how.x_axis, how.smoothing) for run in runs])
+
+
+def _of_each(runs: Sequence[RunSnapshot], each: Sequence[Sequence[Curve]]) -> list[Curve]:
+    return overlaid(
+        [
+            (number, short_name(run.name), curve)
+            for number, (run, curves) in enumerate(zip(runs, each, strict=True), start=1)
+            for curve in curves
+        ]
+    )
+
+
+def _aside(field: str) -> str:
+    return "Speed, prefixes a second" if field == SPEED else f"Loss: {field.replace('_', ' ')}"
 
 
 def export(snapshot: RunSnapshot) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The epochs as flat rows, and all that is known as one document."""
     rows = []
     for record in snapshot.epochs:
-        row = {key: held for key, held in record.items() if key not in ("event", "time", "valid")}
+        row = {
+            key: held for key, held in record.items() if key not in ("event", "time", "valid", "non_finite")
+        }
         for masking, metrics in (record.get("valid") or {}).items():
             row |= {f"{masking}/{name}": number for name, number in metrics.items()}
         rows.append(row)
@@ -114,7 +166,9 @@ def summary(snapshot: RunSnapshot) -> str:
 
 def difference(one: Path, other: Path) -> Content:
     """The settings in which two runs differ, side by side."""
-    left, right = flat(read_settings(one / "config.yaml")), flat(read_settings(other / "config.yaml"))
+    from sracl_core.runs.directory import RunDirectory
+
+    left, right = flat(RunDirectory(one).settings()), flat(RunDirectory(other).settings())
     names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
     head = Content.assemble(
         ("1  ", "bold $accent"), (short_name(one.name), "bold"), "\n",

@@ -1,0 +1,72 @@
+"""Which numbers the records of a run hold. Names travel with the records: nobody lists them.
+
+A new loss part, metric or cut-off shows wherever these functions are asked, without being known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+CLOCK = frozenset(
+    {"time", "step", "epoch", "elapsed", "seconds", "prefixes_per_second", "learning_rate", "best"}
+)
+"""What says when and how fast; every other number of a step or an epoch is a loss."""
+
+TOTAL = "loss"
+DEFAULT_HEADLINE = "unmasked/NDCG@20"
+Metrics = Mapping[str, Mapping[str, float]]
+
+
+def is_number(value: Any) -> bool:
+    """An int or a float, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def loss_names(records: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) -> list[str]:
+    """The loss and its parts, the loss first; the parts as meta.json lists them, then as they were met.
+
+    >>> loss_names([{"event": "epoch", "epoch": 0, "mine": 0.5, "loss": 2.0}], {"parts": ["mine"]})
+    ['loss', 'mine']
+    """
+    met = dict.fromkeys(
+        name
+        for record in records
+        for name, value in record.items()
+        if name not in CLOCK and (is_number(value) or (value is None and name in _listed(meta)))
+    )
+    return [name for name in dict.fromkeys([TOTAL, *_listed(meta), *met]) if name in met]
+
+
+def _listed(meta: Mapping[str, Any]) -> Sequence[str]:
+    return meta.get("parts") or ()
+
+
+def headline_of(meta: Mapping[str, Any]) -> str:
+    """The metric that chooses a run's best epoch, such as "unmasked/NDCG@20".
+
+    Runs from before meta.json had it say it in their protocol.
+    """
+    said = meta.get("headline")
+    if isinstance(said, str) and "/" in said:
+        return said
+    protocol = meta.get("protocol")
+    chosen = protocol.get("chosen_by") if isinstance(protocol, Mapping) else None
+    if isinstance(chosen, str) and chosen.startswith("validation ") and "/" in chosen:
+        return chosen.removeprefix("validation ")
+    return DEFAULT_HEADLINE
+
+
+def headline_name(headline: str) -> str:
+    """As a person reads it.
+
+    >>> headline_name("unmasked/NDCG@20"), headline_name("masked/HR@5")
+    ('NDCG@20', 'masked HR@5')
+    """
+    return headline.removeprefix("unmasked/").replace("/", " ", 1)
+
+
+def metric(metrics: Metrics | None, headline: str) -> float | None:
+    """The value of `headline` in {"unmasked": {"NDCG@20": 0.1}}, None where it was not measured."""
+    mask, _, name = headline.partition("/")
+    return ((metrics or {}).get(mask) or {}).get(name)

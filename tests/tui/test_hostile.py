@@ -1,0 +1,171 @@
+"""Hostile names, titles, ids and records on every screen: shown as they read, obeyed by nobody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dashboards import FIXTURES, dashboard, drawn, new_run, shows, until
+from textual.content import Content
+from textual.widgets import Input, Select
+
+from sracl_tui.content import HarmlessFilter
+from sracl_tui.last_words import report_file
+from tests.hostile import MARK, NAMES, ODD
+from tests.test_plain import is_harmless
+
+TOLD = json.loads((FIXTURES / "answers.json").read_text())
+EVERYTHING = "".join(NAMES.values())
+
+
+@pytest.fixture
+def read_as_markup(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every foreign text that Textual was given as markup: there must be none."""
+    found: list[str] = []
+    read: Callable[..., Any] = Content.from_markup.__func__  # type: ignore[attr-defined]
+
+    def watched(cls: type[Content], markup: Any, **variables: object) -> Content:
+        if MARK in str(markup):
+            found.append(str(markup))
+        return read(cls, markup, **variables)
+
+    monkeypatch.setattr(Content, "from_markup", classmethod(watched))
+    return found
+
+
+def without_net(app: Any) -> Any:
+    """The doors alone have to do; the last net must have nothing to catch."""
+    app._filters = [held for held in app._filters if not isinstance(held, HarmlessFilter)]
+    return app
+
+
+def harmless(app: Any) -> bool:
+    return is_harmless(drawn(app).replace("\n", ""))
+
+
+async def test_names_of_datasets(
+    tmp_path: Path, dataset: Path, told: None, read_as_markup: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRACL_TEST_SPOIL", EVERYTHING)
+    facts = json.loads((FIXTURES / "dataset.json").read_text())
+    for kind, name in NAMES.items():
+        folder = tmp_path / "data" / f"[{kind}] {MARK}"
+        folder.mkdir()
+        (folder / "dataset.json").write_text(json.dumps({**facts, "name": name}))
+    app = without_net(dashboard(tmp_path))
+    async with app.run_test(notifications=True, size=(160, 48)) as pilot:
+        await until(pilot, shows(app, MARK, "my ␛[31mshop", "[@click=app.quit]", "one␊two␉three␍"))
+        await until(pilot, shows(app, "Overview", "licence"))
+        for key in ["down"] * len(NAMES) + ["right"] * 4:
+            await pilot.press(key)
+            await until(pilot, lambda: harmless(app) and "reading…" not in drawn(app))
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset", "sracl train"))
+        select = app.screen.query_one("#pick-dataset", Select)
+        await pilot.press("shift+tab")
+        select.focus()
+        await pilot.press("enter")
+        await until(pilot, shows(app, "my ␛[31mshop"))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: harmless(app))
+        app.screen.query_one("#find", Input).value = f"[/x]{MARK}"
+        await until(pilot, shows(app, f"Settings with “[/x]{MARK}”"))
+        app.notify(EVERYTHING, title=NAMES["action"], severity="error")
+        await until(pilot, shows(app, "[@click=app.quit]"))
+        assert harmless(app)
+    assert not read_as_markup
+
+
+async def test_titles_and_ids_in_explore(
+    tmp_path: Path, told: None, read_as_markup: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRACL_TEST_SPOIL", NAMES["escape"] + NAMES["closing"])
+    run = tmp_path / "runs" / f"20260101-120000-[b] {MARK}"
+    shutil.copytree(FIXTURES / "run", run)
+    shutil.copytree(FIXTURES / "run", tmp_path / "runs" / f"20260101-130000-[x] {MARK}")
+    app = without_net(dashboard(tmp_path, run))
+    async with app.run_test(notifications=True, size=(160, 48)) as pilot:
+        await pilot.press("f4")
+        await until(pilot, lambda: app.screen.client.state == "ready" and app.screen.focused.id == "user")
+        await pilot.press(*TOLD["known"][0], "enter")
+        await until(pilot, shows(app, "my ␛[31mshop", f"Why my ␛[31mshop {MARK}[/] closing", "hit"))
+        await pilot.press("p")
+        await until(pilot, shows(app, "esc closes"))
+        await pilot.press("escape", "down", "enter")
+        await until(pilot, shows(app, "the nearest items"))
+        assert harmless(app)
+        await pilot.press("escape", "f", *"[x]", "enter")
+        await until(pilot, shows(app, "steered", "[x]"))
+        await pilot.press("c")
+        await until(pilot, shows(app, "Compare with", f"[x] {MARK}"))
+        await pilot.press("enter")
+        await until(pilot, shows(app, f"→ [x] {MARK}"))
+        await pilot.press("e")
+        await until(pilot, shows(app, "written: exports"))
+        assert harmless(app)
+    assert not read_as_markup
+
+
+async def test_odd_runs_on_the_train_screen(tmp_path: Path, frozen: Path, read_as_markup: list[str]) -> None:
+    odd = {}
+    for number, (kind, spoil) in enumerate(ODD.items()):
+        run = new_run(tmp_path, f"odd{number}")
+        spoil(run.path)
+        odd[kind] = run.path
+    app = without_net(dashboard(tmp_path, frozen))
+    async with app.run_test(notifications=True, size=(160, 48)) as pilot:
+        await until(pilot, shows(app, "✓ finished", "x: step"))
+        await until(pilot, lambda: len(app.session.runs) == len(ODD) + 1)
+        for kind, path in odd.items():
+            app.session.choose_run(path)
+            await until(pilot, lambda path=path: path in app.session.snapshots)
+            assert "cannot be drawn" not in drawn(app), kind
+            assert "cannot be followed" not in drawn(app), kind
+            assert harmless(app), kind
+        app.session.choose_run(odd["format of the future"])
+        await until(pilot, shows(app, "✗ damaged", "run format 99"))
+        app.session.set_overlays((frozen, odd["hostile part"]))
+        await pilot.press("x", "x", "s", "l", "m", "v", "d")
+        await until(pilot, shows(app, "Settings that differ"))
+        await pilot.press("escape", "y", "e")
+        app.session.choose_run(frozen)
+        await until(pilot, shows(app, "✓ finished", "Validation NDCG", "test unmasked"))
+    assert not read_as_markup
+
+
+async def test_a_follower_that_fails_is_that_runs_banner(
+    tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sracl_tui.watcher import RunFollower
+
+    whole = RunFollower._poll
+    monkeypatch.setattr(RunFollower, "_poll", lambda self: 1 / 0 if "bad" in self.path.name else whole(self))
+    bad = new_run(tmp_path, "bad")
+    app = dashboard(tmp_path, bad.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "this run cannot be followed: ZeroDivisionError"))
+        app.session.choose_run(frozen)
+        await until(pilot, shows(app, "✓ finished", "x: step"))
+
+
+async def test_the_last_net_says_what_goes_on_and_where_the_report_lies(
+    tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = dashboard(tmp_path, frozen)
+    monkeypatch.setattr(type(app), "action_next_theme", lambda self: {}["[/x]\x1b"])
+    with pytest.raises(KeyError):  # noqa: PT012
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, shows(app, "✓ finished"))
+            await pilot.press("t")
+            await pilot.pause()
+    said = app.last_words
+    lines = said.splitlines()
+    assert len(lines) == 3, said
+    assert "trainings go on" in lines[1]
+    assert str(report_file()) in lines[2]
+    assert is_harmless(said.replace("\n", ""))
+    assert "KeyError" in report_file().read_text()
