@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,7 +32,16 @@ def error_line(stderr: str, code: int | None) -> str:
     said = next((line for line in reversed(lines) if line.startswith("error: ")), "")
     if said:
         return said.removeprefix("error: ")
+    if code is not None and code < 0:
+        return f"the process was ended by {_signal_name(-code)}"
     return lines[-1] if lines else f"the command ended with exit code {code} and said nothing"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 async def ask(*args: str) -> Any:

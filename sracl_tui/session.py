@@ -27,6 +27,7 @@ class Session:
 
     runs: None until the folder was read once. current: the run that Train and Explore are about.
     overlays: the runs that are drawn beside it. chosen_dataset: what Data hands to Configure.
+    started: what was asked of the trainings that this session started and that go on.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Session:
         self.current = opened
         self.overlays: tuple[Path, ...] = ()
         self.chosen_dataset: Path | None = None
+        self.started: set[tuple[str, ...]] = set()
         self._post = post
         self._watcher = Watcher(runs_dir, post)
         self._watch()

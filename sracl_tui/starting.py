@@ -19,17 +19,30 @@ LOOK_SECONDS = 0.3
 
 def start_run(app: App[Any], session: Session, arguments: list[str]) -> None:
     """Start ``sracl train ARGUMENTS``, show its run as soon as it exists, and its error if it ends first."""
+    if tuple(arguments) in session.started:
+        app.notify(
+            "this very run is in training: F3 shows it; another seed, name or setting makes another one",
+            severity="warning",
+            title="not started twice",
+        )
+        return
     known = {line.path for line in session.runs or ()}
-    _start(app, session, ["train", *arguments, "--runs-dir", str(session.runs_dir)], None, known)
+    words = ["train", *arguments, "--runs-dir", str(session.runs_dir)]
+    _start(app, session, words, None, known, tuple(arguments))
 
 
 def resume_run(app: App[Any], session: Session, path: Path) -> None:
     """Start ``sracl resume``, and show its error if it cannot go on."""
-    _start(app, session, ["resume", str(path)], path, set())
+    _start(app, session, ["resume", str(path)], path, set(), (str(path),))
 
 
 def _start(
-    app: App[Any], session: Session, arguments: list[str], path: Path | None, known: set[Path]
+    app: App[Any],
+    session: Session,
+    arguments: list[str],
+    path: Path | None,
+    known: set[Path],
+    asked: tuple[str, ...],
 ) -> None:
     output = Path(tempfile.gettempdir()) / f"sracl-{arguments[0]}-{time.time_ns()}.log"
     try:
@@ -37,9 +50,10 @@ def _start(
     except CommandError as error:
         app.notify(str(error), severity="error", title="not started", timeout=10)
         return
+    session.started.add(asked)
     app.notify("starting; the first sign of life takes some seconds", timeout=4)
     app.run_worker(
-        _attend(app, session, process, output, path, known),
+        _attend(app, session, process, output, path, known, asked),
         group=f"start-{process.pid}",
         exit_on_error=False,
     )
@@ -52,6 +66,7 @@ async def _attend(
     output: Path,
     path: Path | None,
     known: set[Path],
+    asked: tuple[str, ...],
 ) -> None:
     """Wait until the process has a run that is alive, then until it ends; report an early end."""
     shown = False
@@ -64,6 +79,7 @@ async def _attend(
             if len(app.screen_stack) == 1:
                 app.switch_mode("train")
         await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
+    session.started.discard(asked)
     session.look()
     if process.returncode not in (0, 129, 130, 143, -15):
         text = await asyncio.to_thread(_read, output)

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
 from sracl_tui.screens import find
 from sracl_tui.session import Session
@@ -47,9 +46,7 @@ class TabScreen(Screen[None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        """No cursor blinks: an idle dashboard draws nothing."""
-        for field in self.query(Input):
-            field.cursor_blink = False
+        """The runs that are known already."""
         if self.session.runs is not None:
             self.runs_changed(self.session.runs)
 
@@ -78,6 +75,14 @@ class TabScreen(Screen[None]):
             self.minimize()
         elif self.focused is not None:
             self.maximize(self.focused)
+
+    def home(self) -> Widget | None:
+        """Where one is after leaving a field: the list that the screen is about."""
+        return None
+
+    def action_leave_field(self) -> None:
+        """Out of a field; the next letter is a key again."""
+        self.set_focus(self.home())
 
     def action_filter(self) -> None:
         """Put the cursor into the screen's filter."""

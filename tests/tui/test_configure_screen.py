@@ -164,7 +164,7 @@ async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
         from sracl_tui.starting import _start
 
         def start(app: Any, session: Any) -> None:
-            _start(app, session, ["nonsense"], None, set())
+            _start(app, session, ["nonsense"], None, set(), ())
 
         await pilot.press("f5")
         await until(pilot, shows(app, "could not start", "nothing was recorded for nonsense"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from dashboards import SIZES, dashboard, drawn, shows, until
+from textual.widgets import Input
 
-from sracl_tui.screens.data.importing import ImportScreen
+from sracl_tui import commands
+from sracl_tui.screens.data.importing import ImportScreen, PathSuggester, arguments
 
 pytestmark = pytest.mark.usefixtures("told")
 
@@ -83,7 +86,7 @@ async def test_the_import_form_checks_before_it_starts(tmp_path: Path) -> None:
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "● to prepare"))
         taken: list[object] = []
-        app.push_screen(ImportScreen("", tmp_path / "data"), taken.append)
+        app.push_screen(ImportScreen(), taken.append)
         await until(pilot, shows(app, "least interactions"))
         await pilot.press("ctrl+s")
         await until(pilot, shows(app, "say which files to import"))
@@ -97,4 +100,63 @@ async def test_the_import_form_checks_before_it_starts(tmp_path: Path) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: taken)
         out = str(tmp_path / "data" / "mine")
-        assert taken == [["mine.csv", "--out", out, "--name", "mine", "--k-core", "2"]]
+        (held,) = taken
+        assert arguments(held, tmp_path / "data") == [
+            "mine.csv",
+            "--out",
+            out,
+            "--name",
+            "mine",
+            "--k-core",
+            "2",
+        ]
+
+
+async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real command: the commonest CSV of all."""
+    monkeypatch.setattr(commands, "sracl", lambda *args: [sys.executable, "-m", "sracl_core.cli.main", *args])
+    days = [f"u{user},i{item},{item + 1:02d}/03/2024" for user in range(6) for item in range(6)]
+    (tmp_path / "log.csv").write_text("\n".join(["who,what,day", *days]) + "\n")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.current_mode == "data" and app.screen.query("#data-rows"))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ImportScreen))
+        entered = {
+            "source": "log.csv",
+            "k-core": "1",
+            "user-col": "who",
+            "item-col": "what",
+            "time-col": "day",
+        }
+        for option, text in {**entered, "time-format": "%Y"}.items():
+            app.screen.query_one(f"#import-{option}", Input).value = text
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ImportScreen) and "✗" in drawn(app), 180.0)
+        assert app.screen.query_one("#import-user-col", Input).value == "who"
+        assert "--" not in drawn(app).partition("✗")[2].splitlines()[0], "in the form's words"
+        app.screen.query_one("#import-time-format", Input).value = "%d/%m/%Y"
+        await pilot.press("ctrl+s")
+        await until(pilot, shows(app, "✓ preparing log: done", "1 ready"), 180.0)
+
+
+async def test_a_path_is_completed(tmp_path: Path) -> None:
+    (tmp_path / "my logs").mkdir()
+    (tmp_path / "my logs" / "purchases.csv").write_text("")
+    suggester = PathSuggester()
+    assert await suggester.get_suggestion("my") == "my logs/"
+    assert await suggester.get_suggestion("my logs/pur") == "my logs/purchases.csv"
+    assert await suggester.get_suggestion(str(tmp_path) + "/m") == str(tmp_path) + "/my logs/"
+    assert await suggester.get_suggestion("nothing") is None
+
+
+async def test_escape_leaves_the_filter_and_down_goes_to_the_list(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "● to prepare"))
+        for key in ("escape", "down"):
+            await pilot.press("slash", "x", key)
+            assert app.focused is app.screen.query_one("#data-rows")
+            app.screen.query_one("#data-filter", Input).value = ""

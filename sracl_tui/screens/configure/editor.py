@@ -12,16 +12,22 @@ from textual.app import App, SuspendNotSupported
 
 
 class EditorError(Exception):
-    """There is no editor, or it cannot be started here."""
+    """The editor cannot be started here."""
 
 
 def edit(app: App[Any], path: Path) -> None:
     """Wait until the person has left the editor. Raises EditorError."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if not editor:
-        raise EditorError("neither $VISUAL nor $EDITOR names an editor")
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    problem = ""
     try:
+        words = shlex.split(editor)
         with app.suspend():
-            subprocess.run([*shlex.split(editor), str(path)], check=False)
-    except (SuspendNotSupported, OSError, ValueError) as error:
-        raise EditorError(f"{editor} cannot be started here: {error}") from error
+            # An error that leaves the block would leave the terminal to nobody.
+            try:
+                subprocess.run([*words, str(path)], check=False)
+            except (OSError, ValueError) as error:
+                problem = getattr(error, "strerror", None) or str(error)
+    except (SuspendNotSupported, ValueError) as error:
+        problem = str(error) or "this terminal cannot be handed over"
+    if problem:
+        raise EditorError(f"the editor {editor} cannot be started: {problem}; $EDITOR names another")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from sracl_core.settings.layers import preset_names
+from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList
@@ -27,7 +27,7 @@ class RunChoices(Panel):
         yield Static("preset", classes="caption")
         yield Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True)
         yield Static("name", classes="caption")
-        yield Input(placeholder="made from dataset and model", id="run-name", compact=True)
+        yield Field(placeholder="from dataset and model", id="run-name")
         yield Static("settings of", classes="caption")
         yield RowList(id="section-rows")
         yield Button("▶ Run (F5)", id="run", variant="primary", compact=True)

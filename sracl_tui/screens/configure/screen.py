@@ -27,7 +27,7 @@ from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
 from sracl_tui.screens.configure.setting_field import SettingField
 from sracl_tui.session import Session
 from sracl_tui.starting import start_run
-from sracl_tui.widgets.filter_field import FilterField
+from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Button, Select, Static, entitle
 from sracl_tui.widgets.row_list import RowList
@@ -314,6 +314,11 @@ class ConfigureScreen(TabScreen):
             self.notify(str(error), severity="error", title="not taken over")
         self._offer_datasets()
         self._check()
+
+    def home(self) -> Widget | None:
+        """The sections, unless a small terminal has no room for them."""
+        rows = self.query_one("#section-rows")
+        return rows if rows.display else None
 
     async def action_reset(self) -> None:
         """Drop every entry but the dataset."""

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from sracl_core.settings.layers import Setting
 from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import choices
+from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Select, Static
 
 
@@ -50,9 +51,7 @@ class SettingField(Vertical):
                 )
                 yield select
             else:
-                field = Input(self._text, compact=True)
-                field.cursor_blink = False
-                yield field
+                yield Field(self._text)
         yield Static(self.setting.field.description or "", classes="about")
         yield Static("", classes="problem")
 

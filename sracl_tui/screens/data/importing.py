@@ -1,76 +1,112 @@
-"""Asking for files and filters: what `sracl data prepare` needs to know."""
+"""Asking for files, columns and filters: what `sracl data prepare` needs to know."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
+from textual.widgets import Button as AnyButton
 from textual.widgets import Input
 
 from sracl_tui.content import Content
+from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Button, Select, Static, entitle
 
 FORMATS = ("table", "recbole", "amazon2014", "amazon2023", "yelp", "movielens")
-FIELDS = (
-    ("source", "files or folder", "several: apart by spaces; or a name of the list", ""),
-    ("name", "name", "what the dataset is called", ""),
-    ("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
-    ("min-rating", "least rating", "empty keeps every rating", ""),
-    ("user-col", "user column", "found by itself where empty", ""),
-    ("item-col", "item column", "found by itself where empty", ""),
-    ("time-col", "time column", "found by itself where empty", ""),
-    ("title-col", "title column", "found by itself where empty", ""),
+
+
+class Entry(NamedTuple):
+    """A line of the form: the option of the command, its name here, what to type, what stands there first."""
+
+    option: str
+    title: str
+    hint: str
+    default: str = ""
+
+
+ENTRIES = (
+    Entry("source", "files or folder", "several: apart by spaces; → completes a path"),
+    Entry("name", "name", "what the dataset is called"),
+    Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
+    Entry("user-col", "user column", "found by itself where empty"),
+    Entry("item-col", "item column", "found by itself where empty"),
+    Entry("time-col", "time column", "found by itself where empty"),
+    Entry("time-format", "time format", "empty: seconds; for dates: auto, or as in %d/%m/%Y"),
+    Entry("title-col", "title column", "found by itself where empty"),
+    Entry("rating-col", "rating column", "found by itself where empty"),
+    Entry("min-rating", "least rating", "empty keeps every rating"),
+    Entry("event-col", "event column", "where the files hold several kinds of events"),
+    Entry("events", "events to keep", "such as purchase,cart"),
 )
+_TITLES = {entry.option: entry.title for entry in ENTRIES} | {"format": "format", "out": "name"}
+Held = dict[str, str]
+"""What stands in the form, by option."""
 
 
-class ImportScreen(ModalScreen[list[str] | None]):
-    """Gives the arguments of `sracl data prepare`, or None."""
+class ImportScreen(ModalScreen[Held | None]):
+    """Gives what stands in the form once that can be tried, or None.
+
+    `held` and `problem` are those of a try before.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
         Binding("ctrl+s", "start", "Start"),
     ]
 
-    def __init__(self, source: str, data_dir: Path) -> None:
+    def __init__(self, source: str = "", held: Held | None = None, problem: str = "") -> None:
         super().__init__()
         self._source = source
-        self._data_dir = data_dir
+        fresh = {entry.option: entry.default for entry in ENTRIES} | {"source": source, "name": source}
+        self._held = held or fresh
+        self._told = problem
 
     def compose(self) -> ComposeResult:
-        """One line a field."""
-        with VerticalScroll(classes="dialog form") as box:
+        """One line a field, what is wrong below."""
+        with VerticalScroll(classes="dialog form", can_focus=False) as box:
             entitle(box, "Import", "ctrl+s starts · esc cancels")
-            for name, title, hint, default in FIELDS:
+            for entry in ENTRIES:
                 with Horizontal(classes="field"):
-                    yield Static(title)
-                    value = self._source if name in ("source", "name") else default
-                    field = Input(value, placeholder=hint, id=f"import-{name}", compact=True)
-                    field.cursor_blink = False
-                    yield field
+                    yield Static(entry.title)
+                    suggester = PathSuggester() if entry.option == "source" else None
+                    yield Field(
+                        self._held.get(entry.option, ""),
+                        placeholder=entry.hint,
+                        id=f"import-{entry.option}",
+                        suggester=suggester,
+                    )
             with Horizontal(classes="field"):
                 yield Static("format")
-                yield Select(
-                    [(name, name) for name in FORMATS],
-                    prompt="found by itself",
-                    id="import-format",
-                    compact=True,
-                )
+                options = [(name, name) for name in FORMATS]
+                select = Select(options, prompt="found by itself", id="import-format", compact=True)
+                if self._held.get("format"):
+                    select.value = self._held["format"]
+                yield select
             yield Static("", id="import-problem")
             with Horizontal(classes="buttons"):
-                yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
+                yield Button("Start (ctrl+s)", id="start", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        """Where one begins to type."""
-        self.query_one("#import-source" if not self._source else "#import-k-core").focus()
+        """Where one begins to type, and what was wrong before."""
+        self._tell(self._told)
+        self.query_one("#import-k-core" if self._source else "#import-source").focus()
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
+    def _tell(self, problem: str) -> None:
+        said = self.query_one("#import-problem", Static)
+        said.update(Content.styled(f"✗ {problem}" if problem else "", "$error"))
+        if problem:
+            said.scroll_visible(animate=False)
+
+    @on(AnyButton.Pressed)
+    def _pressed(self, event: AnyButton.Pressed) -> None:
         if event.button.id == "start":
             self.action_start()
         else:
@@ -80,24 +116,22 @@ class ImportScreen(ModalScreen[list[str] | None]):
     def _submitted(self) -> None:
         self.screen.focus_next()
 
-    def action_start(self) -> None:
-        """Check what can be checked here, then hand the arguments over."""
-        held = {name: self.query_one(f"#import-{name}", Input).value.strip() for name, *_ in FIELDS}
-        problem = self._problem(held)
-        if problem:
-            self.query_one("#import-problem", Static).update(Content.styled(f"✗ {problem}", "$error"))
-            return
-        name = held["name"] or Path(held["source"].split()[0]).stem
-        arguments = [*_sources(held["source"]), "--out", str(self._data_dir / name), "--name", name]
-        for option in ("k-core", "min-rating", "user-col", "item-col", "time-col", "title-col"):
-            if held[option]:
-                arguments += [f"--{option}", held[option]]
-        chosen = self.query_one("#import-format", Select).value
-        if isinstance(chosen, str):
-            arguments += ["--format", chosen]
-        self.dismiss(arguments)
+    def action_leave_field(self) -> None:
+        """Escape in a field gives up the whole form, as everywhere in it."""
+        self.dismiss(None)
 
-    def _problem(self, held: dict[str, str]) -> str:
+    def action_start(self) -> None:
+        """Check what can be checked here, then hand the entries over."""
+        fields = {entry.option: self.query_one(f"#import-{entry.option}", Input) for entry in ENTRIES}
+        held = {option: field.value.strip() for option, field in fields.items()}
+        chosen = self.query_one("#import-format", Select).value
+        held["format"] = chosen if isinstance(chosen, str) else ""
+        problem = self._problem(held)
+        self._tell(problem)
+        if not problem:
+            self.dismiss(held)
+
+    def _problem(self, held: Held) -> str:
         if not held["source"]:
             return "say which files to import"
         missing = [path for path in _sources(held["source"]) if not Path(path).expanduser().exists()]
@@ -109,10 +143,59 @@ class ImportScreen(ModalScreen[list[str] | None]):
             float(held["min-rating"] or 0)
         except ValueError:
             return "least rating is a number"
-        name = held["name"]
-        return "the name is that of a folder, without /" if "/" in name else ""
+        return "the name is that of a folder, without /" if "/" in held["name"] else ""
+
+
+class PathSuggester(Suggester):
+    """Completes the last path that is being typed."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """`value` with its last path completed to the first that fits."""
+        typed = value if Path(value).expanduser().parent.is_dir() else value.rpartition(" ")[2]
+        path = Path(typed or ".").expanduser()
+        folder, begun = (path, "") if typed.endswith("/") or not typed else (path.parent, path.name)
+        try:
+            found = sorted(
+                child
+                for child in folder.iterdir()
+                if child.name.startswith(begun) and not child.name.startswith(".")
+            )
+        except OSError:
+            return None
+        if not typed or not found:
+            return None
+        rest = found[0].name.removeprefix(begun) + ("/" if found[0].is_dir() else "")
+        return value + rest if rest else None
+
+
+def arguments(held: Held, data_dir: Path) -> list[str]:
+    """What follows ``sracl data prepare`` for these entries."""
+    sources = _sources(held["source"])
+    name = held["name"] or Path(sources[0]).stem
+    words = [*sources, "--out", str(data_dir / name), "--name", name]
+    for option in [entry.option for entry in ENTRIES[2:]] + ["format"]:
+        if held.get(option):
+            words += [f"--{option}", held[option]]
+    return words
+
+
+def in_words_of_the_form(message: str) -> str:
+    """An error of the command, with what it calls an option as the form calls it.
+
+    >>> in_words_of_the_form("for dates give --time-format auto")
+    'for dates give “time format” auto'
+    """
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: _in_words(found[1], found[0]), message)
+
+
+def _in_words(option: str, whole: str) -> str:
+    return f"“{_TITLES[option]}”" if option in _TITLES else whole
 
 
 def _sources(text: str) -> list[str]:
     """One path with spaces in it, if that exists, else the words."""
-    return [text] if Path(text).expanduser().exists() else text.split()
+    words = [text] if Path(text).expanduser().exists() else text.split()
+    return [str(Path(word).expanduser()) if word.startswith("~") else word for word in words]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -18,10 +18,13 @@ from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.data import view
 from sracl_tui.session import Session
-from sracl_tui.widgets.filter_field import FilterField
+from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from sracl_tui.screens.data.importing import Held
 
 TABS = (
     ("overview", "Overview", view.overview),
@@ -167,6 +170,10 @@ class DataScreen(TabScreen):
         event.stop()
         self.action_use()
 
+    def home(self) -> Widget | None:
+        """The datasets."""
+        return self.query_one("#data-rows")
+
     def action_use(self) -> None:
         """The next step of the dataset under the cursor."""
         line = self._current()
@@ -200,15 +207,23 @@ class DataScreen(TabScreen):
         """Ask for files, then import them."""
         self._ask_import("")
 
-    def _ask_import(self, source: str) -> None:
-        from sracl_tui.screens.data.importing import ImportScreen
+    def _ask_import(self, source: str, held: Held | None = None, problem: str = "") -> None:
+        from sracl_tui.screens.data.importing import ImportScreen, arguments, in_words_of_the_form
 
-        def start(arguments: list[str] | None) -> None:
-            if arguments:
-                raw = ["--raw-dir", str(self.session.data_dir / "raw")]
-                self._run_job(f"preparing {arguments[0]}", ["data", "prepare", *arguments, *raw])
+        def start(entered: Held | None) -> None:
+            if entered is None:
+                return
+            words = arguments(entered, self.session.data_dir)
+            name = words[words.index("--name") + 1]
+            raw = ["--raw-dir", str(self.session.data_dir / "raw")]
 
-        self.app.push_screen(ImportScreen(source, self.session.data_dir), start)
+            def failed(said: str) -> None:
+                # What was entered is kept: most imports fail once, by one field.
+                self._ask_import(source, entered, in_words_of_the_form(said))
+
+            self._run_job(f"preparing {name}", ["data", "prepare", *words, *raw], failed)
+
+        self.app.push_screen(ImportScreen(source, held, problem), start)
 
     def action_fetch(self) -> None:
         """Fetch the dataset under the cursor, after saying whose terms hold."""
@@ -227,15 +242,15 @@ class DataScreen(TabScreen):
             ),
         )
 
-    def _run_job(self, title: str, arguments: list[str]) -> None:
+    def _run_job(self, title: str, arguments: list[str], failed: Callable[[str], None] | None = None) -> None:
         if self._busy:
             self.notify(f"still {self._busy}; ctrl+x ends it", severity="warning")
             return
         self._busy = title
-        self._job(title, arguments)
+        self._job(title, arguments, failed)
 
     @work(group="job", exit_on_error=False)
-    async def _job(self, title: str, arguments: list[str]) -> None:
+    async def _job(self, title: str, arguments: list[str], failed: Callable[[str], None] | None) -> None:
         self.query_one("#job").display = True
         said = self.query_one("#job-lines", Static)
         said.update(Content.assemble(("▸ ", "bold $primary"), (title, "bold"), "…"))
@@ -247,7 +262,10 @@ class DataScreen(TabScreen):
             await follow(*arguments, on_line=tell)
         except CommandError as error:
             said.update(Content.assemble(("✗ ", "bold $error"), (title, "bold"), f": {error}"))
-            self.notify(str(error), severity="error", title=f"{title} failed", timeout=12)
+            if failed is not None:
+                failed(str(error))
+            else:
+                self.notify(str(error), severity="error", title=f"{title} failed", timeout=12)
         else:
             said.update(Content.assemble(("✓ ", "bold $success"), (title, "bold"), ": done"))
             self._facts.clear()

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
@@ -196,8 +197,11 @@ class AnswerBoard(Vertical):
     def go(self, name: str) -> None:
         """Show and focus one panel."""
         self._turn_to(name)
-        target = "#why-history-rows" if name == "why" else f"#{name}-rows"
-        self.screen.set_focus(self.query_one(target))
+        self.screen.set_focus(self.target())
+
+    def target(self) -> Widget:
+        """The rows of the panel that one is at."""
+        return self.query_one("#why-history-rows" if self.at == "why" else f"#{self.at}-rows")
 
     def _turn_to(self, name: str) -> None:
         self.at = name

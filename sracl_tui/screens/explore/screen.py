@@ -25,6 +25,7 @@ from sracl_tui.screens.explore.user_box import UserBox
 from sracl_tui.screens.explore.weight_bar import WeightBar
 from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
+from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
 PICK = "Press / and type a part of a user's id, or press enter there for the first one."
@@ -67,7 +68,7 @@ class ExploreScreen(TabScreen):
         """The question on top, the answers below."""
         yield Horizontal(
             UserBox(lambda: self.client),
-            Input(placeholder="f  free text: what should it be like?", id="text", compact=True),
+            Field(placeholder="f  free text: what should it be like?", id="text"),
             WeightBar(id="weight"),
             id="question",
         )
@@ -227,6 +228,10 @@ class ExploreScreen(TabScreen):
             self._refuse(str(error))
             return
         self.app.push_screen(ItemScreen(answer))
+
+    def home(self) -> Widget | None:
+        """The panel that one was at, once there are answers."""
+        return None if self._answers is None else self.board.target()
 
     def action_filter(self) -> None:
         """To the user."""

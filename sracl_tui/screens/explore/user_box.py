@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from sracl_tui.content import Content
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
-from sracl_tui.widgets.filter_field import FilterField
+from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine

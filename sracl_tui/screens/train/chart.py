@@ -20,6 +20,8 @@ from sracl_tui.widgets.quiet import put
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
 LEAST_HEIGHT = 8
+NO_BREAK = "\u00a0"
+"""Between what belongs together: a legend wraps between its curves."""
 LEAST_WIDTH = 30
 
 
@@ -125,7 +127,7 @@ class ChartTile(Panel):
             plot.scatter(x, y, marker=letter, marker_style=style)
 
     def _legend(self) -> Content:
-        whole = self._legend_parts("  ", " ")
+        whole = self._legend_parts("  ", NO_BREAK)
         return whole if whole.cell_length <= self.size.width else self._legend_parts(" ", "")
 
     def _legend_parts(self, between: str, after_letter: str) -> Content:
@@ -133,14 +135,14 @@ class ChartTile(Panel):
         for curve in self._curves:
             # The title of the chart names the metric already.
             cutoff = curve.name.find("@")
-            name, gap = (curve.name, " ") if cutoff < 0 else (curve.name[cutoff:], after_letter)
+            name, gap = (curve.name, NO_BREAK) if cutoff < 0 else (curve.name[cutoff:], after_letter)
             best = "" if curve.best is None else f" (best {number(curve.best)})"
             parts.append(
                 Content.assemble(
                     (f"{curve.letter}{gap}", f"bold ${COLORS[curve.color % len(COLORS)]}"),
-                    f"{name} ",
+                    f"{name.replace(' ', NO_BREAK)}{NO_BREAK}",
                     (number(curve.last), "bold"),
-                    (best if len(self._curves) == 1 else "", "$muted"),
+                    (best.replace(" ", NO_BREAK) if len(self._curves) == 1 else "", "$muted"),
                 )
             )
         return Content(between).join(parts)

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from sracl_tui.content import Content
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
-from sracl_tui.widgets.filter_field import FilterField
+from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.row_list import MOST_ROWS, RowList

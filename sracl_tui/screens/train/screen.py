@@ -29,6 +29,8 @@ from sracl_tui.view_models import Banner, RunLine, RunSnapshot, banners, short_n
 from sracl_tui.widgets.plain import Static, entitle
 
 MOST_OVERLAYS = 3
+SNUG = 120
+"""Below as many columns the list gives some of its own to the charts."""
 WELCOME = Content.assemble(
     ("Nothing to watch yet.\n\n", "bold"),
     ("F1", "bold"),
@@ -99,6 +101,7 @@ class TrainScreen(TabScreen):
     def on_resize(self, event: events.Resize) -> None:
         """A list that has no room any more gives up the focus, too."""
         super().on_resize(event)
+        self.set_class(event.size.width < SNUG, "-snug")
         if event.size.width < 100 and not self.has_class("-show-runs"):
             self._leave_list()
 
@@ -186,6 +189,11 @@ class TrainScreen(TabScreen):
         """To the filter of the list."""
         self.add_class("-show-runs")
         self.query_one(RunList).focus_filter()
+
+    def home(self) -> Widget | None:
+        """The runs, where they are shown."""
+        rows = self.query_one("#run-rows")
+        return rows if self.query_one(RunList).display and rows.display else None
 
     def action_overlay(self) -> None:
         """Draw the run under the cursor too, or no more."""

@@ -1,0 +1,118 @@
+"""What hands and eyes need: a way out of every field, drop-downs and charts that show something."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dashboards import dashboard, drawn, shows, until
+from textual.widgets import Button, Input
+
+from sracl_core.settings.layers import preset_names
+from sracl_tui import launcher, starting
+from sracl_tui.commands import error_line
+from sracl_tui.screens.quit import QuitScreen
+
+pytestmark = pytest.mark.usefixtures("told", "dataset", "frozen")
+
+
+async def test_escape_leaves_every_field_of_every_screen(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    there = {"f1": "✓ ready", "f2": "sracl train", "f3": "✓ finished", "f4": "free text"}
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key, text in there.items():
+            await pilot.press(key)
+            await until(pilot, shows(app, text))
+            fields = list(app.screen.query(Input))
+            assert fields
+            for field in fields:
+                field.focus()
+                await until(pilot, lambda field=field: app.focused is field)
+                await pilot.press("escape")
+                await until(pilot, lambda: not isinstance(app.focused, Input))
+        await pilot.press("f3", "slash", *"zzz", "escape", "x")
+        await until(pilot, shows(app, "x: epoch"))
+        assert app.screen.query_one("#run-filter", Input).value == "zzz"
+
+
+@pytest.mark.parametrize("size", [(120, 30), (80, 24)])
+async def test_a_drop_down_shows_its_rows(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train"))
+        await pilot.click("#pick-preset")
+        await until(pilot, shows(app, *preset_names()))
+
+
+@pytest.mark.parametrize("size", [(120, 30), (100, 30), (80, 24), (160, 48)])
+async def test_charts_have_axes(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f3")
+        await until(pilot, shows(app, "✓ finished", "x: step"))
+        await until(pilot, lambda: max(line.count("┳━") for line in drawn(app).splitlines()) >= 6)
+        assert "Validation NDCG" in drawn(app)
+
+
+async def test_one_run_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[list[str]] = []
+    still = subprocess.Popen(["sleep", "600"])
+
+    def start(words: list[str], output: Path) -> Any:
+        begun.append(words)
+        return still
+
+    monkeypatch.setattr(starting, "start_detached", start)
+    app = dashboard(tmp_path)
+    try:
+        async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+            await pilot.press("f2")
+            await until(pilot, shows(app, "sracl train"))
+            await pilot.press("f5", "f5")
+            await until(pilot, shows(app, "this very run is in training"))
+            assert len(begun) == 1
+            app.screen.query_one("#run-name", Input).value = "other"
+            await until(pilot, shows(app, "--name other"))
+            await pilot.press("f5")
+            await until(pilot, lambda: len(begun) == 2)
+            still.kill()
+            await until(pilot, shows(app, "ended by SIGKILL"))
+            assert not app.session.started
+    finally:
+        still.kill()
+
+
+def test_what_ended_a_process_is_told_by_its_signal_or_its_error() -> None:
+    assert error_line("neighbors: 7,665 in 0.0 s\n", -signal.SIGKILL) == "the process was ended by SIGKILL"
+    assert error_line("loading\nerror: no space\nbye", 1) == "no space"
+
+
+async def test_the_filled_button_is_the_one_that_enter_presses(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.session.runs)
+        app.push_screen(QuitScreen(app.session.runs))
+        await until(pilot, lambda: isinstance(app.focused, Button))
+        for _ in range(3):
+            buttons = list(app.screen.query(Button))
+            grounds = {button.id: button.styles.background for button in buttons}
+            others = {grounds[button.id] for button in buttons if button is not app.focused}
+            assert len(others) == 1
+            assert grounds[app.focused.id] not in others
+            await pilot.press("tab")
+
+
+@pytest.mark.parametrize("name", ["last", "sample", "20260101-120000-sample"])
+def test_a_run_is_named_as_for_every_command(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = launcher._find_run(name, tmp_path / "runs")
+    assert found == tmp_path / "runs" / "20260101-120000-sample"
+    assert launcher.run(["nothing", "--runs-dir", "runs"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no run 'nothing' here or in runs; ")
+    assert launcher.run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("sracl-tui ")
