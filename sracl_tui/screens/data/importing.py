@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
-from textual.widgets import Button as AnyButton
 from textual.widgets import Input
 
 from sracl_tui.content import Content
@@ -105,8 +104,8 @@ class ImportScreen(ModalScreen[Held | None]):
         if problem:
             said.scroll_visible(animate=False)
 
-    @on(AnyButton.Pressed)
-    def _pressed(self, event: AnyButton.Pressed) -> None:
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "start":
             self.action_start()
         else:
