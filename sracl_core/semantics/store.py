@@ -1,16 +1,19 @@
 """Text vectors on disk, addressed by what they are made of.
 
-A vector's key is the hash of its text; a folder holds the vectors of one encoder fingerprint, in
-segments: immutable files, each a structured .npy of (key, vector) rows. A segment is written
-beside and moved into place, so a reader, another writer or a kill never meets half of one.
+A vector's key is the hash of its text; the vectors of one encoder fingerprint are one SQLite file. Keys
+are looked up in their index, which reads no vector. Each row has a checksum, which is compared whenever
+the row is read: a vector that is not as it was written counts as missing, and is made again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import logging
+import sqlite3
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import StorageError
-from sracl_core.files import cache_folder, make_folder, whole_file
+from sracl_core.files import cache_folder, make_folder
 from sracl_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -28,11 +31,33 @@ if TYPE_CHECKING:
 
 _FLUSH_SECONDS = 10.0
 _FLUSH_ROWS = 65_536
-_MERGE_BYTES = 1 << 30
 _BATCHES_PER_CHUNK = 4
+_BUSY_SECONDS = 60.0
+_AT_ONCE = 900
+"""SQLite of some systems takes at most 999 values in a query."""
+_SCAN_UP_TO = 8
+"""Reading every row in order takes as long as finding an eighth of them by key (100,000 rows, warm)."""
 
-Keys = NDArray[np.void]
-"""V16 [n]: 128 bits of each text's hash."""
+# A page holds ten vectors of the bundled encoder; with the usual 4096 bytes a fifth would lie idle.
+_SCHEMA = """
+PRAGMA page_size = 16384;
+CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL);
+"""
+_SURROUNDINGS = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_AUTH,
+}
+"""What SQLite reports of the disk and the system; everything else is damage of the file."""
+
+_log = logging.getLogger(__name__)
 
 
 class VectorStore:
@@ -50,194 +75,184 @@ class VectorStore:
     ) -> NDArray[np.float32]:
         """Vectors of `texts`, float32 [n, D], encoding only those that are not in the store.
 
-        What was encoded is kept every few seconds: a run that is stopped goes on where it was.
-        Raises StorageError when the disk is full or not writable.
+        What was encoded is kept every few seconds: a run that is stopped goes on where it was. Damaged
+        vectors are encoded again, and a warning says so. Raises StorageError when the disk is full or not
+        writable.
         """
         if not texts:
             return np.empty((0, encoder.dimension), dtype=np.float32)
-        folder = self.segments_folder(encoder)
-        keys = text_keys(texts)
-        index = _Index.read(folder)
-        found = index.find(keys)
-        missing = np.flatnonzero(found < 0)
-        _, first = np.unique(keys[missing], return_index=True)
-        missing = missing[np.sort(first)]
-        if len(missing):
-            self._encode(encoder, texts, keys, missing, batch_size, progress)
-            index = _Index.read(folder)
-            found = index.find(keys)
-            if (found < 0).any():
-                raise StorageError(f"vectors in {folder} were deleted while they were made; run it again")
+        for _ in range(2):
+            try:
+                return self._vectors(encoder, texts, batch_size, progress)
+            except _DamagedError as error:
+                _log.warning("%s; all its vectors are made again", error)
+                _discard(self.path(encoder))
+        raise StorageError(f"{self.path(encoder)} is damaged again and again; is its disk sound?")
+
+    def _vectors(
+        self, encoder: TextEncoder, texts: Sequence[str], batch_size: int, progress: Progress | None
+    ) -> NDArray[np.float32]:
+        path, keys = self.path(encoder), text_keys(texts)
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        wanted = list(dict.fromkeys(keys))
+        found = _read(path, wanted)
+        if found.damaged:
+            _log.warning("%s: %d vectors are damaged and are made again", path, found.damaged)
+        if found.missing:
+            missing = {wanted[at]: first[wanted[at]] for at in found.missing}
+            self._encode(encoder, texts, missing, batch_size, progress)
+            found = _read(path, wanted)
+            if found.missing:
+                raise StorageError(f"vectors in {path} were deleted while they were made; run it again")
         elif progress is not None:
             progress("embed", len(texts), len(texts))
-        return index.gather(found)
+        if len(wanted) == len(keys):
+            return found.vectors
+        place = {key: at for at, key in enumerate(wanted)}
+        return found.vectors[[place[key] for key in keys]]
 
     def missing(self, encoder: TextEncoder, texts: Sequence[str]) -> int:
-        """How many different texts `vectors` would have to encode."""
-        if not texts:
-            return 0
-        keys = np.unique(text_keys(texts))
-        return int((_Index.read(self.segments_folder(encoder)).find(keys) < 0).sum())
+        """How many different texts `vectors` would have to encode, as far as their keys tell."""
+        keys = list(set(text_keys(texts)))
+        try:
+            return len(keys) - sum(len(rows) for rows in _ask(self.path(encoder), "key", keys))
+        except _DamagedError:
+            return len(keys)
 
-    def segments_folder(self, encoder: TextEncoder) -> Path:
-        """Where the vectors of `encoder` are kept."""
-        return self.folder / "vectors" / encoder.fingerprint[:32]
+    def path(self, encoder: TextEncoder) -> Path:
+        """The file of the vectors of `encoder`."""
+        return self.folder / "vectors" / f"{encoder.fingerprint[:32]}.sqlite"
 
     def _encode(
         self,
         encoder: TextEncoder,
         texts: Sequence[str],
-        keys: Keys,
-        rows: NDArray[np.int64],
+        rows: dict[bytes, int],
         batch_size: int,
         progress: Progress | None,
     ) -> None:
-        # A folder that cannot be written must be known before an hour of encoding, not after.
-        folder = self.segments_folder(encoder)
-        make_folder(folder)
-        writer = _Writer(folder)
-        done = 0
+        # A file that cannot be written must be known before an hour of encoding, not after.
+        writer = _Writer(self.path(encoder))
+        keys, done = list(rows), 0
+        lengths = np.array([len(texts[row]) for row in rows.values()])
         try:
-            for chunk in _chunks(texts, rows, batch_size):
-                vectors = encoder.encode([texts[row] for row in chunk], batch_size)
-                writer.add(keys[chunk], vectors)
+            for chunk in _chunks(lengths, batch_size):
+                made = [keys[at] for at in chunk]
+                writer.add(made, encoder.encode([texts[rows[key]] for key in made], batch_size))
                 done += len(chunk)
                 if progress is not None:
                     progress("embed", done, len(rows))
         finally:
-            writer.flush()
-        writer.merge()
+            writer.close()
 
 
-def text_keys(texts: Sequence[str]) -> Keys:
-    """128 bits of the hash of each text, V16 [n]."""
-    digests = b"".join(
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
-    )
-    return np.frombuffer(digests, dtype="V16")
+def text_keys(texts: Sequence[str]) -> list[bytes]:
+    """128 bits of the hash of each text."""
+    return [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
 
 
-def _chunks(texts: Sequence[str], rows: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """Rows in groups of similar length, the groups shuffled so that an ETA from the first ones holds."""
-    lengths = np.fromiter((len(texts[row]) for row in rows), dtype=np.int64, count=len(rows))
-    ordered = rows[np.argsort(lengths, kind="stable")]
+def _chunks(lengths: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
+    """Texts in groups of similar length, the groups shuffled so that an ETA from the first ones holds."""
+    ordered = np.argsort(lengths, kind="stable")
     size = batch_size * _BATCHES_PER_CHUNK
     chunks = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     return [chunks[place] for place in generator(0, "encode").permutation(len(chunks))]
 
 
-def _row_type(dimension: int) -> np.dtype[np.void]:
-    return np.dtype([("key", "<u8", (2,)), ("vector", "<f4", (dimension,))])
+class _DamagedError(Exception):
+    """A file that is no store any more."""
 
 
 @dataclass
-class _Writer:
-    """Collects vectors and turns them into segments; full ones are written every few seconds."""
+class _Found:
+    """What a file holds of some wanted keys: vectors [u, D] of all of them, rows of the missing unset."""
 
-    folder: Path
+    vectors: NDArray[np.float32]
+    missing: list[int]
+    damaged: int
 
-    def __post_init__(self) -> None:
-        self._pending: list[tuple[Keys, NDArray[np.float32]]] = []
-        self._written: list[Path] = []
-        self._since = time.monotonic()
 
-    def add(self, keys: Keys, vectors: NDArray[np.float32]) -> None:
-        self._pending.append((keys, vectors))
-        rows = sum(len(part) for part, _ in self._pending)
-        if rows >= _FLUSH_ROWS or time.monotonic() - self._since >= _FLUSH_SECONDS:
-            self.flush()
+def _read(path: Path, wanted: list[bytes]) -> _Found:
+    """The vectors of some different keys, as far as they are there and as they were written."""
+    place = {key: at for at, key in enumerate(wanted)}
+    vectors = np.empty((0, 0), dtype=np.float32)
+    missing, damaged = np.ones(len(wanted), dtype=bool), 0
+    for rows in _ask(path, "key, vector, checksum", wanted):
+        whole = [row for row in rows if _checksum(row[0], row[1]) == row[2]]
+        damaged += len(rows) - len(whole)
+        if whole:
+            read = np.frombuffer(b"".join(row[1] for row in whole), dtype="<f4").reshape(len(whole), -1)
+            if not vectors.size:
+                vectors = np.empty((len(wanted), read.shape[1]), dtype=np.float32)
+            at = [place[row[0]] for row in whole]
+            vectors[at], missing[at] = read, False
+    return _Found(vectors, np.flatnonzero(missing).tolist(), damaged)
 
-    def flush(self) -> None:
-        if self._pending:
-            keys = np.concatenate([part for part, _ in self._pending])
-            vectors = np.concatenate([part for _, part in self._pending])
-            self._written.append(write_segment(self.folder, keys, vectors))
-            self._pending = []
-        self._since = time.monotonic()
 
-    def merge(self) -> None:
-        """Make one segment of those written here, so that segments do not pile up.
-
-        A segment that is gone was the same as another process's, which has merged it.
-        """
-        parts, there = [], []
-        for path in self._written:
-            with contextlib.suppress(FileNotFoundError):
-                parts.append(np.load(path, mmap_mode="r", allow_pickle=False))
-                there.append(path)
-        if len(parts) < 2 or sum(part.nbytes for part in parts) > _MERGE_BYTES:
+def _ask(path: Path, columns: str, keys: list[bytes]) -> Iterator[list[tuple[bytes, bytes, int]]]:
+    """Rows of the keys that are there, some hundred at a time."""
+    if not path.is_file():
+        return
+    uri = f"{path.resolve().as_uri()}?mode=rw"  # "rw": what a kill left in the middle is rolled back
+    with _told(path), closing(sqlite3.connect(uri, _BUSY_SECONDS, uri=True)) as db:
+        rows = db.execute("SELECT max(rowid) FROM vectors").fetchone()[0] or 0
+        if rows <= _SCAN_UP_TO * len(keys):
+            wanted, cursor = set(keys), db.execute(f"SELECT {columns} FROM vectors")
+            while some := cursor.fetchmany(_AT_ONCE):
+                yield [row for row in some if row[0] in wanted]
             return
-        merged = write_segment(
-            self.folder,
-            np.concatenate([_keys_of(part) for part in parts]),
-            np.concatenate([part["vector"] for part in parts]),
-        )
-        for path in there:
-            if path != merged:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        for start in range(0, len(keys), _AT_ONCE):
+            asked = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(asked))
+            yield db.execute(f"SELECT {columns} FROM vectors WHERE key IN ({marks})", asked).fetchall()
 
 
-def write_segment(folder: Path, keys: Keys, vectors: NDArray[np.float32]) -> Path:
-    """Write one segment, named by its keys: two processes that make the same one agree."""
-    rows = np.empty(len(keys), dtype=_row_type(vectors.shape[1]))
-    rows["key"], rows["vector"] = keys.view("<u8").reshape(-1, 2), vectors
-    name = hashlib.blake2b(np.ascontiguousarray(keys).tobytes(), digest_size=12).hexdigest()
-    path = folder / f"{name}.npy"
-    with whole_file(path) as file:
-        np.save(file, rows, allow_pickle=False)
-    return path
+class _Writer:
+    """Collects vectors and writes them every few seconds, each time in one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        make_folder(path.parent)
+        self._path = path
+        self._pending: list[tuple[bytes, bytes, int]] = []
+        self._since = time.monotonic()
+        with _told(path):
+            self._db = sqlite3.connect(path, _BUSY_SECONDS, isolation_level="IMMEDIATE")
+            self._db.executescript(_SCHEMA)
+
+    def add(self, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
+        for key, vector in zip(keys, np.ascontiguousarray(vectors, dtype="<f4"), strict=True):
+            self._pending.append((key, vector.tobytes(), _checksum(key, vector.tobytes())))
+        if len(self._pending) >= _FLUSH_ROWS or time.monotonic() - self._since >= _FLUSH_SECONDS:
+            self._flush()
+
+    def close(self) -> None:
+        with closing(self._db):
+            self._flush()
+
+    def _flush(self) -> None:
+        with _told(self._path), self._db:
+            self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", self._pending)
+        self._pending = []
+        self._since = time.monotonic()
 
 
-def _keys_of(segment: NDArray[np.void]) -> Keys:
-    return np.ascontiguousarray(segment["key"]).view("V16").ravel()
+def _checksum(key: bytes, vector: object) -> int:
+    return zlib.crc32(vector, zlib.crc32(key)) if isinstance(vector, bytes) else -1
 
 
-class _Index:
-    """Where each key is, over all segments of a folder."""
-
-    def __init__(self, segments: list[NDArray[np.void]]) -> None:
-        self.segments = segments
-        self.bases = np.cumsum([0, *(len(segment) for segment in segments)])
-        keys = [_keys_of(segment) for segment in segments]
-        self.keys: Keys = np.concatenate(keys) if keys else np.empty(0, dtype="V16")
-        self.order = np.argsort(self.keys)
-
-    @classmethod
-    def read(cls, folder: Path) -> _Index:
-        """Open every segment by memory map; one that another process merged away is looked for again."""
-        for _ in range(20):
-            try:
-                return cls([_open_segment(path) for path in sorted(folder.glob("*.npy"))])
-            except FileNotFoundError:
-                continue
-        raise StorageError(f"{folder} keeps changing; wait until the other process is done")
-
-    def find(self, keys: Keys) -> NDArray[np.int64]:
-        """The global row of each key, -1 where there is none."""
-        if not len(self.keys):
-            return np.full(len(keys), -1, dtype=np.int64)
-        place = np.searchsorted(self.keys, keys, sorter=self.order)
-        rows = self.order[np.minimum(place, len(self.order) - 1)]
-        return np.where(self.keys[rows] == keys, rows, -1)
-
-    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors in `rows`, float32 [n, D]."""
-        owner = np.searchsorted(self.bases, rows, side="right") - 1
-        out = np.empty((len(rows), self.segments[0]["vector"].shape[1]), dtype=np.float32)
-        for number in np.unique(owner):
-            mine = np.flatnonzero(owner == number)
-            out[mine] = self.segments[number]["vector"][rows[mine] - self.bases[number]]
-        return out
-
-
-def _open_segment(path: Path) -> NDArray[np.void]:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into StorageError, or into _DamagedError for a file that is no store any more."""
     try:
-        segment: NDArray[np.void] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if segment.dtype.names != ("key", "vector"):
-            raise ValueError("other fields")
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError) as error:
-        raise StorageError(f"{path} is damaged ({error}); delete it, its vectors are made again") from error
-    return segment
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _SURROUNDINGS:
+            reason = f"{error}; free space, or set SRACL_CACHE_DIR to a folder that can be written"
+            raise StorageError(f"cannot use the vectors in {path}: {reason}") from error
+        raise _DamagedError(f"{path} is damaged ({error})") from error
+
+
+def _discard(path: Path) -> None:
+    for beside in (path, path.with_name(f"{path.name}-journal")):
+        beside.unlink(missing_ok=True)

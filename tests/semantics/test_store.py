@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import sracl_core.semantics.store as store_module
 from sracl_core.errors import StorageError
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.store import VectorStore, text_keys
+from tests.small_disk import on_a_small_disk
 
 Vectors = NDArray[np.float32]
 
@@ -40,7 +45,7 @@ class CountingEncoder(TextEncoder):
 
 
 def vector_of(text: str) -> Vectors:
-    seed = int.from_bytes(text_keys([text]).tobytes(), "little")
+    seed = int.from_bytes(text_keys([text])[0], "little")
     vector = np.random.default_rng(seed).normal(size=8).astype(np.float32)
     return vector / np.linalg.norm(vector)
 
@@ -49,8 +54,9 @@ def expected(texts: Sequence[str]) -> Vectors:
     return np.stack([vector_of(text) for text in texts])
 
 
-def segments(store: VectorStore, encoder: TextEncoder) -> list[Path]:
-    return sorted(store.segments_folder(encoder).iterdir())
+def stored(store: VectorStore, encoder: TextEncoder) -> int:
+    with closing(sqlite3.connect(store.path(encoder))) as db:
+        return int(db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
 
 def test_each_text_is_encoded_once(tmp_path: Path) -> None:
@@ -59,7 +65,7 @@ def test_each_text_is_encoded_once(tmp_path: Path) -> None:
     texts[7] = texts[3]
     np.testing.assert_array_equal(store.vectors(encoder, texts, batch_size=16), expected(texts))
     assert sorted(encoder.asked) == sorted(set(texts))
-    assert len(segments(store, encoder)) == 1
+    assert stored(store, encoder) == 299
 
     encoder.asked.clear()
     changed = [*texts[:50], "another", *texts[51:]]
@@ -126,11 +132,11 @@ def test_a_killed_encode_keeps_what_it_wrote(tmp_path: Path) -> None:
     worker = start_worker(tmp_path, 0, 2000, pause=0.01)
     store, encoder = VectorStore(tmp_path), CountingEncoder()
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and len(list(store.segments_folder(encoder).glob("*.npy"))) < 3:
+    texts = [f"item {number}" for number in range(2000)]
+    while time.monotonic() < deadline and store.missing(encoder, texts) > 2000 - 3 * 20:
         time.sleep(0.01)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    texts = [f"item {number}" for number in range(2000)]
     assert store.missing(encoder, texts) <= 2000 - 3 * 20
     np.testing.assert_array_equal(store.vectors(encoder, texts), expected(texts))
 
@@ -141,24 +147,31 @@ def test_two_processes_at_once_agree(tmp_path: Path) -> None:
     encoder, texts = CountingEncoder(), [f"item {number}" for number in range(900)]
     np.testing.assert_array_equal(VectorStore(tmp_path).vectors(encoder, texts), expected(texts))
     assert encoder.asked == []
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [VectorStore(tmp_path).path(encoder)]
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+FULL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_store import CountingEncoder, StorageError, VectorStore
+store, folder = VectorStore(sys.argv[2]), Path(sys.argv[2])
+try:
+    store.vectors(CountingEncoder(), [f"item {number}" for number in range(20_000)])
+except StorageError as error:
+    print(error)
+(folder / "ballast").unlink()
+print(len(store.vectors(CountingEncoder(), [f"item {number}" for number in range(1_000)])))
+"""
 
-    store, encoder = VectorStore(tmp_path), CountingEncoder()
-    store.vectors(encoder, ["kept"])
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
-        with pytest.raises(StorageError, match="no space is left") as raised:
-            store.vectors(encoder, ["kept", "lost"])
-    assert "\n" not in str(raised.value)
-    assert not list(tmp_path.rglob("*.tmp"))
-    np.testing.assert_array_equal(store.vectors(encoder, ["kept", "lost"]), expected(["kept", "lost"]))
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    ran = on_a_small_disk(tmp_path, FULL, str(Path(__file__).parent), size="300k", ballast=150_000)
+    said, left = ran.stdout.splitlines()
+    assert re.fullmatch(
+        rf"cannot use the vectors in {tmp_path}/vectors/f+\.sqlite: .*full; free space.*", said
+    )
+    assert left == "1000"
 
 
 def test_a_folder_that_cannot_be_made_is_known_before_encoding(
@@ -172,20 +185,62 @@ def test_a_folder_that_cannot_be_made_is_known_before_encoding(
     assert encoder.asked == []
 
 
-def test_a_damaged_segment_is_named(tmp_path: Path) -> None:
+MANY = [f"item {number}" for number in range(200)]
+
+
+@cache
+def whole() -> bytes:
+    """A store's file with the vectors of MANY."""
+    with TemporaryDirectory() as folder:
+        store = VectorStore(folder)
+        store.vectors(CountingEncoder(), MANY)
+        return store.path(CountingEncoder()).read_bytes()
+
+
+@given(place=st.integers(min_value=0), bit=st.integers(0, 7))
+@settings(max_examples=60, deadline=None)
+def test_a_flipped_bit_anywhere_never_gives_another_vector(place: int, bit: int) -> None:
+    damaged = bytearray(whole())
+    damaged[place % len(damaged)] ^= 1 << bit
+    with TemporaryDirectory() as folder:
+        store, encoder = VectorStore(folder), CountingEncoder()
+        store.path(encoder).parent.mkdir()
+        store.path(encoder).write_bytes(damaged)
+        assert store.missing(encoder, MANY) <= 200
+        np.testing.assert_array_equal(store.vectors(encoder, MANY), expected(MANY))
+
+
+def test_damaged_vectors_are_made_again_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store, encoder = VectorStore(tmp_path), CountingEncoder()
-    store.vectors(encoder, [f"item {number}" for number in range(100)])
-    (segment,) = segments(store, encoder)
-    segment.write_bytes(segment.read_bytes()[:-100])
-    with pytest.raises(StorageError, match=f"{segment.name} is damaged"):
-        store.vectors(encoder, ["item 1"])
+    path = store.path(encoder)
+    path.parent.mkdir()
+    damaged = whole()
+    for text in MANY[3:5]:
+        damaged = damaged.replace(vector_of(text).tobytes(), (vector_of(text) * 2).tobytes())
+    path.write_bytes(damaged)
+    np.testing.assert_array_equal(store.vectors(encoder, MANY[:10]), expected(MANY[:10]))
+    assert sorted(encoder.asked) == MANY[3:5]
+    assert caplog.messages == [f"{path}: 2 vectors are damaged and are made again"]
 
 
-def test_keys_that_share_half_their_bits_stay_apart(tmp_path: Path) -> None:
-    keys = np.array([[7, 1], [7, 2], [9, 1]], dtype=np.uint64).view("V16").ravel()
-    vectors = np.eye(3, 8, dtype=np.float32)
-    store_module.write_segment(tmp_path, keys[:2], vectors[:2])
-    store_module.write_segment(tmp_path, keys[2:], vectors[2:])
-    index = store_module._Index.read(tmp_path)
-    np.testing.assert_array_equal(index.gather(index.find(keys)), vectors)
-    assert index.find(np.array([[8, 1]], dtype=np.uint64).view("V16").ravel()).tolist() == [-1]
+@pytest.mark.parametrize("content", [b"", b"no database at all " * 99, b"SQLite format 3\0" + bytes(4000)])
+def test_a_file_that_is_no_store_is_replaced_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    store, encoder = VectorStore(tmp_path), CountingEncoder()
+    store.path(encoder).parent.mkdir()
+    store.path(encoder).write_bytes(content)
+    assert store.missing(encoder, MANY) == 200
+    np.testing.assert_array_equal(store.vectors(encoder, MANY), expected(MANY))
+    (said,) = caplog.messages
+    assert re.search(r"is damaged .*; all its vectors are made again$", said)
+
+
+def test_few_of_many_are_found_by_key(tmp_path: Path) -> None:
+    store, encoder = VectorStore(tmp_path), CountingEncoder()
+    store.vectors(encoder, MANY)
+    few = ["item 7", "item 3", "item 7"]
+    np.testing.assert_array_equal(store.vectors(encoder, few), expected(few))
+    assert store.missing(encoder, [*few, "item 201"]) == 1
