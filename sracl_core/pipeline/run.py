@@ -22,6 +22,7 @@ from sracl_core.evaluation.results import all_metrics, protocol, rank_split, wri
 from sracl_core.files import read_json
 from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
 from sracl_core.models.build import build_encoder
+from sracl_core.notices import heard_by
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
@@ -155,7 +156,7 @@ def _run(
     writer.state(status="running", error=None)
     signals = StopSignals()
     try:
-        with signals:
+        with signals, heard_by(lambda text: writer.message(text, "warning")):
             results = _stages(config, run, writer, told, signals, resumed)
     except BaseException as error:
         if isinstance(error, Interrupted) and signals.number:

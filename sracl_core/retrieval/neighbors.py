@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from sracl_core.errors import DataError, SraclError
 from sracl_core.files import cache_folder, make_folder
+from sracl_core.notices import warn
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.seeding import generator
 from sracl_core.settings.models import RetrievalConfig
@@ -169,13 +169,17 @@ def cached_neighbors(
     """
     address = table_address(vectors, k, config, groups, seed)
     place = (folder or cache_folder()) / "neighbors" / address[:32]
-    with contextlib.suppress(DataError):
-        table = NeighborTable.load(place)
-        if progress is not None:
-            progress("neighbors", len(vectors), len(vectors))
-        return table
+    if place.is_dir():
+        try:
+            table = NeighborTable.load(place)
+        except DataError as error:
+            warn(str(error).replace("make it again", "it is made again"))
+        else:
+            if progress is not None:
+                progress("neighbors", len(vectors), len(vectors))
+            return table
     # A folder that cannot be written must be known before the search, not after.
-    make_folder(place)
+    make_folder(place.parent)
     table = find_neighbors(vectors, k, config, groups, seed, threads, progress)
     table.save(place)
     return table

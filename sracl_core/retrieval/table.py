@@ -96,6 +96,8 @@ class NeighborTable:
                     f"{about_path} has format version {version}, this program reads {FORMAT_VERSION}; "
                     "update sracl"
                 )
+            if version < FORMAT_VERSION:
+                raise DataError(f"the neighbor table in {folder} is of an earlier version; make it again")
             ids, scores = (
                 np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_IDS, _SCORES)
             )

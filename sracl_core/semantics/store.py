@@ -8,7 +8,6 @@ the row is read: a vector that is not as it was written counts as missing, and i
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
 import time
 import zlib
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from sracl_core.errors import StorageError
 from sracl_core.files import cache_folder, make_folder
+from sracl_core.notices import warn
 from sracl_core.seeding import generator
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ _SURROUNDINGS = {
 }
 """What SQLite reports of the disk and the system; everything else is damage of the file."""
 
-_log = logging.getLogger(__name__)
-
 
 class VectorStore:
     """Vectors of texts, computed once. `folder` defaults to the cache folder."""
@@ -85,7 +83,7 @@ class VectorStore:
             try:
                 return self._vectors(encoder, texts, batch_size, progress)
             except _DamagedError as error:
-                _log.warning("%s; all its vectors are made again", error)
+                warn(f"{error}; all its vectors are made again")
                 _discard(self.path(encoder))
         raise StorageError(f"{self.path(encoder)} is damaged again and again; is its disk sound?")
 
@@ -97,7 +95,7 @@ class VectorStore:
         wanted = list(dict.fromkeys(keys))
         found = _read(path, wanted)
         if found.damaged:
-            _log.warning("%s: %d vectors are damaged and are made again", path, found.damaged)
+            warn(f"{path}: {found.damaged} vectors are damaged and are made again")
         if found.missing:
             missing = {wanted[at]: first[wanted[at]] for at in found.missing}
             self._encode(encoder, texts, missing, batch_size, progress)
@@ -132,7 +130,10 @@ class VectorStore:
         progress: Progress | None,
     ) -> None:
         # A file that cannot be written must be known before an hour of encoding, not after.
-        writer = _Writer(self.path(encoder))
+        path = self.path(encoder)
+        writer = _Writer(path)
+        if path.with_suffix("").is_dir():
+            warn(f"{path.with_suffix('')}: not used, of an earlier version; `sracl cache clear` removes it")
         keys, done = list(rows), 0
         lengths = np.array([len(texts[row]) for row in rows.values()])
         try:

@@ -104,7 +104,7 @@ def test_everything_that_decides_a_table_is_in_its_address() -> None:
         table_address(VECTORS, 4, hnsw.model_copy(update={"recall_sample": 7}), None, 1),
     ]
     assert len(set(addresses)) == len(addresses)
-    unread = RetrievalConfig(method="exact", hnsw_m=99)
+    unread = SETTINGS.model_copy(update={"hnsw_m": 99})
     assert table_address(VECTORS, 4, unread, None, 2) == addresses[0]
     assert table_address(VECTORS, 4, hnsw, None, 2) == table_address(VECTORS, 4, hnsw, None, 1)
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,8 +87,9 @@ def test_a_file_that_is_no_cache_or_of_a_newer_version_is_left_alone(tmp_path: P
         LlmCache(path)
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
         LlmCache(tmp_path / "file" / "llm.sqlite")
 
@@ -96,3 +99,40 @@ def test_a_folder_that_is_not_writable_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="SRACL_CACHE_DIR"):
         LlmCache(tmp_path / "llm.sqlite")
+
+
+def test_a_damaged_answer_counts_as_not_asked_and_it_is_said(
+    cache: LlmCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.want(JOB.id, [("a", key(1)), ("b", key(2)), ("c", key(3)), ("d", key(4))])
+    for number, text in ((1, "A soap."), (2, "A brush."), (3, "A comb."), (4, "A towel.")):
+        cache.store(key(number), "m", Answer("json", text))
+    cache.close()
+    with closing(sqlite3.connect(cache.path)) as db, db:
+        db.execute("UPDATE answers SET text = 'A soup.' WHERE key = ?", (key(1),))
+        db.execute("UPDATE answers SET text = CAST(x'41C0' AS TEXT) WHERE key = ?", (key(2),))
+        db.execute("UPDATE subjects SET key = ? WHERE subject = 'c'", (key(4),))
+    with closing(LlmCache(cache.path)) as again:
+        assert again.texts(JOB.id) == {"d": ("json", "A towel.")}
+        assert caplog.messages == [f"{cache.path}: 3 answers are damaged and count as not asked yet"]
+        assert again.forms([key(1), key(4)]) == {key(4): "json"}
+        assert again.claim([key(1), key(2), key(4)], 0.0) == ([key(1), key(2)], [])
+        again.store(key(1), "m", Answer("json", "A soap."))
+        assert again.texts(JOB.id) == {"a": ("json", "A soap."), "d": ("json", "A towel.")}
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_answers_of_version_1_are_kept(cache: LlmCache, read_only: bool) -> None:
+    cache.want(JOB.id, [("a", key(1))])
+    cache.store(key(1), "m", Answer("json", "A soap."))
+    cache.close()
+    with closing(sqlite3.connect(cache.path)) as db:
+        for table in ("answers", "subjects"):
+            db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+        db.execute("PRAGMA user_version=1")
+        db.commit()
+    before = cache.path.read_bytes()
+    for _ in range(2):
+        with closing(LlmCache(cache.path, read_only=read_only)) as again:
+            assert again.texts(JOB.id) == {"a": ("json", "A soap.")}
+    assert (cache.path.read_bytes() == before) == read_only

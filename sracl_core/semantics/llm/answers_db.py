@@ -20,32 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import StorageError
-from sracl_core.files import cache_folder, make_folder
+from sracl_core.files import cache_folder
+from sracl_core.notices import warn
 from sracl_core.runs.liveness import is_alive, process_start
+from sracl_core.semantics.llm.answers_file import checksum, open_answers, writing
 
-FORMAT_VERSION = 1
-BUSY_SECONDS = 30.0
 ELSEWHERE_SECONDS = 900.0
 """A process on another machine cannot be asked whether it lives; its claims end by themselves."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    key BLOB PRIMARY KEY, model TEXT NOT NULL, form TEXT NOT NULL, text TEXT NOT NULL, raw TEXT NOT NULL,
-    error TEXT NOT NULL, calls INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL, money REAL, seconds REAL NOT NULL, time REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, dataset TEXT NOT NULL, train TEXT NOT NULL, what TEXT NOT NULL, scope TEXT NOT NULL,
-    model TEXT NOT NULL, prompt_version TEXT NOT NULL, parameters TEXT NOT NULL, name TEXT NOT NULL,
-    subjects INTEGER NOT NULL, updated REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS subjects (
-    job TEXT NOT NULL, subject TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (job, subject)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS claims (
-    key BLOB PRIMARY KEY, owner TEXT NOT NULL, time REAL NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -107,30 +88,7 @@ class LlmCache:
         host = socket.gethostname()
         self.owner = json.dumps([host, os.getpid(), process_start(os.getpid())])
         with self._told():
-            if not read_only:
-                make_folder(self.path.parent)
-                self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-            elif self.path.is_file():
-                uri = f"{self.path.resolve().as_uri()}?mode=ro"
-                self._db = sqlite3.connect(uri, timeout=BUSY_SECONDS, uri=True, isolation_level=None)
-            else:
-                self._db = sqlite3.connect(":memory:", isolation_level=None)
-            self._make_tables(read_only)
-
-    def _make_tables(self, read_only: bool) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT_VERSION:
-            raise StorageError(
-                f"{self.path} has format version {version}, this program reads {FORMAT_VERSION}; update sracl"
-            )
-        if version == FORMAT_VERSION:
-            return
-        if read_only:  # Not there, or its maker was killed before it had tables: an empty cache.
-            self._db.close()
-            self._db = sqlite3.connect(":memory:", isolation_level=None)
-        self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
+            self._db = open_answers(self.path, read_only)
 
     def close(self) -> None:
         """Give the file back; what was stored is stored."""
@@ -152,14 +110,8 @@ class LlmCache:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._told(), writing(self._db):
+            yield self._db
 
     def begin(self, job: Job) -> None:
         """Note that `job` was taken up now."""
@@ -172,14 +124,31 @@ class LlmCache:
     def want(self, job_id: str, subjects: Iterable[tuple[str, bytes]]) -> None:
         """Note the question of each of some subjects of a job."""
         with self._writing() as db:
-            rows = ((job_id, subject, key) for subject, key in subjects)
-            db.executemany("INSERT OR REPLACE INTO subjects VALUES (?,?,?)", rows)
+            rows = ((job_id, subject, key, checksum(job_id, subject, key)) for subject, key in subjects)
+            db.executemany("INSERT OR REPLACE INTO subjects VALUES (?,?,?,?)", rows)
 
     def forms(self, keys: Sequence[bytes]) -> dict[bytes, str]:
         """The form of each of `keys` (at most a few hundred) that has an answer, "failed" included."""
-        marks = ",".join("?" * len(keys))
         with self._told():
-            return dict(self._db.execute(f"SELECT key, form FROM answers WHERE key IN ({marks})", keys))
+            return {key: form for key, form, _ in self._answered(keys)}
+
+    def _answered(self, keys: Sequence[bytes]) -> list[tuple[bytes, str, float]]:
+        """(key, form, time) of each of `keys` whose answer is as it was written."""
+        marks = ",".join("?" * len(keys))
+        rows = self._db.execute(
+            f"SELECT key, form, time, model, text, checksum FROM answers WHERE key IN ({marks})", keys
+        ).fetchall()
+        whole = [
+            (key, form, when)
+            for key, form, when, model, text, stored in rows
+            if checksum(key, model, form, text) == stored
+        ]
+        self._tell_damaged(len(rows) - len(whole))
+        return whole
+
+    def _tell_damaged(self, count: int) -> None:
+        if count:
+            warn(f"{self.path}: {count} answers are damaged and count as not asked yet")
 
     def claim(self, keys: Sequence[bytes], retry_failed_before: float) -> tuple[list[bytes], list[bytes]]:
         """Reserve questions for this process: (mine now, being asked by another living process).
@@ -192,9 +161,7 @@ class LlmCache:
         with self._writing() as db:
             answered = {
                 key
-                for key, form, when in db.execute(
-                    f"SELECT key, form, time FROM answers WHERE key IN ({marks})", keys
-                )
+                for key, form, when in self._answered(keys)
                 if form != "failed" or when >= retry_failed_before
             }
             claims = {
@@ -230,14 +197,18 @@ class LlmCache:
         """Keep an answer (or a failure) and end its claim; tokens and money of earlier tries add up."""
         with self._writing() as db:
             db.execute(
-                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
-                "form=excluded.form, text=excluded.text, raw=excluded.raw, error=excluded.error, "
+                "INSERT INTO answers VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+                "model=excluded.model, checksum=excluded.checksum, form=excluded.form, text=excluded.text, "
+                "raw=excluded.raw, error=excluded.error, "
                 "calls=calls+excluded.calls, input_tokens=input_tokens+excluded.input_tokens, "
                 "output_tokens=output_tokens+excluded.output_tokens, "
                 "money=CASE WHEN money IS NULL AND excluded.money IS NULL THEN NULL "
                 "ELSE coalesce(money,0)+coalesce(excluded.money,0) END, "
                 "seconds=seconds+excluded.seconds, time=excluded.time",
-                (key, model, *asdict(answer).values(), time.time()),
+                (
+                    *(key, model, *asdict(answer).values(), time.time()),
+                    checksum(key, model, answer.form, answer.text),
+                ),
             )
             db.execute("DELETE FROM claims WHERE key = ?", (key,))
 
@@ -268,14 +239,18 @@ class LlmCache:
         asked for again, so that this gives what a job had at that time.
         """
         with self._told():
-            return {
-                subject: (form, text)
-                for subject, form, text in self._db.execute(
-                    "SELECT subject, form, text FROM subjects JOIN answers USING (key) "
-                    "WHERE job = ? AND time <= ? LIMIT ?",
-                    (job_id, until, limit),
-                )
-            }
+            rows = self._db.execute(
+                "SELECT subject, key, model, form, text, subjects.checksum, answers.checksum "
+                "FROM subjects JOIN answers USING (key) WHERE job = ? AND time <= ? LIMIT ?",
+                (job_id, until, limit),
+            ).fetchall()
+        whole = {
+            subject: (form, text)
+            for subject, key, model, form, text, stored, of_answer in rows
+            if checksum(job_id, subject, key) == stored and checksum(key, model, form, text) == of_answer
+        }
+        self._tell_damaged(len(rows) - len(whole))
+        return whole
 
     def latest_answer(self, job_id: str) -> float:
         """Unix time of a job's latest answer, 0 where it has none."""
