@@ -23,7 +23,7 @@ _WAY_OUT = "put back a copy of it, or train anew"
 
 def hash_of_texts(texts: Sequence[str]) -> str:
     """The same for the same texts in the same order."""
-    return sha256(text_keys(texts).tobytes()).hexdigest()
+    return sha256(b"".join(text_keys(texts))).hexdigest()
 
 
 def hash_of_vectors(vectors: NDArray[np.float32]) -> str:
