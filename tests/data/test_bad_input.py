@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import zstandard
 
 from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.data.readers import packed
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.errors import DataError
 
@@ -78,6 +82,41 @@ def test_cut_zstd(tmp_path: Path) -> None:
     refused(log, tmp_path, "cut or damaged")
     log.write_bytes(whole)
     assert prepare(log, tmp_path / "out")["counts"]["interactions"] == 36
+
+
+PACKERS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
+
+
+def bomb(ending: str, head: str, line: str) -> bytes:
+    """Some 50 MB of one line, of which every packer makes less than a two hundredth."""
+    return PACKERS[ending](head.encode()) + 50 * PACKERS[ending](line.encode() * (1_000_000 // len(line)))
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_file_that_unpacks_to_hundreds_of_times_its_size(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"log.csv{ending}").write_bytes(bomb(ending, HEADER, "u1,i1,1\n"))
+    with pytest.raises(DataError, match=r"log\.csv\.\w+ unpacks to over [0-9,]+ bytes, 200 times its size"):
+        prepare(tmp_path / f"log.csv{ending}", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml" / "ratings.dat").write_text("".join(f"1::{item}::5::{item}\n" for item in range(9)))
+    (tmp_path / "ml" / f"movies.dat{ending}").write_bytes(bomb(ending, "", "1::Film::Drama\n"))
+    with pytest.raises(DataError, match="200 times its size"):
+        prepare(tmp_path / "ml", tmp_path / "out")
+
+
+def test_zstd_is_read_in_pieces_however_much_they_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed, "LEAST_LIMIT", 1 << 40)
+    (tmp_path / "x.zst").write_bytes(zstandard.ZstdCompressor().compress(bytes(200_000_000)))
+    with packed.decompressed(tmp_path / "x.zst") as file:
+        assert len(file.read(1 << 20)) <= 1 << 26
 
 
 def test_cut_parquet(tmp_path: Path) -> None:

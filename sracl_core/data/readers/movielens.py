@@ -76,7 +76,7 @@ def _ratings_without_header(path: Path, scratch: Path, wanted: list[str]) -> Row
     separator = ":" if double else "\t"
     text = plain(path, scratch)
     scanned = pl.scan_csv(
-        text,
+        text.absolute(),
         has_header=False,
         separator=separator,
         quote_char=None,

@@ -6,15 +6,17 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import zstandard
 
+from sracl_core.data.archives import MOST_GROWTH
 from sracl_core.errors import DataError
 
+LEAST_LIMIT = 1 << 24
 BY_NAME = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
 BY_START = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 NO_TABLE = {
@@ -79,18 +81,37 @@ def _damaged(path: Path, error: Exception) -> DataError:
 
 
 def decompressed(path: Path) -> IO[bytes]:
-    """The bytes of a file, decoded where it is compressed."""
+    """The bytes of a file, decoded where it is compressed; reading on beyond reason raises DataError."""
     name = packing(path)
     if name is None:
         return path.open("rb")
-    if name == "gzip":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if name == "bzip2":
-        return cast(IO[bytes], bz2.open(path, "rb"))
-    if name == "xz":
-        return cast(IO[bytes], lzma.open(path, "rb"))
     # A frame that ends early is no error to zstandard, so the reader below looks for its end.
-    return cast(IO[bytes], _ZstdReader(path))
+    opener: dict[str, Callable[[Path], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    return cast(IO[bytes], _Limited(path, opener.get(name, _ZstdReader)(path)))
+
+
+class _Limited:
+    """Refuses to read a file that unpacks to more than any log would."""
+
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+        self._path, self._stream = path, stream
+        self._limit, self._size = max(path.stat().st_size * MOST_GROWTH, LEAST_LIMIT), 0
+
+    def __enter__(self) -> _Limited:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.__exit__(None, None, None)
+
+    def read(self, size: int) -> bytes:
+        out = self._stream.read(size)
+        self._size += len(out)
+        if self._size > self._limit:
+            raise DataError(
+                f"{self._path} unpacks to over {self._limit:,} bytes, {MOST_GROWTH} times its size, as no "
+                "log does; unpack it yourself where that is right"
+            )
+        return out
 
 
 class _ZstdReader:
@@ -108,7 +129,8 @@ class _ZstdReader:
         self._file.close()
 
     def read(self, size: int) -> bytes:
-        while raw := self._rest or self._file.read(max(size // 16, 1024)):
+        # Of 2 kB come 64 MB at most, however much is asked for: 128 kB of each block of four bytes.
+        while raw := self._rest or self._file.read(2048):
             if self._decoder.eof:
                 self._decoder = _zstd()
             out = self._decoder.decompress(raw)

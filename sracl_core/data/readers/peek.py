@@ -71,7 +71,7 @@ def peek(path: Path, header: bool | None = None, separator: str | None = None) -
     """
     if is_parquet(path):
         try:
-            return Head("parquet", pl.scan_parquet(path, glob=False).collect_schema().names(), [])
+            return Head("parquet", pl.scan_parquet(path.absolute(), glob=False).collect_schema().names(), [])
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             return Head("parquet", [], [])
     text = text_start(path)

@@ -72,7 +72,7 @@ def open_table(path: Path, scratch: Path, separator: str | None = None, header: 
 def _open_parquet(path: Path) -> Table:
     refuse_no_table(path)
     with refusing(path):
-        frame = pl.scan_parquet(path, glob=False)
+        frame = pl.scan_parquet(path.absolute(), glob=False)
         columns = frame.collect_schema().names()
     return Table(path, frame, columns, lambda row: f"{path} row {row + 1}")
 
@@ -90,7 +90,7 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
     again = CsvText(text, path, separator, quoted, head.header)
     with refusing(path):
         frame = pl.scan_csv(
-            text,
+            text.absolute(),
             has_header=head.header,
             infer_schema=False,
             separator=separator,

@@ -15,8 +15,6 @@ from sracl_core.errors import DataError
 
 CHUNK = 1 << 20
 UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-MOST_GROWTH = 200
-"""Text shrinks to a tenth or so; what grows by more than this is no log."""
 
 
 def plain(path: Path, scratch: Path) -> Path:
@@ -44,7 +42,6 @@ def plain(path: Path, scratch: Path) -> Path:
 def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None, encoding: str | None = None) -> None:
     decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     lines, size = 1, 0
-    limit = max(path.stat().st_size * MOST_GROWTH, 1 << 24) if packing(path) else None
     with source:
         while True:
             chunk = raw = source.read(CHUNK)
@@ -64,11 +61,6 @@ def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None, encoding
                 break
             lines += chunk.count(b"\n")
             size += len(chunk)
-            if limit is not None and size > limit:
-                raise DataError(
-                    f"{path} is cut or damaged (it unpacks to over {limit:,} bytes, {MOST_GROWTH} times its "
-                    "size); unpack it yourself where that is right"
-                )
             if out is not None:
                 out.write(chunk)
     if not size:
