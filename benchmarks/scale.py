@@ -196,7 +196,7 @@ def train(session: Any, sources: Any, config: Any) -> list[str]:
 def evaluate(encoder: Any, sources: Any, config: Any) -> None:
     """Rank the held-out test item of some users among all items."""
     from sracl_core.data.prefixes import query_prefixes
-    from sracl_core.evaluation.ranking import rank_targets
+    from sracl_core.evaluation.ranking import rank_queries, scores_of
     from sracl_core.evaluation.results import WHOLE_HISTORY
 
     split = sources.split
@@ -206,7 +206,7 @@ def evaluate(encoder: Any, sources: Any, config: Any) -> None:
         query_prefixes(sources.dataset.sequences, users, ends, most)
         for most in (config.model.max_length, WHOLE_HISTORY)
     )
-    rank_targets(encoder, queries, histories, config.evaluation.batch_size, encoder.item_embeddings.device)
+    rank_queries(scores_of(encoder), queries, histories, config.evaluation.batch_size)
 
 
 def keep(result: dict[str, Any], command: str) -> None:

@@ -104,6 +104,11 @@ def backbones() -> dict[str, Method]:
     return find("sracl_core.models", "sracl.backbones")
 
 
+def floors() -> dict[str, Method]:
+    """What counts and does not learn, by name."""
+    return find("sracl_core.floors", "sracl.floors")
+
+
 def objectives() -> dict[str, Method]:
     """What can be minimized, by name."""
     return find("sracl_core.objectives", "sracl.objectives")

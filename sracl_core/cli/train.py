@@ -11,7 +11,7 @@ import typer
 from sracl_core.cli import output, settings
 from sracl_core.cli.asking import EncoderOption, MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
-from sracl_core.errors import RunError
+from sracl_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
@@ -41,6 +41,11 @@ def train(
     SIGTERM checkpoint and stop; `sracl resume` goes on from there.
     """
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
+    if resolved.floor is not None:
+        raise InputError(
+            f"{resolved.floor.name} is a floor, which counts and is not trained; "
+            f"`sracl compare --dataset DIR --models {resolved.floor.name}` ranks with it"
+        )
     output.say("loading", quiet or dry_run)
     from sracl_core.pipeline import run as pipeline
 

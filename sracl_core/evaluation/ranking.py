@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
+
+Scores = Callable[[Sequences], Tensor]
+"""Scores of all items after each of R histories, [R, N]; column j is item j + 1."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Ranks:
     """int32 [Q], among all items."""
     masked: np.ndarray
     """int32 [Q], among the items that are not in the user's history before the held-out one."""
+    unmasked_list: np.ndarray | None = None
+    masked_list: np.ndarray | None = None
+    """int32 [Q, K], the best items of each protocol, best first; 0 where fewer compete."""
 
 
 def seen_pairs(queries: Prefixes, histories: Prefixes, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +64,8 @@ def rank_scores(
     A score that is not finite ranks the target last.
     """
     target_b1 = scores_bN.gather(1, (targets_b - 1)[:, None])
-    unmasked = (scores_bN >= target_b1).sum(dim=1)
+    # A sum of bools as int64 takes four times as long, and this is most of ranking's time.
+    unmasked = (scores_bN >= target_b1).sum(dim=1, dtype=torch.int32).long()
     ahead = scores_bN[seen_b, seen_items - 1] >= target_b1.squeeze(1)[seen_b]
     masked = unmasked - torch.zeros_like(unmasked).index_add_(0, seen_b, ahead.to(unmasked.dtype))
     broken = ~torch.isfinite(target_b1.squeeze(1))
@@ -65,34 +73,60 @@ def rank_scores(
     return unmasked.masked_fill(broken, last), masked.masked_fill(broken, last)
 
 
+def best_items(scores_bN: Tensor, seen_b: Tensor, seen_items: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """The best `most` items of each row, int64 [b, K], of all and of those not seen; 0 where none is left.
+
+    It overwrites the scores of what was seen: a copy of them would cost more than all else here.
+    """
+    most = min(most, scores_bN.shape[1])
+    found = scores_bN.topk(most, dim=1).indices
+    scores_bN[seen_b, seen_items - 1] = -torch.inf
+    left = scores_bN.topk(most, dim=1)
+    return found + 1, (left.indices + 1).masked_fill(left.values == -torch.inf, 0)
+
+
 @torch.no_grad()
-def rank_targets(
-    encoder: SequenceEncoder,
+def rank_queries(
+    scores: Scores,
     queries: Prefixes,
     histories: Prefixes,
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
+    top: int = 0,
 ) -> Ranks:
-    """Rank every query's held-out item; the encoder is put in evaluation mode meanwhile.
+    """Rank every query's held-out item, and keep the best `top` items of each.
 
     Memory is batch_size x N scores, whatever the number of queries. See `seen_pairs` for `histories`.
     """
-    was_training = encoder.training
-    encoder.eval()
-    device = encoder.device
-    unmasked = np.empty(len(queries), dtype=np.int32)
-    masked = np.empty(len(queries), dtype=np.int32)
-    # Rows of like length together: the encoder then packs them without padding.
+    ranks = {name: np.empty(len(queries), dtype=np.int32) for name in ("unmasked", "masked")}
+    lists = {name: np.zeros((len(queries), top), dtype=np.int32) for name in ranks}
+    # Rows of like length together: an encoder then packs them without padding.
     order = np.argsort(queries.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        history = queries.take(rows)
-        scores = encoder.score(encoder.encode(history), history)
+        scores_bN = scores(queries.take(rows))
+        device = scores_bN.device
         position, seen = (torch.from_numpy(part).to(device) for part in seen_pairs(queries, histories, rows))
         targets = torch.from_numpy(queries.targets[rows].astype(np.int64)).to(device)
-        all_items, unseen = rank_scores(scores, targets, position, seen)
-        unmasked[rows], masked[rows] = all_items.cpu().numpy(), unseen.cpu().numpy()
+        for name, found in zip(ranks, rank_scores(scores_bN, targets, position, seen), strict=True):
+            ranks[name][rows] = found.cpu().numpy()
+        if top:
+            for name, items in zip(lists, best_items(scores_bN, position, seen, top), strict=True):
+                lists[name][rows, : items.shape[1]] = items.cpu().numpy()
         if progress:
             progress(min(start + batch_size, len(order)), len(order))
-    encoder.train(was_training)
-    return Ranks(queries.users, unmasked, masked)
+    kept = (lists["unmasked"], lists["masked"]) if top else (None, None)
+    return Ranks(queries.users, ranks["unmasked"], ranks["masked"], *kept)
+
+
+def scores_of(encoder: SequenceEncoder) -> Scores:
+    """The scores of an encoder, which is in evaluation mode while it is asked."""
+
+    def scores(rows: Sequences) -> Tensor:
+        was_training = encoder.training
+        encoder.eval()
+        found = encoder.score(encoder.encode(rows), rows)
+        encoder.train(was_training)
+        return found
+
+    return scores

@@ -12,20 +12,27 @@ from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
-from sracl_core.evaluation.ranking import Ranks, rank_targets
+from sracl_core.evaluation.ranking import Ranks, Scores, rank_queries
 from sracl_core.files import whole_file, write_json
-from sracl_core.models.base import SequenceEncoder
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 
 WHOLE_HISTORY = 2**31
+LIST_LENGTH = 20
+"""Items kept of each test user's list, from which coverage and the like are told later."""
+LISTS = ("unmasked_list", "masked_list")
 
 
 def rank_split(
-    config: RunConfig, sources: Sources, encoder: SequenceEncoder, part: str, progress: Progress | None
+    config: RunConfig,
+    sources: Sources,
+    scores: Scores,
+    part: str,
+    progress: Progress | None,
+    top: int = 0,
 ) -> Ranks:
-    """Ranks of the held-out items of `part`, "valid" or "test"."""
+    """Ranks of the held-out items of `part`, "valid" or "test", and the best `top` items of each user."""
     split, sequences = sources.split, sources.dataset.sequences
     users, ends = (
         (split.valid_users, split.valid_ends) if part == "valid" else (split.test_users, split.test_ends)
@@ -33,7 +40,7 @@ def rank_split(
     queries = query_prefixes(sequences, users, ends, config.model.max_length)
     histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
     told = partial(progress, "evaluate") if progress else None
-    return rank_targets(encoder, queries, histories, config.evaluation.batch_size, told)
+    return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
@@ -49,36 +56,44 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),
-        "learned_from": list(config.active_objectives),
+        "learned_from": list(config.active_objectives) or "counts",
         "repeats": "a bias by recency on items of the history, fitted on training prefixes"
-        if config.model.repeats == "fitted"
+        if config.floor is None and config.model.repeats == "fitted"
         else "none: scores of items in the history are as they come",
-        "chosen_by": f"validation {config.training.monitor}",
+        "chosen_by": "nothing" if config.floor else f"validation {config.training.monitor}",
     }
 
 
 def write_results(
     run: RunDirectory,
     sources: Sources,
-    encoder: SequenceEncoder,
+    scores: Scores,
     progress: Progress | None,
     best_epoch: int | None,
     seconds: float | None,
+    parameters: int,
 ) -> dict[str, Any]:
+    """Rank both parts, and write ranks.npz and results.json, which is returned.
+
+    seconds: of training. parameters: numbers that were learned.
+    """
     config = run.config
-    valid, test = (rank_split(config, sources, encoder, part, progress) for part in ("valid", "test"))
+    valid = rank_split(config, sources, scores, "valid", progress)
+    test = rank_split(config, sources, scores, "test", progress, LIST_LENGTH)
     results = {
         "protocol": protocol(config, sources),
         "valid": all_metrics(config, valid),
         "test": all_metrics(config, test),
         "best_epoch": best_epoch,
         "seconds": seconds,
+        "parameters": parameters,
     }
     arrays = {
         f"{part}_{name}": getattr(ranks, name)
         for part, ranks in (("valid", valid), ("test", test))
         for name in ("users", "unmasked", "masked")
     }
+    arrays |= {f"test_{name}": getattr(test, name) for name in LISTS}
     with whole_file(run.ranks_path) as file:
         np.savez(file, **arrays)
     write_json(run.results_path, results)
@@ -95,6 +110,18 @@ def load_ranks(run: RunDirectory, part: str) -> dict[str, np.ndarray]:
             return {name: stored[f"{part}_{name}"] for name in ("users", "unmasked", "masked")}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise RunError(f"{run.ranks_path} is damaged; `sracl evaluate` writes it anew") from error
+
+
+def load_lists(run: RunDirectory) -> dict[str, np.ndarray]:
+    """The best items of each test user, {"unmasked_list", "masked_list"}: int32 [Q, K], 0 where none is left.
+
+    Raises RunError where the run has none, as those of earlier versions.
+    """
+    try:
+        with np.load(run.ranks_path) as stored:
+            return {name: stored[f"test_{name}"] for name in LISTS}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(f"{run.ranks_path} has no lists; `sracl evaluate {run.path}` writes them") from error
 
 
 def all_metrics(config: RunConfig, ranks: Ranks) -> dict[str, dict[str, float]]:

@@ -93,6 +93,11 @@ class SequenceEncoder(nn.Module, ABC):
         return self.items.weight.device
 
     @property
+    def parameter_count(self) -> int:
+        """How many numbers it learns."""
+        return sum(weight.numel() for weight in self.parameters())
+
+    @property
     def item_embeddings(self) -> Tensor:
         """float32 [N + 1, D]; row 0 is padding."""
         return self.items.weight

@@ -18,6 +18,7 @@ from typing import Any
 from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.errors import Interrupted, StorageError
+from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.files import read_json
 from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
@@ -28,6 +29,7 @@ from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import Plan, plan
+from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.resuming import semantics_of
 from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import Semantics, stage
@@ -93,7 +95,7 @@ def run_meta(config: RunConfig) -> dict[str, Any]:
 def train(
     config: RunConfig, run: RunDirectory, writer: RunWriter, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Train `config` into a fresh run directory; returns what results.json holds."""
+    """Train `config`, or count its floor, into a fresh run directory; returns what results.json holds."""
     return _run(config, run, writer, progress, resumed=False)
 
 
@@ -112,11 +114,22 @@ def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, A
     """Rank validation and test again with a run's best checkpoint, and write results.json anew."""
     sources = sources_of(run, run.config)
     use_threads(run.config.training.threads)
+    if run.config.floor is not None:
+        semantics = semantics_of(run, run.config, sources, lambda text: None, progress)
+        return rank_floor(run, sources, semantics, progress)
     encoder = load_encoder(run).to(pick_device(run.config.training.device))
     # A run that has not finished has no results; its best checkpoint says what it took until then.
     best = read_state(find_checkpoint(run.checkpoints / "best"))
     known = run.results() or {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
-    return write_results(run, sources, encoder, progress, known["best_epoch"], known["seconds"])
+    return write_results(
+        run,
+        sources,
+        scores_of(encoder),
+        progress,
+        known["best_epoch"],
+        known["seconds"],
+        encoder.parameter_count,
+    )
 
 
 def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
@@ -196,6 +209,8 @@ def _stages(
     semantics = semantics_of(run, config, sources, partial(writer.message, level="warning"), told, report)
     for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
+    if config.floor is not None:
+        return rank_floor(run, sources, semantics, told, report)
     encoder = start_encoder(config, sources, semantics).to(device)
     objectives = start_objectives(config, sources, semantics)
     weights = {name: one.weight for name, one in config.active_objectives.items()}
@@ -215,7 +230,7 @@ def _stages(
         )
         if not fitted:
             writer.message("model.repeats: too few training prefixes to fit a bias on; it stays 0", "warning")
-        return all_metrics(config, rank_split(config, sources, encoder, "valid", None))
+        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", None))
 
     trainer = Trainer(
         session,
@@ -233,7 +248,9 @@ def _stages(
     best = load_encoder(run).to(device)
     seconds = max(time.monotonic() - began, state.elapsed)
     with stage("evaluate", report):
-        return write_results(run, sources, best, told, state.best_epoch, seconds)
+        return write_results(
+            run, sources, scores_of(best), told, state.best_epoch, seconds, best.parameter_count
+        )
 
 
 def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from sracl_core.errors import ConfigError, nearest
-from sracl_core.methods import backbones
+from sracl_core.methods import backbones, floors
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.yaml_source import flat_settings
 
@@ -155,7 +155,7 @@ def _walk(model: type[BaseModel], prefix: str, backbone: str | None) -> Iterator
     for name, field in model.model_fields.items():
         kind = field.annotation
         if prefix + name == "model":
-            first, found = backbone or FIRST_BACKBONE, backbones()
+            first, found = backbone or FIRST_BACKBONE, backbones() | floors()
             for one in [first] if backbone else [first, *(other for other in found if other != first)]:
                 yield from _walk(found[one].settings, "model.", backbone)
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -184,7 +184,11 @@ def _merge(known: Mapping[str, Setting], *layers: Layer) -> tuple[dict[str, Any]
 def _leave_other_backbones(values: dict[str, Any], layer: Layer) -> None:
     """Where a layer chooses another backbone, drop what earlier ones said of settings that it lacks."""
     chosen = next((str(value) for key, value, _ in layer if key == "model.name"), None)
-    if chosen is None or chosen == values.get("model.name", FIRST_BACKBONE) or chosen not in backbones():
+    if (
+        chosen is None
+        or chosen == values.get("model.name", FIRST_BACKBONE)
+        or chosen not in backbones() | floors()
+    ):
         return
     kept = settings(chosen)
     for key in [key for key in values if key.startswith("model.") and key not in kept]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from sracl_core.methods import backbones, names, objectives, values
-from sracl_core.settings.section import Backbone, Need, ObjectiveSettings, Positive, Section, Share
+from sracl_core.methods import backbones, floors, names, objectives, values
+from sracl_core.settings.section import Backbone, Floor, Need, ObjectiveSettings, Positive, Section, Share
 
 SPLITS = "sracl_core.data.splits", "sracl.splits"
 _OWN_SPLITS = ("leave_one_out", "given")
@@ -159,9 +159,10 @@ if TYPE_CHECKING:
     AnyBackbone = Backbone
     Objectives = Section
 else:
-    # What is found decides which settings there are: those of another backbone are unknown keys.
+    # What is found decides which settings there are: those of another backbone are unknown keys. A floor
+    # stands in a backbone's place, and has no attribute but `name`, `needs` and `max_length` for certain.
     AnyBackbone = Annotated[
-        Union[tuple(method.settings for method in backbones().values())],  # noqa: UP007
+        Union[tuple(method.settings for method in (backbones() | floors()).values())],  # noqa: UP007
         Field(discriminator="name"),
     ]
     Objectives = create_model(
@@ -247,8 +248,19 @@ class RunConfig(Section):
         return self.model_copy(update={"dataset": dataset})
 
     @property
+    def floor(self) -> Floor | None:
+        """The floor that this run counts; None where it trains a backbone."""
+        model: object = self.model
+        return model if isinstance(model, Floor) else None
+
+    @property
     def active_objectives(self) -> dict[str, ObjectiveSettings]:
-        """What is minimized, by name: the one that the backbone is made for, then all of some weight."""
+        """What is minimized, by name: the one that the backbone is made for, then all of some weight.
+
+        Nothing for a floor.
+        """
+        if self.floor is not None:
+            return {}
         every: dict[str, ObjectiveSettings] = {name: getattr(self.objectives, name) for name in objectives()}
         main = {self.model.main: every.pop(self.model.main)}
         return main | {name: one for name, one in every.items() if one.weight and not one.main}
@@ -281,6 +293,8 @@ class RunConfig(Section):
             raise ValueError(
                 f"training.monitor '{self.training.monitor}' is not measured; one of {', '.join(allowed)}"
             )
+        if self.floor is not None:
+            return self
         for name, objective in objectives().items():
             settings = getattr(self.objectives, name)
             if objective.settings.main and name != self.model.main and settings != objective.settings():

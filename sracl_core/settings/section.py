@@ -77,6 +77,20 @@ class Backbone(Section):
         return 10 * self.hidden_size
 
 
+class Floor(Section):
+    """What stands in a backbone's place where a method only counts; its own Settings add to `name`."""
+
+    max_length: ClassVar[int] = 2**31
+    """It reads whole histories."""
+
+    name: str
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the floor asks of the texts."""
+        return frozenset()
+
+
 class ObjectiveSettings(Section):
     """What every objective can be told; a weight of 0 switches it off."""
 

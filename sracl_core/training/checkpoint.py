@@ -102,8 +102,12 @@ def load_encoder(run: RunDirectory, which: str = "best") -> SequenceEncoder:
         run: a run directory with at least one checkpoint.
         which: "best" or "last".
 
-    Raises CheckpointError where there is none yet, or one that is damaged, does not fit, or diverged.
+    Raises CheckpointError where there is none yet, or one that is damaged, does not fit, or diverged, and for a floor.
     """
+    if run.config.floor is not None:
+        raise CheckpointError(
+            f"{run.name} counts {run.config.floor.name}, a floor: it has ranks and lists, no encoder to ask"
+        )
     if not has_checkpoint(run.checkpoints / which) and run.status() == "running":
         raise CheckpointError(
             f"{run.path} is in training and has no {which} checkpoint yet; ask again after its first epoch"

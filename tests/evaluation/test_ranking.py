@@ -11,7 +11,7 @@ from torch import Tensor
 from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.evaluation.metrics import mean_metrics
-from sracl_core.evaluation.ranking import rank_targets
+from sracl_core.evaluation.ranking import rank_queries, scores_of
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.models.base import SequenceEncoder
 
@@ -46,7 +46,7 @@ def test_ranks_equal_a_loop_over_users(seed: int, ties: bool) -> None:
     encoder = LastItem(n_items, ties)
     queries = query_prefixes(sequences, users, ends, 2)
     histories = query_prefixes(sequences, users, ends, 1000)
-    ranks = rank_targets(encoder, queries, histories, 3)
+    ranks = rank_queries(scores_of(encoder), queries, histories, 3)
     table = encoder.item_embeddings.detach()
     for user in users:
         history, target = sequences.of(user)[:-1], int(sequences.of(user)[-1])
@@ -63,7 +63,7 @@ def test_a_broken_score_ranks_last() -> None:
     with torch.no_grad():
         encoder.items.weight.fill_(float("nan"))
     queries = query_prefixes(sequences, users, ends, 5)
-    ranks = rank_targets(encoder, queries, queries, 8)
+    ranks = rank_queries(scores_of(encoder), queries, queries, 8)
     assert (ranks.unmasked == n_items).all()
 
 
