@@ -51,11 +51,20 @@ class Setting:
 def settings(backbone: str | None = None) -> dict[str, Setting]:
     """Every key that can be set, in the order of the configuration.
 
-    With a `backbone`, its own alone; else those of every backbone, each as the first that has it.
+    With a `backbone` or a floor, its own alone; else those of every backbone, each as the first that has it.
     """
     found: dict[str, Setting] = {}
     for setting in _walk(RunConfig, "", backbone):
         found.setdefault(setting.key, setting)
+    return found
+
+
+def _every_setting() -> dict[str, Setting]:
+    """Those of `settings`, and those of floors, which no form offers but a run's file may hold."""
+    found = settings()
+    for name in floors():
+        for key, setting in settings(name).items():
+            found.setdefault(key, setting)
     return found
 
 
@@ -86,7 +95,7 @@ def load_config(
     ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Raises ConfigError, in
     one line that names the key, the value and where it stood.
     """
-    known = settings()
+    known = _every_setting()
     values, origins = _merge(
         known,
         _optional_file(user_file()),
@@ -119,7 +128,7 @@ def validated_file(path: Path) -> dict[str, str]:
 
     Raises ConfigError as `load_config` does.
     """
-    values, origins = _merge(settings(), flat_settings(path))
+    values, origins = _merge(_every_setting(), flat_settings(path))
     validated(values, origins)
     return origins
 
@@ -155,8 +164,8 @@ def _walk(model: type[BaseModel], prefix: str, backbone: str | None) -> Iterator
     for name, field in model.model_fields.items():
         kind = field.annotation
         if prefix + name == "model":
-            first, found = backbone or FIRST_BACKBONE, backbones() | floors()
-            for one in [first] if backbone else [first, *(other for other in found if other != first)]:
+            found = backbones() | floors()
+            for one in [backbone] if backbone else dict.fromkeys([FIRST_BACKBONE, *backbones()]):
                 yield from _walk(found[one].settings, "model.", backbone)
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _walk(kind, f"{prefix}{name}.", backbone)
@@ -272,7 +281,7 @@ def _explain(detail: Any, origins: Mapping[str, str]) -> str:
             has = [key.removeprefix("model.") for key in settings(str(backbone)) if key.startswith("model.")]
             message = f"{backbone} has no such setting; it has {', '.join(has)}"
     if detail["type"] == "union_tag_invalid":
-        place, message = ["model", "name"], f"input should be {_either(detail['ctx']['expected_tags'])}"
+        place, message = ["model", "name"], f"input should be {_either(', '.join(map(repr, backbones())))}"
     key = ".".join(str(part) for part in place)
     owner = next((name for name in origins if key == name or key.startswith(f"{name}.")), None)
     if owner is None:

@@ -102,7 +102,8 @@ def load_encoder(run: RunDirectory, which: str = "best") -> SequenceEncoder:
         run: a run directory with at least one checkpoint.
         which: "best" or "last".
 
-    Raises CheckpointError where there is none yet, or one that is damaged, does not fit, or diverged, and for a floor.
+    Raises CheckpointError where there is none yet, or one that is damaged, does not fit, or diverged, and
+    for a floor.
     """
     if run.config.floor is not None:
         raise CheckpointError(
