@@ -7,11 +7,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from sracl_core.data.sequences import Sequences
+from sracl_core.errors import ConfigError
+from sracl_core.models import fmlprec
+from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, duorec
+from sracl_core.objectives import cl4srec, duorec, iclrec, next_item
+from sracl_core.objectives.augment import mixed
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cl4srec.objective import CL4SRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
+from sracl_core.objectives.iclrec.objective import ICLRec
+from sracl_core.objectives.kmeans import kmeans
+from sracl_core.objectives.next_item.binary import Unseen
+from sracl_core.objectives.next_item.objective import NextItem
 from sracl_core.seeding import generator
 from sracl_core.training.batches import make_batch
 from tests.oracles import objectives as plain
@@ -92,3 +101,84 @@ def test_cl4srec_is_its_definition() -> None:
     assert any(0 in view for view in left + right)
     twin = {"cl4srec": plain.two_views(encoder, left, right)}
     same(encoder, part, parts_of(encoder, part), twin)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_iclrec_is_its_definition(pooling: str) -> None:
+    encoder, part = small_encoder(), ICLRec(iclrec.Settings(clusters=4, mask=0.4, pooling=pooling), WORLD)
+    part.start_epoch(encoder, generator(5))
+    assert encoder.training
+    labels = part.labels_U[torch.from_numpy(WORLD.prefixes.users[BATCH.prefixes_B].astype(np.int64))]
+    rng = generator(1, "it")
+    views = [mixed(BATCH.rows, part.operators, rng) for _ in range(2)]
+    lists = [[view.of(row).tolist() for row in range(len(view))] for view in views]
+    twin = plain.iclrec(encoder, lists, part.centroids_KD, labels.tolist(), pooling == "mean")
+    same(encoder, part, parts_of(encoder, part), twin)
+
+
+def test_iclrecs_intents_are_a_function_of_seed_and_epoch() -> None:
+    encoder, made = small_encoder(dropout=0.5), []
+    for name in ("a", "a", "b"):
+        part = ICLRec(iclrec.Settings(clusters=4), WORLD)
+        part.start_epoch(encoder, generator(5, name))
+        made.append(part.centroids_KD)
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
+def test_iclrec_says_what_it_cannot_have() -> None:
+    with pytest.raises(ConfigError, match=r"objectives.iclrec.clusters 99 is more than the 12 users"):
+        ICLRec(iclrec.Settings(clusters=99), WORLD)
+    whole = build_encoder(fmlprec.Settings(hidden_size=8, max_length=6), WORLD.n_items, seed=1)
+    for pooling in ("mean", "last"):
+        part = ICLRec(iclrec.Settings(clusters=4, pooling=pooling), WORLD)
+        if pooling == "last":
+            part.start_epoch(whole, generator(1))
+        else:
+            with pytest.raises(ConfigError, match=r"FMLPRec has no state .* set it to last"):
+                part.start_epoch(whole, generator(1))
+
+
+def test_kmeans_ends_where_a_plain_step_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    points = torch.from_numpy(np.concatenate([rng.normal(at, 1.0, (40, 3)) for at in (-6, 0, 6)]))
+    centroids, labels = kmeans(points, 5, generator(1), iterations=100)
+    again, means = plain.kmeans_step(points.tolist(), centroids.tolist())
+    assert labels.tolist() == again
+    torch.testing.assert_close(centroids, torch.tensor(means, dtype=points.dtype))
+
+
+def test_kmeans_of_equal_points_and_of_as_many_centroids() -> None:
+    centroids, labels = kmeans(torch.ones(6, 2), 3, generator(1))
+    assert torch.isfinite(centroids).all()
+    assert len(labels) == 6
+    assert sorted(kmeans(torch.eye(5), 5, generator(1))[1].tolist()) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="6 centroids of 5 points"):
+        kmeans(torch.eye(5), 6, generator(1))
+
+
+def test_bce_is_its_definition() -> None:
+    encoder, part = small_encoder(), NextItem(next_item.Settings(loss="bce"), WORLD)
+    assert part.unseen is not None
+    users = WORLD.prefixes.users[BATCH.prefixes_B]
+    drawn = part.unseen.draw(users, generator(1, "it")).tolist()
+    anchors = [BATCH.rows.of(row).tolist() for row in range(len(BATCH.rows))]
+    terms = []
+    for state, wanted, other in zip(plain.last(encoder, anchors), BATCH.targets_B, drawn, strict=True):
+        yes, no = (torch.sigmoid(encoder.items.weight[item] @ state) for item in (wanted, other))
+        terms.append(-torch.log(yes) - torch.log(1 - no))
+    same(encoder, part, parts_of(encoder, part), {"next_item": torch.stack(terms).mean()})
+
+
+def test_a_negative_of_bce_is_any_item_that_the_user_never_had() -> None:
+    rng = np.random.default_rng(3)
+    lists = [rng.permutation(9)[: 1 + number].tolist() for number in range(9)]
+    train = Sequences.from_lists([[item + 1 for item in row] * 2 for row in lists])
+    unseen = Unseen(train, 9)
+    users = np.repeat(np.arange(9), 900)
+    drawn = unseen.draw(users, generator(1))
+    for user, row in enumerate(lists):
+        counts = np.bincount(drawn[users == user], minlength=10)
+        free = [item + 1 for item in range(9) if item not in row]
+        assert set(np.flatnonzero(counts)) == set(free or [0])
+        assert free == [] or counts[free].min() > 0.5 * 900 / len(free)

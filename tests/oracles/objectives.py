@@ -32,3 +32,39 @@ def last(encoder: SASRec, rows: list[list[int]]) -> Tensor:
 def two_views(encoder: SASRec, left: list[list[int]], right: list[list[int]]) -> Tensor:
     """Contrast of two views by their dot product: CL4SRec's and CoSeRec's, and the parts of DuoRec's."""
     return plain_path.info_nce(last(encoder, left), last(encoder, right), "dot", 1.0)
+
+
+def iclrec(
+    encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int], mean: bool
+) -> dict[str, Tensor]:
+    """Both parts of ICLRec, a state at a time."""
+
+    def represent(row: list[int]) -> Tensor:
+        return states(encoder, row).mean(dim=0) if mean else states(encoder, row)[-1]
+
+    left, right = (torch.stack([represent(row) for row in view]) for view in views)
+    intents = []
+    for view in (left, right):
+        for state, label in zip(view, labels, strict=True):
+            others = [centroids[other] @ state for other in labels if other != label]
+            own = centroids[label] @ state
+            intents.append(torch.logsumexp(torch.stack([own, *others]), 0) - own)
+    return {
+        "iclrec/instances": plain_path.info_nce(left, right, "dot", 1.0),
+        "iclrec/intents": torch.stack(intents).sum() / len(labels),
+    }
+
+
+def kmeans_step(
+    points: list[list[float]], centroids: list[list[float]]
+) -> tuple[list[int], list[list[float]]]:
+    """The nearest centroid of each point, and the mean of each centroid's points."""
+    labels = []
+    for point in points:
+        away = [sum((a - b) ** 2 for a, b in zip(point, centroid, strict=True)) for centroid in centroids]
+        labels.append(away.index(min(away)))
+    means = []
+    for number in range(len(centroids)):
+        mine = [point for point, label in zip(points, labels, strict=True) if label == number]
+        means.append([sum(column) / len(mine) for column in zip(*mine, strict=True)])
+    return labels, means

@@ -10,12 +10,18 @@ from sracl_core.settings.section import Need, ObjectiveSettings, Positive, Share
 
 
 class Settings(ObjectiveSettings):
-    """L_rec, against every item or against sampled ones."""
+    """L_rec, against every item or against sampled ones.
+
+    bce is the loss of SASRec's own paper (arXiv 1808.09781, section 3.6): -log sigmoid(score of the target)
+    - log(1 - sigmoid(score of one item that the user has never had)), a prefix.
+    """
 
     main: ClassVar[bool] = True
     weight: Weight = Field(1.0, description="Its share of the loss; 0 switches it off.")
-    loss: Literal["full", "sampled"] = Field(
-        "full", description="Softmax over every item, or over the target and sampled negatives."
+    loss: Literal["full", "sampled", "bce"] = Field(
+        "full",
+        description="Softmax over every item, or over the target and sampled negatives. bce: yes or no to "
+        "the target and to one sampled item.",
     )
     smoothing: Share = Field(
         0.0,
@@ -41,8 +47,8 @@ class Settings(ObjectiveSettings):
 
     @model_validator(mode="after")
     def _what_the_loss_reads(self) -> Settings:
-        if self.loss == "full":
+        if self.loss != "sampled":
             self.refuse_unread(("negatives", "sampling"), "loss", "sampled")
-        else:
+        if self.loss != "full":
             self.refuse_unread(("smoothing", "neighbor_targets"), "loss", "full")
         return self

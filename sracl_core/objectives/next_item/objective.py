@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.next_item import Settings
+from sracl_core.objectives.next_item.binary import Unseen, binary_cross_entropy
 from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
 from sracl_core.objectives.world import World
 
@@ -19,7 +20,7 @@ def build(settings: Settings, world: World) -> NextItem:
 
 
 class NextItem(Objective):
-    """Cross-entropy against every item (tied weights, no bias), or against sampled negatives."""
+    """Cross-entropy against every item (tied weights, no bias), or against sampled ones."""
 
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()
@@ -27,6 +28,7 @@ class NextItem(Objective):
         self.item_neighbors_NK = world.item_neighbors_NK
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
+        self.unseen = Unseen(world.split.train, world.n_items) if settings.loss == "bce" else None
         counts_N = world.item_counts_N
         share = counts_N + 1.0 if settings.sampling == "popularity" else np.ones(len(counts_N))
         self.share_N = share / share.sum()
@@ -44,6 +46,13 @@ class NextItem(Objective):
                         targets_BK.to(anchors_BD.device),
                         shares_BK.to(anchors_BD.device),
                     )
+                }
+            )
+        if self.unseen is not None:
+            drawn_B = self.unseen.draw(self.prefixes.users[batch.prefixes_B], rng)
+            return Request(
+                lambda anchors_BD, _: {
+                    "next_item": binary_cross_entropy(encoder.items, anchors_BD, batch.targets_B, drawn_B)
                 }
             )
         draws = np.searchsorted(self.cumulative_N, rng.random(self.settings.negatives), side="right")

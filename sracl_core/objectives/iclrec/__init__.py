@@ -1,0 +1,34 @@
+"""ICLRec: contrast with the intent of a sequence, one of K clusters found anew each epoch.
+
+Chen et al., "Intent Contrastive Learning for Sequential Recommendation", WWW 2022 (arXiv 2202.02519),
+sections 4.2 to 4.4: the weight times (two views against each other + each view against the centroid of
+its sequence, where the negatives are the batch's centroids of other intents). As published: weights of
+0.1, 256 intents, mean-pooled states, crop 0.2, mask 0.7, reorder 0.2, dot product, temperature 1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sracl_core.objectives.contrast import ContrastSettings
+from sracl_core.settings.section import Share, Weight
+
+
+class Settings(ContrastSettings):
+    """Both parts, the clusters, and the operators that make views."""
+
+    instances: Weight = Field(1.0, description="Share of two views of a sequence against each other.")
+    intents: Weight = Field(1.0, description="Share of each view against its sequence's centroid.")
+    clusters: Annotated[int, Field(ge=2)] = Field(256, description="Intents (K), at most the users.")
+    pooling: Literal["mean", "last"] = Field(
+        "mean", description="What stands for a sequence: the mean of its states, or the last one."
+    )
+    crop: Share = Field(0.2, description="Share of a sequence that a cropped view keeps.")
+    mask: Share = Field(0.7, description="Share of a sequence's items that a masked view leaves blank.")
+    reorder: Share = Field(0.2, description="Share of a sequence that a reordered view shuffles.")
+
+    def sequences_per_anchor(self, k: int) -> int:
+        """Two views."""
+        return 2

@@ -1,0 +1,120 @@
+"""ICLRec's two contrasts (arXiv 2202.02519, section 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.data.sequences import Sequences
+from sracl_core.errors import ConfigError
+from sracl_core.models.base import SequenceEncoder
+from sracl_core.objectives.augment import Operator, crop, mask, mixed, reorder
+from sracl_core.objectives.base import Batch, LossParts, Objective, Request
+from sracl_core.objectives.iclrec import Settings
+from sracl_core.objectives.info_nce import info_nce
+from sracl_core.objectives.kmeans import kmeans
+from sracl_core.objectives.world import World
+
+ROWS_AT_ONCE = 4096
+
+
+def build(settings: Settings, world: World) -> ICLRec:
+    """Both contrasts. Raises ConfigError for more intents than there are users to cluster."""
+    return ICLRec(settings, world)
+
+
+class ICLRec(Objective):
+    """InfoNCE between two views, and of each with the intent of its user's whole training sequence."""
+
+    reads_anchors = False
+    centroids_KD: Tensor
+    labels_U: Tensor
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        super().__init__()
+        self.settings = settings
+        self.users_P = world.prefixes.users
+        self.sequences = world.split.train
+        self.clustered = np.flatnonzero(self.sequences.lengths)
+        if settings.clusters > len(self.clustered):
+            raise ConfigError(
+                f"objectives.iclrec.clusters {settings.clusters} is more than the {len(self.clustered)} "
+                "users whose sequences are clustered; lower it"
+            )
+        self.operators: list[Operator] = [
+            lambda rows, rng: crop(rows, settings.crop, rng),
+            lambda rows, rng: mask(rows, settings.mask, rng),
+            lambda rows, rng: reorder(rows, settings.reorder, rng),
+        ]
+        # Buffers, so that a checkpoint inside an epoch carries the intents that the epoch uses.
+        self.register_buffer("centroids_KD", torch.zeros(settings.clusters, world.hidden_size))
+        self.register_buffer("labels_U", torch.zeros(len(self.sequences), dtype=torch.long))
+
+    def start_epoch(self, encoder: SequenceEncoder, rng: np.random.Generator) -> None:
+        """Cluster the users' training sequences by their states without dropout."""
+        training = encoder.training
+        encoder.eval()
+        with torch.no_grad():
+            parts = np.split(self.clustered, range(ROWS_AT_ONCE, len(self.clustered), ROWS_AT_ONCE))
+            found = [self._represent(encoder, self.sequences.take(part)) for part in parts]
+            centroids_KD, labels_V = kmeans(torch.cat(found), self.settings.clusters, rng)
+        encoder.train(training)
+        self.centroids_KD.copy_(centroids_KD)
+        self.labels_U[torch.from_numpy(self.clustered).to(labels_V.device)] = labels_V
+
+    def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
+        """See `Objective.plan`."""
+        settings = self.settings
+        views = [mixed(batch.rows, self.operators, rng) for _ in range(2)]
+
+        def finish(anchors_BD: Tensor, states: list[Tensor]) -> LossParts:
+            if settings.pooling == "mean":
+                states = list(self._represent(encoder, Sequences.joined(views)).chunk(2))
+            users_B = torch.from_numpy(self.users_P[batch.prefixes_B].astype(np.int64))
+            labels_B = self.labels_U[users_B.to(self.labels_U.device)]
+            alike = settings.similarity, settings.temperature
+            parts: LossParts = {}
+            if settings.instances:
+                parts["iclrec/instances"] = settings.instances * info_nce(states[0], states[1], *alike)
+            if settings.intents:
+                each = [intent_loss(view_BD, self.centroids_KD, labels_B, *alike) for view_BD in states]
+                parts["iclrec/intents"] = settings.intents * torch.stack(each).sum()
+            return parts
+
+        return Request(finish, views if settings.pooling == "last" else [])
+
+    def _represent(self, encoder: SequenceEncoder, rows: Sequences) -> Tensor:
+        """What stands for each sequence, float32 [R, D]."""
+        if self.settings.pooling == "last":
+            return encoder.encode(rows).float()
+        rows = rows.latest(encoder.max_length)
+        try:
+            states_TD = encoder.states(rows).float()
+        except NotImplementedError as error:
+            raise ConfigError(
+                f"objectives.iclrec.pooling=mean cannot be had: {error}; set it to last"
+            ) from error
+        row_T = torch.from_numpy(np.repeat(np.arange(len(rows)), rows.lengths)).to(states_TD.device)
+        sums_RD = states_TD.new_zeros(len(rows), states_TD.shape[1]).index_add(0, row_T, states_TD)
+        return sums_RD / torch.from_numpy(rows.lengths).to(sums_RD)[:, None]
+
+
+def intent_loss(
+    states_BD: Tensor, centroids_KD: Tensor, labels_B: Tensor, similarity: str, temperature: float
+) -> Tensor:
+    """Mean cross-entropy of finding each state's centroid among those of the batch.
+
+    Centroids of the same intent as the state's own are no negatives (section 4.3, false negatives).
+
+    Args:
+        labels_B: int64, the centroid of each state.
+    """
+    own_BD = centroids_KD[labels_B]
+    if similarity == "cosine":
+        states_BD, own_BD = (nn.functional.normalize(part, dim=-1) for part in (states_BD, own_BD))
+    logits_BB = states_BD @ own_BD.T / temperature
+    same_BB = labels_B[:, None] == labels_B
+    same_BB.fill_diagonal_(False)
+    logits_BB = logits_BB.masked_fill(same_BB, torch.finfo(logits_BB.dtype).min)
+    return nn.functional.cross_entropy(logits_BB, torch.arange(len(labels_B), device=logits_BB.device))
