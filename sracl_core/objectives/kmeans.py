@@ -38,6 +38,6 @@ def kmeans(
 def _nearest(points_UD: Tensor, centroids_KD: Tensor) -> tuple[Tensor, Tensor]:
     """Each point's nearest centroid, and the squared distance to it."""
     half_K = centroids_KD.square().sum(dim=1) / 2
-    found = [(part @ centroids_KD.T - half_K).max(dim=1) for part in points_UD.split(ROWS_AT_ONCE)]
+    found = [(part @ centroids_KD.T - half_K).max(dim=1) for part in torch.split(points_UD, ROWS_AT_ONCE)]
     near_U = torch.cat([part.values for part in found])
     return torch.cat([part.indices for part in found]), points_UD.square().sum(dim=1) - 2 * near_U
