@@ -104,14 +104,15 @@ def needed_gb(prefixes: int, width: int, k: int) -> float:
 
 def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:
     """All stages of one size, in this process."""
+    import torch
+
     from sracl_core.data.sources import load_sources
     from sracl_core.device import use_threads
-    from sracl_core.pipeline.run import start_encoder, start_objectives
+    from sracl_core.pipeline.run import start_session
     from sracl_core.pipeline.stages import Semantics
     from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
     from sracl_core.semantics.profiles import prefix_vectors
     from sracl_core.settings.layers import load_config
-    from sracl_core.training.session import Session
 
     stages = Stages()
     with tempfile.TemporaryDirectory() as temporary:
@@ -154,13 +155,15 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         config, _ = load_config(sets=[*sets, "objectives.sracl.beta=0"])
         nothing = np.empty((len(vectors), 0))
         near_items = NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), "left out")
-    semantics = Semantics(vectors, near_items, profiles, near)
-    encoder = start_encoder(config, sources, semantics)
-    session = Session(encoder, start_objectives(config, sources, semantics, encoder), config.training)
+    if near is None:
+        config, _ = load_config(sets=[*sets, "objectives.sracl.weight=0"])
+    session = start_session(
+        config, sources, Semantics(vectors, near_items, profiles, near), torch.device("cpu")
+    )
     with stages.measure("train_200_steps") as facts:
         facts["parts"] = train(session, sources, config)
     with stages.measure("evaluate_10000_users"):
-        evaluate(encoder, sources, config)
+        evaluate(session.encoder, sources, config)
     return {
         "users": sources.dataset.n_users,
         "items": sources.dataset.n_items,
@@ -180,16 +183,22 @@ def train(session: Any, sources: Any, config: Any) -> list[str]:
     from sracl_core.training.batches import epoch_batches
 
     session.train_mode()
-    for objective in session.objectives:
-        objective.start_epoch(session.encoder)
-    size, length = config.training.batch_size, config.model.max_length
-    batches = epoch_batches(sources.prefixes, size, length, 0, 0, 0, session.device)
+    for objective in session.objectives.values():
+        objective.start_epoch(session.encoder, generator(0, "epoch"))
+    size = config.training.batch_size
+    batches = epoch_batches(sources.prefixes, np.arange(len(sources.prefixes)), size, 0, 0, 0)
     parts: dict[str, Any] = {}
     for step, batch in zip(range(STEPS), batches, strict=False):
-        parts = loss_parts(session.encoder, session.objectives, batch, generator(0, "scale", step))
+        parts = loss_parts(
+            session.encoder,
+            session.objectives,
+            session.weights,
+            batch,
+            lambda name, step=step: generator(0, "scale", name, step),
+        )
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
-        session.optimizer.step()
+        session.step()
     return list(parts)
 
 

@@ -35,8 +35,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.device import use_threads
 from sracl_core.objectives.augment import substitute
-from sracl_core.objectives.base import Objective, loss_parts
-from sracl_core.objectives.sracl import InterUser, IntraUser
+from sracl_core.objectives.base import loss_parts
+from sracl_core.objectives.sracl.inter import InterUser
+from sracl_core.objectives.sracl.intra import IntraUser
 from sracl_core.pipeline.run import start_encoder, start_objectives
 from sracl_core.pipeline.stages import Semantics, build_semantics
 from sracl_core.seeding import generator
@@ -45,7 +46,6 @@ from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import epoch_order, make_batch
 from tests.oracles import plain_path
 
-CPU = torch.device("cpu")
 TOLERANCE = 1e-4
 
 
@@ -55,30 +55,39 @@ class Path_:
     def __init__(self, config: RunConfig, sources: Sources, semantics: Semantics, plain: bool) -> None:
         self.config, self.sources, self.plain = config, sources, plain
         self.encoder = start_encoder(config, sources, semantics).train()
-        self.objectives = start_objectives(config, sources, semantics, self.encoder)
-        weights = [*self.encoder.parameters(), *(w for o in self.objectives for w in o.parameters())]
+        self.objectives = start_objectives(config, sources, semantics)
+        self.weights = {name: one.weight for name, one in config.active_objectives.items()}
+        learned = [part for one in self.objectives.values() for part in one.parameters()]
+        weights = [*self.encoder.parameters(), *learned]
         self.optimizer = torch.optim.Adam(weights, lr=1e-3, fused=not plain)
 
     def start_epoch(self) -> float:
         """Seconds that an epoch spends before its first step."""
         start = time.perf_counter()
-        for objective in self.objectives:
-            objective.start_epoch(self.encoder)
+        for objective in self.objectives.values():
+            objective.start_epoch(self.encoder, generator(0, "epoch"))
         return time.perf_counter() - start
 
     def losses(self, rows: np.ndarray, step: int) -> dict[str, torch.Tensor]:
         """The parts of the loss on the prefixes `rows`."""
-        length, rng = self.config.model.max_length, generator(0, "speed", step)
+        length = self.config.model.max_length
+
+        def chance(name: str) -> np.random.Generator:
+            return generator(0, "speed", name, step)
+
+        batch = make_batch(self.sources.prefixes, rows)
         if not self.plain:
-            batch = make_batch(self.sources.prefixes, rows, length, CPU)
-            return loss_parts(self.encoder, self.objectives, batch, rng)
-        inter = _first(self.objectives, InterUser)
-        intra = _first(self.objectives, IntraUser)
-        items = plain_path.batch_of(self.sources.prefixes, list(rows), length).numpy()
-        ratio = self.config.objectives.sracl.substitution
-        views = tuple(substitute(items, intra.neighbors_NK, ratio, rng) for _ in range(2))
-        beta = self.config.objectives.sracl.beta
+            return loss_parts(self.encoder, self.objectives, self.weights, batch, chance)
+        inter, intra = self._part(InterUser), self._part(IntraUser)
+        ratio, beta = intra.settings.substitution, intra.settings.beta
+        rng = chance("sracl").spawn(2)[1]
+        views = tuple(substitute(batch.rows, intra.neighbors_NK, ratio, rng).padded() for _ in range(2))
         return plain_path.losses(self.encoder, inter, views, self.sources.prefixes, list(rows), beta, length)
+
+    def _part(self, kind: type) -> Any:
+        return next(
+            part for one in self.objectives.values() for part in one.modules() if isinstance(part, kind)
+        )
 
     def step(self, rows: np.ndarray, step: int) -> float:
         """Seconds of one optimizer step, its batch included."""
@@ -89,26 +98,20 @@ class Path_:
         return time.perf_counter() - start
 
 
-def _first(objectives: list[Objective], kind: type) -> Any:
-    return next(objective for objective in objectives if isinstance(objective, kind))
-
-
 def check_equal(plain: Path_, ours: Path_, rows: np.ndarray) -> dict[str, float]:
     """The largest difference of each loss part with dropout off; raises beyond the tolerance."""
     for path in (plain, ours):
         path.encoder.eval()
-        for objective in path.objectives:
+        for objective in path.objectives.values():
             objective.eval()
     with torch.no_grad():
-        # The views' random numbers are drawn for the width of the batch: equal widths, equal views.
-        longest = rows[np.argsort(-plain.sources.prefixes.lengths[rows], kind="stable")]
-        expected, found = plain.losses(longest, 0), ours.losses(longest, 0)
+        expected, found = plain.losses(rows, 0), ours.losses(rows, 0)
     differences = {name: abs(expected[name] - found[name]).item() for name in expected}
     if max(differences.values()) > TOLERANCE:
         raise SystemExit(f"the two paths disagree: {differences}")
     for path in (plain, ours):
         path.encoder.train()
-        for objective in path.objectives:
+        for objective in path.objectives.values():
             objective.train()
     return differences
 

@@ -23,12 +23,11 @@ from torch.profiler import ProfilerActivity, profile
 from sracl_core.data.sources import load_sources
 from sracl_core.device import use_threads
 from sracl_core.objectives.base import loss_parts
-from sracl_core.pipeline.run import start_encoder, start_objectives
+from sracl_core.pipeline.run import start_session
 from sracl_core.pipeline.stages import build_semantics
 from sracl_core.seeding import generator
 from sracl_core.settings.layers import load_config
 from sracl_core.training.batches import epoch_order, make_batch
-from sracl_core.training.session import Session
 
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::addmm_", "aten::bmm", "aten::_addmm_activation"),
@@ -68,21 +67,25 @@ def main() -> None:
     config, _ = load_config(preset=options.preset, sets=[f"dataset.path={options.dataset}", *options.sets])
     sources = load_sources(config)
     semantics = build_semantics(config, sources)
-    encoder = start_encoder(config, sources, semantics)
-    session = Session(encoder, start_objectives(config, sources, semantics, encoder), config.training)
+    session = start_session(config, sources, semantics, torch.device("cpu"))
     session.train_mode()
-    for objective in session.objectives:
-        objective.start_epoch(encoder)
+    for objective in session.objectives.values():
+        objective.start_epoch(session.encoder, generator(1, "epoch"))
     size, order = config.training.batch_size, epoch_order(len(sources.prefixes), 1, 0)
 
     def step(number: int) -> float:
         start = time.perf_counter()
         rows = order[number * size : (number + 1) * size]
-        batch = make_batch(sources.prefixes, rows, config.model.max_length, session.device)
-        parts = loss_parts(encoder, session.objectives, batch, generator(1, "profile", number))
+        parts = loss_parts(
+            session.encoder,
+            session.objectives,
+            session.weights,
+            make_batch(sources.prefixes, rows),
+            lambda name: generator(1, "profile", name, number),
+        )
         session.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(parts.values())).sum().backward()
-        session.optimizer.step()
+        session.step()
         session.average.update(number + 1)
         return time.perf_counter() - start
 

@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
 from sracl_core.errors import Interrupted, StorageError
@@ -211,16 +213,8 @@ def _stages(
         writer.message(text, "warning")
     if config.floor is not None:
         return rank_floor(run, sources, semantics, told, report)
-    encoder = start_encoder(config, sources, semantics).to(device)
-    objectives = start_objectives(config, sources, semantics)
-    weights = {name: one.weight for name, one in config.active_objectives.items()}
-    session = Session(
-        encoder,
-        {name: part.to(device) for name, part in objectives.items()},
-        weights,
-        config.training,
-        config.model.item_anchor,
-    )
+    session = start_session(config, sources, semantics, device)
+    encoder = session.encoder
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
 
@@ -251,6 +245,19 @@ def _stages(
         return write_results(
             run, sources, scores_of(best), told, state.best_epoch, seconds, best.parameter_count
         )
+
+
+def start_session(config: RunConfig, sources: Sources, semantics: Semantics, device: torch.device) -> Session:
+    """The encoder and the objectives of a run on `device`, before the first step."""
+    encoder = start_encoder(config, sources, semantics).to(device)
+    objectives = start_objectives(config, sources, semantics)
+    return Session(
+        encoder,
+        {name: part.to(device) for name, part in objectives.items()},
+        {name: one.weight for name, one in config.active_objectives.items()},
+        config.training,
+        config.model.item_anchor,
+    )
 
 
 def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:
