@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from sracl_core.runs.writer import RunWriter as RunWriter
     from sracl_core.settings.layers import load_config as load_config
     from sracl_core.settings.models import RunConfig as RunConfig
+    from sracl_core.studies.compare import compare as compare
 
 _WHERE = {
+    "compare": "studies.compare",
     "Dataset": "data.dataset",
     "Explorer": "explorer",
     "RunConfig": "settings.models",

@@ -42,6 +42,12 @@ COMMANDS: dict[str, Command] = {
     "ablate": Command(
         "ablate", "ablate", "Train SRA-CL with one part taken away at a time, and compare.", _RUN
     ),
+    "compare": Command(
+        "compare",
+        "compare",
+        "Train several methods with several seeds, and compare them with floors and published figures.",
+        _RUN,
+    ),
     "runs": Command("runs", "app", "List, show and compare runs.", _RUN),
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK

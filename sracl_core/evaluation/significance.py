@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,3 +44,17 @@ def paired_test(first: np.ndarray, second: np.ndarray, seed: int = 0, flips: int
         sums = (2.0 * signs - 1.0) @ changed
         extreme += int((np.abs(sums) >= observed * (1 - 1e-12)).sum())
     return PairedTest(mean, (extreme + 1) / (flips + 1), len(differences))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for being several (Holm, 1979): the family-wise error stays below each.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    corrected, least = [1.0] * len(p_values), 0.0
+    for place, at in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - place) * p_values[at]))
+        corrected[at] = least
+    return corrected

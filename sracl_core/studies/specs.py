@@ -1,0 +1,97 @@
+"""What a person writes for a method, and the settings that it stands for.
+
+    sasrec   gru4rec+sracl   fast   item-kNN   item-knn:decay=0.5   sasrec+sracl:training.batch_size=128
+
+A spec is a preset, a backbone or a floor; after "+" the objectives beside the one that a backbone learns
+from, all others being off; after ":" settings of this row alone, those of the method without a section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sracl_core.errors import InputError, nearest
+from sracl_core.methods import backbones, floors, objectives
+from sracl_core.settings.layers import load_config, preset_names, settings
+from sracl_core.settings.models import RunConfig
+
+OF_ALL = ("dataset", "semantics", "evaluation")
+"""Sections that a floor reads; what else a comparison sets is for those that are trained."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One row: its name as it was written, and its settings but for the seed."""
+
+    name: str
+    config: RunConfig
+
+
+def resolve_specs(
+    texts: Sequence[str],
+    config_file: Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, tuple[str, Any]] | None = None,
+) -> list[Spec]:
+    """The settings of each row; `config_file`, `sets` and `flags` (see `load_config`) are for all.
+
+    Raises InputError for a name that is none, with the nearest, and for a row that stands twice.
+    """
+    load_config(config_file=config_file, sets=sets)  # below, a method is spared what only others read
+    found = [Spec(text.strip(), _config(text.strip(), config_file, sets, flags or {})) for text in texts]
+    for at, one in enumerate(found):
+        for other in found[:at]:
+            if one.config == other.config:
+                raise InputError(f"'{other.name}' and '{one.name}' are the same settings; leave one out")
+    return found
+
+
+def _config(
+    text: str, config_file: Path | None, sets: Sequence[str], flags: Mapping[str, tuple[str, Any]]
+) -> RunConfig:
+    method, *own = text.split(":")
+    first, *added = (part.strip().lower().replace("-", "_") for part in method.split("+"))
+    _require_known(text, first, added)
+    extra = [one if "." in one.partition("=")[0] else f"model.{one}" for one in own]
+    if first in floors():
+        shared = [one for one in sets if one.strip().split(".")[0] in OF_ALL]
+        kept = {name: flag for name, flag in flags.items() if flag[0].split(".")[0] in OF_ALL}
+        return load_config(sets=[f"model.name={first}", *shared, *extra], flags=kept)[0]
+    preset = first if first in preset_names() else None
+    chosen = first if preset is None else load_config(preset=preset)[0].model.name
+    known = settings(chosen)
+    of_method = [one for one in sets if not one.startswith("model.") or one.partition("=")[0] in known]
+    named = [f"model.name={chosen}"] if preset is None else []
+
+    def loaded(*switches: str) -> RunConfig:
+        lines = [*named, *of_method, *switches, *extra]
+        return load_config(preset=preset, config_file=config_file, sets=lines, flags=flags)[0]
+
+    base = loaded()
+    if preset is not None and not added:
+        return base
+    beside = [name for name, one in objectives().items() if not one.settings.main]
+    weights = {name: _weight(base, name) if name in added else 0.0 for name in beside}
+    return loaded(*(f"objectives.{name}.weight={weight}" for name, weight in weights.items()))
+
+
+def _weight(base: RunConfig, name: str) -> float:
+    """What an objective weighs where it is asked for: as it is set, else its default, else 1."""
+    return float(getattr(base.objectives, name).weight or objectives()[name].settings().weight or 1.0)
+
+
+def _require_known(text: str, first: str, added: Sequence[str]) -> None:
+    known = [*preset_names(), *backbones(), *floors()]
+    if first not in known:
+        hint = nearest(first, known) or f"; there are {', '.join(known)}"
+        raise InputError(f"'{text}': there is no preset, backbone or floor '{first}'{hint}")
+    if added and first in floors():
+        raise InputError(f"'{text}': {first} is a floor and minimizes nothing; write '{first}' alone")
+    beside = [name for name, one in objectives().items() if not one.settings.main]
+    for name in added:
+        if name not in beside:
+            hint = nearest(name, beside) or f"; there are {', '.join(beside)}"
+            raise InputError(f"'{text}': there is no objective '{name}' to add{hint}")

@@ -1,0 +1,148 @@
+"""Many runs as one table: means over seeds, and whether a difference to the baseline is more than luck."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sracl_core.errors import RunError
+from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.results import load_ranks
+from sracl_core.evaluation.significance import holm, paired_test
+from sracl_core.runs.directory import RunDirectory
+
+MASKS = ("unmasked", "masked")
+OF_A_METHOD = ("learned_from", "chosen_by", "repeats")
+"""What a protocol says of a method, and not of how its ranks are to be read."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Over seeds; the sample deviation is None for a single one."""
+
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Against the baseline, over users; p_holm is corrected for the rows of the table."""
+
+    difference: float
+    relative: float
+    p_value: float
+    p_holm: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. test: by "mask/metric@k". seconds: of training. paired: None for the baseline."""
+
+    name: str
+    runs: list[str]
+    test: dict[str, Spread]
+    seconds: Spread
+    parameters: int | None
+    paired: dict[str, Tested] | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comparison. protocol: of every row. tested: the metrics of the paired test."""
+
+    dataset: dict[str, Any]
+    protocol: dict[str, Any]
+    baseline: str
+    tested: list[str]
+    rows: list[Row]
+    published: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def build_table(
+    runs: Mapping[str, Sequence[RunDirectory]], baseline: str, published: Sequence[dict[str, Any]] = ()
+) -> Table:
+    """The table of finished runs, by row; a user's value is its mean over the seeds.
+
+    Raises RunError for runs of different datasets or protocols, whose metrics say nothing together.
+    """
+    every = [run for some in runs.values() for run in some]
+    results = {run.name: _results(run) for run in every}
+    protocol = _one_protocol(every, results)
+    first = results[every[0].name]["test"]["masked"]
+    largest = max((name for name in first if name.startswith("NDCG")), key=lambda name: int(name[5:]))
+    tested = [f"{mask}/{largest}" for mask in MASKS]
+    paired = _paired(runs, baseline, tested)
+    rows = []
+    for name, some in runs.items():
+        found = [results[run.name] for run in some]
+        metrics = {
+            f"{mask}/{metric}": _spread([one["test"][mask][metric] for one in found])
+            for mask in MASKS
+            for metric in found[0]["test"][mask]
+        }
+        seconds = _spread([float(one["seconds"]) for one in found])
+        names = [run.name for run in some]
+        rows.append(Row(name, names, metrics, seconds, found[0].get("parameters"), paired.get(name)))
+    dataset = {key: value for key, value in every[0].meta()["dataset"].items() if key != "path"}
+    return Table(dataset, protocol, baseline, tested, rows, list(published))
+
+
+def _results(run: RunDirectory) -> dict[str, Any]:
+    found = run.results()
+    if found is None:
+        raise RunError(f"{run.path} has no results yet; it is {run.status()}")
+    return found
+
+
+def _one_protocol(runs: Sequence[RunDirectory], results: Mapping[str, Any]) -> dict[str, Any]:
+    def read(run: RunDirectory) -> dict[str, Any]:
+        told = results[run.name]["protocol"]
+        return {key: value for key, value in told.items() if key not in OF_A_METHOD}
+
+    base = read(runs[0])
+    for run in runs[1:]:
+        if run.dataset_identity() != runs[0].dataset_identity():
+            raise RunError(f"{runs[0].name} and {run.name} have different datasets; compare runs of the same")
+        other = read(run)
+        differing = sorted(key for key in base.keys() | other.keys() if base.get(key) != other.get(key))
+        if differing:
+            raise RunError(
+                f"{runs[0].name} and {run.name} have different protocols ({', '.join(differing)}); compare "
+                "runs of the same"
+            )
+    return base
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+
+def _paired(
+    runs: Mapping[str, Sequence[RunDirectory]], baseline: str, tested: Sequence[str]
+) -> dict[str, dict[str, Tested]]:
+    """For each row but the baseline; Holm's family is the rows, for each metric."""
+    others = [name for name in runs if name != baseline]
+    found: dict[str, dict[str, Tested]] = {name: {} for name in others}
+    for metric in tested:
+        base = _values(runs[baseline], metric)
+        tests = [paired_test(_values(runs[name], metric), base) for name in others]
+        corrected = holm([test.p_value for test in tests])
+        for name, test, p_holm in zip(others, tests, corrected, strict=True):
+            relative = test.difference / max(float(base.mean()), 1e-12)
+            found[name][metric] = Tested(test.difference, relative, test.p_value, p_holm, test.n)
+    return found
+
+
+def _values(runs: Sequence[RunDirectory], tested: str) -> np.ndarray:
+    mask, _, metric = tested.partition("/")
+    mean: np.ndarray = np.mean([per_query(metric, load_ranks(run, "test")[mask]) for run in runs], axis=0)
+    return mean

@@ -1,0 +1,227 @@
+"""`sracl compare`: what is compared, what is used again, and what the table says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sracl_core.cli.main import run as sracl
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.errors import InputError, RunError
+from sracl_core.evaluation.significance import holm
+from sracl_core.files import write_json
+from sracl_core.runs.directory import list_runs, open_run
+from sracl_core.runs.reader import read_history
+from sracl_core.semantics.encode import TextEncoder
+from sracl_core.studies.compare import compare
+from sracl_core.studies.formats import as_csv, latex, markdown
+from sracl_core.studies.published import published
+from sracl_core.studies.specs import resolve_specs
+from sracl_core.studies.table import Table, build_table
+from tests.tiny import TINY, hashed_words, tiny_config, tiny_dataset, tiny_run
+
+SETS = [f"{key}={value}" for key, value in TINY.items()]
+MODELS = ["sasrec", "sasrec+sracl", "item-kNN:decay=0.5"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("compare")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TextEncoder, "encode", hashed_words)
+    patch.setenv("SRACL_CACHE_DIR", str(folder / "cache"))
+    tiny_dataset(folder)
+    yield folder
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def table(base: Path) -> Table:
+    return compare(base / "tiny", MODELS, seeds=2, epochs=1, sets=SETS, runs_dir=base / "runs")
+
+
+def test_rows_are_means_of_ordinary_runs(base: Path, table: Table) -> None:
+    assert [(row.name, len(row.runs)) for row in table.rows] == list(zip(MODELS, (2, 2, 1), strict=True))
+    row = table.rows[1]
+    results = [open_run(base / "runs" / name).results() for name in row.runs]
+    values = [result["test"]["masked"]["NDCG@10"] for result in results if result]
+    assert row.test["masked/NDCG@10"].mean == pytest.approx(np.mean(values))
+    assert row.test["masked/NDCG@10"].deviation == pytest.approx(np.std(values, ddof=1))
+    assert [open_run(base / "runs" / name).config.training.seed for name in row.runs] == [42, 43]
+    assert table.rows[0].paired is None
+    assert table.rows[0].parameters
+    assert table.rows[2].parameters == 0
+    paired = row.paired["unmasked/NDCG@20"] if row.paired else None
+    assert paired is not None
+    means = [one.test["unmasked/NDCG@20"].mean for one in table.rows[:2]]
+    assert paired.difference == pytest.approx(means[1] - means[0])
+    assert paired.p_value <= paired.p_holm <= 1
+
+
+def test_what_is_there_is_used_again(base: Path, table: Table) -> None:
+    before = {run.name for run in list_runs(base / "runs")}
+    heard: list[tuple[int, int]] = []
+    again = compare(
+        base / "tiny",
+        [*MODELS, "markov"],
+        seeds=2,
+        epochs=1,
+        sets=SETS,
+        baseline="markov",
+        runs_dir=base / "runs",
+        progress=lambda stage, done, total: heard.append((done, total)),
+    )
+    assert {row.name: row.runs for row in again.rows if row.name != "markov"} == {
+        row.name: row.runs for row in table.rows
+    }
+    assert len({run.name for run in list_runs(base / "runs")} - before) == 1
+    assert heard == [(1, 1)]
+    assert again.baseline == "markov"
+
+
+def test_formats_say_the_same(table: Table) -> None:
+    read = list(csv.DictReader(io.StringIO(as_csv(table))))
+    assert [row["method"] for row in read] == MODELS
+    assert float(read[0]["masked/HR@5 mean"]) == table.rows[0].test["masked/HR@5"].mean
+    lines = markdown(table).splitlines()
+    assert len(lines) == 2 + len(MODELS)
+    assert len({line.count("|") for line in lines}) == 1
+    assert latex(table).count(r"\\") == 1 + len(MODELS)
+    assert json.loads(json.dumps(table.to_dict()))["rows"][0]["name"] == "sasrec"
+
+
+def test_objectives_beside_are_those_that_were_named() -> None:
+    plain, added = (spec.config for spec in resolve_specs(["gru4rec", "gru4rec+sracl"], sets=SETS))
+    assert list(plain.active_objectives) == ["next_item"]
+    assert list(added.active_objectives) == ["next_item", "sracl"]
+    assert plain.model.hidden_size == 16
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        (["sasrek"], "did you mean 'sasrec'"),
+        (["item-knm"], "did you mean 'item_knn'"),
+        (["sasrec+sracll"], "did you mean 'sracl'"),
+        (["popular+sracl"], "minimizes nothing"),
+        (["sasrec", "SASRec"], "the same settings"),
+        (["sasrec:hiden_size=3"], "hidden_size"),
+    ],
+)
+def test_wrong_specs_are_one_line(models: list[str], told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        resolve_specs(models)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_different_protocols_are_refused(base: Path, table: Table) -> None:
+    one = open_run(base / "runs" / table.rows[0].runs[0])
+    other = tiny_run(tiny_config(base / "tiny", {"model.name": "popular"}), base / "others", "ties")
+    results = other.results() or {}
+    write_json(other.results_path, {**results, "protocol": {**results["protocol"], "same_time": "shuffled"}})
+    with pytest.raises(RunError, match="different protocols \\(same_time\\)"):
+        build_table({"a": [one], "b": [other]}, "a")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_the_step_down_rule(p_values: list[float]) -> None:
+    """By its definition: the largest of (m - j) p_(j) over the places up to one's own."""
+    ordered = sorted(p_values)
+    for p, corrected in zip(p_values, holm(p_values), strict=True):
+        place = max(at for at, value in enumerate(ordered) if value == p)
+        expected = max(min(1.0, (len(ordered) - at) * ordered[at]) for at in range(place + 1))
+        assert corrected <= expected + 1e-12
+        assert corrected >= p
+    assert sorted(holm(p_values)) == [holm(ordered)[at] for at in range(len(ordered))]
+
+
+def test_published_figures_are_of_the_same_data_and_split() -> None:
+    found = published(22363, 12101, "leave_one_out")
+    paper = next(row for row in found if row["model"] == "SRA-CL")
+    assert (paper["seen_items"], paper["HR@20"], paper["grade"]) == ("unmasked", 0.1314, "A")
+    assert not published(22363, 12101, "temporal")
+    assert not published(22363, 12102, "leave_one_out")
+
+
+def test_the_command_prints_the_table(base: Path, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", "--dataset", str(base / "tiny"), "--runs-dir", str(base / "runs"), "--epochs", "1"]
+    sets = [word for text in SETS for word in ("--set", text)]
+    assert sracl([*words, *sets, "--models", ",".join(MODELS), "--seeds", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "test, seen items masked" in shown.out
+    assert "Holm" in shown.out
+    assert shown.err.count("is there already") == 5
+    assert sracl([*words, "--models", "sasrek"]) == 2
+    assert "did you mean 'sasrec'" in capsys.readouterr().err
+
+
+KILLED = """
+import os, signal, sys
+from sracl_core.runs.reader import read_history
+from sracl_core.semantics.encode import TextEncoder
+from sracl_core.studies.compare import compare
+from tests.tiny import hashed_words
+TextEncoder.encode = hashed_words
+dataset, runs, *sets = sys.argv[1:]
+def say(text):
+    if text.startswith("sasrec-43: begins"):
+        import sracl_core.training.loop as loop
+        loop.Trainer._finish_epoch = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+compare(dataset, ["sasrec", "popular"], seeds=2, epochs=1, sets=sets, runs_dir=runs, say=say)
+"""
+
+
+def test_after_a_kill_it_goes_on(base: Path, table: Table, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(base / "tiny"), str(tmp_path), *SETS],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        timeout=200,
+    )
+    assert done.returncode == -signal.SIGKILL
+    said: list[str] = []
+    found = compare(
+        base / "tiny",
+        ["sasrec", "popular"],
+        seeds=2,
+        epochs=1,
+        sets=SETS,
+        runs_dir=tmp_path,
+        say=lambda text: said.append(text.partition(",")[0]),
+    )
+    assert said[:3] == ["sasrec-42: is there already", "sasrec-43: goes on", "sasrec-43: finished"]
+    assert len(list_runs(tmp_path)) == 3
+    assert found.rows[0].test == table.rows[0].test, "as if it had not been killed"
+
+
+def test_the_choice_of_a_run_knows_nothing_of_test(base: Path) -> None:
+    """With other test targets a run has the same losses and validation, and chooses the same epoch."""
+    sequences = load_dataset(base / "tiny").sequences
+    ends = sequences.offsets[1:] - 1
+    items = sequences.values.copy()
+    items[ends] = np.random.default_rng(0).permutation(items[ends])
+    found = {}
+    for name, values in (("plain", sequences.values), ("permuted", items)):
+        users = np.repeat(np.arange(len(sequences)), sequences.lengths)
+        lines = [f"{user},{item},{at}" for at, (user, item) in enumerate(zip(users, values, strict=True))]
+        log = base / f"{name}.csv"
+        log.write_text("\n".join(["user_id,item_id,timestamp", *lines]))
+        prepare(log, base / name, PrepareOptions(k_core=1))
+        run = tiny_run(tiny_config(base / name, {"training.max_epochs": 3}), base / "leaks", name)
+        epochs = read_history(run.path).epochs
+        results = run.results() or {}
+        told = [(record["loss"], record["valid"], record["best"]) for record in epochs]
+        found[name] = told, results["best_epoch"], results["test"]
+    assert found["permuted"][:2] == found["plain"][:2]
+    assert found["permuted"][2] != found["plain"][2], "the targets were permuted"
