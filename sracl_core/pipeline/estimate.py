@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.device import pick_device
 from sracl_core.models.build import parameter_count
+from sracl_core.objectives.build import build_objectives
+from sracl_core.objectives.world import World
 from sracl_core.pipeline.settled import settled
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
@@ -68,11 +70,24 @@ def plan(config: RunConfig) -> Plan:
         parameters=parameter_count(config.model, sources.dataset.n_items),
         objectives=" + ".join(config.active_objectives),
         device=str(pick_device(config.training.device)),
-        steps_per_epoch=steps_per_epoch(n_prefixes, config.training.batch_size),
+        steps_per_epoch=steps_per_epoch(_examples(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
         memory_mb=_memory_mb(config, sources, encoder.dimension),
     )
+
+
+def _examples(config: RunConfig, sources: Sources) -> int:
+    """Examples of an epoch: what the main objective walks through."""
+    main = {name: one for name, one in config.active_objectives.items() if one.main}
+    world = World(
+        config.training.seed,
+        sources.dataset.n_items,
+        config.model.hidden_size,
+        sources.split,
+        sources.prefixes,
+    )
+    return sum(len(one.examples(sources.prefixes)) for one in build_objectives(main, world).values())
 
 
 def _sequences(config: RunConfig) -> int:

@@ -99,7 +99,9 @@ class BackboneContract:
         torch.testing.assert_close(state(1), state(2), rtol=0, atol=0)
 
     def test_every_weight_learns_and_padding_does_not(self, encoder: SequenceEncoder) -> None:
-        encoder.encode(rows([7, 2, 9], [1, 2, 3, 4, 5, 6])).square().sum().backward()
+        batch = rows([7, 2, 9], [1, 2, 3, 4, 5, 6])
+        states = encoder.encode(batch)
+        (states.square().sum() + encoder.score(states, batch).square().sum()).backward()
         for name, weight in encoder.named_parameters():
             assert weight.grad is not None, name
             if not name.endswith(self.without_effect):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bsarec, fmlprec, gru4rec, sasrec
+from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, sasrec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract
 
@@ -36,6 +36,11 @@ class TestFMLPRec(BackboneContract):
 
 class TestBSARec(BackboneContract):
     settings = bsarec.Settings(hidden_size=16, inner_size=32, max_length=6)
+    without_effect = ("key_value.bias",)
+
+
+class TestBERT4Rec(BackboneContract):
+    settings = bert4rec.Settings(hidden_size=16, inner_size=32, max_length=6)
     without_effect = ("key_value.bias",)
 
 

@@ -65,3 +65,36 @@ def bsarec(encoder: nn.Module, items_RL: Tensor, c: int) -> Tensor:
         attended = block.attention_norm(x + block.output(mixed))
         x = feed_forward(block.feed_forward, block.alpha * filtered + (1 - block.alpha) * attended)
     return x[:, -1]
+
+
+def bert4rec(encoder: nn.Module, tokens_RL: Tensor) -> Tensor:
+    """What every token would be filled with, [R, L, D]; 0 is padding, N + 1 the mask."""
+    filled = []
+    for row in tokens_RL:
+        tokens = row[row != 0]
+        looked_up = [
+            encoder.special.weight[0] if token == encoder.mask else encoder.items.weight[token]
+            for token in tokens
+        ]
+        places = torch.arange(len(tokens) - 1, -1, -1)
+        x = encoder.norm(torch.stack(looked_up) + encoder.positions(places))
+        nothing = torch.zeros(len(tokens), len(tokens), dtype=torch.bool)
+        for block in encoder.blocks:
+            query, (key, value) = block.query(x), block.key_value(x).chunk(2, dim=-1)
+            mixed = attention(query, key, value, nothing, block.heads)
+            x = feed_forward(block.feed_forward, block.attention_norm(x + block.output(mixed)))
+        x = encoder.transform_norm(nn.functional.gelu(encoder.transform(x)))
+        filled.append(nn.functional.pad(x, (0, 0, len(row) - len(tokens), 0)))
+    return torch.stack(filled)
+
+
+def masked_item(encoder: nn.Module, rows: list[list[int]], masked: list[list[int]]) -> Tensor:
+    """The mean cross-entropy at the places `masked` of each row, a mask at a time."""
+    losses = []
+    for row, places in zip(rows, masked, strict=True):
+        hidden = [encoder.mask if at in places else item for at, item in enumerate(row)]
+        filled = bert4rec(encoder, torch.tensor([hidden]))[0]
+        for at in places:
+            scores = encoder.items.weight[1:] @ filled[at] + encoder.item_bias_N
+            losses.append(scores.logsumexp(0) - scores[row[at] - 1])
+    return torch.stack(losses).mean()
