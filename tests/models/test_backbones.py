@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, sasrec
+from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, sasrec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract
 
@@ -42,6 +42,10 @@ class TestBSARec(BackboneContract):
 class TestBERT4Rec(BackboneContract):
     settings = bert4rec.Settings(hidden_size=16, inner_size=32, max_length=6)
     without_effect = ("key_value.bias",)
+
+
+class TestLRURec(BackboneContract):
+    settings = lrurec.Settings(hidden_size=16, inner_size=32, max_length=6)
 
 
 def test_every_backbone_is_held_to_the_contract() -> None:

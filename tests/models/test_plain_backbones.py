@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.models import bert4rec, bsarec, fmlprec
+from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
+from sracl_core.models.lrurec.encoder import LRURec
 from sracl_core.settings.section import Backbone
 from tests.oracles import plain_backbones
 
@@ -27,6 +28,7 @@ TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] =
             encoder, torch.cat([items, torch.full((len(items), 1), encoder.mask)], dim=1)
         )[:, -1],
     ),
+    "lrurec": (lrurec.Settings(**SMALL, max_length=9), plain_backbones.lrurec),
     "bsarec": (
         bsarec.Settings(**SMALL, max_length=7, heads=2, c=3),
         lambda encoder, items: plain_backbones.bsarec(encoder, items, 3),
@@ -67,3 +69,27 @@ def shaken(settings: Backbone) -> SequenceEncoder:
             weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2)
         encoder.items.weight[0].zero_()
     return encoder.eval()
+
+
+def test_linear_recurrent_units_go_on_item_by_item() -> None:
+    encoder = shaken(lrurec.Settings(**SMALL, max_length=9))
+    assert isinstance(encoder, LRURec)
+    items_RL = torch.randint(1, N_ITEMS, (4, 9), generator=torch.Generator().manual_seed(2))
+    memory = encoder.memory(4)
+    for at in range(9):
+        states, memory = encoder.update(items_RL[:, at], memory)
+        rows = Sequences.from_lists(items_RL[:, : at + 1].numpy())
+        torch.testing.assert_close(states, encoder.encode(rows), rtol=1e-4, atol=1e-5)
+    assert memory.shape == encoder.memory(4).shape
+
+
+def test_memories_start_on_the_ring() -> None:
+    encoder = build_encoder(lrurec.Settings(least_radius=0.5, most_radius=0.6), N_ITEMS, seed=1)
+    for block in encoder.blocks:
+        radius = (-block.ring_3H[0].exp()).exp()
+        assert 0.5 <= radius.min() < 0.52
+        assert 0.58 < radius.max() <= 0.6
+        torch.testing.assert_close(block.ring_3H[2].exp(), (1 - radius**2).sqrt())
+        angle = block.ring_3H[1].exp()
+        assert angle.min() < 0.5
+        assert 5.8 < angle.max() <= 2 * np.pi

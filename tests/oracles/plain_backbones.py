@@ -88,6 +88,27 @@ def bert4rec(encoder: nn.Module, tokens_RL: Tensor) -> Tensor:
     return torch.stack(filled)
 
 
+def lrurec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """A row and a step at a time."""
+    states = []
+    for row in items_RL:
+        x = encoder.norm(encoder.items(row[row != 0]))
+        for block in encoder.blocks:
+            size = block.ring_3H.shape[1]
+            turned = torch.polar((-block.ring_3H[0].exp()).exp(), block.ring_3H[1].exp())
+            b_real, b_imaginary = block.into.weight[:size], block.into.weight[size:]
+            h, out = torch.zeros(size, dtype=torch.complex64), []
+            for token in x:
+                bias = torch.complex(block.into.bias[:size], block.into.bias[size:])
+                given = torch.complex(b_real @ token, b_imaginary @ token) + bias
+                h = turned * h + block.ring_3H[2].exp() * given
+                c = torch.complex(block.out.weight[:, :size], -block.out.weight[:, size:])
+                out.append((c @ h).real + block.out.bias)
+            x = feed_forward(block.feed_forward, block.norm(x + torch.stack(out)))
+        states.append(x[-1])
+    return torch.stack(states)
+
+
 def masked_item(encoder: nn.Module, rows: list[list[int]], masked: list[list[int]]) -> Tensor:
     """The mean cross-entropy at the places `masked` of each row, a mask at a time."""
     losses = []
