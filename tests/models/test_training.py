@@ -19,7 +19,7 @@ from sracl_core.settings.models import RunConfig
 from sracl_core.training.stopping import StopSignals
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
-ALONE = {"objectives.sracl.alpha": 0.0, "objectives.sracl.beta": 0.0}
+ALONE = {"objectives.sracl.weight": 0.0}
 
 
 @pytest.fixture(scope="module")

@@ -79,9 +79,9 @@ class BERT4Rec(SequenceEncoder):
         unsort_M = torch.from_numpy(np.argsort(np.concatenate(places))).to(self.device)
         return torch.cat(states)[unsort_M]
 
-    def score(self, states_RD: Tensor, histories: Sequences | None = None) -> Tensor:
-        """See `SequenceEncoder.score`; each item has a number of its own besides."""
-        return super().score(states_RD, histories) + self.item_bias_N
+    def item_scores(self, states_RD: Tensor) -> Tensor:
+        """See `SequenceEncoder.item_scores`; each item has a number of its own besides."""
+        return super().item_scores(states_RD) + self.item_bias_N
 
     def _last_states(self, batch: Packed) -> Tensor:
         x_TD = self._read(batch, self.blocks[:-1])
