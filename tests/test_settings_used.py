@@ -27,7 +27,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
     **{name: {"model.name": name} for name in backbones() if name not in ("sasrec", "gru4rec")},
 }
-BRANCHES |= {name: {f"objectives.{name}.weight": 0.1} for name in ("duorec", "cl4srec", "iclrec")}
+BRANCHES |= {name: {f"objectives.{name}.weight": 0.1} for name in ("duorec", "cl4srec", "iclrec", "coserec")}
 BRANCHES["iclrec"]["objectives.iclrec.clusters"] = 8
 BRANCHES["bce"] = {"objectives.next_item.loss": "bce"}
 OTHER_COMMANDS = {"describe"}

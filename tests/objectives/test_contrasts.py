@@ -12,10 +12,12 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, duorec, iclrec, next_item
+from sracl_core.objectives import cl4srec, coserec, duorec, iclrec, next_item
 from sracl_core.objectives.augment import mixed
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cl4srec.objective import CL4SRec
+from sracl_core.objectives.coserec import correlation
+from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
 from sracl_core.objectives.iclrec.objective import ICLRec
 from sracl_core.objectives.kmeans import kmeans
@@ -24,7 +26,7 @@ from sracl_core.objectives.next_item.objective import NextItem
 from sracl_core.seeding import generator
 from sracl_core.training.batches import make_batch
 from tests.oracles import objectives as plain
-from tests.small_world import small_encoder, small_world
+from tests.small_world import N_ITEMS, small_encoder, small_world
 
 WORLD = small_world()
 BATCH = make_batch(WORLD.prefixes, np.arange(0, len(WORLD.prefixes), 2))
@@ -182,3 +184,46 @@ def test_a_negative_of_bce_is_any_item_that_the_user_never_had() -> None:
         free = [item + 1 for item in range(9) if item not in row]
         assert set(np.flatnonzero(counts)) == set(free or [0])
         assert free == [] or counts[free].min() > 0.5 * 900 / len(free)
+
+
+@pytest.mark.parametrize("short", [0, 3, 12])
+def test_coserec_is_its_definition(short: int) -> None:
+    encoder, part = small_encoder(), CoSeRec(coserec.Settings(short=short, mask=0.4), WORLD)
+    left, right = views_of(encoder, part)
+    anchors = [BATCH.rows.of(row).tolist() for row in range(len(BATCH.rows))]
+    for row, view in zip(anchors, left, strict=True):
+        if len(row) <= short:
+            assert len(view) >= len(row), "a short sequence was cropped"
+    same(encoder, part, parts_of(encoder, part), {"coserec": plain.two_views(encoder, left, right)})
+
+
+@pytest.mark.parametrize("at_once", [5, 1 << 21])
+def test_the_correlated_item_is_that_of_the_definition(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "PAIRS_AT_ONCE", at_once)
+    rng = np.random.default_rng(4)
+    rows = [rng.integers(2, 14, size=rng.integers(0, 8)).tolist() for _ in range(20)]
+    partner, amount = correlation.most_correlated(Sequences.from_lists(rows), 15)
+    table = np.array(plain.correlations(rows, 15))
+    np.testing.assert_allclose(amount, table.max(axis=1))
+    for item in range(15):
+        assert partner[item] == (-1 if not table[item].any() else partner[item])
+        assert partner[item] < 0 or table[item, partner[item]] == pytest.approx(table[item].max())
+
+
+def test_after_its_warm_up_coserec_reads_the_model() -> None:
+    encoder, part = small_encoder(), CoSeRec(coserec.Settings(warm_up=1), WORLD)
+    before = part.partners_N.clone()
+    part.start_epoch(encoder, generator(1))
+    assert torch.equal(part.partners_N, before)
+    part.start_epoch(encoder, generator(2))
+    items = encoder.item_embeddings[1:]
+    cosine = torch.nn.functional.cosine_similarity(items[:, None], items[None], dim=2).detach()
+    low = cosine.min()
+    cosine.fill_diagonal_(-2.0)
+    share = ((cosine.amax(1) - low) / (cosine.max() - low)).numpy()
+    table = np.array(
+        plain.correlations([row.tolist() for row in map(WORLD.split.train.of, range(12))], N_ITEMS)
+    )
+    wanted = np.where(table.max(1) / table.max() >= share, before.numpy(), cosine.argmax(1).numpy())
+    assert part.partners_N.tolist() == wanted.tolist()
+    assert not torch.equal(part.partners_N, before)

@@ -5,6 +5,8 @@ They read the weights of our SASRec, without dropout, so that values and gradien
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -68,3 +70,15 @@ def kmeans_step(
         mine = [point for point, label in zip(points, labels, strict=True) if label == number]
         means.append([sum(column) / len(mine) for column in zip(*mine, strict=True)])
     return labels, means
+
+
+def correlations(rows: list[list[int]], n_items: int) -> list[list[float]]:
+    """CoSeRec's correlation of every pair, from its definition."""
+    users = {item: {user for user, row in enumerate(rows) if item in row} for item in range(1, n_items + 1)}
+    table = [[0.0] * n_items for _ in range(n_items)]
+    for one in users:
+        for other in users:
+            for user in users[one] & users[other] if one != other else ():
+                degrees = math.sqrt(len(users[one]) * len(users[other]))
+                table[one - 1][other - 1] += 1 / (degrees * math.log(1 + len(set(rows[user]))))
+    return table
