@@ -64,8 +64,20 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
 
 
 @app.command()
-def show(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False) -> None:
+def show(
+    run: RunArgument,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Metrics by group of users and items, and what the lists show.")
+    ] = False,
+    as_json: output.JsonOption = False,
+) -> None:
     """Show one run: state, dataset, how it was started, stages, epochs and results."""
+    if groups:
+        from sracl_core.cli.run_groups import show_groups
+
+        show_groups(find_run(run, runs_dir), as_json)
+        return
     from sracl_core.runs.directory import summarize
     from sracl_core.runs.reader import read_history
 
