@@ -74,7 +74,7 @@ class RunState(Lenient):
 
     format_version: Count = None
     pid: Count = None
-    process_start: Text = None
+    process_start: Number = None
     host: Text = None
     status: Text = None
     stage: Text = None

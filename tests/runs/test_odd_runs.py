@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sracl_core.cli import main
 from sracl_core.runs.directory import RunDirectory, create_run, list_runs
+from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.reader import read_history
-from sracl_core.runs.states import RunMeta, RunResults, RunState, lenient
+from sracl_core.runs.states import RunMeta, RunResults, RunState, lenient, sound_record
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
 from tests.hostile import ALIASES, DEEP, ODD
@@ -77,6 +79,16 @@ def test_what_is_sound_beside_damage_is_kept(runs: Path) -> None:
     assert list(history.steps["loss"])[-1] != history.steps["loss"][-1], "NaN, as it is no number"
     history = read_history(next(runs.glob(f"*-odd{names.index('a thousand losses')}")))
     assert len(history.steps) <= 64
+
+
+def test_what_a_training_writes_is_read_as_it_was_written(tmp_path: Path) -> None:
+    run = made(tmp_path, "own")
+    assert lenient(RunState, fresh_state(1.0)) == fresh_state(1.0)
+    for model, path in ((RunState, run.state_path), (RunMeta, run.meta_path)):
+        written = json.loads(path.read_text())
+        assert lenient(model, written) == written
+    records = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
+    assert [sound_record(record) for record in records] == records
 
 
 def test_wrong_types_are_as_if_missing() -> None:

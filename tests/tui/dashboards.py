@@ -75,7 +75,8 @@ async def until(pilot: Pilot[Any], what: Callable[[], Any], seconds: float = 60.
 def drawn(app: Any) -> str:
     """The screen as text, as a person reads it."""
     strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+    text = "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+    return text.replace("\u00a0", " ")
 
 
 def shows(app: Any, *texts: str) -> Callable[[], bool]:

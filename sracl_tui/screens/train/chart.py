@@ -10,7 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.color import Color
 from textual_plot import HiResMode, PlotWidget
-from textual_plot.axis_formatter import DurationFormatter, NumericAxisFormatter
+from textual_plot.axis_formatter import AxisFormatter, DurationFormatter, NumericAxisFormatter
 
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import Curve, Floats, reduced, sparkline
@@ -19,21 +19,32 @@ from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
+X_LABEL = 11
+"""Columns for each label of the axis below, the longest and a gap."""
 LEAST_HEIGHT = 8
 NO_BREAK = "\u00a0"
 """Between what belongs together: a legend wraps between its curves."""
 LEAST_WIDTH = 30
 
 
-class SparseFormatter(NumericAxisFormatter):
-    """No more labels than stand apart: close ones fall on the same row and are lost."""
+class Sparse(AxisFormatter):
+    """No more labels than stand apart: close ones run together, or fall on the same row and are lost."""
 
     def __init__(self, most: int) -> None:
         self.most = most
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
         """At most `most` round numbers."""
-        return super().get_ticks(min_, max_, min(max_ticks, self.most))
+        ticks = super().get_ticks(min_, max_, min(max_ticks, self.most))
+        return ticks[:: -(-len(ticks) // self.most) or 1]
+
+
+class SparseFormatter(Sparse, NumericAxisFormatter):
+    """Numbers."""
+
+
+class SparseDurationFormatter(Sparse, DurationFormatter):
+    """Times."""
 
 
 class LogFormatter(SparseFormatter):
@@ -105,7 +116,8 @@ class ChartTile(Panel):
 
     def _plot(self, plot: Plot) -> None:
         plot.clear()
-        plot.set_x_formatter(DurationFormatter() if self._x_axis == "time" else NumericAxisFormatter())
+        across = SparseDurationFormatter if self._x_axis == "time" else SparseFormatter
+        plot.set_x_formatter(across(max(2, self.size.width // X_LABEL)))
         plot.set_y_formatter((LogFormatter if self._log else SparseFormatter)(max(2, self.size.height // 3)))
         ends, drawn = [], []
         for curve in self._curves:
