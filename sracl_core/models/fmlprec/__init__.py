@@ -7,7 +7,7 @@ complex filter, and transforms back (equations 3 to 5):
     Y = LayerNorm(X + Dropout(F^-1(W * F(X)))),   then a feed-forward layer with residual and LayerNorm.
 
 Published: 2 layers, d 64, inner size 256, window of 50 padded on the left, dropout 0.5, Adam 0.001, batch
-256, one negative an example. Here a negative's place is taken by what `objectives.next_item` says.
+256, one negative an example (`objectives.next_item.loss=bce`).
 """
 
 from __future__ import annotations
