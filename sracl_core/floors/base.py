@@ -58,6 +58,8 @@ def histories_matrix(rows: Sequences, n_items: int, decay: float = 1.0) -> spars
 def then_popular(scores_RN: NDArray[np.float64], popularity_N: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores that are not negative, where an item without any stands below all others, by popularity.
 
-    Without it nearly all items would tie at 0, and a tie counts against the held-out item.
+    Without it nearly all items would tie at 0, and a tie counts against the held-out item. In place: the
+    matrix is large, and a second one takes longer than what stands in it took to count.
     """
-    return np.where(scores_RN > 0, scores_RN, popularity_N - 1.0)
+    np.copyto(scores_RN, popularity_N - 1.0, where=scores_RN <= 0)
+    return scores_RN
