@@ -78,6 +78,15 @@ def return_freed_blocks() -> None:
             ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
+def forget_compiled_shapes() -> None:
+    """Let oneDNN keep no compiled products: packed batches have another length in nearly each step.
+
+    It would keep 1,024 of them, each with its buffers: half a gigabyte after a hundred epochs, and none
+    is met again. Read at its first product, so a process that has used torch before keeps its own.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """A context in which matrix products take `precision`."""
     if precision == "float32":

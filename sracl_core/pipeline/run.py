@@ -18,7 +18,13 @@ from typing import Any
 import torch
 
 from sracl_core.data.sources import Sources, load_sources, sources_of
-from sracl_core.device import bfloat16_gain, pick_device, return_freed_blocks, use_threads
+from sracl_core.device import (
+    bfloat16_gain,
+    forget_compiled_shapes,
+    pick_device,
+    return_freed_blocks,
+    use_threads,
+)
 from sracl_core.errors import Interrupted, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
@@ -201,6 +207,7 @@ def _stages(
     device = pick_device(config.training.device)
     use_threads(config.training.threads)
     return_freed_blocks()
+    forget_compiled_shapes()
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
         writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
     sources = sources_of(run, config)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from sracl_core.errors import Interrupted
-from sracl_core.interrupts import heard
+from sracl_core.interrupts import ECHO_SECONDS, heard
 
 
 class StopSignals:
@@ -22,6 +23,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.patient = False
         self.number = 0
+        self._came = 0.0
         self._earlier: dict[signal.Signals, Any] = {}
 
     def requested(self) -> bool:
@@ -40,7 +42,10 @@ class StopSignals:
             signal.signal(name, handler)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        first, self.number = not self.number, number
+        now = time.monotonic()
+        if self.number and now - self._came < ECHO_SECONDS:
+            return
+        first, self.number, self._came = not self.number, number, now
         if not (self.patient and first):
             raise Interrupted(
                 "stopped at once; what was computed is kept and `sracl resume` goes on from the last "

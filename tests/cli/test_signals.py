@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core.data.prepare import PrepareOptions, prepare
 from tests.cli.test_end_to_end import wait_for_epoch
-from tests.tiny import tiny_dataset
 from tests.trained import ROOT, SMALL, Shop
 
 ASLEEP = """
@@ -34,6 +34,7 @@ def test_any_command_says_interrupted(number: signal.Signals) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
     process.send_signal(number)
     assert process.communicate(timeout=60)[1] == "interrupted\n"
     assert process.returncode == 128 + number
@@ -80,7 +81,10 @@ def test_an_end_of_input_is_no_interruption(capfd: pytest.CaptureFixture[str]) -
 
 def test_a_training_goes_on_without_its_display(tmp_path: Path) -> None:
     small = [word for text in SMALL for word in ("--set", text)]
-    words = ["train", "--dataset", tiny_dataset(tmp_path), "--runs-dir", tmp_path, "--name", "long", *small]
+    rows = [f"u{user},i{(user + step) % 12},{step + 1}" for user in range(12) for step in range(6)]
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n" + "\n".join(rows) + "\n")
+    prepare(tmp_path / "log.csv", tmp_path / "small", PrepareOptions(k_core=1))
+    words = ["train", "--dataset", tmp_path / "small", "--runs-dir", tmp_path, "--name", "long", *small]
     process = subprocess.Popen(
         [sys.executable, "-m", "sracl_core.cli.main", *map(str, words), "--epochs", "20"],
         stdout=subprocess.PIPE,

@@ -69,6 +69,9 @@ def kill_when(command: list[str], runs: Path, name: str, wanted: str, number: si
     while time.monotonic() < end and process.poll() is None:
         if wanted in metrics_of(runs, name)[earlier:]:
             process.send_signal(number)
+            if number == signal.SIGTERM:
+                # As `timeout` does it; the second is no second asking.
+                process.send_signal(number)
             said = process.communicate(timeout=60)[1]
             assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
             return said

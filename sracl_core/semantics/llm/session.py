@@ -14,7 +14,7 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError, DataError, Interrupted
-from sracl_core.interrupts import heard
+from sracl_core.interrupts import ECHO_SECONDS, heard
 from sracl_core.progress import Progress
 from sracl_core.semantics.llm.answers_db import Job, LlmCache
 from sracl_core.semantics.llm.budget import Budget
@@ -211,7 +211,13 @@ async def _run(
 def _on_signals(stop: asyncio.Event, came: list[int]) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
+    last = 0.0
+
     def caught(number: int) -> None:
+        nonlocal last
+        if came and loop.time() - last < ECHO_SECONDS:
+            return
+        last = loop.time()
         came.append(number)
         if stop.is_set() and task is not None:
             task.cancel()
