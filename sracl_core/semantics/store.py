@@ -133,7 +133,7 @@ class VectorStore:
         path = self.path(encoder)
         writer = _Writer(path)
         if path.with_suffix("").is_dir():
-            warn(f"{path.with_suffix('')}: not used, of an earlier version; `sracl cache clear` removes it")
+            warn(f"{path.with_suffix('')}: of an earlier version and not used; delete it to free its space")
         keys, done = list(rows), 0
         lengths = np.array([len(texts[row]) for row in rows.values()])
         try:
