@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from sracl_core import disk
 from sracl_core.errors import DataError, SraclError, StorageError
+from sracl_core.sealed import sealed, unsealed
 
 SCRATCH = "scratch"
 """A folder of this name inside a `whole_folder` is not kept."""
@@ -165,8 +166,13 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
         stream.write(text.encode())
 
 
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace `path` by `value` as readable JSON; see `whole_file`."""
+def write_json(path: Path, value: Any, *, durable: bool = True, seal: bool = False) -> None:
+    """Replace `path` by `value` as readable JSON; see `whole_file`.
+
+    seal: `value` is an object and gets a checksum, which `read_json` compares.
+    """
+    if seal:
+        value = sealed(json.loads(json.dumps(value, default=plain)))
     write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
 
 
@@ -175,14 +181,14 @@ MOST_JSON_BYTES = 64 << 20
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`, or None where there is none that can be read."""
+    """The JSON object in `path`, or None where there is none that can be read and is as it was written."""
     try:
         if path.stat().st_size > MOST_JSON_BYTES:
             return None
         value = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return unsealed(value) if isinstance(value, dict) else None
 
 
 def plain(value: Any) -> Any:

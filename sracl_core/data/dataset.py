@@ -17,6 +17,7 @@ from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
 from sracl_core.files import recovered
+from sracl_core.sealed import unsealed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,7 +102,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} was prepared by an earlier version, which numbered items otherwise; renew it with "
             f"`sracl data prepare {place} --out {place} --k-core 1 --name {name}`"
         )
-    return dict(manifest)
+    content = unsealed(dict(manifest))
+    if content is None:
+        raise DataError(f"{path} is damaged (its checksum differs); prepare the dataset again")
+    return content
 
 
 def load_dataset(folder: Path | str) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,7 @@ from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.data.readers.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
-from sracl_core.files import SCRATCH, whole_folder
+from sracl_core.files import SCRATCH, whole_folder, write_json
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -222,8 +221,7 @@ def _write(work: Path, numbered: Numbered, items: pl.DataFrame, manifest: dict[s
         reason = str(error).splitlines()[0][:150]
         raise StorageError(f"{work.parent} cannot be written: {reason}; free space there") from error
     manifest["files"] = {name: _sha256(work / name) for name in (INTERACTIONS, ITEMS)}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (work / MANIFEST).write_text(text, encoding="utf-8")
+    write_json(work / MANIFEST, manifest, seal=True)
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, Scores, rank_queries
-from sracl_core.files import whole_file, write_json
+from sracl_core.files import storage_error, whole_file, write_json
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
@@ -96,32 +97,38 @@ def write_results(
     arrays |= {f"test_{name}": getattr(test, name) for name in LISTS}
     with whole_file(run.ranks_path) as file:
         np.savez(file, **arrays)
-    write_json(run.results_path, results)
+    write_json(run.results_path, results, seal=True)
     return results
 
 
 def load_ranks(run: RunDirectory, part: str) -> dict[str, np.ndarray]:
     """The ranks of `part`, "valid" or "test": "users", "unmasked" and "masked", all [Q].
 
-    Raises RunError where they are damaged.
+    Raises RunError where they are damaged, StorageError where they may not be read.
     """
-    try:
-        with np.load(run.ranks_path) as stored:
-            return {name: stored[f"{part}_{name}"] for name in ("users", "unmasked", "masked")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(f"{run.ranks_path} is damaged; `sracl evaluate` writes it anew") from error
+    return _stored(run, {name: f"{part}_{name}" for name in ("users", "unmasked", "masked")})
 
 
 def load_lists(run: RunDirectory) -> dict[str, np.ndarray]:
     """The best items of each test user, {"unmasked_list", "masked_list"}: int32 [Q, K], 0 where none is left.
 
-    Raises RunError where the run has none, as those of earlier versions.
+    Raises RunError where the run has none, as those of earlier versions; see `load_ranks`.
     """
+    return _stored(run, {name: f"test_{name}" for name in LISTS})
+
+
+def _stored(run: RunDirectory, names: dict[str, str]) -> dict[str, np.ndarray]:
+    again = f"`sracl evaluate {shlex.quote(str(run.path))}` writes it anew"
     try:
-        with np.load(run.ranks_path) as stored:
-            return {name: stored[f"test_{name}"] for name in LISTS}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(f"{run.ranks_path} has no lists; `sracl evaluate {run.path}` writes them") from error
+        with np.load(run.ranks_path, allow_pickle=False) as stored:
+            return {name: stored[key] for name, key in names.items()}
+    except PermissionError as error:
+        raise storage_error(error, run.ranks_path, "read") from error
+    except KeyError as error:
+        raise RunError(f"{run.ranks_path} has no {error.args[0]}; {again}") from error
+    # The parts of a damaged archive raise whatever they stumble over: zlib.error, struct.error and others.
+    except Exception as error:
+        raise RunError(f"{run.ranks_path} is missing or damaged; {again}") from error
 
 
 def all_metrics(config: RunConfig, ranks: Ranks) -> dict[str, dict[str, float]]:

@@ -43,6 +43,7 @@ from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import Semantics, stage
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory, create_run, write_config
+from sracl_core.runs.lock import only_writer
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
@@ -119,7 +120,15 @@ def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = Non
 
 
 def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, Any]:
-    """Rank validation and test again with a run's best checkpoint, and write results.json anew."""
+    """Rank validation and test again with a run's best checkpoint, and write results.json anew.
+
+    Raises RunError while the run is being written.
+    """
+    with only_writer(run):
+        return _evaluate(run, progress)
+
+
+def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
     sources = sources_of(run, run.config)
     use_threads(run.config.training.threads)
     if run.config.floor is not None:
@@ -144,7 +153,7 @@ def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
     """`run` with its dataset in `folder` from now on. Raises RunError when another one lies there."""
     config = run.config.with_dataset(folder.resolve())
     sources_of(run, config)
-    write_config(run, config)
+    write_config(run, config, run.meta())
     return RunDirectory(run.path)
 
 
@@ -154,7 +163,7 @@ def take_text_encoder(run: RunDirectory, name: str) -> RunDirectory:
     if name == run.config.semantics.encoder:
         return run
     semantics = run.config.semantics.model_copy(update={"encoder": name})
-    write_config(run, run.config.model_copy(update={"semantics": semantics}))
+    write_config(run, run.config.model_copy(update={"semantics": semantics}), run.meta())
     return RunDirectory(run.path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
@@ -20,6 +21,7 @@ from sracl_core.runs.events import FORMAT_VERSION
 from sracl_core.runs.liveness import fresh_state, status
 from sracl_core.runs.records import headline_of
 from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
+from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.yaml_source import read_yaml
 
@@ -81,15 +83,33 @@ class RunDirectory:
 
     @cached_property
     def config(self) -> RunConfig:
-        """The run's settings. Raises RunError when config.yaml is missing or damaged."""
+        """The run's settings.
+
+        Raises RunError when config.yaml is missing or damaged, or says other than when the run began.
+        """
         try:
-            return RunConfig.model_validate(read_yaml(self.config_path))
+            config = RunConfig.model_validate(read_yaml(self.config_path))
         except ConfigError as error:
             raise RunError(f"{error}; the run cannot be used") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
             raise RunError(f"{self.config_path} cannot be read: {detail}; the run cannot be used") from error
+        self._require_unchanged(config)
+        return config
+
+    def _require_unchanged(self, config: RunConfig) -> None:
+        """Settings that a version since has brought, or dropped, are passed over."""
+        found = self.meta().get("config")
+        began: dict[str, Any] = found if isinstance(found, dict) else {}
+        now = json.loads(json.dumps(deciding_settings(config)))
+        differing = [name for name in now if name in began and now[name] != began[name]]
+        changed = [f"{name} is {now[name]}, was {began[name]}" for name in differing]
+        if changed:
+            raise RunError(
+                f"{self.config_path} has changed since {self.name} began: {'; '.join(changed)}. Put that "
+                f"back, or train anew: sracl train --config {shlex.quote(str(self.config_path))}"
+            )
 
     def settings(self) -> dict[str, Any]:
         """config.yaml unchecked, {} where it cannot be read: to show, also of a run that cannot be used."""
@@ -124,8 +144,12 @@ class RunDirectory:
         return status(self.state())
 
     def results(self) -> dict[str, Any] | None:
-        """results.json, or None before the evaluation has ended."""
-        return read_lenient(RunResults, self.results_path)
+        """results.json, or None before the evaluation has ended. Raises RunError where it is damaged."""
+        found = read_lenient(RunResults, self.results_path)
+        if found is None and self.results_path.exists():
+            again = f"sracl evaluate {shlex.quote(str(self.path))}"
+            raise RunError(f"{self.results_path} is damaged; `{again}` writes it anew")
+        return found
 
 
 @dataclass(frozen=True)
@@ -165,16 +189,16 @@ def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[s
     run = RunDirectory(path)
     for folder in (run.checkpoints, run.model_dir):
         folder.mkdir()
-    write_config(run, config)
-    write_json(run.state_path, fresh_state(now))
-    write_json(run.meta_path, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
+    write_json(run.state_path, fresh_state(now), seal=True)
+    write_config(run, config, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
     return run
 
 
-def write_config(run: RunDirectory, config: RunConfig) -> None:
-    """Write config.yaml. Raises StorageError."""
+def write_config(run: RunDirectory, config: RunConfig, meta: Mapping[str, Any]) -> None:
+    """Write config.yaml, and meta.json with `meta` and the settings that decide. Raises StorageError."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_text(run.config_path, text)
+    write_json(run.meta_path, {**meta, "config": deciding_settings(config)}, seal=True)
 
 
 def open_run(path: Path | str) -> RunDirectory:
@@ -232,14 +256,19 @@ def damage(run: RunDirectory) -> str | None:
     except SraclError as error:
         return str(error)
     if run.state_path.exists() and read_json(run.state_path) is None:
-        return f"{run.state_path} is damaged; the run cannot be used"
+        return f"{run.state_path} is damaged; `sracl resume {shlex.quote(str(run.path))}` writes it anew"
     return None
 
 
 def summarize(run: RunDirectory) -> RunSummary:
     """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
-    meta, state, results = run.meta(), run.state(), run.results() or {}
+    meta, state = run.meta(), run.state()
     settings, problem = run.settings(), damage(run)
+    results: dict[str, Any] = {}
+    try:
+        results = run.results() or {}
+    except RunError as error:
+        problem = problem or str(error)
     dataset, seed = meta.get("dataset"), setting(settings, "training.seed")
     named = dataset.get("name") if isinstance(dataset, dict) else dataset
     return RunSummary(

@@ -6,6 +6,7 @@ The fields of every event are listed in docs/cli.md; a reader ignores events tha
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, Literal, TypeAlias
 
 FORMAT_VERSION = 1
@@ -27,6 +28,29 @@ EventKind: TypeAlias = Literal[
 
 Record: TypeAlias = dict[str, Any]
 """One line of metrics.jsonl."""
+
+
+_MARK = b', "crc": "'
+_MARKED = len(_MARK) + 8 + len(b'"}')
+
+
+def marked(line: str) -> str:
+    """A JSON object of one line with a checksum as its last field.
+
+    >>> unmarked(marked('{"step": 3}').encode())
+    b'{"step": 3}'
+    """
+    return f'{line[:-1]}, "crc": "{zlib.crc32(line.encode()):08x}"}}'
+
+
+def unmarked(line: bytes) -> bytes:
+    """What was marked; ValueError where it has changed since. A line without a mark as it is."""
+    if line[-_MARKED:].startswith(_MARK):
+        content = line[:-_MARKED] + b"}"
+        if zlib.crc32(content) != int(line[-10:-2], 16):
+            raise ValueError("its checksum differs")
+        return content
+    return line
 
 
 def from_one(epoch: Any) -> Any:

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sracl_core.notices import warn
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.events import Record
+from sracl_core.runs.events import Record, unmarked
 from sracl_core.runs.history import RunHistory
-from sracl_core.runs.states import RunState, read_lenient, sound_record
+from sracl_core.runs.states import RunResults, RunState, read_lenient, sound_record
 
 CHUNK_BYTES = 4 << 20
 """Read at most this much a poll (about 20,000 events), so that a huge file never fills the memory."""
@@ -82,8 +83,8 @@ class RunReader:
         return read_lenient(RunState, self.run.state_path)
 
     def read_results(self) -> dict[str, Any] | None:
-        """results.json, or None before the run has ended."""
-        return self.run.results()
+        """results.json, or None before the run has ended, and where it is damaged."""
+        return read_lenient(RunResults, self.run.results_path)
 
     def read_log(self, max_bytes: int = 64 << 10) -> str:
         """The last lines of log.txt, "" where there is none."""
@@ -141,7 +142,7 @@ class RunReader:
         if not line.strip():
             return None
         try:
-            record = sound_record(json.loads(line))
+            record = sound_record(json.loads(unmarked(line)))
         except (ValueError, RecursionError):
             record = None
         self.damaged += record is None
@@ -149,9 +150,12 @@ class RunReader:
 
 
 def read_history(path: Path | str) -> RunHistory:
-    """The whole course of a run so far, in bounded memory."""
+    """The whole course of a run so far, in bounded memory; damaged lines are left out, which is told."""
     reader, history = RunReader(path), RunHistory()
     while True:
         history.add(reader.poll())
         if not reader.behind:
-            return history
+            break
+    if reader.damaged:
+        warn(f"{reader.run.metrics_path}: {reader.damaged} damaged lines are left out")
+    return history

@@ -16,7 +16,7 @@ from sracl_core.files import plain, storage_error, without_non_finite, write_jso
 from sracl_core.plain import plain as one_line
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.events import Record, from_one
+from sracl_core.runs.events import Record, from_one, marked
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.lock import only_writer
 
@@ -63,7 +63,7 @@ class RunWriter:
         record = {"event": kind, "time": time.time(), **clean}
         if bad:
             record["non_finite"] = bad
-        self._metrics.append(json.dumps(record, default=plain) + "\n")
+        self._metrics.append(marked(json.dumps(record, default=plain)) + "\n")
         text = log_text(kind, record)
         if text:
             self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {one_line(text)}\n")
@@ -124,7 +124,7 @@ class RunWriter:
 
     def _write_state(self, durable: bool = False) -> None:
         self._state["heartbeat"] = time.time()
-        write_json(self.run.state_path, self._state, durable=durable)
+        write_json(self.run.state_path, self._state, durable=durable, seal=True)
         self._state_due = time.monotonic() + STATE_SECONDS
 
 

@@ -6,7 +6,6 @@ Nothing is unpickled. Every file's hash stands in state.json, so damage is notic
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sracl_core.errors import CheckpointError, StorageError
-from sracl_core.files import recovered, whole_folder
+from sracl_core.files import read_json, recovered, whole_folder, write_json
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.runs.directory import RunDirectory
@@ -37,7 +36,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: 
                 path = fresh / f"{name}.safetensors"
                 save_file({key: value.detach().cpu().contiguous() for key, value in values.items()}, path)
                 hashes[path.name] = _hash(path)
-            (fresh / STATE_FILE).write_text(json.dumps({**state, "files": hashes}, indent=1))
+            write_json(fresh / STATE_FILE, {**state, "files": hashes}, seal=True)
     except StorageError as error:
         kept = "; the earlier checkpoint is kept" if folder.is_dir() else ""
         raise StorageError(f"{error}{kept}") from error.__cause__
@@ -65,11 +64,10 @@ def read_state(folder: Path) -> dict[str, Any]:
 
     Raises CheckpointError naming the damaged file.
     """
-    try:
-        state: dict[str, Any] = json.loads((folder / STATE_FILE).read_text())
-        hashes = dict(state["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / STATE_FILE} is damaged; {_way_out(folder)}") from error
+    state = read_json(folder / STATE_FILE) or {}
+    hashes = state.get("files")
+    if not isinstance(hashes, dict):
+        raise CheckpointError(f"{folder / STATE_FILE} is damaged; {_way_out(folder)}")
     for name, expected in hashes.items():
         if not (folder / name).is_file() or _hash(folder / name) != expected:
             raise CheckpointError(f"{folder / name} is damaged or missing; {_way_out(folder)}")

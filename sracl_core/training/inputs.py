@@ -62,7 +62,7 @@ def keep(
     for name, table in tables.items():
         table.save(folder / name)
     known = {"items": hash_of_texts(items), **all_hashes(vectors, tables, hashes)}
-    write_json(run.meta_path, {**run.meta(), "semantics": notes, "inputs": known})
+    write_json(run.meta_path, {**run.meta(), "semantics": notes, "inputs": known}, seal=True)
 
 
 def all_hashes(
