@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types contracts unit clean
+.PHONY: install demo test lint types contracts unit soak clean
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ contracts: install
 
 unit: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What takes too long for every test run: damage of every kind of file, some thousand times.
+soak: install
+	SRACL_SOAK_TRIALS=5000 SRACL_SOAK_SEED=$$RANDOM $(BIN)/python -m pytest --timeout 3600 tests/reliability
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
 
 app = typer.Typer(no_args_is_help=True)
-MODEL_FILES = ("items.json", "item_vectors.npy", "semantics.json")
+MODEL_FILES = ("items.json", "item_vectors.npy")
 
 
 @app.command()
@@ -67,6 +67,8 @@ def model(
 
     checkpoint = find_checkpoint(directory.checkpoints / "best")
     read_state(checkpoint)
+    directory.config  # noqa: B018
+    directory.results()
     inputs.require_items(directory)
     if (directory.model_dir / inputs.VECTORS).is_file():
         inputs.read_vectors(directory)
@@ -75,13 +77,14 @@ def model(
 
 
 def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
-    from sracl_core.files import whole_folder
+    from sracl_core.files import whole_folder, write_json
 
     with whole_folder(out, parents=True) as work:
         shutil.copy2(checkpoint / "model.safetensors", work / "model.safetensors")
         for name in MODEL_FILES:
             if (directory.model_dir / name).is_file():
                 shutil.copy2(directory.model_dir / name, work / name)
+        write_json(work / "semantics.json", directory.meta().get("semantics") or {})
         shutil.copy2(directory.config_path, work / "config.yaml")
         if directory.results_path.is_file():
             shutil.copy2(directory.results_path, work / "results.json")

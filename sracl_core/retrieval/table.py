@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError
-from sracl_core.files import whole_folder, write_json
+from sracl_core.files import open_array, whole_folder, write_json
 
 FORMAT_VERSION = 2
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"
@@ -98,12 +98,10 @@ class NeighborTable:
                 )
             if version < FORMAT_VERSION:
                 raise DataError(f"the neighbor table in {folder} is of an earlier version; make it again")
-            ids, scores = (
-                np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_IDS, _SCORES)
-            )
-            table = cls(ids, scores, str(about["method"]), about["recall"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            ids, scores = (open_array(folder / name) for name in (_IDS, _SCORES))
+            table, expected = cls(ids, scores, str(about["method"]), about["recall"]), about["hash"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"the neighbor table in {folder} is damaged ({error}); make it again") from error
-        if table.hash != about["hash"]:
+        if table.hash != expected:
             raise DataError(f"the neighbor table in {folder} is damaged (its hash differs); make it again")
         return table

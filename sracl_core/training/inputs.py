@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError, RunError
-from sracl_core.files import read_json, whole_file, write_json
+from sracl_core.files import open_array, read_json, whole_file, write_json
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.llm.texts import Taken
@@ -55,7 +55,6 @@ def keep(
     folder = run.model_dir
     folder.mkdir(exist_ok=True)
     write_json(folder / ITEMS, {"ids": list(items)})
-    write_json(folder / "semantics.json", notes)
     if vectors is not None:
         with whole_file(folder / VECTORS) as file:
             np.save(file, vectors)
@@ -90,8 +89,8 @@ def read_vectors(run: RunDirectory) -> NDArray[np.float32]:
     """The item vectors that the run was trained on, float32 [N, E], memory-mapped. Raises RunError."""
     path = run.model_dir / VECTORS
     try:
-        vectors: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        vectors: NDArray[np.float32] = open_array(path)
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or damaged; {_WAY_OUT}") from error
     _require(run, "item_vectors", hash_of_vectors(vectors), path)
     return vectors
