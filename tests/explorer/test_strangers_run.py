@@ -11,8 +11,9 @@ import pytest
 from sracl_core.cli import settings
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.explorer import Explorer
+from sracl_core.files import write_json
 from sracl_core.pipeline.run import resume, run_meta, take_text_encoder
-from sracl_core.runs.directory import create_run
+from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder, bundled_folder
 from tests.tiny import hashed_words, tiny_config, tiny_dataset
@@ -29,6 +30,9 @@ def theirs(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = (run / "config.yaml").read_text()
     assert "encoder: all-MiniLM-L6-v2" in text
     (run / "config.yaml").write_text(text.replace("all-MiniLM-L6-v2", str(tmp_path / "encoder")))
+    meta = RunDirectory(run).meta()
+    meta["config"]["semantics.encoder"] = str(tmp_path / "encoder")
+    write_json(run / "meta.json", meta)
     return run
 
 

@@ -23,7 +23,7 @@ import pytest
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.errors import SraclError
-from sracl_core.evaluation.results import load_ranks
+from sracl_core.evaluation.results import load_lists, load_ranks
 from sracl_core.retrieval.neighbors import cached_neighbors
 from sracl_core.runs.directory import damage, open_run
 from sracl_core.runs.reader import read_history
@@ -160,8 +160,9 @@ ARTEFACTS: dict[str, tuple[str, Read]] = {
     "ranks.npz": (
         "runs/*/ranks.npz",
         lambda kept: [
-            {name: ranks.tolist() for name, ranks in load_ranks(open_run(kept.run), part).items()}
-            for part in ("valid", "test")
+            {name: array.tolist() for name, array in part.items()}
+            for run in [open_run(kept.run)]
+            for part in (load_ranks(run, "valid"), load_ranks(run, "test"), load_lists(run))
         ],
     ),
     "item_vectors.npy": (
