@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from sracl_core.files import storage_error
 from sracl_core.notices import warn
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, unmarked
@@ -150,7 +151,16 @@ class RunReader:
 
 
 def read_history(path: Path | str) -> RunHistory:
-    """The whole course of a run so far, in bounded memory; damaged lines are left out, which is told."""
+    """The whole course of a run so far, in bounded memory; damaged lines are left out, which is told.
+
+    Raises StorageError where metrics.jsonl is there and may not be read.
+    """
+    try:
+        RunDirectory(Path(path)).metrics_path.open("rb").close()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_error(error, RunDirectory(Path(path)).metrics_path, "read") from error
     reader, history = RunReader(path), RunHistory()
     while True:
         history.add(reader.poll())
