@@ -25,7 +25,7 @@ from sracl_core.device import (
     return_freed_blocks,
     use_threads,
 )
-from sracl_core.errors import Interrupted, StorageError
+from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.files import read_json
@@ -135,9 +135,12 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
         semantics = semantics_of(run, run.config, sources, lambda text: None, progress)
         return rank_floor(run, sources, semantics, progress)
     encoder = load_encoder(run).to(pick_device(run.config.training.device))
-    # A run that has not finished has no results; its best checkpoint says what it took until then.
+    # A run that has not finished has no results, and damaged ones are written anew: its best checkpoint
+    # says what it took until then.
     best = read_state(find_checkpoint(run.checkpoints / "best"))
-    known = run.results() or {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
+    known = {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
+    with contextlib.suppress(RunError):
+        known = run.results() or known
     return write_results(
         run,
         sources,
