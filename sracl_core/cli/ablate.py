@@ -154,7 +154,7 @@ def _print_plan(plan: list[tuple[Any, ...]], as_json: bool) -> None:
 
 def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
     base = rows[0]["variant"]
-    columns = ["variant", "HR@20", "NDCG@20", "NDCG@20 masked", f"NDCG@20 vs {base}", "p", "minutes"]
+    columns = ["variant", "HR@20", "NDCG@20", "NDCG@20 masked", f"NDCG@20 vs {base}", "p", "training min"]
     with_paper = any(row["paper"] for row in rows)
     cells = []
     for row in rows:
@@ -167,7 +167,7 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
             row["test"]["masked"]["NDCG@20"]["mean"],
             f"{100 * tested['relative']:+.1f}%" if tested else None,
             tested["p_value"] if tested else None,
-            f"{row['minutes']:.1f}",
+            f"{row['training_minutes']:.1f}",
         ]
         cells.append(
             [*cell, *(row["paper"] or dict.fromkeys(("HR@20", "NDCG@20"))).values()] if with_paper else cell

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -71,14 +73,16 @@ def write_results(
     scores: Scores,
     progress: Progress | None,
     best_epoch: int | None,
-    seconds: float | None,
+    training_seconds: float | None,
+    stages: Mapping[str, float],
     parameters: int,
 ) -> dict[str, Any]:
     """Rank both parts, and write ranks.npz and results.json, which is returned.
 
-    seconds: of training. parameters: numbers that were learned.
+    training_seconds: of training and validation, over all sittings. stages: seconds of each earlier stage,
+    over all sittings. parameters: numbers that were learned.
     """
-    config = run.config
+    config, began = run.config, time.monotonic()
     valid = rank_split(config, sources, scores, "valid", progress)
     test = rank_split(config, sources, scores, "test", progress, LIST_LENGTH)
     results = {
@@ -86,7 +90,8 @@ def write_results(
         "valid": all_metrics(config, valid),
         "test": all_metrics(config, test),
         "best_epoch": best_epoch,
-        "seconds": seconds,
+        "training_seconds": training_seconds,
+        "stages": {**stages, "evaluate": time.monotonic() - began},
         "parameters": parameters,
     }
     arrays = {
@@ -99,6 +104,17 @@ def write_results(
         np.savez(file, **arrays)
     write_json(run.results_path, results, seal=True)
     return results
+
+
+def finished_results(run: RunDirectory) -> dict[str, Any]:
+    """results.json of a run that has ended. Raises RunError where there is none, or one that is too old."""
+    found = run.results()
+    if found is None:
+        raise RunError(f"{run.path} has no results yet; it is {run.status()}")
+    if found.get("training_seconds") is None:
+        again = f"`sracl evaluate {shlex.quote(str(run.path))}`"
+        raise RunError(f"{run.results_path} is of an earlier version; {again} writes it anew")
+    return found
 
 
 def load_ranks(run: RunDirectory, part: str) -> dict[str, np.ndarray]:

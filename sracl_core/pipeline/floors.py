@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -37,11 +38,15 @@ def rank_floor(
     semantics: Semantics,
     progress: Progress | None = None,
     report: Report | None = None,
+    spent: Callable[[], Mapping[str, float]] = dict,
 ) -> dict[str, object]:
-    """Count, rank, and write the results; returns what results.json holds."""
+    """Count, rank, and write the results; returns what results.json holds.
+
+    spent: seconds of the stages so far.
+    """
     began = time.monotonic()
     with stage("count", report):
         scores = floor_scores(run.config, sources, semantics)
     seconds = time.monotonic() - began
     with stage("evaluate", report):
-        return write_results(run, sources, scores, progress, None, seconds, 0)
+        return write_results(run, sources, scores, progress, None, seconds, {"count": seconds, **spent()}, 0)

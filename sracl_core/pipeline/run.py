@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shlex
 import sys
 import time
 from functools import partial
@@ -138,16 +139,17 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
     # A run that has not finished has no results, and damaged ones are written anew: its best checkpoint
     # says what it took until then.
     best = read_state(find_checkpoint(run.checkpoints / "best"))
-    known = {"best_epoch": best["best_epoch"], "seconds": best["elapsed"]}
+    known = {"best_epoch": best["best_epoch"], "training_seconds": best["elapsed"]}
     with contextlib.suppress(RunError):
-        known = run.results() or known
+        known |= run.results() or {}
     return write_results(
         run,
         sources,
         scores_of(encoder),
         progress,
         known["best_epoch"],
-        known["seconds"],
+        known["training_seconds"],
+        known.get("stages") or run.state().get("stages") or {},
         encoder.parameter_count,
     )
 
@@ -202,7 +204,8 @@ def _run(
             writer.event("run_ended", status=status, seconds=time.monotonic() - began, best_epoch=best_epoch)
             writer.state(status=status, error=None if stopped else f"{error}" or type(error).__name__)
         raise
-    writer.event("run_ended", status="finished", seconds=results["seconds"], best_epoch=results["best_epoch"])
+    seconds = time.monotonic() - began
+    writer.event("run_ended", status="finished", seconds=seconds, best_epoch=results["best_epoch"])
     writer.state(status="finished", eta_seconds=0.0)
     return results
 
@@ -215,35 +218,38 @@ def _stages(
     signals: StopSignals,
     resumed: bool,
 ) -> dict[str, Any]:
-    began = time.monotonic()
     device = pick_device(config.training.device)
     use_threads(config.training.threads)
     return_freed_blocks()
     forget_compiled_shapes()
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
         writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
-    sources = sources_of(run, config)
 
     def report(name: str, status: str, details: dict[str, Any]) -> None:
+        if status != "started":
+            writer.spent(name, details["seconds"])
         writer.event("stage", stage=name, status=status, **details)
 
-    semantics = semantics_of(run, config, sources, partial(writer.message, level="warning"), told, report)
+    with writer.beating():
+        sources = sources_of(run, config)
+        say = partial(writer.message, level="warning")
+        semantics = semantics_of(run, config, sources, say, told, report)
     for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
     if config.floor is not None:
-        return rank_floor(run, sources, semantics, told, report)
+        return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds)
     session = start_session(config, sources, semantics, device)
     encoder = session.encoder
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
 
-    def validate() -> Metrics:
+    def validate(beat: Progress) -> Metrics:
         fitted = config.model.repeats == "none" or fit_repeats(
             encoder, sources.prefixes, config.training.seed
         )
         if not fitted:
             writer.message("model.repeats: too few training prefixes to fit a bias on; it stays 0", "warning")
-        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", None))
+        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", beat))
 
     trainer = Trainer(
         session,
@@ -258,11 +264,13 @@ def _stages(
         signals.patient = True
         state = trainer.fit()
         signals.patient = False
+    if signals.requested():
+        raise Interrupted(f"stopped after training; `sracl resume {shlex.quote(str(run.path))}` evaluates")
     best = load_encoder(run).to(device)
-    seconds = max(time.monotonic() - began, state.elapsed)
-    with stage("evaluate", report):
+    spent = writer.stage_seconds
+    with writer.beating(), stage("evaluate", report):
         return write_results(
-            run, sources, scores_of(best), told, state.best_epoch, seconds, best.parameter_count
+            run, sources, scores_of(best), told, state.best_epoch, state.elapsed, spent, best.parameter_count
         )
 
 

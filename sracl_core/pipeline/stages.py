@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sracl_core.data.sources import Sources
+from sracl_core.errors import SraclError
 from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
 from sracl_core.semantics.encode import load_encoder
@@ -25,7 +26,7 @@ from sracl_core.settings.models import RunConfig
 from sracl_core.training.inputs import hash_of_texts
 
 Report = Callable[[str, str, dict[str, Any]], None]
-"""(stage, "started" or "done", details)."""
+"""(stage, "started", "done" or "stopped", details)."""
 
 NOTHING_TAKEN: Mapping[str, Taken] = {}
 
@@ -131,6 +132,12 @@ def stage(name: str, report: Report | None, **known: Any) -> Iterator[dict[str, 
     if report:
         report(name, "started", known)
     start = time.monotonic()
-    yield details
+    try:
+        yield details
+    except BaseException:
+        with suppress(SraclError):  # the error that comes here is the one to be told
+            if report:
+                report(name, "stopped", {"seconds": time.monotonic() - start})
+        raise
     if report:
         report(name, "done", {"seconds": time.monotonic() - start, **details})

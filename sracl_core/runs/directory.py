@@ -173,7 +173,7 @@ class RunSummary:
     headline: str
     valid: dict[str, dict[str, float]]
     test: dict[str, dict[str, float]]
-    seconds: float | None
+    training_seconds: float | None
 
 
 def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[str, Any]) -> RunDirectory:
@@ -285,7 +285,7 @@ def summarize(run: RunDirectory) -> RunSummary:
         best_epoch=results.get("best_epoch", state.get("best_epoch")),
         valid=results.get("valid") or state.get("best_valid") or {},
         test=results.get("test") or {},
-        seconds=results.get("seconds"),
+        training_seconds=results.get("training_seconds"),
     )
 
 

@@ -89,6 +89,7 @@ class RunState(Lenient):
     error: Text = None
     best_epoch: Count = None
     best_valid: Metrics = None
+    stages: Table = None
 
 
 class RunMeta(Lenient):
@@ -113,7 +114,8 @@ class RunResults(Lenient):
     valid: Metrics = None
     test: Metrics = None
     best_epoch: Count = None
-    seconds: Number = None
+    training_seconds: Number = None
+    stages: Table = None
 
 
 class _Step(Lenient):

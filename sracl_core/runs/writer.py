@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sracl_core import disk
+from sracl_core.errors import StorageError
 from sracl_core.files import plain, storage_error, without_non_finite, write_json
 from sracl_core.plain import plain as one_line
 from sracl_core.progress import RateMeter
@@ -22,6 +24,7 @@ from sracl_core.runs.lock import only_writer
 
 STATE_SECONDS = 0.5
 PROGRESS_EVENT_SECONDS = 5.0
+BEAT_SECONDS = 2.0
 
 
 class RunWriter:
@@ -42,6 +45,7 @@ class RunWriter:
         self.run = run
         self._listener = listener
         self._held = contextlib.ExitStack()
+        self._guard = threading.RLock()
         self._held.enter_context(only_writer(run))
         for folder in (run.path, run.model_dir, run.checkpoints):
             disk.sweep(folder)
@@ -79,16 +83,46 @@ class RunWriter:
     def state(self, **fields: Any) -> None:
         """Merge `fields` into state.json and write it now; the heartbeat comes along."""
         clean, _ = without_non_finite(fields)
-        ends = clean.get("status", self._state["status"]) != self._state["status"]
-        self._state.update(clean)
-        self._write_state(durable=ends)
+        with self._guard:
+            ends = clean.get("status", self._state["status"]) != self._state["status"]
+            self._state.update(clean)
+            self._write_state(durable=ends)
 
     def heartbeat(self, **fields: Any) -> None:
         """Say that the process lives; `fields` as in `state`, but written at most twice a second."""
-        if fields:
+        with self._guard:
             self._state.update(without_non_finite(fields)[0])
-        if time.monotonic() >= self._state_due:
-            self._write_state()
+            if time.monotonic() >= self._state_due:
+                self._write_state()
+
+    @contextlib.contextmanager
+    def beating(self) -> Iterator[None]:
+        """Heartbeats by themselves while something runs that cannot call: a search, a disk, a start."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(BEAT_SECONDS):
+                # Whatever is wrong with the disk, the work itself meets it as well, and says so.
+                with contextlib.suppress(StorageError):
+                    self.heartbeat()
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """Add to the seconds of a stage, over all sittings; `stage_seconds` has them."""
+        self.state(stages={**self.stage_seconds, stage: self.stage_seconds.get(stage, 0.0) + seconds})
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds of each stage that has ended or been broken off, over all sittings."""
+        found = self._state.get("stages")
+        return dict(found) if isinstance(found, dict) else {}
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """The Progress protocol: cheap between writes; state twice a second, an event every 5 s."""
@@ -100,8 +134,7 @@ class RunWriter:
         if meter is None:
             meter = self._meters[stage] = RateMeter(now, done)
         eta = meter.eta(now, done, total)
-        self._state.update(stage=stage, done=done, total=total, eta_seconds=eta)
-        self._write_state()
+        self.state(stage=stage, done=done, total=total, eta_seconds=eta)
         if last or now >= self._progress_due.get(stage, 0.0):
             self._progress_due[stage] = now + PROGRESS_EVENT_SECONDS
             self.event("progress", stage=stage, done=done, total=total, eta_seconds=eta)

@@ -16,7 +16,7 @@ import numpy as np
 
 from sracl_core.errors import SraclError
 from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.results import load_ranks
+from sracl_core.evaluation.results import finished_results, load_ranks
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.settings.deciding import settings_hash
@@ -135,7 +135,7 @@ def study(variants: dict[str, list[RunDirectory]], dataset: str) -> list[dict[st
     base = next(iter(variants.values()))
     rows = []
     for name, runs in variants.items():
-        results = [run.results() or {} for run in runs]
+        results = [finished_results(run) for run in runs]
         paper = next(variant.paper for variant in VARIANTS if variant.name == name)
         rows.append(
             {
@@ -143,7 +143,7 @@ def study(variants: dict[str, list[RunDirectory]], dataset: str) -> list[dict[st
                 "runs": [run.name for run in runs],
                 "test": {mask: _over_seeds([result["test"][mask] for result in results]) for mask in MASKS},
                 "valid": {mask: _over_seeds([result["valid"][mask] for result in results]) for mask in MASKS},
-                "minutes": statistics.mean(result["seconds"] for result in results) / 60.0,
+                "training_minutes": statistics.mean(one["training_seconds"] for one in results) / 60.0,
                 "best_epoch": [result["best_epoch"] for result in results],
                 "paired": None if runs is base else _paired(runs, base),
                 "paper": next(

@@ -41,7 +41,7 @@ def compare_runs(runs: Sequence[RunDirectory], part: str) -> dict[str, Any]:
         "runs": [run.name for run in runs],
         "settings": {key: [values[key] for values in flat] for key in differing},
         "metrics": metrics,
-        "seconds": [result.get("seconds") for result in results],
+        "training_seconds": [result.get("training_seconds") for result in results],
         "paired": [_paired(runs[0], run, part) for run in runs[1:]],
     }
 

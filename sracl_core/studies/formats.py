@@ -15,7 +15,7 @@ def columns(table: Table) -> list[str]:
     """Those of `cells`."""
     gains = [f"{name} vs {table.baseline}" for name in table.tested]
     chances = [f"p {name}" for name in table.tested]
-    return ["method", *table.rows[0].test, *gains, *chances, "seconds", "parameters"]
+    return ["method", *table.rows[0].test, *gains, *chances, "training seconds", "parameters"]
 
 
 def cells(table: Table) -> list[list[str]]:
@@ -54,7 +54,7 @@ def as_csv(table: Table) -> str:
     metrics = list(table.rows[0].test)
     spread = [f"{name} {part}" for name in metrics for part in ("mean", "deviation")]
     tested = [f"{name} {part}" for name in table.tested for part in ("relative", "p", "p_holm")]
-    writer.writerow(["method", *spread, *tested, "seconds", "parameters"])
+    writer.writerow(["method", *spread, *tested, "training seconds", "parameters"])
     for row in table.rows:
         numbers = [value for name in metrics for value in (row.test[name].mean, row.test[name].deviation)]
         for name in table.tested:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.results import load_ranks
+from sracl_core.evaluation.results import finished_results, load_ranks
 from sracl_core.evaluation.significance import holm, paired_test
 from sracl_core.runs.directory import RunDirectory
 
@@ -75,7 +75,7 @@ def build_table(
     Raises RunError for runs of different datasets or protocols, whose metrics say nothing together.
     """
     every = [run for some in runs.values() for run in some]
-    results = {run.name: _results(run) for run in every}
+    results = {run.name: finished_results(run) for run in every}
     protocol = _one_protocol(every, results)
     first = results[every[0].name]["test"]["masked"]
     largest = max((name for name in first if name.startswith("NDCG")), key=lambda name: int(name[5:]))
@@ -89,18 +89,11 @@ def build_table(
             for mask in MASKS
             for metric in found[0]["test"][mask]
         }
-        seconds = _spread([float(one["seconds"]) for one in found])
+        seconds = _spread([float(one["training_seconds"]) for one in found])
         names = [run.name for run in some]
         rows.append(Row(name, names, metrics, seconds, found[0].get("parameters"), paired.get(name)))
     dataset = {key: value for key, value in every[0].meta()["dataset"].items() if key != "path"}
     return Table(dataset, protocol, baseline, tested, rows, list(published))
-
-
-def _results(run: RunDirectory) -> dict[str, Any]:
-    found = run.results()
-    if found is None:
-        raise RunError(f"{run.path} has no results yet; it is {run.status()}")
-    return found
 
 
 def _one_protocol(runs: Sequence[RunDirectory], results: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.device import autocast
 from sracl_core.errors import Interrupted, NonFiniteLossError
 from sracl_core.objectives.base import Batch, loss_parts
+from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
@@ -30,7 +31,7 @@ class Trainer:
     Args:
         session: fresh, or loaded from a checkpoint.
         prefixes: the training prefixes.
-        validate: called after each epoch; returns {"unmasked": {...}, "masked": {...}}.
+        validate: called after each epoch with a Progress; returns {"unmasked": {...}, "masked": {...}}.
         config: the run's settings.
         run, writer: where checkpoints and numbers go.
         should_stop: asked after each step; True checkpoints and raises Interrupted.
@@ -40,7 +41,7 @@ class Trainer:
         self,
         session: Session,
         prefixes: Prefixes,
-        validate: Callable[[], Metrics],
+        validate: Callable[[Progress], Metrics],
         config: RunConfig,
         run: RunDirectory,
         writer: RunWriter,
@@ -66,6 +67,8 @@ class Trainer:
         while state.epoch < config.max_epochs and state.stale_epochs < config.patience:
             if config.max_minutes and state.elapsed >= 60.0 * config.max_minutes:
                 break
+            if self.should_stop():
+                self._stop()
             self._epoch()
         return state
 
@@ -74,10 +77,11 @@ class Trainer:
         clock = _Clock(state)
         self.session.train_mode()
         if state.batch == 0:
-            for name, objective in self.session.objectives.items():
-                objective.start_epoch(
-                    self.session.encoder, generator(config.seed, "epoch", name, state.epoch)
-                )
+            with self.writer.beating():
+                for name, objective in self.session.objectives.items():
+                    objective.start_epoch(
+                        self.session.encoder, generator(config.seed, "epoch", name, state.epoch)
+                    )
         report, saved = _Report(), time.monotonic()
         batches = epoch_batches(
             self.prefixes, self.examples, config.batch_size, config.seed, state.epoch, state.batch
@@ -88,18 +92,30 @@ class Trainer:
             if time.monotonic() - report.since >= REPORT_SECONDS:
                 self._tell(report)
                 report = _Report()
-            stop = self.should_stop()
-            if stop or time.monotonic() - saved >= 60.0 * config.checkpoint_minutes:
+            if self.should_stop():
+                self._stop()
+            if time.monotonic() - saved >= 60.0 * config.checkpoint_minutes:
                 self._save_last()
                 saved = time.monotonic()
-            if stop:
-                place = shlex.quote(str(self.run.path))
-                raise Interrupted(
-                    f"stopped at step {state.step} after a checkpoint; `sracl resume {place}` goes on"
-                )
         if report.steps:
             self._tell(report)
-        self._finish_epoch(clock)
+        try:
+            with self.writer.beating():
+                self._finish_epoch(clock)
+        except _StopError:
+            self._stop()
+
+    def _stop(self) -> None:
+        """What is done so far is kept; of an epoch whose steps are all done the validation comes again."""
+        self._save_last()
+        place = shlex.quote(str(self.run.path))
+        step = self.session.state.step
+        raise Interrupted(f"stopped at step {step} after a checkpoint; `sracl resume {place}` goes on")
+
+    def _validating(self, stage: str, done: int, total: int) -> None:
+        """The Progress of a validation, which ends where a stop is asked for."""
+        if self.should_stop():
+            raise _StopError
 
     def _step(self, batch: Batch) -> dict[str, float]:
         """One optimizer step; returns the loss and its parts."""
@@ -152,7 +168,7 @@ class Trainer:
         session, state = self.session, self.session.state
         train_seconds = state.epoch_seconds
         with session.average.applied():
-            metrics = self.validate()
+            metrics = self.validate(self._validating)
             clock.tick()
             better = self._is_better(metrics)
             if better:
@@ -208,7 +224,8 @@ class Trainer:
         )
 
     def _save_last(self) -> None:
-        self.session.save(self.run.checkpoints / "last")
+        with self.writer.beating():
+            self.session.save(self.run.checkpoints / "last")
         self._tell_checkpoint("last")
 
     def _tell_checkpoint(self, kind: str) -> None:
@@ -221,6 +238,10 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> fl
     """The rate of a step: a function of its number, so that a resumed run has the same."""
     share = step / (config.max_epochs * steps_per_epoch) if config.schedule == "linear" else 0.0
     return config.learning_rate * (1.0 - share)
+
+
+class _StopError(Exception):
+    """Out of a validation, back to where a checkpoint can be written."""
 
 
 class _Report:

@@ -92,7 +92,7 @@ def test_a_run_that_was_only_evaluated_is_not_finished(shop: Shop, tmp_path: Pat
     assert found is not None
     assert expected is not None
     assert (found["best_epoch"], found["test"]) == (expected["best_epoch"], expected["test"])
-    assert 0 < found["seconds"] <= expected["seconds"]
+    assert 0 < found["training_seconds"] <= expected["training_seconds"]
     earlier = earlier_run(runs, run.config, run.dataset_identity())
     assert earlier == run
     assert _what(earlier) == "resume"

@@ -33,7 +33,7 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
     session = start_session(config, sources, build_semantics(config, sources), torch.device("cpu"))
     writer: Any = SimpleNamespace(event=lambda *words, **fields: None)
     run: Any = SimpleNamespace(path=tmp_path)
-    made = Trainer(session, sources.prefixes, lambda: {}, config, run, writer)
+    made = Trainer(session, sources.prefixes, lambda beat: {}, config, run, writer)
     session.train_mode()
     return made
 

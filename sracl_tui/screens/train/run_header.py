@@ -88,9 +88,9 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
-    seconds = (snapshot.results or {}).get("seconds")
+    seconds = (snapshot.results or {}).get("training_seconds")
     if seconds:
-        parts.append(("took", duration(seconds)))
+        parts.append(("trained", duration(seconds)))
     if not parts:
         return FlowLine([Content.styled("figures come with the first steps", "$muted")])
     cells = [Content.assemble((f"{name} ", "$muted"), (text, "bold")) for name, text in parts]
