@@ -41,7 +41,7 @@ def pick_device(name: str) -> torch.device:
     """
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return _set_up(torch.device("cuda"))
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
@@ -56,6 +56,13 @@ def pick_device(name: str) -> torch.device:
     }.get(device.type, True)
     if missing:
         raise ConfigError(f"training.device '{name}' is not on this machine; use auto or cpu")
+    return _set_up(device)
+
+
+def _set_up(device: torch.device) -> torch.device:
+    """On cuda, float32 products may take the tensor cores' shorter mantissa: several times as fast."""
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     return device
 
 
