@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core.files import write_json
+from sracl_core.sealed import SEAL, sealed
 from tests.trained import SMALL, Shop
 
 USER = "amber-badger"
@@ -21,7 +23,7 @@ USER = "amber-badger"
 def test_train_prints_results_and_leaves_a_whole_run(shop: Shop) -> None:
     printed = json.loads((shop.base / "trained.json").read_text())
     stored = json.loads((shop.run / "results.json").read_text())
-    assert printed == {"run": str(shop.run), **stored}
+    assert printed == {"run": str(shop.run), **{name: held for name, held in stored.items() if name != SEAL}}
     for part in ("valid", "test"):
         for mask in ("unmasked", "masked"):
             assert {"HR@5", "NDCG@20", "MRR@10"} <= set(stored[part][mask])
@@ -157,8 +159,12 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
         training.kill()
         training.communicate()
     before = len((run / "metrics.jsonl").read_text().splitlines())
-    config = run / "config.yaml"
+    config, meta = run / "config.yaml", json.loads((run / "meta.json").read_text())
     config.write_text(config.read_text().replace("max_epochs: 300", "max_epochs: 1"))
+    refused = shop.sracl("resume", run)
+    assert (refused.returncode, "training.max_epochs" in refused.stderr) == (2, True), refused.stderr
+    meta["config"]["training.max_epochs"] = 1
+    write_json(run / "meta.json", sealed({name: held for name, held in meta.items() if name != SEAL}))
     resumed = shop.sracl("resume", run, "--json")
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout)["test"]["masked"]["HR@20"] > 0

@@ -317,7 +317,7 @@ def test_catalogue(tmp_path: Path) -> None:
         find("amazon2023-AllBeauty")
     with pytest.raises(DataError, match=r"'ml-1n' is not in the catalogue; did you mean 'ml-1m'\?"):
         find("ml-1n")
-    with pytest.raises(DataError, match="bring it with `sracl data fetch ml-1m`"):
+    with pytest.raises(DataError, match="bring it with `sracl data fetch ml-1m "):
         resolve(["ml-1m"], tmp_path)
     with pytest.raises(DataError, match=r"yelp is not here; accept the terms .* into this folder: .*yelp"):
         resolve(["yelp"], tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sracl_core.data.sequences import Sequences
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.attribution import NEIGHBORS
 from sracl_core.semantics.profiles import prefix_vectors
@@ -28,7 +29,7 @@ def explorer(shop: Shop) -> Iterator[Explorer]:
 def scores_after(explorer: Explorer, items: list[int]) -> np.ndarray:
     """Scores of all items by an encoder of its own, one history at a time and without padding."""
     encoder = load_encoder(explorer.loaded.run)
-    state = encoder.encode(torch.tensor([items]), torch.tensor([len(items)]))[0]
+    state = encoder.encode(Sequences.from_lists([items]))[0]
     return (encoder.item_embeddings[1:] @ state).numpy()
 
 

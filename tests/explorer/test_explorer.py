@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError, UnknownIdError
 from sracl_core.explorer import Explorer
 from sracl_core.training.checkpoint import load_encoder
@@ -29,7 +30,7 @@ def scores_of(explorer: Explorer, ids: list[str]) -> np.ndarray:
     encoder = load_encoder(explorer.loaded.run)
     items = [explorer.loaded.dataset.items.index(name) for name in ids][-20:]
     with torch.no_grad():
-        state = encoder.encode(torch.tensor([items]), torch.tensor([len(items)]))[0]
+        state = encoder.encode(Sequences.from_lists([items]))[0]
         return (encoder.item_embeddings[1:] @ state).numpy()
 
 

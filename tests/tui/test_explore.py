@@ -140,7 +140,7 @@ async def test_a_missed_held_out_item_comes_last_and_is_explained(tmp_path: Path
         await until(pilot, lambda: app.screen.query_one("#recommended-rows", RowList).option_count == 21)
         await pilot.press("end")
         await until(pilot, shows(app, f"{held['rank']:>3} ★ {held['title']}"[:30], "test missed"))
-        await until(pilot, shows(app, f"Why not  {held['title']}"[:30]))
+        await until(pilot, shows(app, f"Why not {held['title']}"[:30]))
         await until(pilot, shows(app, first_words(TOLD["why_2"]["history"][0]["title"])))
 
 
