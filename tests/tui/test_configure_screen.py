@@ -143,7 +143,7 @@ async def test_an_editor_that_is_not_set_or_changes_the_file(
         await pilot.press("f2")
         await until(pilot, shows(app, "sracl train"))
         await pilot.press("f8")
-        await until(pilot, shows(app, "names an editor"))
+        await until(pilot, shows(app, "cannot be started", "names another"))
         path = tmp_path / "config.yaml"
         path.write_text("training:\n  seed: 7\n")
         app.screen._read_back(path)

@@ -144,3 +144,14 @@ def wait_until(what: Callable[[], bool], words: str) -> None:
     while not what():
         assert time.monotonic() < end, f"not within {SECONDS} s: {words}"
         time.sleep(0.2)
+
+
+def test_an_editor_that_is_not_installed_gives_the_terminal_back(terminal: Terminal) -> None:
+    terminal.start(EDITOR="no-such-editor --wait")
+    terminal.until("● to prepare")
+    terminal.press("F2")
+    terminal.until("$ sracl train")
+    terminal.press("F8")
+    terminal.until("no-such-editor --wait cannot be", "No such file")
+    terminal.press("F1")
+    terminal.until("Datasets", "● to prepare")
