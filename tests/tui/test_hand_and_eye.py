@@ -82,7 +82,7 @@ async def test_one_run_is_started_once(tmp_path: Path, monkeypatch: pytest.Monke
             await until(pilot, lambda: len(begun) == 2)
             still.kill()
             await until(pilot, shows(app, "ended by SIGKILL"))
-            assert not app.session.started
+            await until(pilot, lambda: not app.session.started)
     finally:
         still.kill()
 
