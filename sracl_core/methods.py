@@ -31,11 +31,6 @@ class Method:
     package: str
     settings: type[Any]
 
-    @property
-    def about(self) -> str:
-        """What it is, in the first line of its package's docstring."""
-        return (importlib.import_module(self.package).__doc__ or "").strip().split("\n")[0]
-
     def load(self, module: str) -> Any:
         """Its code: the module of that name in its package."""
         return importlib.import_module(f"{self.package}.{module}")

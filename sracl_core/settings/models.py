@@ -263,7 +263,7 @@ class RunConfig(Section):
             return {}
         every: dict[str, ObjectiveSettings] = {name: getattr(self.objectives, name) for name in objectives()}
         main = {self.model.main: every.pop(self.model.main)}
-        return main | {name: one for name, one in every.items() if one.weight and not one.main}
+        return main | {name: one for name, one in every.items() if one.on and not one.main}
 
     @property
     def needs(self) -> frozenset[Need]:

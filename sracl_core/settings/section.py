@@ -100,6 +100,11 @@ class ObjectiveSettings(Section):
     weight: Weight = Field(0.0, description="Its share of the loss; 0 switches it off.")
 
     @property
+    def on(self) -> bool:
+        """Whether anything of it is minimized."""
+        return self.weight > 0
+
+    @property
     def needs(self) -> frozenset[Need]:
         """What the objective asks of the texts, while it is on."""
         return frozenset()

@@ -244,3 +244,9 @@ def test_a_presets_settings_of_another_backbone_are_left_out() -> None:
     config, origins = load_config(preset="best", sets=["model.name=gru4rec"], environment={})
     assert (config.model.name, config.model.hidden_size) == ("gru4rec", 256)
     assert origins["model.hidden_size"] == "--preset best"
+
+
+def test_an_objective_whose_parts_are_all_off_is_not_minimized() -> None:
+    config, _ = load_config(preset="fast", environment={})
+    assert list(config.active_objectives) == ["next_item"]
+    assert list(load_config(environment={})[0].active_objectives) == ["next_item", "sracl"]

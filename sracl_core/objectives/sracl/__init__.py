@@ -38,6 +38,11 @@ class Settings(ObjectiveSettings):
     substitution: Share = Field(0.2, description="Share of a view's items replaced by a neighbor.")
 
     @property
+    def on(self) -> bool:
+        """Not where both parts are off."""
+        return self.weight > 0 and (self.alpha > 0 or self.beta > 0)
+
+    @property
     def needs(self) -> frozenset[Need]:
         """Near prefixes (and their vectors, where weights are learned) and near items."""
         found: set[Need] = set()
