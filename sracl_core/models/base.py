@@ -64,6 +64,11 @@ class SequenceEncoder(nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no state for each position of a sequence")
 
+    def require_fit(self, rows: Sequences) -> None:
+        """Raise ValueError for a row longer than `max_length`."""
+        if int(rows.lengths.max(initial=0)) > self.max_length:
+            raise ValueError(f"a row is longer than the {self.max_length} items that the encoder reads")
+
     def score(self, states_RD: Tensor, histories: Sequences | None = None) -> Tensor:
         """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
 

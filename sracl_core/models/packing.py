@@ -7,6 +7,7 @@ Inside a group rows are padded to the group's width, so tokens of a group are a 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -120,3 +121,13 @@ def pieces(lengths: np.ndarray, device: torch.device) -> tuple[np.ndarray, list[
     order = np.argsort(lengths, kind="stable")
     number = np.cumsum(lengths[order]) // tokens_at_once(device)
     return order, np.split(order, np.flatnonzero(np.diff(number)) + 1)
+
+
+def by_pieces(rows: Sequences, device: torch.device, states_of: Callable[[Packed], Tensor]) -> Tensor:
+    """What `states_of` a packed batch gives, row by row, for all `rows` in their order.
+
+    states_of: [rows of the batch, ...] in the order of the batch.
+    """
+    order_R, parts = pieces(rows.lengths, device)
+    states = torch.cat([states_of(pack(rows.take(part), device)) for part in parts])
+    return states[torch.from_numpy(np.argsort(order_R)).to(device)]

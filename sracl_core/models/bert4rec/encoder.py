@@ -12,7 +12,7 @@ from sracl_core.models.bert4rec import Settings
 from sracl_core.models.dropout import Dropout
 from sracl_core.models.feed_forward import FeedForward
 from sracl_core.models.full_attention import full_attention
-from sracl_core.models.packing import Packed, pack, pieces
+from sracl_core.models.packing import Packed, by_pieces, pack, pieces
 
 LAYER_NORM_EPS = 1e-12
 
@@ -48,10 +48,7 @@ class BERT4Rec(SequenceEncoder):
         rows = rows.latest(self.max_length)
         ends = rows.offsets[1:]
         asked = Sequences(np.insert(rows.values, ends, self.mask), rows.offsets + np.arange(len(rows) + 1))
-        order_R, parts = pieces(asked.lengths, self.device)
-        states = [self._last_states(pack(asked.take(part), self.device)) for part in parts]
-        unsort_R = torch.from_numpy(np.argsort(order_R)).to(self.device)
-        return torch.cat(states)[unsort_R]
+        return by_pieces(asked, self.device, self._last_states)
 
     def masked_states(self, rows: Sequences, where_M: np.ndarray) -> Tensor:
         """What masks inside of rows are filled with, float [M, D] in the order of `where_M`.

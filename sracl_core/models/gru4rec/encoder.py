@@ -46,8 +46,7 @@ class GRU4Rec(SequenceEncoder):
 
     def states(self, rows: Sequences) -> Tensor:
         """See `SequenceEncoder.states`."""
-        if int(rows.lengths.max(initial=0)) > self.max_length:
-            raise ValueError(f"a row is longer than the {self.max_length} items that the encoder reads")
+        self.require_fit(rows)
         outputs, _ = self.recurrent(self._embed(rows))
         padded_RLD, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
         row = torch.from_numpy(np.repeat(np.arange(len(rows)), rows.lengths))

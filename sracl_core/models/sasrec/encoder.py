@@ -6,15 +6,13 @@ for, only that is computed; tokens are packed without padding (see `models.packi
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.attention import packed_attention
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import Dropout
-from sracl_core.models.packing import Packed, pack, pieces
+from sracl_core.models.packing import Packed, by_pieces, pack
 from sracl_core.models.sasrec import Settings
 
 LAYER_NORM_EPS = 1e-12
@@ -43,16 +41,11 @@ class SASRec(SequenceEncoder):
 
     def encode(self, rows: Sequences) -> Tensor:
         """See `SequenceEncoder.encode`."""
-        rows = rows.latest(self.max_length)
-        order_R, parts = pieces(rows.lengths, self.device)
-        states = [self._last_states(pack(rows.take(part), self.device)) for part in parts]
-        unsort_R = torch.from_numpy(np.argsort(order_R)).to(self.device)
-        return torch.cat(states)[unsort_R]
+        return by_pieces(rows.latest(self.max_length), self.device, self._last_states)
 
     def states(self, rows: Sequences) -> Tensor:
         """See `SequenceEncoder.states`."""
-        if int(rows.lengths.max(initial=0)) > self.max_length:
-            raise ValueError(f"a row is longer than the {self.max_length} items that the encoder reads")
+        self.require_fit(rows)
         batch = pack(rows, self.device, flat=True)
         x_TD = self._embed(batch)
         for block in self.blocks:
