@@ -140,6 +140,16 @@ class RetrievalConfig(Section):
         500, description="Queries repeated exactly to report the table's recall; 0 reports none."
     )
 
+    @field_validator("k", mode="before")
+    @classmethod
+    def _some_neighbors(cls, k: object) -> object:
+        if str(k).strip() == "0":
+            raise ValueError(
+                "must be at least 1; to learn without neighbors set objectives.sracl.alpha=0 and "
+                "objectives.sracl.beta=0"
+            )
+        return k
+
     @model_validator(mode="after")
     def _search_is_read(self) -> RetrievalConfig:
         of_hnsw = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef", "recall_sample")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,11 @@ def test_an_objective_whose_parts_are_all_off_is_not_minimized() -> None:
     config, _ = load_config(preset="fast", environment={})
     assert list(config.active_objectives) == ["next_item"]
     assert list(load_config(environment={})[0].active_objectives) == ["next_item", "sracl"]
+
+
+def test_no_neighbors_are_asked_for_as_the_error_says() -> None:
+    with pytest.raises(ConfigError, match="must be at least 1; to learn without neighbors set") as raised:
+        load(sets=["retrieval.k=0"])
+    advised = re.findall(r"[a-z.]+=0", str(raised.value).partition("set objectives")[2])
+    config, _ = load(sets=[f"objectives{advised[0]}", *advised[1:]])
+    assert (config.objectives.sracl.alpha, config.objectives.sracl.beta) == (0.0, 0.0)
