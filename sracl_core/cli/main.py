@@ -57,6 +57,7 @@ COMMANDS: dict[str, Command] = {
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
     "export": Command("export", "app", "Write a run's metrics as CSV, or its model as a folder.", _ASK),
     "config": Command("config", "app", "Show or validate the settings of a run.", _SETUP),
+    "cache": Command("cache", "app", "Show and clear what is kept to save time.", _SETUP),
     "demo": Command("demo", "demo", "Train on the sample data and look at what came out.", _SETUP),
     "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +28,31 @@ class Sources:
     prefixes: Prefixes
 
 
+_latest: dict[Hashable, Sources] = {}
+"""The latest sources by what they were made of: a command asks for the same ones more than once."""
+
+
 def load_sources(config: RunConfig) -> Sources:
     """Open the dataset that `config` names and split it. Raises DataError."""
     if not config.dataset.path:
         raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
+    key = (config.dataset.model_dump_json(), config.model.max_length, _stamps(Path(config.dataset.path)))
+    if key not in _latest:
+        made = _opened(config)
+        _latest.clear()
+        _latest[key] = made
+    _fits(config, _latest[key].dataset)
+    return _latest[key]
+
+
+def _stamps(folder: Path) -> Hashable:
+    """What changes when the files of a folder do."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    stats = [(path.name, path.stat()) for path in found]
+    return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def _opened(config: RunConfig) -> Sources:
     dataset = load_dataset(config.dataset.path)
     _fits(config, dataset)
     split = _split(config, dataset)

@@ -51,7 +51,11 @@ def plan(config: RunConfig) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would."""
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
-    encoder = load_encoder(config.semantics.encoder)
+    to_encode, text_size = 0, 0
+    if config.needs:
+        encoder = load_encoder(config.semantics.encoder)
+        every = [*texts.texts, *(of_prefixes.texts if of_prefixes else [])]
+        to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
     n_prefixes = len(sources.prefixes)
     return Plan(
         dataset=str(sources.dataset.folder),
@@ -62,9 +66,7 @@ def plan(config: RunConfig) -> Plan:
         training_prefixes=n_prefixes,
         mean_prefix_length=round(float(sources.prefixes.lengths.mean()), 2),
         items_without_text=texts.fallback_count,
-        texts_to_encode=VectorStore().missing(
-            encoder, [*texts.texts, *(of_prefixes.texts if of_prefixes else [])]
-        ),
+        texts_to_encode=to_encode,
         neighbors=f"{config.retrieval.k} {config.retrieval.source}, same user {config.retrieval.same_user}",
         backbone=config.model.name,
         parameters=parameter_count(config.model, sources.dataset.n_items),
@@ -73,7 +75,7 @@ def plan(config: RunConfig) -> Plan:
         steps_per_epoch=steps_per_epoch(_examples(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
-        memory_mb=_memory_mb(config, sources, encoder.dimension),
+        memory_mb=_memory_mb(config, sources, text_size),
     )
 
 

@@ -42,6 +42,7 @@ _SCAN_UP_TO = 8
 _SCHEMA = """
 PRAGMA page_size = 16384;
 CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS encoder (name TEXT PRIMARY KEY);
 """
 _SURROUNDINGS = {
     sqlite3.SQLITE_PERM,
@@ -131,7 +132,7 @@ class VectorStore:
     ) -> None:
         # A file that cannot be written must be known before an hour of encoding, not after.
         path = self.path(encoder)
-        writer = _Writer(path)
+        writer = _Writer(path, encoder.name)
         if path.with_suffix("").is_dir():
             warn(f"{path.with_suffix('')}: of an earlier version and not used; delete it to free its space")
         keys, done = list(rows), 0
@@ -211,7 +212,7 @@ def _ask(path: Path, columns: str, keys: list[bytes]) -> Iterator[list[tuple[byt
 class _Writer:
     """Collects vectors and writes them every few seconds, each time in one transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoder: str) -> None:
         make_folder(path.parent)
         self._path = path
         self._pending: list[tuple[bytes, bytes, int]] = []
@@ -219,6 +220,8 @@ class _Writer:
         with _told(path):
             self._db = sqlite3.connect(path, _BUSY_SECONDS, isolation_level="IMMEDIATE")
             self._db.executescript(_SCHEMA)
+            with self._db:
+                self._db.execute("INSERT OR IGNORE INTO encoder VALUES (?)", (encoder,))
 
     def add(self, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
         for key, vector in zip(keys, np.ascontiguousarray(vectors, dtype="<f4"), strict=True):
