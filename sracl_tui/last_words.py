@@ -7,6 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
+from sracl_core.errors import SraclError
 from sracl_core.plain import plain
 
 
@@ -20,6 +21,9 @@ def report_file() -> Path:
 def last_words(error: BaseException) -> str:
     """What ended the dashboard, what goes on, and where the rest can be read."""
     said = plain(" ".join(str(error).split()))[:300]
+    go_on = "trainings go on: they are processes of their own; `sracl-tui` shows them again"
+    if isinstance(error, SraclError):
+        return f"error: {said}\n{go_on}"
     path = report_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,9 +32,7 @@ def last_words(error: BaseException) -> str:
     except OSError as problem:
         where = f"{plain(str(path))} cannot be written: {problem.strerror or problem}"
     return (
-        f"error: the dashboard ended by a fault of its own: {type(error).__name__}: {said}\n"
-        "trainings go on: they are processes of their own; `sracl-tui` shows them again\n"
-        f"{where}"
+        f"error: the dashboard ended by a fault of its own: {type(error).__name__}: {said}\n{go_on}\n{where}"
     )
 
 

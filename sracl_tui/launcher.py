@@ -13,6 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sracl_core.errors import ConfigError
+from sracl_core.plain import plain
+
 USAGE_ERROR = 2
 
 
@@ -78,8 +81,14 @@ def run(argv: list[str]) -> int:
         # Exported by some shells, they would hold the size against every resize of the terminal.
         for name in ("COLUMNS", "LINES"):
             os.environ.pop(name, None)
+    from sracl_core.settings.layers import load_config
     from sracl_tui.app import Dashboard
 
+    try:
+        load_config()  # a wrong sracl.yaml or variable is told before the screen is taken
+    except ConfigError as error:
+        print(f"error: {plain(str(error))}", file=sys.stderr)
+        return USAGE_ERROR
     dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
     dashboard.run()
     if dashboard.last_words:
@@ -90,7 +99,6 @@ def run(argv: list[str]) -> int:
 def _find_run(text: str, runs_dir: Path) -> Path | None:
     """The run that `text` names, as every `sracl` command finds it."""
     from sracl_core.errors import RunError
-    from sracl_core.plain import plain
     from sracl_core.runs.finding import find_run
 
     try:

@@ -182,12 +182,17 @@ def _merge(known: Mapping[str, Setting], *layers: Layer) -> tuple[dict[str, Any]
     for layer in layers:
         _leave_other_backbones(values, layer)
         for written, value, origin in layer:
-            section, dot, rest = written.partition(".")
-            key = RENAMED.get(section, section) + dot + rest
+            key = _today(written)
             _check_key(key, known, origin)
             values[key] = _from_text(value, known[key]) if isinstance(value, str) else value
             origins[key] = origin
     return values, origins
+
+
+def _today(written: str) -> str:
+    """The key that a setting of an earlier version has now."""
+    section, dot, rest = written.partition(".")
+    return RENAMED.get(section, section) + dot + rest
 
 
 def _leave_other_backbones(values: dict[str, Any], layer: Layer) -> None:
@@ -220,7 +225,7 @@ def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setti
     sections = {key.partition(".")[0] for key in known}
     layer: Layer = []
     for variable, text in sorted(environment.items()):
-        key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        key = _today(variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
         named = "__" in variable.removeprefix(ENVIRONMENT_PREFIX)

@@ -16,11 +16,18 @@ from tests.cli.test_end_to_end import wait_for_epoch
 from tests.trained import ROOT, SMALL, Shop
 
 ASLEEP = """
-import sys, time
+import os, sys, time
+from sracl_core import interrupts
 from sracl_core.cli import main
+interrupts.ECHO_SECONDS = 60.0
 def sleeps():
     print("ready", flush=True)
-    time.sleep(120)
+    try:
+        time.sleep(120)
+    except interrupts.Signaled as signal:
+        # As `timeout` does: it signals its child, and then the group that the child is in.
+        os.kill(os.getpid(), signal.number)
+        raise
 main._load = lambda command: sleeps
 sys.exit(main.run(["doctor"]))
 """
@@ -34,7 +41,6 @@ def test_any_command_says_interrupted(number: signal.Signals) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
     process.send_signal(number)
     assert process.communicate(timeout=60)[1] == "interrupted\n"
     assert process.returncode == 128 + number

@@ -62,6 +62,7 @@ WHOLE_FILE = (
     "has no \\w+ column",
     "has no column",
     r"parquet cannot be read",
+    r"cannot be read: parquet",
 )
 PATIENT = [HealthCheck.too_slow]  # a machine with other work may take its time
 pieces = st.sampled_from([*PIECES, b"|", b"[" * 300, b"9" * 30])

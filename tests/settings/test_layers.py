@@ -70,6 +70,17 @@ def test_each_layer_beats_the_one_before(tmp_path: Path, monkeypatch: pytest.Mon
     assert load(**{**layers, "flags": {"--seed": ("training.seed", None)}})[0].training.seed == 7
 
 
+def test_an_earlier_spelling_is_read_from_every_source(tmp_path: Path) -> None:
+    written = tmp_path / "run.yaml"
+    written.write_text("objective:\n  sracl:\n    alpha: 0.25\n")
+    for layers in (
+        {"environment": {"SRACL_OBJECTIVE__SRACL__ALPHA": "0.25"}},
+        {"config_file": written},
+        {"sets": ["objective.sracl.alpha=0.25"]},
+    ):
+        assert load(**layers)[0].objectives.sracl.alpha == 0.25
+
+
 def test_text_becomes_what_the_setting_is() -> None:
     config, _ = load(
         sets=[

@@ -9,11 +9,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dashboards import FIXTURES, ROOT, recorded
 
 from sracl_tui import commands
 from sracl_tui.screens.explore import query_client
 from tests.trained import Shop, shared_shop
+from tests.tui.dashboards import FIXTURES, ROOT, recorded
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -80,5 +80,11 @@ def drawn(app: Any) -> str:
 
 
 def shows(app: Any, *texts: str) -> Callable[[], bool]:
-    """Whether all of `texts` stand on the screen."""
-    return lambda: all(text in drawn(app) for text in texts)
+    """Whether all of `texts` stand on the screen, also where a line was broken between two words."""
+
+    def stand() -> bool:
+        screen = drawn(app)
+        whole = screen + " ".join(screen.split())
+        return all(text in whole for text in texts)
+
+    return stand

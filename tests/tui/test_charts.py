@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboards import dashboard, drawn, shows, until
 
 from sracl_tui.app import Dashboard
 from sracl_tui.view_models import RunLine, RunSnapshot
 from sracl_tui.watcher import CatalogChanged, RunChanged
+from tests.tui.dashboards import dashboard, drawn, shows, until
 
 POINTS = 100_000
 PATH = Path("runs/20260101-120000-long")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards import SIZES, dashboard, drawn, shows, until
 from textual.widgets import Button, Input, Select
 
 from sracl_tui import commands
 from sracl_tui.screens.configure import screen as configure
+from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
 

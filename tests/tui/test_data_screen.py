@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from dashboards import SIZES, dashboard, drawn, shows, until
 from textual.widgets import Input
 
 from sracl_tui import commands
 from sracl_tui.screens.data.importing import ImportScreen, PathSuggester, arguments
+from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told")
 

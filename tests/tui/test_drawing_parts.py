@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboards import epoch, new_run, steps
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
 from sracl_tui.watcher import RunFollower
+from tests.tui.dashboards import epoch, new_run, steps
 
 finite = st.floats(-1e6, 1e6)
 

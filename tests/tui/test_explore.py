@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -19,6 +18,7 @@ from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore import query_client
 from sracl_tui.widgets.row_list import RowList
+from tests.tui.dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
 
 TOLD = json.loads((FIXTURES / "answers.json").read_text(encoding="utf-8"))
 HIT, MISS = TOLD["known"][:2]

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from dashboards import drawn, shows, until
 from textual.widgets import Input
 
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
 from tests.trained import Shop
+from tests.tui.dashboards import drawn, shows, until
 
 USER = "amber-badger"
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards import dashboard, drawn, shows, until
 from textual.widgets import Button, Input
 
+from sracl_core.errors import ConfigError
 from sracl_core.settings.layers import preset_names
 from sracl_tui import launcher, starting
 from sracl_tui.commands import error_line
+from sracl_tui.last_words import last_words
 from sracl_tui.screens.quit import QuitScreen
+from tests.tui.dashboards import dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told", "dataset", "frozen")
 
@@ -117,3 +119,18 @@ def test_a_run_is_named_as_for_every_command(
     assert capsys.readouterr().err.startswith("error: there is no run 'nothing' here or in runs; ")
     assert launcher.run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("sracl-tui ")
+
+
+def test_settings_that_are_none_are_told_before_the_screen_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEXTUAL_DRIVER", "no.such:Driver")
+    (tmp_path / "sracl.yaml").write_text("training:\n  sede: 1\n")
+    assert launcher.run([]) == 2
+    assert capsys.readouterr().err.startswith("error: sracl.yaml:2: there is no setting 'training.sede'")
+
+
+def test_an_error_that_a_person_can_mend_is_no_fault_of_the_dashboard() -> None:
+    said = last_words(ConfigError("sracl.yaml:2: there is no setting 'x'"))
+    assert said.startswith("error: sracl.yaml:2: there is no setting 'x'\ntrainings go on")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards import FIXTURES, dashboard, drawn, new_run, shows, until
 from textual.content import Content
 from textual.widgets import Input, Select
 
@@ -17,6 +16,7 @@ from sracl_tui.content import HarmlessFilter
 from sracl_tui.last_words import report_file
 from tests.hostile import MARK, NAMES, ODD
 from tests.test_plain import is_harmless
+from tests.tui.dashboards import FIXTURES, dashboard, drawn, new_run, shows, until
 
 TOLD = json.loads((FIXTURES / "answers.json").read_text())
 EVERYTHING = "".join(NAMES.values())

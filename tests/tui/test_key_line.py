@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dashboards import dashboard, drawn, shows, until
 
 from sracl_tui.screens.help import HelpScreen
 from sracl_tui.screens.quit import QuitScreen
+from tests.tui.dashboards import dashboard, drawn, shows, until
 
 SMALL = (80, 24)
 

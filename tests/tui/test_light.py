@@ -11,7 +11,7 @@ VISIT_ALL = """
 import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from dashboards import dashboard, recorded, shows, until
+from tests.tui.dashboards import dashboard, recorded, shows, until
 from sracl_tui import commands
 from sracl_tui.screens.explore import query_client
 commands.sracl = query_client.sracl = recorded

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dashboards import drawn, shows, until
-from terminals import SMALL_MODEL
 from textual.pilot import Pilot
 
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
 from tests.trained import Shop
+from tests.tui.dashboards import drawn, shows, until
+from tests.tui.terminals import SMALL_MODEL
 
 SECONDS = 240.0
 

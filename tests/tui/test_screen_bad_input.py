@@ -12,11 +12,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from dashboards import dashboard, drawn, new_run, shows, steps, until
 
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import commands
 from sracl_tui.watcher import RunFollower
+from tests.tui.dashboards import dashboard, drawn, new_run, shows, steps, until
 
 MIB = 1 << 20
 

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 import pytest
-from dashboards import SIZES, dashboard, drawn, shows, until
+
+from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told", "dataset", "frozen")
 SNAPSHOTS = Path(__file__).parent / "snapshots"

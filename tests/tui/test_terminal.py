@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from terminals import SECONDS, TMUX, Terminal, own_environment
 
 from sracl_core.runs.liveness import is_alive
 from tests.trained import Shop
+from tests.tui.terminals import SECONDS, TMUX, Terminal, own_environment
 
 pytestmark = [
     pytest.mark.skipif(TMUX is None, reason="tmux is not installed"),

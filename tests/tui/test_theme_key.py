@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboards import dashboard
-
 from sracl_tui.themes import CYCLE
+from tests.tui.dashboards import dashboard
 
 
 async def test_the_theme_key_goes_round_every_theme_and_is_remembered(tmp_path: Path) -> None:

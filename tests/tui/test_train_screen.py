@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dashboards import SIZES, dashboard, drawn, epoch, new_run, shows, steps, until
 
 from sracl_core.files import write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_tui.screens.train.screen import TrainScreen
+from tests.tui.dashboards import SIZES, dashboard, drawn, epoch, new_run, shows, steps, until
 
 pytestmark = pytest.mark.usefixtures("told")
 

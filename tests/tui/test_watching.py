@@ -8,13 +8,13 @@ import os
 from pathlib import Path
 
 import pytest
-from dashboards import epoch, new_run, steps
 
 from sracl_core.files import write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import watcher
 from sracl_tui.view_models import RunSnapshot, banners, duration, present_stage, short_name, stage_views
 from sracl_tui.watcher import Catalog, RunFollower
+from tests.tui.dashboards import epoch, new_run, steps
 
 
 def snapshot(follower: RunFollower) -> RunSnapshot:
