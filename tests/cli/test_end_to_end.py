@@ -201,7 +201,7 @@ BROKEN = {
     "an unknown setting": (["train", "--set", "training.sed=1"], "did you mean 'training.seed'?"),
     "a weight below 0": (["train", "--set", "objectives.sracl.alpha=-1"], "greater than or equal to 0"),
     "a temperature of 0": (["train", "--set", "objectives.sracl.temperature=0"], "greater than 0"),
-    "no neighbors": (["train", "--set", "retrieval.k=0"], "greater than or equal to 1"),
+    "no neighbors": (["train", "--set", "retrieval.k=0"], "to learn without neighbors set"),
     "more negatives than items": (
         ["train", "--dataset", "sample", "--set", "objectives.next_item.loss=sampled"],
         "negatives 1024 are not fewer than the 399 items",
