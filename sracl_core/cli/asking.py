@@ -36,14 +36,12 @@ EncoderOption = Annotated[
         help="The run's sentence encoder, where somebody else's run names one that you trust.",
     ),
 ]
-UntilOption = Annotated[
-    str,
-    typer.Option(
-        "--until",
-        help="End of the user's history: train (before the validation item), valid (before the test item) or "
-        "test (all of it).",
-    ),
-]
+UNTIL = typer.Option(
+    "--until",
+    help="End of the user's history: train (before the validation item), valid (before the test item) or "
+    "test (all of it).",
+)
+UntilOption = Annotated[str, UNTIL]
 
 
 def open_explorer(
@@ -62,7 +60,7 @@ def open_explorer(
     return Explorer.open(directory.path, dataset, text_encoder)
 
 
-def one_of(**given: str | None) -> None:
+def one_of(**given: object) -> None:
     """Raises InputError unless exactly one of the options was given."""
     names = " or ".join(f"--{name}" for name in given)
     if sum(value is not None for value in given.values()) != 1:

@@ -52,7 +52,9 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK
     ),
-    "recommend": Command("recommend", "recommend", "Recommend items for a user or a list of items.", _ASK),
+    "recommend": Command(
+        "recommend", "recommend", "Recommend items for a user, a list of items, or everybody.", _ASK
+    ),
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
     "export": Command("export", "app", "Write a run's metrics as CSV, or its model as a folder.", _ASK),

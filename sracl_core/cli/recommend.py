@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sracl_core.cli import asking, output
+from sracl_core.cli.recommend_many import recommend_many
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
+from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.explorer.answers import Recommendations
@@ -18,11 +21,29 @@ def recommend(
     run: RunArgument,
     user: asking.UserOption = None,
     history: asking.HistoryOption = None,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Lists for every user, in the file --out.")
+    ] = False,
+    users: Annotated[
+        Path | None,
+        typer.Option("--users", help="Lists for the users of a file: one id a line, or a column of a table."),
+    ] = None,
+    histories: Annotated[
+        Path | None,
+        typer.Option(
+            "--histories",
+            help="Lists for the people of a file: a table of users, items and times, or JSON lines "
+            '{"user_id": ..., "history": [item, ...]}.',
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File of many lists: .parquet, .csv or .jsonl.")
+    ] = None,
     k: asking.CountOption = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Items of the history may be recommended again.")
     ] = False,
-    until: asking.UntilOption = "valid",
+    until: Annotated[str | None, asking.UNTIL] = None,
     text: Annotated[str | None, typer.Option("--text", help="Steer the list towards this meaning.")] = None,
     text_weight: Annotated[
         float, typer.Option("--text-weight", help="How far: 0 not at all, 1 the text alone.")
@@ -32,13 +53,34 @@ def recommend(
     encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
 ) -> None:
-    """Recommend items for a user or a list of items.
+    """Recommend items for a user, a list of items, or everybody.
 
     Uses the best checkpoint of the run. For a user of the dataset the held-out items that the
-    history does not reach are marked, so that hits can be seen.
+    history does not reach are marked, so that hits can be seen. Many lists (--all, --users, --histories)
+    go to a file, --out; what was finished of a killed command is taken up by the same command. They read
+    the whole history (--until test) unless told otherwise.
     """
-    asking.one_of(user=user, history=history)
+    asking.one_of(user=user, history=history, all=everybody or None, users=users, histories=histories)
+    if user is None and history is None:
+        if why or text is not None or include_seen:
+            raise InputError("--why, --text and --include-seen are for one list: give --user or --history")
+        recommend_many(
+            run,
+            runs_dir,
+            dataset,
+            users=users,
+            histories=histories,
+            out=out,
+            k=k,
+            until=until or "test",
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    if out is not None:
+        raise InputError("--out takes many lists: give --all, --users or --histories")
     items = asking.split_ids(history)
     explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
     found = explorer.recommend(
@@ -46,7 +88,7 @@ def recommend(
         history=items,
         k=k,
         include_seen=include_seen,
-        until=until,
+        until=until or "valid",
         text=text,
         text_weight=text_weight if text is not None else 0.0,
         why=why,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
+from sracl_core.data.sequences import Sequences
 from sracl_core.data.splits.base import Split
 from sracl_core.errors import InputError
 from sracl_core.explorer.answers import Part, Until
@@ -50,10 +51,17 @@ class Histories:
         counts: dict[Part, int] = {"train": train, "valid": test - train, "test": whole - test}
         return [part for part, count in counts.items() for _ in range(count)]
 
+    def cut(self, until: str) -> Sequences:
+        """Every user's history up to `until`; empty for a user whose first interaction is behind it."""
+        require_until(until)
+        if until == "test":
+            return self.dataset.sequences
+        ends = self._train_ends if until == "train" else self._test_starts
+        return self.dataset.sequences.heads(ends - self.dataset.sequences.offsets[:-1])
+
     def of_user(self, name: str, until: str) -> Query:
         """A user's history up to `until`. Raises UnknownIdError, InputError for an empty history."""
-        if until not in get_args(Until):
-            raise InputError(f"until '{until}' is none of {', '.join(get_args(Until))}")
+        require_until(until)
         user = self.dataset.users.index(name)
         items, parts = self.dataset.sequences.of(user), self.parts(user)
         ends = {"train": parts.count("train"), "valid": len(parts) - parts.count("test"), "test": len(parts)}
@@ -73,3 +81,9 @@ class Histories:
             raise InputError("the history is empty; give item ids, oldest first")
         items = np.array([self.dataset.items.index(str(name)) for name in names], dtype=np.int32)
         return Query(-1, items, None, {}, {})
+
+
+def require_until(until: str) -> None:
+    """Raise InputError for an unknown end of a history."""
+    if until not in get_args(Until):
+        raise InputError(f"until '{until}' is none of {', '.join(get_args(Until))}")

@@ -1,0 +1,67 @@
+"""`sracl recommend --all`, `--users` and `--histories`: a file of lists."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sracl_core.cli import output
+from sracl_core.cli.run_argument import find_run
+from sracl_core.errors import InputError
+
+if TYPE_CHECKING:
+    from sracl_core.service.batch import Written
+
+
+def recommend_many(
+    run: str,
+    runs_dir: Path,
+    dataset: Path | None,
+    *,
+    users: Path | None,
+    histories: Path | None,
+    out: Path | None,
+    k: int,
+    until: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Lists for everybody, or for those in a file, in the file `out`."""
+    if out is None:
+        raise InputError("many lists need --out FILE.parquet, FILE.csv or FILE.jsonl")
+    directory = find_run(run, runs_dir)
+    from sracl_core.explorer.loading import LoadedRun
+    from sracl_core.service import asked, batch, forms
+
+    forms.form_of(out)
+    began = time.monotonic()
+    loaded = LoadedRun.open(directory.path, dataset)
+    if histories is not None:
+        people = asked.raw_histories(loaded.dataset, histories)
+    elif users is not None:
+        people = asked.some_users(loaded.dataset, loaded.histories, until, users)
+    else:
+        people = asked.every_user(loaded.dataset, loaded.histories, until)
+    for note in people.notes:
+        output.say(f"note: {note}", quiet)
+    with output.progress_display(quiet) as progress:
+        written = batch.write_lists(loaded, people, k, out, progress)
+    if as_json:
+        output.print_json({"out": str(out), "seconds": round(time.monotonic() - began, 2), **asdict(written)})
+    _say(written, k, out, time.monotonic() - began, quiet)
+
+
+def _say(written: Written, k: int, out: Path, seconds: float, quiet: bool) -> None:
+    if written.taken:
+        output.say(f"lists of {written.taken:,} people were there from a command that was interrupted", quiet)
+    if written.popular:
+        output.say(
+            f"{written.popular:,} people without a known item got the most popular items (source: popular)",
+            quiet,
+        )
+    if written.short:
+        output.say(f"{written.short:,} people got fewer than {k} items: no more are left for them", quiet)
+    taken = f"{written.people:,} people in {out} ({output.duration(seconds)})"
+    output.say(f"{written.rows:,} recommendations for {taken}", quiet)

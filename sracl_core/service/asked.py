@@ -1,0 +1,170 @@
+"""Whose lists are wanted: every user, some of them, or whoever stands in a file of histories."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from sracl_core.data.dataset import Dataset
+from sracl_core.data.readers.base import file_kind
+from sracl_core.data.readers.columns import USUAL, guess
+from sracl_core.data.readers.missing import missing
+from sracl_core.data.readers.search import first_object
+from sracl_core.data.readers.tabular import json_objects, open_table
+from sracl_core.data.readers.text import plain
+from sracl_core.data.sequences import Sequences
+from sracl_core.errors import DataError, nearest
+from sracl_core.explorer.histories import Histories
+
+LISTS = ("history", "items", "item_ids")
+"""Names under which an object of JSON lines holds a whole history."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """U people and what each of them took.
+
+    names: U ids, as they are written out.
+    histories: item indices, oldest first; empty where nothing is known of a person.
+    notes: what a person should know, such as items that the run has never seen.
+    """
+
+    names: pl.Series
+    histories: Sequences
+    notes: list[str] = field(default_factory=list)
+
+
+def every_user(dataset: Dataset, histories: Histories, until: str) -> Asked:
+    """All users of the dataset, each up to `until` (see `Histories.cut`)."""
+    return Asked(pl.Series("user_id", dataset.users.ids, pl.String), histories.cut(until))
+
+
+def some_users(dataset: Dataset, histories: Histories, until: str, path: Path) -> Asked:
+    """The users of a file, one id a line or a table with a column of users, in its order and once each.
+
+    A user that the dataset does not hold has an empty history. Raises DataError where none is known.
+    """
+    wanted = pl.Series("user_id", _ids(path), pl.String).unique(maintain_order=True)
+    known = dict(zip(dataset.users.ids, range(dataset.n_users), strict=True))
+    rows = np.array([known.get(name, -1) for name in wanted], dtype=np.int64)
+    unknown = wanted.filter(pl.Series(rows < 0))
+    if len(unknown) == len(wanted):
+        hint = nearest(unknown[0], dataset.users.ids[:2000])
+        raise DataError(f"{path}: none of its {len(wanted):,} users is in the run's dataset{hint}")
+    cut = histories.cut(until)
+    lengths = np.where(rows < 0, 0, cut.lengths[rows])
+    found = Sequences.of_lengths(cut.take(rows[rows >= 0]).values, lengths)
+    return Asked(wanted, found, _unknown(len(unknown), "users", unknown))
+
+
+def raw_histories(dataset: Dataset, path: Path) -> Asked:
+    """The people of a file of histories, in the order of their first line.
+
+    A table of users, items and perhaps times, or JSON lines {"user_id": ..., "history": [item, ...]}.
+    Items that the dataset does not hold are left out and told.
+    """
+    table = _histories(path)
+    items = pl.DataFrame(
+        {"item_id": dataset.items.ids, "item": np.arange(1, dataset.n_items + 1, dtype=np.int32)}
+    )
+    names = table["user_id"].unique(maintain_order=True)
+    numbered = table.join(items, on="item_id", how="left", maintain_order="left")
+    unknown = numbered.filter(pl.col("item").is_null())["item_id"].drop_nulls().unique(maintain_order=True)
+    codes = pl.DataFrame({"user_id": names, "person": np.arange(len(names), dtype=np.int64)})
+    kept = (
+        numbered.drop_nulls("item").join(codes, on="user_id", how="left").sort("person", maintain_order=True)
+    )
+    lengths = np.bincount(kept["person"].to_numpy(), minlength=len(names))
+    found = Sequences.of_lengths(kept["item"].to_numpy(), lengths.astype(np.int64))
+    return Asked(names, found, _unknown(len(unknown), "items", unknown))
+
+
+def _unknown(count: int, what: str, names: pl.Series) -> list[str]:
+    shown = ", ".join(names.head(3).to_list())
+    return (
+        [f"{count:,} {what} are not in the run's dataset ({shown}{', ...' * (count > 3)})"] if count else []
+    )
+
+
+def _ids(path: Path) -> list[str]:
+    """The ids of a file: of a column of users, or one a line."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if file_kind(path) == "txt" or path.suffix == "":
+            if not path.is_file():
+                raise DataError(f"{path} is not there; give a file of user ids, one a line")
+            lines = plain(path, Path(scratch)).read_text(encoding="utf-8-sig").splitlines()
+            ids = [line.strip() for line in lines if line.strip()]
+        else:
+            table = open_table(path, Path(scratch))
+            columns = {"user_id": _column(path, table.columns, "user", alone=True)}
+            found = table.select(columns).frame["user_id"].cast(pl.String)
+            ids = found.filter(~missing(found)).to_list()
+    if not ids:
+        raise DataError(f"{path} holds no user ids; give one a line")
+    return ids
+
+
+def _histories(path: Path) -> pl.DataFrame:
+    """Columns user_id and item_id, each person's rows oldest first."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        if file_kind(path) in ("json", "jsonl", "ndjson") and path.is_file():
+            first = first_object(path)
+            name = next((name for name in LISTS if isinstance(first.get(name), list)), None)
+            if name is not None:
+                return pl.DataFrame(_listed(path, work, name), schema=["user_id", "item_id"], orient="row")
+        table = open_table(path, work)
+        columns = {f"{role}_id": _column(path, table.columns, role) for role in ("user", "item")}
+        time = guess("time", table.columns)
+        rows = table.select(columns | ({"time": time} if time else {}))
+    frame = rows.frame.with_columns(pl.col("user_id", "item_id").cast(pl.String))
+    for name in ("user_id", "item_id"):
+        if (empty := missing(frame[name])).any():
+            raise DataError(f"{rows.locate(int(empty.arg_true()[0]))} has no {name}; give it one")
+    if not time:
+        return frame
+    # Everyone's place is that of their first line.
+    places = frame.with_row_index("place").with_columns(pl.col("place").min().over("user_id"))
+    return _in_time(places, rows.locate).sort("place", maintain_order=True)
+
+
+def _in_time(frame: pl.DataFrame, locate: Any) -> pl.DataFrame:
+    """The rows by time, those of one time as in the file. Times are numbers or text that sorts."""
+    times = frame["time"]
+    if times.dtype == pl.String:
+        numbers = times.cast(pl.Float64, strict=False)
+        times = times if numbers.null_count() == len(numbers) else numbers
+    if times.null_count():
+        place = locate(int(times.is_null().arg_true()[0]))
+        raise DataError(f"{place} has no time that can be read; write times as numbers or as 2026-01-31")
+    return frame.with_columns(time=times).sort("time", maintain_order=True)
+
+
+def _listed(path: Path, scratch: Path, name: str) -> Iterator[tuple[str, str | None]]:
+    """(user, item) of every item of every line; (user, None) where a history is empty."""
+    users = ("user_id", "user", "id")
+    for number, record in json_objects(path, plain(path, scratch)):
+        user = next((record[key] for key in users if isinstance(record.get(key), str | int)), None)
+        history = record.get(name)
+        if user is None or not isinstance(history, list):
+            raise DataError(f'{path} line {number} is not {{"user_id": ..., "{name}": [item, ...]}}')
+        for item in history or [None]:
+            yield str(user), None if item is None else str(item)
+
+
+def _column(path: Path, columns: list[str], role: str, alone: bool = False) -> str:
+    found = guess(role, columns)
+    if found is None and alone and len(columns) == 1:
+        return columns[0]
+    if found is None:
+        usual = USUAL[role].split()[0]
+        raise DataError(
+            f"{path} has no column '{usual}'{nearest(usual, columns)}; rename the column of {role}s"
+        )
+    return found

@@ -1,0 +1,134 @@
+"""Lists for everybody, written part by part, so that a killed command goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from sracl_core import disk
+from sracl_core.errors import InputError
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.files import make_folder, read_json, storage_error, whole_file, write_json
+from sracl_core.progress import Progress
+from sracl_core.service import forms
+from sracl_core.service.asked import Asked
+from sracl_core.service.listing import Lister
+from sracl_core.training.checkpoint import find_checkpoint, read_state
+
+PEOPLE_OF_A_PART = 4096
+JOB = "job.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_lists` did.
+
+    popular: people who got the most popular items, since nothing is known of them. short: people whose
+    list has fewer than `k` items. taken: people whose lists an earlier, killed command had made.
+    """
+
+    people: int
+    rows: int
+    popular: int
+    short: int
+    taken: int
+
+
+def write_lists(
+    loaded: LoadedRun, asked: Asked, k: int, out: Path, progress: Progress | None = None
+) -> Written:
+    """The best `k` items of everybody asked, in `out`: .parquet, .csv or .jsonl; see `forms`.
+
+    Finished parts lie in OUT.parts until all are there; the same command goes on after the last of them.
+    Raises InputError for another ending of `out`, and while another process writes it.
+    """
+    forms.form_of(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give --out a file such as {out / 'recs.parquet'}")
+    folder = out.with_name(f"{out.name}.parts")
+    with _only_writer(folder):
+        _empty_unless(folder, _job(loaded, asked, k))
+        paths, taken = _parts(folder, Lister(loaded, k), asked, progress)
+        forms.join(paths, out, folder)
+        lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
+        rows = lists.select(pl.len()).collect().item()
+        firsts = lists.group_by("user_id").agg(pl.len(), pl.col("source").first()).collect()
+    disk.remove(folder)
+    short = len(asked.names) - int((firsts["len"] == k).sum())
+    popular = int((firsts["source"] == "popular").sum())
+    return Written(len(asked.names), rows, popular, short, taken)
+
+
+def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None) -> tuple[list[Path], int]:
+    """The parts' files, made where they are not there, and how many people's were."""
+    people, taken, paths = len(asked.names), 0, []
+    if progress:
+        progress("recommend", 0, people)
+    for start in range(0, people, PEOPLE_OF_A_PART):
+        stop = min(start + PEOPLE_OF_A_PART, people)
+        path = folder / f"{start:012d}.parquet"
+        paths.append(path)
+        if path.is_file():
+            taken += stop - start
+            continue
+        frames = []
+        for first in range(start, stop, lister.rows_at_once):
+            last = min(first + lister.rows_at_once, stop)
+            frames.append(lister.lists(asked.names[first:last], asked.histories.take(np.arange(first, last))))
+            if progress:
+                progress("recommend", last, people)
+        with whole_file(path) as stream:
+            pl.concat(frames).write_parquet(stream, compression="zstd", compression_level=1)
+    return paths, taken
+
+
+def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:
+    """What the lists depend on: parts of another job are not taken up."""
+    model = read_state(find_checkpoint(loaded.run.checkpoints / "best"))["files"]["model.safetensors"]
+    people = sha256("\0".join(asked.names).encode())
+    people.update(asked.histories.offsets.tobytes())
+    people.update(asked.histories.values.tobytes())
+    return {
+        "model": model,
+        "dataset": loaded.dataset.identity,
+        "people": people.hexdigest(),
+        "k": k,
+        "people_of_a_part": PEOPLE_OF_A_PART,
+    }
+
+
+def _empty_unless(folder: Path, job: dict[str, Any]) -> None:
+    """Leave parts of this very job, remove those of another."""
+    if read_json(folder / JOB) == job:
+        return
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+    write_json(folder / JOB, job, seal=True)
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the folder of parts for this process. Raises InputError while another one does."""
+    from filelock import FileLock, Timeout
+
+    make_folder(folder)
+    lock = FileLock(folder / "lock", timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"another process is writing {folder}; wait for it, or give another --out"
+        ) from error
+    except OSError as error:
+        raise storage_error(error, folder / "lock") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.semantics.encode import TextEncoder
+from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedRun]:
+    """A tiny run whose texts are hashed words."""
+    base = tmp_path_factory.mktemp("service")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
+        patch.setattr(TextEncoder, "encode", hashed_words)
+        changes = {"model.repeats": "fitted", "training.max_epochs": 2}
+        run = tiny_run(tiny_config(tiny_dataset(base), changes), base / "runs")
+        yield LoadedRun.open(run.path)

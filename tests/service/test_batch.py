@@ -1,0 +1,196 @@
+"""Lists for everybody are those that each would be given alone, in every form, and through a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sracl_core.cli.main import run
+from sracl_core.errors import DataError, InputError
+from sracl_core.explorer import Explorer
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.retrieval import topk
+from sracl_core.service import asked, batch, listing
+from sracl_core.service.batch import write_lists
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch, loaded: LoadedRun) -> None:
+    monkeypatch.setattr(batch, "PEOPLE_OF_A_PART", 12)
+    monkeypatch.setattr(listing, "SCORES_AT_ONCE", 5 * loaded.dataset.n_items)
+
+
+def everyone(loaded: LoadedRun, until: str = "test") -> asked.Asked:
+    return asked.every_user(loaded.dataset, loaded.histories, until)
+
+
+@pytest.mark.parametrize("until", ["train", "valid", "test"])
+def test_each_list_is_what_the_user_is_given_alone(
+    loaded: LoadedRun, small_parts: None, tmp_path: Path, until: str
+) -> None:
+    written = write_lists(loaded, everyone(loaded, until), 7, tmp_path / "recs.parquet")
+    table = pl.read_parquet(tmp_path / "recs.parquet")
+    assert table.columns == ["user_id", "rank", "item_id", "score", "source"]
+    assert (written.people, written.rows, written.popular, written.short) == (40, 280, 0, 0)
+    explorer = Explorer(loaded)
+    for user in loaded.dataset.users.ids[::5]:
+        expected = explorer.recommend(user, k=7, until=until)
+        found = table.filter(pl.col("user_id") == user)
+        assert found["item_id"].to_list() == [item.item for item in expected.items]
+        assert found["score"].to_list() == pytest.approx([item.score for item in expected.items], abs=1e-5)
+        assert found["rank"].to_list() == list(range(1, 8))
+    assert [path.name for path in tmp_path.iterdir()] == ["recs.parquet"]
+
+
+def test_the_forms_say_the_same(loaded: LoadedRun, small_parts: None, tmp_path: Path) -> None:
+    for ending in ("parquet", "csv", "jsonl"):
+        write_lists(loaded, everyone(loaded), 3, tmp_path / f"recs.{ending}")
+    table = pl.read_parquet(tmp_path / "recs.parquet")
+    assert pl.read_csv(tmp_path / "recs.csv", schema=table.schema).equals(table)
+    objects = [json.loads(line) for line in (tmp_path / "recs.jsonl").read_text().splitlines()]
+    assert [one["user_id"] for one in objects] == loaded.dataset.users.ids
+    listed = [item["item_id"] for one in objects for item in one["items"]]
+    assert listed == table["item_id"].to_list()
+
+
+def test_a_killed_command_goes_on_where_it_was(
+    loaded: LoadedRun, small_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "recs.parquet"
+    write_lists(loaded, everyone(loaded), 5, tmp_path / "whole.parquet")
+    out.write_bytes(b"yesterday's")
+
+    def killed(stage: str, done: int, total: int) -> None:
+        if done > 25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_lists(loaded, everyone(loaded), 5, out, killed)
+    assert out.read_bytes() == b"yesterday's"
+    made = sorted((tmp_path / "recs.parquet.parts").glob("*.parquet"))
+    assert len(made) == 2
+    stamps = [path.stat().st_mtime_ns for path in made]
+    asked_for: list[int] = []
+    lists = listing.Lister.lists
+    monkeypatch.setattr(
+        listing.Lister, "lists", lambda self, *more: (asked_for.append(len(more[0])), lists(self, *more))[1]
+    )
+    assert stamps == [path.stat().st_mtime_ns for path in made]
+    assert write_lists(loaded, everyone(loaded), 5, out).taken == 24
+    assert sum(asked_for) == 16
+    assert pl.read_parquet(out).equals(pl.read_parquet(tmp_path / "whole.parquet"))
+
+
+def test_parts_of_another_job_are_not_taken_up(loaded: LoadedRun, small_parts: None, tmp_path: Path) -> None:
+    def killed(stage: str, done: int, total: int) -> None:
+        if done > 25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_lists(loaded, everyone(loaded), 5, tmp_path / "recs.csv", killed)
+    written = write_lists(loaded, everyone(loaded), 4, tmp_path / "recs.csv")
+    assert (written.taken, written.rows) == (0, 160)
+
+
+def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp_path: Path) -> None:
+    known = loaded.dataset.items.ids
+    lines = [("new", known[3], 2), ("new", "gone", 9), ("stranger", "gone", 1), ("new", known[5], 1)]
+    text = "\n".join(["user_id,item_id,timestamp", *(f"{a},{b},{c}" for a, b, c in lines)])
+    (tmp_path / "people.csv").write_text(text)
+    people = asked.raw_histories(loaded.dataset, tmp_path / "people.csv")
+    assert people.names.to_list() == ["new", "stranger"]
+    assert [people.histories.of(0).tolist(), people.histories.of(1).tolist()] == [[6, 4], []]
+    assert people.notes == ["1 items are not in the run's dataset (gone)"]
+    written = write_lists(loaded, people, 5, tmp_path / "recs.parquet")
+    table = pl.read_parquet(tmp_path / "recs.parquet")
+    assert written.popular == 1
+    expected = Explorer(loaded).recommend(history=[known[5], known[3]], k=5)
+    assert table.filter(pl.col("user_id") == "new")["item_id"].to_list() == [i.item for i in expected.items]
+    of_stranger = table.filter(pl.col("user_id") == "stranger")
+    counts = np.bincount(loaded.dataset.sequences.values)
+    assert of_stranger["score"].to_list() == sorted(counts, reverse=True)[:5]
+    assert set(of_stranger["source"]) == {"popular"}
+    objects = [{"user_id": "new", "history": [known[5], known[3]]}, {"user_id": "stranger", "history": []}]
+    (tmp_path / "people.jsonl").write_text("\n".join(map(json.dumps, objects)))
+    again = asked.raw_histories(loaded.dataset, tmp_path / "people.jsonl")
+    assert again.names.to_list() == ["new", "stranger"]
+    assert [again.histories.of(0).tolist(), again.histories.of(1).tolist()] == [[6, 4], []]
+
+
+def test_users_of_a_file_in_its_order(loaded: LoadedRun, tmp_path: Path) -> None:
+    names = loaded.dataset.users.ids
+    (tmp_path / "ids.txt").write_text(f"{names[7]}\nnobody\n{names[2]}\n{names[7]}\n")
+    people = asked.some_users(loaded.dataset, loaded.histories, "test", tmp_path / "ids.txt")
+    assert people.names.to_list() == [names[7], "nobody", names[2]]
+    assert [people.histories.of(0).tolist(), people.histories.of(1).tolist()] == [
+        loaded.dataset.sequences.of(7).tolist(),
+        [],
+    ]
+    (tmp_path / "ids.csv").write_text(f"customer_id,x\n{names[1]},1\n")
+    assert asked.some_users(
+        loaded.dataset, loaded.histories, "test", tmp_path / "ids.csv"
+    ).names.to_list() == [names[1]]
+    (tmp_path / "none.txt").write_text("nobody\n")
+    with pytest.raises(DataError, match="none of its 1 users is in the run's dataset"):
+        asked.some_users(loaded.dataset, loaded.histories, "test", tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("gone.csv", None, "is not there"),
+        ("a.csv", "usr,thing\na,b\n", "has no column 'user_id'.*rename"),
+        ("a.csv", "user_id,item_id\na,\n", "line 2 has no item_id"),
+        ("a.csv", "user_id,item_id,timestamp\na,b,1\na,b,x\n", "line 3 has no time that can be read"),
+        ("a.jsonl", '{"user_id":"a","history":["x"]}\n{"history":["x"]}\n', "line 2 is not"),
+    ],
+)
+def test_a_file_of_histories_that_cannot_be_used(
+    loaded: LoadedRun, tmp_path: Path, name: str, text: str | None, expected: str
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=expected):
+        asked.raw_histories(loaded.dataset, tmp_path / name)
+
+
+def test_an_ending_that_is_not_known(loaded: LoadedRun, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in none of .parquet, .csv, .jsonl"):
+        write_lists(loaded, everyone(loaded), 5, tmp_path / "recs.xlsx")
+    assert not list(tmp_path.iterdir())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 2**31))
+def test_the_best_columns_are_the_best(n: int, k: int, seed: int) -> None:
+    scores = torch.from_numpy(np.random.default_rng(seed).permutation(4 * n)[: 2 * n].reshape(2, n)).float()
+    scores[:, ::7] = -torch.inf
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topk, "LEAST_COLUMNS", 0)
+        values, columns = topk.top_columns(scores, k)
+    expected = scores.sort(dim=1, descending=True).values[:, :k]
+    assert torch.equal(values, expected)
+    assert torch.equal(scores.gather(1, columns), values)
+
+
+def test_the_command(loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place, out = str(loaded.run.path), str(tmp_path / "recs.parquet")
+    assert run(["recommend", place, "--all", "-k", "4", "--out", out, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["people"], said["rows"]) == (40, 160)
+    assert pl.read_parquet(out).height == 160
+    for words, expected in (
+        (["--all"], "many lists need --out"),
+        (["--all", "--user", "x", "--out", out], "give one of --user or --history or --all"),
+        (["--user", "x", "--out", out], "--out takes many lists"),
+        (["--all", "--why", "--out", out], "are for one list"),
+    ):
+        assert run(["recommend", place, *words]) == 2
+        assert expected in capsys.readouterr().err
