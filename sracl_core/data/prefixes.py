@@ -36,6 +36,25 @@ class Prefixes:
         """int32 [P]."""
         return (self.ends - self.starts).astype(np.int32)
 
+    def at(self, rows: NDArray[np.integer]) -> Prefixes:
+        """The prefixes `rows` alone, in that order."""
+        return Prefixes(self.values, self.users[rows], self.starts[rows], self.ends[rows])
+
+    def every(self, stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each user's first prefix, and every `stride`-th after it; a user's prefixes must stand together.
+
+        Returns:
+            rows of those prefixes, int64 [A]; for each prefix, which of them is the latest of its user
+            that is no longer than itself, int64 [P]
+        """
+        n = len(self)
+        begins = np.ones(n, dtype=bool)
+        begins[1:] = self.users[1:] != self.users[:-1]
+        firsts = np.flatnonzero(begins)
+        since = np.arange(n) - np.repeat(firsts, np.diff(np.append(firsts, n)))
+        chosen = since % stride == 0
+        return np.flatnonzero(chosen), np.cumsum(chosen) - 1
+
     def take(self, rows: NDArray[np.integer]) -> Sequences:
         """Copies of the items of the prefixes `rows`, in that order."""
         starts = self.starts[rows]

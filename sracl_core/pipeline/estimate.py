@@ -10,6 +10,7 @@ from sracl_core.models.build import parameter_count
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.settled import settled
+from sracl_core.pipeline.stages import searched_prefixes
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts, prefix_texts
@@ -51,10 +52,12 @@ def plan(config: RunConfig) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would."""
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
+    searched, _ = searched_prefixes(config, sources)
     to_encode, text_size = 0, 0
     if config.needs:
         encoder = load_encoder(config.semantics.encoder)
-        every = [*texts.texts, *(of_prefixes.texts if of_prefixes else [])]
+        encoded = range(len(sources.prefixes)) if "prefix_vectors" in config.needs else searched
+        every = [*texts.texts, *(of_prefixes.texts[row] for row in encoded if of_prefixes)]
         to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
     n_prefixes = len(sources.prefixes)
     return Plan(
@@ -67,7 +70,7 @@ def plan(config: RunConfig) -> Plan:
         mean_prefix_length=round(float(sources.prefixes.lengths.mean()), 2),
         items_without_text=texts.fallback_count,
         texts_to_encode=to_encode,
-        neighbors=f"{config.retrieval.k} {config.retrieval.source}, same user {config.retrieval.same_user}",
+        neighbors=_neighbors(config, len(searched), n_prefixes),
         backbone=config.model.name,
         parameters=parameter_count(config.model, sources.dataset.n_items),
         objectives=" + ".join(config.active_objectives),
@@ -75,8 +78,14 @@ def plan(config: RunConfig) -> Plan:
         steps_per_epoch=steps_per_epoch(_examples(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
-        memory_mb=_memory_mb(config, sources, text_size),
+        memory_mb=_memory_mb(config, sources, text_size, len(searched)),
     )
+
+
+def _neighbors(config: RunConfig, searched: int, of: int) -> str:
+    settings = config.retrieval
+    said = f"{settings.k} {settings.source}, same user {settings.same_user}"
+    return said if searched == of else f"{said}, {searched:,} of {of:,} prefixes searched"
 
 
 def _examples(config: RunConfig, sources: Sources) -> int:
@@ -98,15 +107,17 @@ def _sequences(config: RunConfig) -> int:
     return config.training.batch_size * (1 + asked)
 
 
-def _memory_mb(config: RunConfig, sources: Sources, text_size: int) -> int:
+def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: int) -> int:
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
     weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
-    # A prefix's vector, its copy and links in the index, its candidates, and what objectives keep of it.
-    a_prefix = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0
+    # A searched prefix's vector, its copy and links in the index, its candidates; each one's row of the
+    # table, and what objectives keep of it.
+    a_search = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0
+    a_prefix = 2 * config.retrieval.k if "prefix_neighbors" in config.needs else 0
     objectives = config.active_objectives.values()
     a_prefix += sum(one.floats_per_prefix(model.hidden_size) for one in objectives)
-    texts = (n_items * text_size if config.needs else 0) + n_prefixes * a_prefix
+    texts = (n_items * text_size if config.needs else 0) + searched * a_search + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items
     length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
     tokens = _sequences(config) * length

@@ -16,7 +16,7 @@ import numpy as np
 from sracl_core.data.sources import Sources
 from sracl_core.errors import SraclError
 from sracl_core.progress import Progress
-from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors
+from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors, resolved_stride
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.llm.texts import LlmTexts, Taken
 from sracl_core.semantics.profiles import prefix_vectors as pooled_vectors
@@ -69,6 +69,9 @@ def build_semantics(
     if not config.needs:
         return Semantics()
     of_prefixes = not config.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"})
+    prefixes = sources.prefixes
+    searched, of = searched_prefixes(config, sources)
+    whole = "prefix_vectors" in config.needs
     notes: dict[str, Any] = {}
     with stage("describe", report) as details:
         texts = item_texts(config, sources, taken.get("item_texts"))
@@ -92,11 +95,11 @@ def build_semantics(
         if of_prefixes:
             kind, decay = config.semantics.users, config.semantics.recency_decay
             if kind in ("pooled", "recency"):
-                prefix_vectors = pooled_vectors(
-                    kind, sources.prefixes, item_vectors, decay=decay, progress=progress
-                )
+                some = prefixes if whole else prefixes.at(searched)
+                prefix_vectors = pooled_vectors(kind, some, item_vectors, decay=decay, progress=progress)
             elif prefix_side is not None:
-                prefix_vectors = store.vectors(encoder, prefix_side.texts, batch_size, progress)
+                some_texts = prefix_side.texts if whole else [prefix_side.texts[row] for row in searched]
+                prefix_vectors = store.vectors(encoder, some_texts, batch_size, progress)
         details["encoder"] = config.semantics.encoder
     item_neighbors = prefix_neighbors = None
     with stage("neighbors", report) as details:
@@ -104,10 +107,13 @@ def build_semantics(
             item_neighbors = _neighbors(config, item_vectors, None, progress)
             details["items"] = notes["item_neighbors"] = _told(item_neighbors)
         if "prefix_neighbors" in config.needs and prefix_vectors is not None:
-            users = sources.prefixes.users if config.retrieval.same_user == "exclude" else None
-            prefix_neighbors = _neighbors(config, prefix_vectors, users, progress)
-            details["prefixes"] = notes["prefix_neighbors"] = _told(prefix_neighbors)
-    if "prefix_vectors" not in config.needs:
+            users = prefixes.users[searched] if config.retrieval.same_user == "exclude" else None
+            sought = prefix_vectors[searched] if whole and len(searched) < len(prefixes) else prefix_vectors
+            table = _neighbors(config, sought, users, progress)
+            prefix_neighbors = table if len(table) == len(prefixes) else table.spread(searched, of)
+            details["prefixes"] = _told(prefix_neighbors) | {"searched": len(searched), "of": len(prefixes)}
+            notes["prefix_neighbors"] = details["prefixes"]
+    if not whole:
         prefix_vectors = None
     return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes, hashes)
 
@@ -119,6 +125,12 @@ def _neighbors(
     return cached_neighbors(
         vectors, settings.k, settings, groups, seed=training.seed, threads=training.threads, progress=progress
     )
+
+
+def searched_prefixes(config: RunConfig, sources: Sources) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the prefixes whose neighbors are searched, and for each prefix which of them is its own."""
+    prefixes = sources.prefixes
+    return prefixes.every(resolved_stride(len(prefixes), sources.dataset.n_users, config.retrieval))
 
 
 def _told(table: NeighborTable) -> dict[str, Any]:

@@ -25,6 +25,8 @@ __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address
 
 EXACT_UP_TO = 20_000
 """method=auto: exact search of this many vectors takes about 4 s on 2 cores."""
+SEARCHED_PREFIXES, LEAST_SEARCHES = 250_000, 4
+"""stride=auto: about as many prefixes are searched, but never fewer than this many of a mean user."""
 
 _SEARCH_VERSION = 2
 _SEARCH_SEED = 42
@@ -93,6 +95,14 @@ def _search(
     from sracl_core.retrieval.hnsw import hnsw_neighbors
 
     return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress)
+
+
+def resolved_stride(n_prefixes: int, n_users: int, config: RetrievalConfig) -> int:
+    """Every how many prefixes of a user one is searched: what `config` comes to."""
+    if config.stride:
+        return config.stride
+    wanted, most = -(-n_prefixes // SEARCHED_PREFIXES), n_prefixes // max(1, LEAST_SEARCHES * n_users)
+    return max(1, min(wanted, most))
 
 
 def resolved_method(n: int, config: RetrievalConfig) -> str:

@@ -56,6 +56,14 @@ class NeighborTable:
         """Neighbors of a row at most."""
         return int(self.ids.shape[1])
 
+    def spread(self, rows: NDArray[np.int64], of: NDArray[np.int64]) -> NeighborTable:
+        """The table of more rows, of which those of this one are the rows `rows` [n].
+
+        of: int64 [m], for each of the m rows, the row of this table whose neighbors it takes.
+        """
+        ids = np.where(self.ids >= 0, rows[self.ids], -1)
+        return NeighborTable(ids[of], self.scores[of], self.method, self.recall)
+
     def content_hash(self) -> str:
         """sha256 of what the table says, hexadecimal."""
         digest = hashlib.sha256(f"{self.method} {self.recall} {self.ids.shape}".encode())

@@ -130,6 +130,11 @@ class RetrievalConfig(Section):
     same_user: Literal["exclude", "allow"] = Field(
         "exclude", description="Whether a prefix's neighbors may be prefixes of the same user."
     )
+    stride: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Search every n-th prefix of a user; those between take its neighbors. 0: each up "
+        "to 250,000 prefixes, beyond that about as many of them.",
+    )
     method: Literal["auto", "hnsw", "exact"] = Field(
         "auto", description="auto: exact search up to 20,000 vectors, HNSW above."
     )

@@ -1,0 +1,82 @@
+"""Searching one in several of a user's prefixes for neighbors: the rest take those of the latest searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.sources import load_sources
+from sracl_core.pipeline.estimate import plan
+from sracl_core.pipeline.stages import build_semantics
+from sracl_core.retrieval.neighbors import resolved_stride
+from sracl_core.semantics.encode import TextEncoder
+from sracl_core.settings.models import RetrievalConfig
+from tests.tiny import hashed_words, tiny_config, tiny_dataset
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 5))
+def test_each_prefix_has_the_latest_searched_one_of_its_user_before_it(
+    counts: list[int], stride: int
+) -> None:
+    users = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    places = np.arange(len(users))
+    prefixes = Prefixes(np.zeros(len(users) + 1, dtype=np.int32), users, places, places)
+    rows, of = prefixes.every(stride)
+    expected_rows, expected_of = [], []
+    for user, count in enumerate(counts):
+        first = sum(counts[:user])
+        for place in range(count):
+            if place % stride == 0:
+                expected_rows.append(first + place)
+            expected_of.append(len(expected_rows) - 1)
+    assert rows.tolist() == expected_rows
+    assert of.tolist() == expected_of
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "users", "stride"),
+    [
+        (131_413, 22_363, 1),
+        (1_394_253, 2_449, 6),
+        (8_000_000, 1_000_000, 2),
+        (9_000_000, 3_000_000, 1),
+        (0, 0, 1),
+    ],
+)
+def test_how_many_are_searched_follows_the_log(prefixes: int, users: int, stride: int) -> None:
+    assert resolved_stride(prefixes, users, RetrievalConfig()) == stride
+    assert resolved_stride(prefixes, users, RetrievalConfig(stride=7)) == 7
+
+
+@pytest.mark.parametrize("objective", ["next_item", "sracl"])
+def test_the_table_is_that_of_the_searched_ones(
+    tmp_path: Path, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    changes = {
+        "objectives.next_item.neighbor_targets": 0.2,
+        "retrieval.stride": 3,
+        "retrieval.method": "exact",
+    }
+    if objective == "next_item":
+        changes |= {"objectives.sracl.alpha": 0.0, "objectives.sracl.beta": 0.0}
+    config = tiny_config(tiny_dataset(tmp_path), changes)
+    sources = load_sources(config)
+    prefixes = sources.prefixes
+    semantics = build_semantics(config, sources)
+    table = semantics.prefix_neighbors
+    assert table is not None
+    rows, of = prefixes.every(3)
+    assert len(table) == len(prefixes)
+    assert np.array_equal(table.ids, table.ids[rows][of])
+    assert np.isin(table.ids[table.ids >= 0], rows).all()
+    near = np.where(table.ids >= 0, prefixes.users[table.ids], -1)
+    assert (near != prefixes.users[:, None]).all()
+    noted = semantics.notes["prefix_neighbors"]
+    assert (noted["searched"], noted["of"]) == (len(rows), len(prefixes))
+    assert f"{len(rows):,} of {len(prefixes):,} prefixes searched" in plan(config).neighbors
