@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sracl_core.cli import output, settings
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
-from sracl_core.errors import InputError, nearest
-
-if TYPE_CHECKING:
-    from sracl_core.runs.directory import RunDirectory
-    from sracl_core.settings.models import RunConfig
-    from sracl_core.studies.ablation import Variant
+from sracl_core.errors import InputError
 
 VariantsOption = Annotated[
     str | None, typer.Option("--variants", help="Some of the variants, by comma; the first is the baseline.")
@@ -46,95 +39,44 @@ def ablate(
     training.max_minutes=10` they are compared at equal minutes rather than equal epochs.
     """
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
-    chosen, numbers = _chosen(variants), _seeds(seeds)
-    if 20 not in resolved.evaluation.ks:
-        raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
+    numbers = _seeds(seeds)
     output.say("loading", quiet)
-    from sracl_core.pipeline import run as pipeline
+    from sracl_core.data.sources import load_sources
     from sracl_core.pipeline.settled import settled
-    from sracl_core.studies.ablation import VARIANTS, earlier_run, study
+    from sracl_core.studies.ablation import TESTED, as_study, variant_rows
+    from sracl_core.studies.compare import compare_rows
+    from sracl_core.studies.running import earlier_run, what_is_left
 
-    selected = sorted((v for v in VARIANTS if v.name in chosen), key=lambda v: chosen.index(v.name))
-    _refuse_twins(selected, resolved)
-    resolved = settled(resolved)
-    meta = pipeline.run_meta(resolved)
-    found: dict[str, list[RunDirectory]] = {}
-    plan = []
-    for variant in selected:
-        for seed in numbers:
-            one = variant.config(resolved, seed)
-            run = earlier_run(runs_dir, one, meta["dataset"]["identity"])
-            if dry_run:
-                plan.append((variant.name, seed, _what(run), run.name if run else None))
-                continue
-            name = f"ablate-{variant.name}-{seed}"
-            found.setdefault(variant.name, []).append(_trained(run, runs_dir, name, one, quiet))
+    chosen = None if variants is None else [name.strip() for name in variants.split(",")]
+    wanted = variant_rows(chosen, settled(resolved), numbers)
     if dry_run:
+        identity = load_sources(resolved).dataset.identity
+        plan = [
+            (name, one.config.training.seed, what_is_left(run), run.name if run else None)
+            for name, some in wanted.items()
+            for one in some
+            for run in [earlier_run(runs_dir, one.config, identity)]
+        ]
         _print_plan(plan, as_json)
         return
-    rows = study(found, meta["dataset"]["name"].lower())
-    results = next(iter(found.values()))[0].results() or {}
-    if as_json:
-        protocol = results["protocol"]
-        output.print_json(
-            {"dataset": _public(meta["dataset"]), "protocol": protocol, "seeds": numbers, "rows": rows}
-            | {"versions": meta["versions"], "machine": meta["machine"]}
+    with output.progress_display(quiet) as progress:
+        table = compare_rows(
+            wanted,
+            next(iter(wanted)),
+            runs_dir,
+            tested=TESTED,
+            progress=progress,
+            say=lambda text: output.say(text, quiet),
         )
+    rows = as_study(table)
+    if as_json:
+        kept = {name: value for name, value in table.to_dict().items() if name not in ("rows", "published")}
+        output.print_json({**kept, "seeds": numbers, "rows": rows})
         return
     _print_rows(rows, numbers)
     from sracl_core.cli.runs import protocol_line
 
-    output.tell(protocol_line(results))
-
-
-def _trained(
-    run: RunDirectory | None, runs_dir: Path, name: str, config: RunConfig, quiet: bool
-) -> RunDirectory:
-    """The finished run of `config`: an earlier one, one that goes on, or a new one."""
-    from sracl_core.cli.train import follow
-    from sracl_core.pipeline import run as pipeline
-
-    if run is not None and run.status() == "finished":
-        output.say(f"{name}: {run.path} is there already", quiet)
-        return run
-    resumed = run is not None
-    run = run or pipeline.new_run(config, runs_dir, name)
-    output.say(f"{name}: {'going on with ' if resumed else ''}{run.path}", quiet)
-    follow(run, resumed=resumed, quiet=quiet)
-    return run
-
-
-def _what(run: RunDirectory | None) -> str:
-    if run is None:
-        return "train"
-    return {"finished": "there already", "running": "running"}.get(run.status(), "resume")
-
-
-def _chosen(variants: str | None) -> list[str]:
-    from sracl_core.studies.ablation import VARIANTS
-
-    known = [variant.name for variant in VARIANTS]
-    chosen = [name.strip() for name in variants.split(",")] if variants is not None else known
-    for name in chosen:
-        if name not in known:
-            raise InputError(
-                f"there is no variant '{name}'{nearest(name, known)}; there are {', '.join(known)}"
-            )
-    return list(dict.fromkeys(chosen))
-
-
-def _refuse_twins(variants: list[Variant], base: RunConfig) -> None:
-    """A part that is off cannot be taken away. Raises InputError."""
-    from sracl_core.settings.deciding import settings_hash
-
-    for one, other in itertools.combinations(variants, 2):
-        if settings_hash(one.config(base, 0)) == settings_hash(other.config(base, 0)):
-            same = ", ".join(f"{key} {value}" for key, value in {**one.changes, **other.changes}.items())
-            raise InputError(
-                f"variants {one.name} and {other.name} are the same settings here ({same}): switch "
-                "that part on (--set objectives.sracl.alpha=0.1 --set objectives.sracl.beta=0.1) or choose "
-                "--variants"
-            )
+    output.tell(protocol_line({"protocol": table.protocol}))
 
 
 def _seeds(text: str) -> list[int]:
@@ -177,7 +119,3 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
         f"test, unmasked unless said, mean over seeds {', '.join(map(str, seeds))}; "
         f"p: paired randomization test over users against {base}, two-sided"
     )
-
-
-def _public(dataset: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in dataset.items() if name != "path"}

@@ -1,30 +1,24 @@
 """SRA-CL with one part taken away at a time, as in Table 2 of the paper (arXiv 2503.04162).
 
-Each variant is a run of its own in the runs folder, so that a study which was interrupted goes
-on where it was, and one that grows (another seed) trains only what is new.
+A comparison whose rows are changes of one configuration, with the paper's figures beside them.
 """
 
 from __future__ import annotations
 
-import statistics
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from sracl_core.errors import SraclError
-from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.results import finished_results, load_ranks
-from sracl_core.evaluation.significance import paired_test
-from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.errors import InputError, nearest
 from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.layers import flatten, validated
 from sracl_core.settings.models import RunConfig
+from sracl_core.studies.running import Wanted
+from sracl_core.studies.table import MASKS, Spread, Table
 
-MASKS = ("unmasked", "masked")
 SHOWN = ("HR@20", "NDCG@20")
+TESTED = tuple(f"{mask}/{name}" for mask in MASKS for name in SHOWN)
 
 
 @dataclass(frozen=True)
@@ -104,86 +98,66 @@ VARIANTS = (
 )
 
 
-def earlier_run(runs_dir: Path, config: RunConfig, identity: str) -> RunDirectory | None:
-    """A run whose settings decide the same, on exactly this dataset; a finished one if there is one."""
-    found, wanted = None, settings_hash(config)
-    for folder in sorted(runs_dir.glob("*/meta.json")):
-        try:
-            run = open_run(folder.parent)
-            same = run.dataset_identity() == identity and settings_hash(run.config) == wanted
-        except SraclError:
-            continue
-        if same:
-            found = run
-            if run.status() == "finished":
-                return run
-    return found
+def variant_rows(
+    names: Sequence[str] | None, base: RunConfig, seeds: Sequence[int]
+) -> dict[str, list[Wanted]]:
+    """The runs of each variant of `base`, by its name, one a seed; all variants where `names` is None.
 
-
-def study(variants: dict[str, list[RunDirectory]], dataset: str) -> list[dict[str, Any]]:
-    """The table of a finished study.
-
-    Args:
-        variants: runs by variant, one a seed, in the same order of seeds; the first is compared
-            with all others.
-        dataset: its name, which tells the paper's column.
-
-    Returns:
-        For each variant its test metrics (mean and standard deviation over seeds), the paired test
-        of the mean over seeds against the first variant's, minutes, epochs and the paper's figures.
+    Raises InputError for a name that is none, for variants that are the same here (a part that is off
+    cannot be taken away), and where the paper's figures would have none beside them.
     """
-    base = next(iter(variants.values()))
-    rows = []
-    for name, runs in variants.items():
-        results = [finished_results(run) for run in runs]
-        paper = next(variant.paper for variant in VARIANTS if variant.name == name)
-        rows.append(
-            {
-                "variant": name,
-                "runs": [run.name for run in runs],
-                "test": {mask: _over_seeds([result["test"][mask] for result in results]) for mask in MASKS},
-                "valid": {mask: _over_seeds([result["valid"][mask] for result in results]) for mask in MASKS},
-                "training_minutes": statistics.mean(one["training_seconds"] for one in results) / 60.0,
-                "best_epoch": [result["best_epoch"] for result in results],
-                "paired": None if runs is base else _paired(runs, base),
-                "paper": next(
-                    (dict(zip(SHOWN, found, strict=True)) for key, found in paper.items() if key in dataset),
-                    None,
-                ),
-            }
-        )
-    return rows
-
-
-def _over_seeds(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    if 20 not in base.evaluation.ks:
+        raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
+    known = {variant.name: variant for variant in VARIANTS}
+    for name in names or ():
+        if name not in known:
+            raise InputError(
+                f"there is no variant '{name}'{nearest(name, known)}; there are {', '.join(known)}"
+            )
+    chosen = [known[name] for name in dict.fromkeys(known if names is None else names)]
+    for one, other in itertools.combinations(chosen, 2):
+        if settings_hash(one.config(base, 0)) == settings_hash(other.config(base, 0)):
+            same = ", ".join(f"{key} {value}" for key, value in {**one.changes, **other.changes}.items())
+            raise InputError(
+                f"variants {one.name} and {other.name} are the same settings here ({same}): switch that part "
+                "on, with objectives.sracl.alpha=0.1 and objectives.sracl.beta=0.1, or leave one of them out"
+            )
     return {
-        name: {
-            "mean": statistics.mean(values := [found[name] for found in metrics]),
-            "deviation": statistics.stdev(values) if len(values) > 1 else 0.0,
-        }
-        for name in metrics[0]
+        one.name: [Wanted(f"ablate-{one.name}-{seed}", one.config(base, seed)) for seed in seeds]
+        for one in chosen
     }
 
 
-def _paired(runs: Sequence[RunDirectory], base: Sequence[RunDirectory]) -> dict[str, Any]:
-    """Tests over users; a user's value is its mean over the seeds."""
-    tests = {}
-    for mask in MASKS:
-        for shown in SHOWN:
-            first, second = _values(runs, mask, shown), _values(base, mask, shown)
-            test = paired_test(first, second)
-            relative = test.difference / max(float(second.mean()), 1e-12)
-            tests[f"{mask}/{shown}"] = {
-                "difference": test.difference,
-                "relative": relative,
-                "p_value": test.p_value,
-                "users": test.n,
-            }
-    return tests
+def paper_figures(variant: str, dataset: str) -> dict[str, float] | None:
+    """HR@20 and NDCG@20 (unmasked, test) that the paper reports, where its datasets are known by name."""
+    paper = next(one.paper for one in VARIANTS if one.name == variant)
+    found = next((figures for name, figures in paper.items() if name in dataset.lower()), None)
+    return None if found is None else dict(zip(SHOWN, found, strict=True))
 
 
-def _values(runs: Sequence[RunDirectory], mask: str, shown: str) -> np.ndarray:
-    metric, k = shown.split("@")
-    per_seed = [per_query(f"{metric}@{k}", load_ranks(run, "test")[mask]) for run in runs]
-    mean: np.ndarray = np.mean(per_seed, axis=0)
-    return mean
+def as_study(table: Table) -> list[dict[str, Any]]:
+    """The rows of a comparison of variants as JSON has them, with the paper's figures."""
+    return [
+        {
+            "variant": row.name,
+            "runs": row.runs,
+            "test": _by_mask(row.test),
+            "valid": _by_mask(row.valid),
+            "training_minutes": row.seconds.mean / 60.0,
+            "best_epoch": row.best_epochs,
+            "paired": row.paired and {name: asdict(test) for name, test in row.paired.items()},
+            "paper": paper_figures(row.name, table.dataset["name"]),
+        }
+        for row in table.rows
+    ]
+
+
+def _by_mask(metrics: dict[str, Spread]) -> dict[str, dict[str, Any]]:
+    return {
+        mask: {
+            name.removeprefix(f"{mask}/"): asdict(spread)
+            for name, spread in metrics.items()
+            if name.startswith(f"{mask}/")
+        }
+        for mask in MASKS
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sracl_core.data.sources import load_sources
@@ -60,12 +60,28 @@ def compare(
         config = settled(spec.config)
         for seed in _seeds(config, seeds):
             wanted.setdefault(spec.name, []).append(_seeded(spec.name, config, seed))
-    sources = load_sources(specs[0].config)
+    return compare_rows(wanted, baseline, Path(runs_dir), progress=progress, say=say)
+
+
+def compare_rows(
+    wanted: Mapping[str, Sequence[Wanted]],
+    baseline: str,
+    runs_dir: Path,
+    *,
+    tested: Sequence[str] = (),
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Table:
+    """The table of runs by row, which are trained where they are not there yet; see `compare`.
+
+    All are of the dataset of the first. tested: see `build_table`. Raises SraclError.
+    """
     every = [one for some in wanted.values() for one in some]
-    runs = iter(run_all(every, Path(runs_dir), sources, progress, say))
+    sources = load_sources(every[0].config)
+    runs = iter(run_all(every, runs_dir, sources, progress, say))
     found: dict[str, list[RunDirectory]] = {name: [next(runs) for _ in some] for name, some in wanted.items()}
     known = published(sources.dataset.n_users, sources.dataset.n_items, sources.split.name)
-    return build_table(found, baseline, known)
+    return build_table(found, baseline, known, tested)
 
 
 def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sracl_core.data.sources import Sources
+from sracl_core.errors import SraclError
 from sracl_core.pipeline.run import new_run, resume, train
 from sracl_core.progress import Progress
-from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
+from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.models import RunConfig
-from sracl_core.studies.ablation import earlier_run
 from sracl_core.training.batches import steps_per_epoch
 
 STAGE = "compare"
@@ -25,6 +26,29 @@ class Wanted:
 
     name: str
     config: RunConfig
+
+
+def earlier_run(runs_dir: Path, config: RunConfig, identity: str) -> RunDirectory | None:
+    """A run whose settings decide the same, on exactly this dataset; a finished one if there is one."""
+    found, wanted = None, settings_hash(config)
+    for folder in sorted(runs_dir.glob("*/meta.json")):
+        try:
+            run = open_run(folder.parent)
+            same = run.dataset_identity() == identity and settings_hash(run.config) == wanted
+        except SraclError:
+            continue
+        if same:
+            found = run
+            if run.status() == "finished":
+                return run
+    return found
+
+
+def what_is_left(run: RunDirectory | None) -> str:
+    """What `run_all` does for a run that it found, or found none for, in a word or two."""
+    if run is None:
+        return "train"
+    return {"finished": "there already", "running": "running"}.get(run.status(), "resume")
 
 
 def run_all(

@@ -16,7 +16,7 @@ from sracl_core.evaluation.significance import holm, paired_test
 from sracl_core.runs.directory import RunDirectory
 
 MASKS = ("unmasked", "masked")
-OF_A_METHOD = ("learned_from", "chosen_by", "repeats")
+OF_A_METHOD = {"learned_from", "chosen_by", "repeats"}
 """What a protocol says of a method, and not of how its ranks are to be read."""
 
 
@@ -41,11 +41,16 @@ class Tested:
 
 @dataclass(frozen=True)
 class Row:
-    """One method. test: by "mask/metric@k". seconds: of training. paired: None for the baseline."""
+    """One method. test, valid: by "mask/metric@k". seconds: of training. paired: None for the baseline.
+
+    best_epochs: of each run, from 0; None of one that learns in no epochs.
+    """
 
     name: str
     runs: list[str]
     test: dict[str, Spread]
+    valid: dict[str, Spread]
+    best_epochs: list[int | None]
     seconds: Spread
     parameters: int | None
     paired: dict[str, Tested] | None
@@ -53,9 +58,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A comparison. protocol: of every row. tested: the metrics of the paired test."""
+    """A comparison. protocol: what holds of every row. tested: the metrics of the paired test.
+
+    environments: the machines and versions of packages that runs were trained on, each once.
+    """
 
     dataset: dict[str, Any]
+    environments: list[dict[str, Any]]
     protocol: dict[str, Any]
     baseline: str
     tested: list[str]
@@ -68,51 +77,72 @@ class Table:
 
 
 def build_table(
-    runs: Mapping[str, Sequence[RunDirectory]], baseline: str, published: Sequence[dict[str, Any]] = ()
+    runs: Mapping[str, Sequence[RunDirectory]],
+    baseline: str,
+    published: Sequence[dict[str, Any]] = (),
+    tested: Sequence[str] = (),
 ) -> Table:
     """The table of finished runs, by row; a user's value is its mean over the seeds.
+
+    tested: "mask/metric@k" of the paired tests; where none is named, NDCG at the largest cut-off.
 
     Raises RunError for runs of different datasets or protocols, whose metrics say nothing together.
     """
     every = [run for some in runs.values() for run in some]
     results = {run.name: finished_results(run) for run in every}
     protocol = _one_protocol(every, results)
-    first = results[every[0].name]["test"]["masked"]
-    largest = max((name for name in first if name.startswith("NDCG")), key=lambda name: int(name[5:]))
-    tested = [f"{mask}/{largest}" for mask in MASKS]
+    tested = list(tested) or _largest(results[every[0].name]["test"]["masked"])
     paired = _paired(runs, baseline, tested)
     rows = []
     for name, some in runs.items():
         found = [results[run.name] for run in some]
-        metrics = {
-            f"{mask}/{metric}": _spread([one["test"][mask][metric] for one in found])
-            for mask in MASKS
-            for metric in found[0]["test"][mask]
-        }
-        seconds = _spread([float(one["training_seconds"]) for one in found])
-        names = [run.name for run in some]
-        rows.append(Row(name, names, metrics, seconds, found[0].get("parameters"), paired.get(name)))
-    dataset = {key: value for key, value in every[0].meta()["dataset"].items() if key != "path"}
-    return Table(dataset, protocol, baseline, tested, rows, list(published))
+        rows.append(
+            Row(
+                name,
+                runs=[run.name for run in some],
+                test=_metrics(found, "test"),
+                valid=_metrics(found, "valid"),
+                best_epochs=[one["best_epoch"] for one in found],
+                seconds=_spread([float(one["training_seconds"]) for one in found]),
+                parameters=found[0].get("parameters"),
+                paired=paired.get(name),
+            )
+        )
+    metas = [run.meta() for run in every]
+    dataset = {key: value for key, value in metas[0]["dataset"].items() if key != "path"}
+    environments: list[dict[str, Any]] = []
+    for meta in metas:
+        if (one := {"machine": meta.get("machine"), "versions": meta.get("versions")}) not in environments:
+            environments.append(one)
+    return Table(dataset, environments, protocol, baseline, tested, rows, list(published))
+
+
+def _largest(metrics: Mapping[str, float]) -> list[str]:
+    largest = max((name for name in metrics if name.startswith("NDCG")), key=lambda name: int(name[5:]))
+    return [f"{mask}/{largest}" for mask in MASKS]
+
+
+def _metrics(results: Sequence[Mapping[str, Any]], part: str) -> dict[str, Spread]:
+    return {
+        f"{mask}/{metric}": _spread([one[part][mask][metric] for one in results])
+        for mask in MASKS
+        for metric in results[0][part][mask]
+    }
 
 
 def _one_protocol(runs: Sequence[RunDirectory], results: Mapping[str, Any]) -> dict[str, Any]:
-    def read(run: RunDirectory) -> dict[str, Any]:
-        told = results[run.name]["protocol"]
-        return {key: value for key, value in told.items() if key not in OF_A_METHOD}
-
-    base = read(runs[0])
-    for run in runs[1:]:
+    told = [results[run.name]["protocol"] for run in runs]
+    base = told[0]
+    for run, other in zip(runs[1:], told[1:], strict=True):
         if run.dataset_identity() != runs[0].dataset_identity():
             raise RunError(f"{runs[0].name} and {run.name} have different datasets; compare runs of the same")
-        other = read(run)
-        differing = sorted(key for key in base.keys() | other.keys() if base.get(key) != other.get(key))
-        if differing:
+        names = (base.keys() | other.keys()) - OF_A_METHOD
+        if differing := sorted(name for name in names if base.get(name) != other.get(name)):
             raise RunError(
                 f"{runs[0].name} and {run.name} have different protocols ({', '.join(differing)}); compare "
                 "runs of the same"
             )
-    return base
+    return {name: value for name, value in base.items() if all(one.get(name) == value for one in told)}
 
 
 def _spread(values: Sequence[float]) -> Spread:

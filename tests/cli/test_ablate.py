@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sracl_core.cli.ablate import _what
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.settings.layers import flatten
 from sracl_core.settings.models import RunConfig
-from sracl_core.studies.ablation import VARIANTS, earlier_run
+from sracl_core.studies.ablation import VARIANTS
+from sracl_core.studies.running import earlier_run, what_is_left
 from tests.trained import SMALL, Shop
 
 
@@ -95,9 +95,9 @@ def test_a_run_that_was_only_evaluated_is_not_finished(shop: Shop, tmp_path: Pat
     assert 0 < found["training_seconds"] <= expected["training_seconds"]
     earlier = earlier_run(runs, run.config, run.dataset_identity())
     assert earlier == run
-    assert _what(earlier) == "resume"
+    assert what_is_left(earlier) == "resume"
     write_json(run.state_path, {**run.state(), "status": "finished"})
-    assert _what(run) == "there already"
+    assert what_is_left(run) == "there already"
 
 
 def test_each_variant_changes_what_its_name_says() -> None:

@@ -18,8 +18,8 @@ from sracl_core.pipeline.run import evaluate, move_dataset, resume
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.studies.ablation import earlier_run
 from sracl_core.studies.comparing import compare_runs
+from sracl_core.studies.running import earlier_run
 from tests.tiny import SAMPLE, hashed_words, tiny_config, tiny_run
 
 MONTH = 30 * 86_400

@@ -25,7 +25,7 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import LlmCache
 from sracl_core.settings.deciding import ELSEWHERE, settings_hash
 from sracl_core.settings.layers import flatten, validated
-from sracl_core.studies.ablation import earlier_run
+from sracl_core.studies.running import earlier_run
 from sracl_core.training import inputs
 from tests.semantics.llm_shop import describe
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
