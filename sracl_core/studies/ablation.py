@@ -111,9 +111,8 @@ def variant_rows(
     known = {variant.name: variant for variant in VARIANTS}
     for name in names or ():
         if name not in known:
-            raise InputError(
-                f"there is no variant '{name}'{nearest(name, known)}; there are {', '.join(known)}"
-            )
+            hint = nearest(name, known) or f"; there are {', '.join(known)}"
+            raise InputError(f"there is no variant '{name}'{hint}")
     chosen = [known[name] for name in dict.fromkeys(known if names is None else names)]
     for one, other in itertools.combinations(chosen, 2):
         if settings_hash(one.config(base, 0)) == settings_hash(other.config(base, 0)):
