@@ -45,17 +45,18 @@ def ablate(
     from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import TESTED, as_study, variant_rows
     from sracl_core.studies.compare import compare_rows
-    from sracl_core.studies.running import earlier_run, what_is_left
+    from sracl_core.studies.earlier import EarlierRuns
+    from sracl_core.studies.running import what_is_left
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
     wanted = variant_rows(chosen, settled(resolved), numbers)
     if dry_run:
-        identity = load_sources(resolved).dataset.identity
+        identity, there = load_sources(resolved).dataset.identity, EarlierRuns(runs_dir)
         plan = [
             (name, one.config.training.seed, what_is_left(run), run.name if run else None)
             for name, some in wanted.items()
             for one in some
-            for run in [earlier_run(runs_dir, one.config, identity)]
+            for run in [there.find(one.config, identity)]
         ]
         _print_plan(plan, as_json)
         return

@@ -13,7 +13,7 @@ import numpy as np
 from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
-from sracl_core.evaluation.results import LISTS, load_lists, load_ranks
+from sracl_core.evaluation.stored import LISTS, load_lists, load_ranks
 from sracl_core.runs.directory import RunDirectory
 
 MASKS = ("unmasked", "masked")

@@ -10,7 +10,6 @@ from sracl_core.errors import InputError, nearest
 from sracl_core.pipeline.settled import settled
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.settings.layers import flatten, validated
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.published import published
 from sracl_core.studies.running import Wanted, run_all
@@ -91,9 +90,12 @@ def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:
         if seeds < 1:
             raise InputError(f"{seeds} seeds are none; take one at least")
         return [config.training.seed + at for at in range(seeds)]
+    if negative := [seed for seed in seeds if seed < 0]:
+        raise InputError(f"a seed is 0 or more, not {negative[0]}")
     return list(dict.fromkeys(seeds))
 
 
 def _seeded(name: str, config: RunConfig, seed: int) -> Wanted:
     label = f"{name}-{seed}" if config.floor is None else name
-    return Wanted(label, validated({**flatten(config), "training.seed": seed}, {}))
+    training = config.training.model_copy(update={"seed": seed})
+    return Wanted(label, config.model_copy(update={"training": training}))

@@ -9,8 +9,8 @@ import numpy as np
 
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.results import load_ranks
 from sracl_core.evaluation.significance import paired_test
+from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.layers import flatten
 

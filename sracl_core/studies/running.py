@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sracl_core.data.sources import Sources
-from sracl_core.errors import SraclError
-from sracl_core.pipeline.run import new_run, resume, train
 from sracl_core.progress import Progress
-from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
-from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.models import RunConfig
-from sracl_core.training.batches import steps_per_epoch
+from sracl_core.studies.earlier import EarlierRuns
 
 STAGE = "compare"
 
@@ -26,22 +23,6 @@ class Wanted:
 
     name: str
     config: RunConfig
-
-
-def earlier_run(runs_dir: Path, config: RunConfig, identity: str) -> RunDirectory | None:
-    """A run whose settings decide the same, on exactly this dataset; a finished one if there is one."""
-    found, wanted = None, settings_hash(config)
-    for folder in sorted(runs_dir.glob("*/meta.json")):
-        try:
-            run = open_run(folder.parent)
-            same = run.dataset_identity() == identity and settings_hash(run.config) == wanted
-        except SraclError:
-            continue
-        if same:
-            found = run
-            if run.status() == "finished":
-                return run
-    return found
 
 
 def what_is_left(run: RunDirectory | None) -> str:
@@ -62,12 +43,15 @@ def run_all(
 
     progress: hears training steps of all runs together, under the stage "compare". say: a line a run.
     """
-    identity = sources.dataset.identity
-    earlier = [earlier_run(runs_dir, one.config, identity) for one in wanted]
+    identity, there = sources.dataset.identity, EarlierRuns(runs_dir)
+    earlier = [there.find(one.config, identity) for one in wanted]
     steps = [
         0 if run is not None and run.status() == "finished" else _steps(one.config, sources)
         for one, run in zip(wanted, earlier, strict=True)
     ]
+    if any(steps):
+        # torch takes two seconds, which a table of runs that are all there need not pay.
+        from sracl_core.pipeline.run import new_run
     found, done, total = [], 0, sum(steps)
     for one, run, count in zip(wanted, earlier, steps, strict=True):
         if count:
@@ -87,10 +71,14 @@ def run_all(
 def _steps(config: RunConfig, sources: Sources) -> int:
     if config.floor is not None:
         return 1
+    from sracl_core.training.batches import steps_per_epoch
+
     return config.training.max_epochs * steps_per_epoch(len(sources.prefixes), config.training.batch_size)
 
 
 def _one(run: RunDirectory, resumed: bool, progress: Progress | None, done: int, total: int) -> None:
+    from sracl_core.pipeline.run import resume, train
+
     def heard(record: Record) -> None:
         if progress and record["event"] == "step":
             progress(STAGE, min(done + int(record["step"]), total - 1), total)

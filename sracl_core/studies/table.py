@@ -11,8 +11,8 @@ import numpy as np
 
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.results import finished_results, load_ranks
-from sracl_core.evaluation.significance import holm, paired_test
+from sracl_core.evaluation.significance import holm, paired_tests
+from sracl_core.evaluation.stored import finished_results, load_ranks
 from sracl_core.runs.directory import RunDirectory
 
 MASKS = ("unmasked", "masked")
@@ -153,19 +153,32 @@ def _paired(
     runs: Mapping[str, Sequence[RunDirectory]], baseline: str, tested: Sequence[str]
 ) -> dict[str, dict[str, Tested]]:
     """For each row but the baseline; Holm's family is the rows, for each metric."""
+    values = _values(runs, tested)
     others = [name for name in runs if name != baseline]
+    differences = [values[name][metric] - values[baseline][metric] for metric in tested for name in others]
+    tests = iter(paired_tests(np.array(differences).reshape(len(differences), -1)) if others else ())
     found: dict[str, dict[str, Tested]] = {name: {} for name in others}
     for metric in tested:
-        base = _values(runs[baseline], metric)
-        tests = [paired_test(_values(runs[name], metric), base) for name in others]
-        corrected = holm([test.p_value for test in tests])
-        for name, test, p_holm in zip(others, tests, corrected, strict=True):
-            relative = test.difference / max(float(base.mean()), 1e-12)
-            found[name][metric] = Tested(test.difference, relative, test.p_value, p_holm, test.n)
+        of_metric = [next(tests) for _ in others]
+        base = max(float(values[baseline][metric].mean()), 1e-12)
+        corrected = holm([test.p_value for test in of_metric])
+        for name, test, p_holm in zip(others, of_metric, corrected, strict=True):
+            found[name][metric] = Tested(
+                test.difference, test.difference / base, test.p_value, p_holm, test.n
+            )
     return found
 
 
-def _values(runs: Sequence[RunDirectory], tested: str) -> np.ndarray:
-    mask, _, metric = tested.partition("/")
-    mean: np.ndarray = np.mean([per_query(metric, load_ranks(run, "test")[mask]) for run in runs], axis=0)
-    return mean
+def _values(
+    runs: Mapping[str, Sequence[RunDirectory]], tested: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """By row and metric: of each user the mean over the seeds, float64 [Q]."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, some in runs.items():
+        ranks = [load_ranks(run, "test") for run in some]
+        found[name] = {
+            metric: np.mean([per_query(metric.partition("/")[2], one[mask]) for one in ranks], axis=0)
+            for metric in tested
+            for mask in [metric.partition("/")[0]]
+        }
+    return found

@@ -14,7 +14,8 @@ from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.settings.layers import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.ablation import VARIANTS
-from sracl_core.studies.running import earlier_run, what_is_left
+from sracl_core.studies.earlier import EarlierRuns
+from sracl_core.studies.running import what_is_left
 from tests.trained import SMALL, Shop
 
 
@@ -93,7 +94,7 @@ def test_a_run_that_was_only_evaluated_is_not_finished(shop: Shop, tmp_path: Pat
     assert expected is not None
     assert (found["best_epoch"], found["test"]) == (expected["best_epoch"], expected["test"])
     assert 0 < found["training_seconds"] <= expected["training_seconds"]
-    earlier = earlier_run(runs, run.config, run.dataset_identity())
+    earlier = EarlierRuns(runs).find(run.config, run.dataset_identity())
     assert earlier == run
     assert what_is_left(earlier) == "resume"
     write_json(run.state_path, {**run.state(), "status": "finished"})

@@ -10,7 +10,7 @@ import pytest
 
 from sracl_core.cli.main import run as sracl
 from sracl_core.errors import RunError, StorageError
-from sracl_core.evaluation.results import load_ranks
+from sracl_core.evaluation.stored import load_ranks
 from sracl_core.explorer import Explorer
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.reader import read_history

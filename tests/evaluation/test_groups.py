@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.sources import load_sources
 from sracl_core.evaluation.groups import bands, beyond_accuracy, gini, groups
-from sracl_core.evaluation.results import load_lists, load_ranks
+from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.runs.directory import RunDirectory
 from tests.tiny import tiny_config, tiny_dataset, tiny_run
 

@@ -15,7 +15,7 @@ from sracl_core.cli.main import run as sracl
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import CheckpointError
-from sracl_core.evaluation.results import load_lists, load_ranks
+from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.floors.base import Counts
 from sracl_core.methods import backbones, floors
 from sracl_core.pipeline.run import evaluate

@@ -23,7 +23,7 @@ import pytest
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.errors import SraclError
-from sracl_core.evaluation.results import load_lists, load_ranks
+from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.retrieval.neighbors import cached_neighbors
 from sracl_core.runs.directory import damage, open_run
 from sracl_core.runs.reader import read_history

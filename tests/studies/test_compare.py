@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import permutation_test
 
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import InputError, RunError
-from sracl_core.evaluation.significance import holm
+from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.runs.directory import list_runs, open_run
 from sracl_core.runs.reader import read_history
@@ -145,6 +146,40 @@ def test_holm_is_the_step_down_rule(p_values: list[float]) -> None:
         assert corrected <= expected + 1e-12
         assert corrected >= p
     assert sorted(holm(p_values)) == [holm(ordered)[at] for at in range(len(ordered))]
+
+
+def test_many_paired_tests_are_each_one_by_itself_and_scipys() -> None:
+    """Exact by scipy, which enumerates all 2^10 signs; ours draws 10,000 of them."""
+    rng = np.random.default_rng(3)
+    differences = rng.choice([-1.0, 0.0, 0.5, 1.0], size=(4, 10)) + [[0.0], [0.2], [0.6], [0.0]]
+    differences[3] = 0.0
+    found = paired_tests(differences)
+    for row, test in zip(differences, found, strict=True):
+        exact = permutation_test(
+            (row, np.zeros(10)),
+            lambda one, other, axis: (one - other).mean(axis=axis),
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=np.inf,
+        )
+        assert test.difference == pytest.approx(exact.statistic)
+        assert test.p_value == pytest.approx(exact.pvalue, abs=4 * 0.005 + 1e-4)
+        assert paired_test(row, np.zeros(10)).difference == test.difference
+    assert found[3].p_value == 1.0
+    assert found == paired_tests(differences), "no chance but that of the seed"
+
+
+def test_a_table_of_runs_that_are_there_loads_no_torch(base: Path, table: Table) -> None:
+    code = (
+        "import sys; from sracl_core.studies.compare import compare;"
+        "found = compare(sys.argv[1], sys.argv[3].split(','), seeds=2, epochs=1, sets=sys.argv[4:], "
+        "runs_dir=sys.argv[2]);"
+        "print(len(found.rows), 'torch' in sys.modules)"
+    )
+    words = [str(base / "tiny"), str(base / "runs"), ",".join(MODELS), *SETS]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, text=True)
+    assert done.stdout.split() == ["3", "False"], done.stderr
 
 
 def test_published_figures_are_of_the_same_data_and_split() -> None:

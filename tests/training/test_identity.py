@@ -19,7 +19,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.studies.comparing import compare_runs
-from sracl_core.studies.running import earlier_run
+from sracl_core.studies.earlier import EarlierRuns
 from tests.tiny import SAMPLE, hashed_words, tiny_config, tiny_run
 
 MONTH = 30 * 86_400
@@ -95,8 +95,8 @@ def test_other_ties_are_refused_by_name(folder: Path, run: RunDirectory) -> None
 
 
 def test_a_study_takes_no_run_of_other_ties(folder: Path, run: RunDirectory) -> None:
-    assert earlier_run(folder / "runs", run.config, load_dataset(folder / "moved").identity) == run
-    assert earlier_run(folder / "runs", run.config, load_dataset(folder / "reversed").identity) is None
+    assert EarlierRuns(folder / "runs").find(run.config, load_dataset(folder / "moved").identity) == run
+    assert EarlierRuns(folder / "runs").find(run.config, load_dataset(folder / "reversed").identity) is None
 
 
 def with_identity(run: RunDirectory, path: Path, identity: str | None) -> RunDirectory:

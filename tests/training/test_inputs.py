@@ -25,7 +25,7 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import LlmCache
 from sracl_core.settings.deciding import ELSEWHERE, settings_hash
 from sracl_core.settings.layers import flatten, validated
-from sracl_core.studies.running import earlier_run
+from sracl_core.studies.earlier import EarlierRuns
 from sracl_core.training import inputs
 from tests.semantics.llm_shop import describe
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -208,9 +208,9 @@ def test_an_earlier_run_is_found_by_what_decides_its_result(dataset: Path, tmp_p
     assert set(elsewhere) >= ELSEWHERE
     assert set(base) >= ELSEWHERE
     again = validated({**base, **elsewhere}, {})
-    assert earlier_run(tmp_path / "runs", again, run.dataset_identity()) == run
+    assert EarlierRuns(tmp_path / "runs").find(again, run.dataset_identity()) == run
     for name, value in (("training.seed", 1), ("model.dropout", 0.3), ("evaluation.ks", [20])):
         other = validated({**base, name: value}, {})
-        assert earlier_run(tmp_path / "runs", other, run.dataset_identity()) is None
+        assert EarlierRuns(tmp_path / "runs").find(other, run.dataset_identity()) is None
     reading = [{**base, "semantics.items": "llm", "describe.model": model} for model in ("a", "b")]
     assert len({settings_hash(validated(values, {})) for values in reading}) == 2
