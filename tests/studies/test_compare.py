@@ -151,7 +151,7 @@ def test_holm_is_the_step_down_rule(p_values: list[float]) -> None:
 def test_many_paired_tests_are_each_one_by_itself_and_scipys() -> None:
     """Exact by scipy, which enumerates all 2^10 signs; ours draws 10,000 of them."""
     rng = np.random.default_rng(3)
-    differences = rng.choice([-1.0, 0.0, 0.5, 1.0], size=(4, 10)) + [[0.0], [0.2], [0.6], [0.0]]
+    differences = rng.choice([-1.0, 0.0, 0.5, 1.0], size=(4, 10)) + np.array([[0.0], [0.2], [0.6], [0.0]])
     differences[3] = 0.0
     found = paired_tests(differences)
     for row, test in zip(differences, found, strict=True):
