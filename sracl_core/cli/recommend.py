@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sracl_core.cli import asking, output
+from sracl_core.cli import asking, output, rule_options
 from sracl_core.cli.recommend_many import recommend_many
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError
@@ -40,11 +40,20 @@ def recommend(
         Path | None, typer.Option("--out", "-o", help="File of many lists: .parquet, .csv or .jsonl.")
     ] = None,
     k: asking.CountOption = 10,
-    include_seen: Annotated[
-        bool, typer.Option("--include-seen", help="Items of the history may be recommended again.")
-    ] = False,
     until: Annotated[str | None, asking.UNTIL] = None,
-    text: Annotated[str | None, typer.Option("--text", help="Steer the list towards this meaning.")] = None,
+    exclude_seen: rule_options.SeenOption = "auto",
+    only: rule_options.OnlyOption = None,
+    without: rule_options.NotOption = None,
+    exclude: rule_options.ExcludeOption = None,
+    min_popularity: rule_options.PopularityOption = 0,
+    at_most: rule_options.AtMostOption = None,
+    diversity: rule_options.DiversityOption = 0.0,
+    not_like: rule_options.NotLikeOption = None,
+    not_like_from: rule_options.NotLikeFromOption = 0.4,
+    text: Annotated[
+        str | None,
+        typer.Option("--more", "--text", metavar="TEXT", help="Steer the list towards this meaning."),
+    ] = None,
     text_weight: Annotated[
         float, typer.Option("--text-weight", help="How far: 0 not at all, 1 the text alone.")
     ] = 0.5,
@@ -63,9 +72,20 @@ def recommend(
     the whole history (--until test) unless told otherwise.
     """
     asking.one_of(user=user, history=history, all=everybody or None, users=users, histories=histories)
+    rules = rule_options.rules_of(
+        exclude_seen,
+        only,
+        without,
+        exclude,
+        min_popularity,
+        at_most,
+        diversity,
+        not_like,
+        not_like_from,
+    )
     if user is None and history is None:
-        if why or text is not None or include_seen:
-            raise InputError("--why, --text and --include-seen are for one list: give --user or --history")
+        if why or text is not None:
+            raise InputError("--why and --more are for one list: give --user or --history")
         recommend_many(
             run,
             runs_dir,
@@ -77,6 +97,7 @@ def recommend(
             until=until or "test",
             as_json=as_json,
             quiet=quiet,
+            rules=rules,
         )
         return
     if out is not None:
@@ -87,7 +108,7 @@ def recommend(
         user=user,
         history=items,
         k=k,
-        include_seen=include_seen,
+        rules=rules,
         until=until or "valid",
         text=text,
         text_weight=text_weight if text is not None else 0.0,
@@ -106,8 +127,10 @@ def print_recommendations(found: Recommendations) -> None:
         for item in found.items
     ]
     output.print_table(["rank", "item", "title", "score", "seen", "held out"], rows)
+    for note in found.notes:
+        output.say(f"note: {note}")
     if not rows:
-        output.say("no item is left: all of the dataset are in the history; --include-seen shows them, too")
+        output.say("no item is left; loosen a rule (--exclude-seen no shows what is in the history, too)")
     for part, item in found.held_out.items():
         output.tell(f"held-out {part} item {item.item} ({item.title}) has rank {item.rank}")
     for reason in (item.why for item in found.items if item.why is not None):

@@ -12,6 +12,7 @@ from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
+    from sracl_core.rules import Rules
     from sracl_core.service.batch import Written
 
 
@@ -27,6 +28,7 @@ def recommend_many(
     until: str,
     as_json: bool,
     quiet: bool,
+    rules: Rules,
 ) -> None:
     """Lists for everybody, or for those in a file, in the file `out`."""
     if out is None:
@@ -47,13 +49,15 @@ def recommend_many(
     for note in people.notes:
         output.say(f"note: {note}", quiet)
     with output.progress_display(quiet) as progress:
-        written = batch.write_lists(loaded, people, k, out, progress)
+        written = batch.write_lists(loaded, people, k, out, progress, rules)
     if as_json:
         output.print_json({"out": str(out), "seconds": round(time.monotonic() - began, 2), **asdict(written)})
     _say(written, k, out, time.monotonic() - began, quiet)
 
 
 def _say(written: Written, k: int, out: Path, seconds: float, quiet: bool) -> None:
+    for note in written.notes:
+        output.say(f"note: {note}", quiet)
     if written.taken:
         output.say(f"lists of {written.taken:,} people were there from a command that was interrupted", quiet)
     if written.popular:

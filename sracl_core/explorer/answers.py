@@ -146,7 +146,7 @@ class HeldOut(Item):
 
 @dataclass(frozen=True)
 class Recommendations:
-    """Items for a user or a raw history, best first."""
+    """Items for a user or a raw history, best first. `notes`: what the rules did."""
 
     user: str | None
     history: list[Item]
@@ -156,6 +156,7 @@ class Recommendations:
     method: str
     text: str | None
     text_weight: float
+    notes: list[str]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from sracl_core.explorer import answers
 from sracl_core.explorer.attribution import NEIGHBORS, attribute
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.explorer.nearest import best
 from sracl_core.explorer.neighboring import NearPrefixes, near_prefixes, neighbors_of
 from sracl_core.explorer.recommending import Steering, recommend, with_reasons
+from sracl_core.retrieval.best import best
+from sracl_core.rules import Rules
+from sracl_core.rules.applied import apply
 
 
 class Explorer:
@@ -30,8 +32,6 @@ class Explorer:
 
     def __init__(self, loaded: LoadedRun) -> None:
         self.loaded = loaded
-        # A text is asked about many times in a row: once for each weight, each user, each search.
-        self._latest_text: tuple[str, NDArray[np.float32]] = "", np.empty(0, np.float32)
 
     @classmethod
     def open(
@@ -87,19 +87,20 @@ class Explorer:
         user: str | None = None,
         history: Sequence[str] | None = None,
         k: int = 10,
-        include_seen: bool = False,
         until: str = "valid",
         text: str | None = None,
         text_weight: float = 0.0,
         why: bool = False,
+        rules: Rules | None = None,
     ) -> answers.Recommendations:
         """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1.
 
-        Seen items, those in the history that is read, are left out unless `include_seen`. `why`
-        adds an attribution to each item.
+        Where `rules` leave fewer than `k`, the answer's notes say so. `why` adds an attribution to each
+        item.
         """
         query = self._query(user, history, until)
-        found = recommend(self.loaded, query, _count(k), include_seen, self._steering(text, text_weight))
+        applied = apply(rules or Rules(), self.loaded.catalogue)
+        found = recommend(self.loaded, query, _count(k), applied, self._steering(text, text_weight))
         if not why or not found.items:
             return found
         indices = [self.loaded.dataset.items.index(item.item) for item in found.items]
@@ -143,11 +144,7 @@ class Explorer:
 
     def encode_text(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
-        if not isinstance(text, str) or not text.strip():
-            raise InputError("the text is empty; write what to look for")
-        if text != self._latest_text[0]:
-            self._latest_text = text, self.loaded.text_encoder.encode([text])[0]
-        return self._latest_text[1]
+        return self.loaded.encode_text(text)
 
     def users(self, prefix: str = "", limit: int = 200) -> answers.UserMatches:
         """Users whose id is `prefix`, starts with it, or contains it, in this order; case is ignored."""

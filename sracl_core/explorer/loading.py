@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
@@ -23,6 +24,7 @@ from sracl_core.explorer.profiles import Profiles
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.sracl.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
 from sracl_core.retrieval.neighbors import NeighborTable
+from sracl_core.rules.catalogue import Catalogue, popularity, repeat_share
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.semantics.encode import TextEncoder, load_encoder
 from sracl_core.semantics.store import VectorStore
@@ -40,6 +42,9 @@ class LoadedRun:
     sources: Sources
     encoder: SequenceEncoder
     given_text_encoder: str | None = None
+    _latest_text: tuple[str, NDArray[np.float32]] = field(
+        default=("", np.empty(0, np.float32)), init=False, repr=False
+    )
 
     @classmethod
     def open(
@@ -145,6 +150,28 @@ class LoadedRun:
         learned = LearnedSynthesizer(text_size, hidden, 0.0, 0)
         learned.load_state_dict(weights)
         return learned.eval()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What rules know of the items; popularity and repeats are those of the whole log."""
+        table = self.dataset.item_table().cast(pl.String)
+        return Catalogue(
+            ids=self.dataset.items.ids,
+            columns={name: table[name].to_list() for name in table.columns},
+            popularity=popularity(self.dataset.sequences, self.dataset.n_items),
+            repeats=repeat_share(self.dataset.sequences),
+            vectors=lambda: np.asarray(self.item_vectors),
+            encode=self.encode_text,
+        )
+
+    def encode_text(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
+        if not isinstance(text, str) or not text.strip():
+            raise InputError("the text is empty; write what to look for")
+        # A text is asked about many times in a row: once for each weight, each user, each search.
+        if text != self._latest_text[0]:
+            self._latest_text = text, self.text_encoder.encode([text])[0]
+        return self._latest_text[1]
 
     def item(self, index: int) -> Item:
         """Item `index` as a person reads it."""

@@ -86,14 +86,3 @@ class PrefixSearch:
 def _reaching(lengths: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     """For each age of an item, 0 the latest, the prefixes that are long enough to have it."""
     return [np.flatnonzero(lengths > age) for age in range(int(lengths.max(initial=0)))]
-
-
-def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the `k` highest scores, best first, ties by position; -inf is never among them."""
-    k = min(k, len(scores))
-    if k <= 0:
-        return np.empty(0, dtype=np.int64)
-    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-    candidates = np.flatnonzero(scores >= edge)
-    order = candidates[np.argsort(-scores[candidates], kind="stable")][:k]
-    return order[np.isfinite(scores[order])]

@@ -12,7 +12,7 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.answers import UserNeighbor, UserNeighbors
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.explorer.nearest import best
+from sracl_core.retrieval.best import best
 
 
 @dataclass(frozen=True)

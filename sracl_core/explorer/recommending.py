@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sracl_core.explorer.answers import Attribution, HeldOut, Item, Recommendation, Recommendations
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.explorer.nearest import best
+from sracl_core.rules.applied import Applied
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,16 @@ def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
 
 
 def recommend(
-    loaded: LoadedRun, query: Query, k: int, include_seen: bool, steering: Steering | None
+    loaded: LoadedRun, query: Query, k: int, rules: Applied, steering: Steering | None
 ) -> Recommendations:
     """The best `k` items for a history, best first."""
     scores = score(loaded, query, steering)
     seen = np.zeros(len(scores.total), dtype=bool)
     seen[query.items - 1] = True
-    candidates = scores.total if include_seen else np.where(seen, np.float32(-np.inf), scores.total)
+    candidates = rules.candidates(scores.total, np.flatnonzero(seen))
+    chosen = rules.choose(candidates, k)
     items = []
-    for rank, row in enumerate(best(candidates, k), start=1):
+    for rank, row in enumerate(chosen, start=1):
         named = loaded.item(int(row) + 1)
         items.append(
             Recommendation(
@@ -79,6 +80,7 @@ def recommend(
         method="exact",
         text=steering.text if steering else None,
         text_weight=steering.weight if steering else 0.0,
+        notes=[*rules.notes, *rules.said_of(len(chosen), k)],
     )
 
 

@@ -17,6 +17,8 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import make_folder, read_json, storage_error, whole_file, write_json
 from sracl_core.progress import Progress
+from sracl_core.rules import Rules
+from sracl_core.rules.applied import apply
 from sracl_core.service import forms
 from sracl_core.service.asked import Asked
 from sracl_core.service.listing import Lister
@@ -32,6 +34,7 @@ class Written:
 
     popular: people who got the most popular items, since nothing is known of them. short: people whose
     list has fewer than `k` items. taken: people whose lists an earlier, killed command had made.
+    notes: of the rules.
     """
 
     people: int
@@ -39,10 +42,16 @@ class Written:
     popular: int
     short: int
     taken: int
+    notes: list[str]
 
 
 def write_lists(
-    loaded: LoadedRun, asked: Asked, k: int, out: Path, progress: Progress | None = None
+    loaded: LoadedRun,
+    asked: Asked,
+    k: int,
+    out: Path,
+    progress: Progress | None = None,
+    rules: Rules | None = None,
 ) -> Written:
     """The best `k` items of everybody asked, in `out`: .parquet, .csv or .jsonl; see `forms`.
 
@@ -53,9 +62,11 @@ def write_lists(
     if out.is_dir():
         raise InputError(f"{out} is a folder; give --out a file such as {out / 'recs.parquet'}")
     folder = out.with_name(f"{out.name}.parts")
+    rules = rules or Rules()
+    applied = apply(rules, loaded.catalogue)
     with _only_writer(folder):
-        _empty_unless(folder, _job(loaded, asked, k))
-        paths, taken = _parts(folder, Lister(loaded, k), asked, progress)
+        _empty_unless(folder, {**_job(loaded, asked, k), "rules": rules.model_dump()})
+        paths, taken = _parts(folder, Lister(loaded, k, applied), asked, progress)
         forms.join(paths, out, folder)
         lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
         rows = lists.select(pl.len()).collect().item()
@@ -63,7 +74,7 @@ def write_lists(
     disk.remove(folder)
     short = len(asked.names) - int((firsts["len"] == k).sum())
     popular = int((firsts["source"] == "popular").sum())
-    return Written(len(asked.names), rows, popular, short, taken)
+    return Written(len(asked.names), rows, popular, short, taken, applied.notes)
 
 
 def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None) -> tuple[list[Path], int]:

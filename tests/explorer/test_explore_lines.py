@@ -21,7 +21,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "users", "prefix": "am", "limit": 3},
     {"op": "items", "prefix": "tea", "limit": 3},
     {"op": "history", "user": USER},
-    {"op": "recommend", "user": USER, "k": 3, "until": "test", "include_seen": True, "why": False},
+    {"op": "recommend", "user": USER, "k": 3, "until": "test", "rules": {"exclude_seen": "no"}, "why": False},
     {"op": "recommend", "history": [ITEM, "tea-004"], "k": 2, "text": None, "text_weight": 0.0},
     {"op": "why", "user": USER, "item": ITEM},
     {"op": "neighbors_of_user", "user": USER, "k": 2, "distinct": False},

@@ -12,6 +12,7 @@ import torch
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError, UnknownIdError
 from sracl_core.explorer import Explorer
+from sracl_core.rules import Rules
 from sracl_core.training.checkpoint import load_encoder
 from tests.trained import Shop
 
@@ -82,12 +83,13 @@ def test_the_rank_of_the_held_out_item_is_the_evaluation_s(explorer: Explorer) -
         user = names[ranks["test_users"][row]]
         assert explorer.recommend(user).held_out["test"].rank == ranks["test_masked"][row]
         assert (
-            explorer.recommend(user, include_seen=True).held_out["test"].rank == ranks["test_unmasked"][row]
+            explorer.recommend(user, rules=Rules(exclude_seen="no")).held_out["test"].rank
+            == ranks["test_unmasked"][row]
         )
 
 
 def test_every_item_can_be_recommended_when_seen_ones_may_be(explorer: Explorer) -> None:
-    found = explorer.recommend(USER, k=10_000, include_seen=True)
+    found = explorer.recommend(USER, k=10_000, rules=Rules(exclude_seen="no"))
     assert len({item.item for item in found.items}) == 399
     assert sum(item.seen for item in found.items) == len({item.item for item in found.history})
     assert [item.held_out for item in found.items].count("test") == 1

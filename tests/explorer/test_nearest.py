@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.sequences import Sequences
-from sracl_core.explorer.nearest import PrefixSearch, best
+from sracl_core.explorer.nearest import PrefixSearch
+from sracl_core.retrieval.best import best
 from sracl_core.semantics.profiles import prefix_vectors
 
 

@@ -17,6 +17,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import CheckpointError
 from sracl_core.explorer import Explorer
 from sracl_core.files import write_json
+from sracl_core.rules import Rules
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.semantics.encode import TextEncoder
@@ -103,8 +104,8 @@ def test_a_list_without_commas_inside_stays_simple() -> None:
 def test_an_empty_list_says_why(explorer: Explorer, capsys: pytest.CaptureFixture[str]) -> None:
     everything = explorer.loaded.dataset.items.ids
     print_recommendations(explorer.recommend(history=everything))
-    assert "all of the dataset are in the history; --include-seen shows them" in capsys.readouterr().err
-    assert len(explorer.recommend(history=everything, include_seen=True).items) == 10
+    assert "--exclude-seen no shows what is in the history" in capsys.readouterr().err
+    assert len(explorer.recommend(history=everything, rules=Rules(exclude_seen="no")).items) == 10
 
 
 def test_a_diverged_model_is_refused_and_never_rank_1(base: Path, tmp_path: Path) -> None:

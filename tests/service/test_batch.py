@@ -17,6 +17,7 @@ from sracl_core.errors import DataError, InputError
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.retrieval import topk
+from sracl_core.rules import Rules
 from sracl_core.service import asked, batch, listing
 from sracl_core.service.batch import write_lists
 
@@ -194,3 +195,30 @@ def test_the_command(loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFi
     ):
         assert run(["recommend", place, *words]) == 2
         assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(exclude_seen="no"),
+        Rules(at_most="1:category", min_popularity=2),
+        Rules(diversity=0.4),
+        Rules(only=["category=Tea"], diversity=0.4),
+    ],
+)
+def test_rules_hold_for_everybody_as_for_one(
+    loaded: LoadedRun, small_parts: None, tmp_path: Path, rules: Rules
+) -> None:
+    if rules.only:
+        category = next(cell for cell in loaded.catalogue.columns["category"] if cell)
+        rules = rules.model_copy(update={"only": [f"category={category}"]})
+    written = write_lists(loaded, everyone(loaded), 9, tmp_path / "recs.parquet", rules=rules)
+    table = pl.read_parquet(tmp_path / "recs.parquet")
+    explorer, short = Explorer(loaded), 0
+    for user in loaded.dataset.users.ids:
+        expected = explorer.recommend(user, k=9, until="test", rules=rules)
+        short += len(expected.items) < 9
+        assert any("of 9 items" in note for note in expected.notes) == (len(expected.items) < 9)
+        found = table.filter(pl.col("user_id") == user)["item_id"].to_list()
+        assert found == [item.item for item in expected.items]
+    assert written.short == short

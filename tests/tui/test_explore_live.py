@@ -22,7 +22,7 @@ async def test_the_screen_says_what_the_command_line_says(
     monkeypatch.setenv("SRACL_CACHE_DIR", str(shop.base / "cache"))
     asked = ["--user", USER, "--json"]
     told = json.loads(shop.sracl("recommend", shop.run, *asked, "-k", "20").stdout)
-    all_of_it = ["--until", "test", "--include-seen", "-k", "20"]
+    all_of_it = ["--until", "test", "--exclude-seen", "no", "-k", "20"]
     everything = json.loads(shop.sracl("recommend", shop.run, *asked, *all_of_it).stdout)
     near = json.loads(shop.sracl("neighbors", shop.run, *asked).stdout)["neighbors"]
     app = Dashboard(shop.runs, tmp_path / "data", shop.run, Preferences(tmp_path / "dashboard.json"))

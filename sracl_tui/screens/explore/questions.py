@@ -31,7 +31,7 @@ class Question:
             "user": self.user,
             "k": RECOMMENDED,
             "until": self.until,
-            "include_seen": self.include_seen,
+            "rules": {"exclude_seen": "no" if self.include_seen else "yes"},
         }
         return asked | ({"text": self.text, "text_weight": self.weight} if self.text else {})
 
