@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from sracl_core.explorer.loading import LoadedRun
@@ -10,7 +8,7 @@ from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
 
 @pytest.fixture(scope="session")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedRun]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
     """A tiny run whose texts are hashed words."""
     base = tmp_path_factory.mktemp("service")
     with pytest.MonkeyPatch.context() as patch:
@@ -18,4 +16,4 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedRun]:
         patch.setattr(TextEncoder, "encode", hashed_words)
         changes = {"model.repeats": "fitted", "training.max_epochs": 2}
         run = tiny_run(tiny_config(tiny_dataset(base), changes), base / "runs")
-        yield LoadedRun.open(run.path)
+    return LoadedRun.open(run.path)
