@@ -91,7 +91,7 @@ def main() -> None:
     dataset = load_dataset(options.dataset)
     vectors, measured = encode(dataset, options.skip_encoding)
     prefixes = training_prefixes(leave_one_out(dataset.sequences).train, 20)
-    pooled, measured["pool_prefixes"] = timed(lambda: prefix_vectors("pooled", prefixes, vectors))
+    pooled, measured["pool_prefixes"] = timed(lambda: prefix_vectors(prefixes, vectors))
     measured["item_neighbors"] = table(vectors, settings, None)
     measured["prefix_neighbors"] = table(pooled, settings, prefixes.users)
     both = measured["item_neighbors"]["seconds"] + measured["prefix_neighbors"]["seconds"]

@@ -149,7 +149,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         table("prefix_neighbors", sources.prefixes.ends)  # says what it would need
     else:
         with stages.measure("prefix_vectors"):
-            profiles = prefix_vectors("pooled", sources.prefixes, vectors)
+            profiles = prefix_vectors(sources.prefixes, vectors)
         near = table("prefix_neighbors", profiles, sources.prefixes.users)
     if near_items is None:
         config, _ = load_config(sets=[*sets, "objectives.sracl.beta=0"])

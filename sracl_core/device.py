@@ -7,12 +7,16 @@ import ctypes
 import os
 import sys
 import time
+import warnings
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError
 
+CPU = torch.device("cpu")
 M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 10_000_000
 
@@ -64,6 +68,13 @@ def _set_up(device: torch.device) -> torch.device:
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     return device
+
+
+def as_tensor(array: NDArray[Any]) -> torch.Tensor:
+    """`array` as a tensor of the CPU without a copy, memory maps included; nobody may write to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def use_threads(threads: int) -> int:

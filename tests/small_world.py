@@ -14,6 +14,7 @@ from sracl_core.models import sasrec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
 from sracl_core.objectives.world import World
+from sracl_core.semantics.by_row import StoredVectors
 
 N_ITEMS = 25
 
@@ -33,7 +34,7 @@ def small_world() -> World:
         split=leave_one_out(sequences),
         prefixes=prefixes,
         item_neighbors_NK=np.stack([rng.permutation(N_ITEMS)[:3] for _ in range(N_ITEMS)]).astype(np.int32),
-        prefix_vectors_PE=rng.normal(size=(len(prefixes), 5)).astype(np.float32),
+        prefix_vectors=StoredVectors(rng.normal(size=(len(prefixes), 5)).astype(np.float32)),
         prefix_neighbors_PK=np.stack(near).astype(np.int32),
     )
 

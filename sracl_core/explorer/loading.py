@@ -110,13 +110,13 @@ class LoadedRun:
     @property
     def pools_items(self) -> bool:
         """Whether a history's vector is made of its items' vectors, without a text of its own."""
-        return self.config.semantics.users in ("pooled", "recency")
+        return self.config.semantics.pooling_decay is not None
 
     @cached_property
     def prefix_search(self) -> PrefixSearch:
         """Exact search over the training prefixes; only where `pools_items`."""
-        semantics = self.config.semantics
-        decay = semantics.recency_decay if semantics.users == "recency" else 1.0
+        decay = self.config.semantics.pooling_decay
+        assert decay is not None
         return PrefixSearch(self.prefixes, np.asarray(self.item_vectors), decay)
 
     @cached_property

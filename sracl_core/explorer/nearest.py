@@ -8,8 +8,6 @@ where a matrix of their vectors would take 200 MB and 25 ms.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,12 +42,10 @@ class PrefixSearch:
 
     def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some of the prefixes, float32 [K, E], of length 1."""
-        every = self.prefixes
-        return self._vectors(Prefixes(every.values, every.users[rows], every.starts[rows], every.ends[rows]))
+        return self._vectors(self.prefixes.at(rows))
 
     def _vectors(self, some: Prefixes) -> NDArray[np.float32]:
-        kind: Literal["pooled", "recency"] = "pooled" if self.decay == 1.0 else "recency"
-        vectors: NDArray[np.float32] = prefix_vectors(kind, some, self.item_vectors, decay=self.decay)
+        vectors: NDArray[np.float32] = prefix_vectors(some, self.item_vectors, self.decay)
         return vectors
 
     def similarities(self, query: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.splits.base import Split
+from sracl_core.semantics.by_row import PrefixVectors
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class World:
     seed: of the run; draws of an objective's start come from names under it.
     hidden_size: D of the encoder.
     prefixes: the training prefixes, P of them, at most as long as the encoder reads.
-    item_vectors_NE: float32, row i is item i + 1.   prefix_vectors_PE: float32.
+    item_vectors_NE: float32, row i is item i + 1.   prefix_vectors: made for the rows that are asked for.
     item_neighbors_NK, prefix_neighbors_PK: int32 row numbers, nearest first, -1 where there are fewer.
     """
 
@@ -28,7 +29,7 @@ class World:
     prefixes: Prefixes
     item_vectors_NE: np.ndarray | None = None
     item_neighbors_NK: np.ndarray | None = None
-    prefix_vectors_PE: np.ndarray | None = None
+    prefix_vectors: PrefixVectors | None = None
     prefix_neighbors_PK: np.ndarray | None = None
 
     @property

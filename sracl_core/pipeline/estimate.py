@@ -116,6 +116,8 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: in
     a_search = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0
     a_prefix = 2 * config.retrieval.k if "prefix_neighbors" in config.needs else 0
     objectives = config.active_objectives.values()
+    if "prefix_vectors" in config.needs and config.semantics.pooling_decay is None:
+        a_prefix += text_size
     a_prefix += sum(one.floats_per_prefix(model.hidden_size) for one in objectives)
     texts = (n_items * text_size if config.needs else 0) + searched * a_search + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items

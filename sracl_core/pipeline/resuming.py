@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from sracl_core.data.sources import Sources
 from sracl_core.errors import DataError, RunError
-from sracl_core.pipeline.stages import Report, Semantics, build_semantics, stage
+from sracl_core.pipeline.stages import Report, Semantics, build_semantics, stage, vectors_by_row
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.semantics.by_row import PrefixVectors
 from sracl_core.semantics.encode import load_encoder
-from sracl_core.semantics.profiles import prefix_vectors
-from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import prefix_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.training import inputs
@@ -96,16 +95,13 @@ def _prefix_vectors(
     item_vectors: NDArray[np.float32],
     expected: dict[str, str],
     progress: Progress | None,
-) -> NDArray[np.float32]:
-    kind, decay = config.semantics.users, config.semantics.recency_decay
-    if kind in ("pooled", "recency"):
-        return prefix_vectors(kind, sources.prefixes, item_vectors, decay=decay, progress=progress)
-    texts = prefix_texts(config, sources, inputs.taken(run).get("prefix_texts"))
-    assert texts is not None
-    encoder = load_encoder(config.semantics.encoder)
-    hashes = {"prefix_texts": inputs.hash_of_texts(texts.texts), "encoder": encoder.fingerprint}
-    _require(run, expected, expected | hashes)
-    return VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress)
+) -> PrefixVectors:
+    texts, encoder = prefix_texts(config, sources, inputs.taken(run).get("prefix_texts")), None
+    if texts is not None:
+        encoder = load_encoder(config.semantics.encoder)
+        hashes = {"prefix_texts": inputs.hash_of_texts(texts.texts), "encoder": encoder.fingerprint}
+        _require(run, expected, expected | hashes)
+    return vectors_by_row(config, sources, item_vectors, texts, encoder, progress)
 
 
 def _require(run: RunDirectory, expected: dict[str, str], found: dict[str, str]) -> None:

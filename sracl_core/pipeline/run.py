@@ -309,7 +309,7 @@ def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) 
         prefixes=sources.prefixes,
         item_vectors_NE=semantics.item_vectors,
         item_neighbors_NK=None if items is None else items.ids,
-        prefix_vectors_PE=semantics.prefix_vectors,
+        prefix_vectors=semantics.prefix_vectors,
         prefix_neighbors_PK=None if prefixes is None else prefixes.ids,
     )
     return build_objectives(config.active_objectives, world)

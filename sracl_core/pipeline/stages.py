@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from sracl_core.data.sources import Sources
+from sracl_core.device import CPU
 from sracl_core.errors import SraclError
 from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors, resolved_stride
-from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.by_row import PooledVectors, PrefixVectors, StoredVectors
+from sracl_core.semantics.encode import TextEncoder, load_encoder
 from sracl_core.semantics.llm.texts import LlmTexts, Taken
-from sracl_core.semantics.profiles import prefix_vectors as pooled_vectors
+from sracl_core.semantics.profiles import prefix_vectors
 from sracl_core.semantics.store import VectorStore
-from sracl_core.semantics.texts import item_texts, prefix_texts
+from sracl_core.semantics.texts import Texts, item_texts, prefix_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.inputs import hash_of_texts
 
@@ -35,7 +37,7 @@ NOTHING_TAKEN: Mapping[str, Taken] = {}
 class Semantics:
     """What the texts say; None where no method of the run asked for it.
 
-    item_vectors: float32 [N, E], row i is item i + 1.   prefix_vectors: float32 [P, E].
+    item_vectors: float32 [N, E], row i is item i + 1.   prefix_vectors: by row of a prefix.
     item_neighbors, prefix_neighbors: K nearest of each, as row numbers.
     notes: counts worth keeping beside the run, such as texts that fell back.
     hashes: of the texts, and of the sentence encoder's files.
@@ -43,7 +45,7 @@ class Semantics:
 
     item_vectors: np.ndarray | None = None
     item_neighbors: NeighborTable | None = None
-    prefix_vectors: np.ndarray | None = None
+    prefix_vectors: PrefixVectors | None = None
     prefix_neighbors: NeighborTable | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -68,54 +70,95 @@ def build_semantics(
     """
     if not config.needs:
         return Semantics()
-    of_prefixes = not config.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"})
-    prefixes = sources.prefixes
-    searched, of = searched_prefixes(config, sources)
-    whole = "prefix_vectors" in config.needs
     notes: dict[str, Any] = {}
     with stage("describe", report) as details:
         texts = item_texts(config, sources, taken.get("item_texts"))
-        prefix_side = prefix_texts(config, sources, taken.get("prefix_texts"))
+        of_prefixes = prefix_texts(config, sources, taken.get("prefix_texts"))
         hashes = {"item_texts": hash_of_texts(texts.texts)}
-        if prefix_side is not None:
-            hashes["prefix_texts"] = hash_of_texts(prefix_side.texts)
-        details["items_without_text"] = texts.fallback_count
-        if isinstance(texts, LlmTexts):
-            details["item_texts"] = texts.notes()
-        if isinstance(prefix_side, LlmTexts):
-            details["prefixes_without_text"] = prefix_side.fallback_count
-            details["prefix_texts"] = prefix_side.notes()
+        if of_prefixes is not None:
+            hashes["prefix_texts"] = hash_of_texts(of_prefixes.texts)
+        details |= _told_of_texts(texts, of_prefixes)
         notes |= details
     with stage("embed", report) as details:
-        encoder, store = load_encoder(config.semantics.encoder), VectorStore()
+        encoder = load_encoder(config.semantics.encoder)
         hashes["encoder"] = encoder.fingerprint
-        batch_size = config.semantics.batch_size
-        item_vectors = store.vectors(encoder, texts.texts, batch_size, progress)
-        prefix_vectors = None
-        if of_prefixes:
-            kind, decay = config.semantics.users, config.semantics.recency_decay
-            if kind in ("pooled", "recency"):
-                some = prefixes if whole else prefixes.at(searched)
-                prefix_vectors = pooled_vectors(kind, some, item_vectors, decay=decay, progress=progress)
-            elif prefix_side is not None:
-                some_texts = prefix_side.texts if whole else [prefix_side.texts[row] for row in searched]
-                prefix_vectors = store.vectors(encoder, some_texts, batch_size, progress)
         details["encoder"] = config.semantics.encoder
-    item_neighbors = prefix_neighbors = None
+        items = VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress)
+        by_row = searched = None
+        if "prefix_vectors" in config.needs:
+            by_row = vectors_by_row(config, sources, items, of_prefixes, encoder, progress)
+        if "prefix_neighbors" in config.needs:
+            searched = _searched_vectors(config, sources, items, by_row, of_prefixes, encoder, progress)
+    near_items = near_prefixes = None
     with stage("neighbors", report) as details:
         if "item_neighbors" in config.needs:
-            item_neighbors = _neighbors(config, item_vectors, None, progress)
-            details["items"] = notes["item_neighbors"] = _told(item_neighbors)
-        if "prefix_neighbors" in config.needs and prefix_vectors is not None:
-            users = prefixes.users[searched] if config.retrieval.same_user == "exclude" else None
-            sought = prefix_vectors[searched] if whole and len(searched) < len(prefixes) else prefix_vectors
-            table = _neighbors(config, sought, users, progress)
-            prefix_neighbors = table if len(table) == len(prefixes) else table.spread(searched, of)
-            details["prefixes"] = _told(prefix_neighbors) | {"searched": len(searched), "of": len(prefixes)}
-            notes["prefix_neighbors"] = details["prefixes"]
-    if not whole:
-        prefix_vectors = None
-    return Semantics(item_vectors, item_neighbors, prefix_vectors, prefix_neighbors, notes, hashes)
+            near_items = _neighbors(config, items, None, progress)
+            details["items"] = notes["item_neighbors"] = _told(near_items)
+        if searched is not None:
+            near_prefixes = _near_prefixes(config, sources, searched, progress)
+            counts = {"searched": len(searched), "of": len(near_prefixes)}
+            details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | counts
+    return Semantics(items, near_items, by_row, near_prefixes, notes, hashes)
+
+
+def _told_of_texts(items: Texts, prefixes: Texts | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"items_without_text": items.fallback_count}
+    if isinstance(items, LlmTexts):
+        found["item_texts"] = items.notes()
+    if isinstance(prefixes, LlmTexts):
+        found |= {"prefixes_without_text": prefixes.fallback_count, "prefix_texts": prefixes.notes()}
+    return found
+
+
+def vectors_by_row(
+    config: RunConfig,
+    sources: Sources,
+    item_vectors: np.ndarray,
+    texts: Texts | None,
+    encoder: TextEncoder | None,
+    progress: Progress | None = None,
+) -> PrefixVectors:
+    """The vectors of all training prefixes: means of their items', or those of their own `texts`.
+
+    texts, encoder: read where prefixes are no means of their items.
+    """
+    decay = config.semantics.pooling_decay
+    if decay is not None:
+        return PooledVectors(sources.prefixes, item_vectors, decay)
+    assert texts is not None
+    assert encoder is not None
+    return StoredVectors(VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress))
+
+
+def _searched_vectors(
+    config: RunConfig,
+    sources: Sources,
+    item_vectors: np.ndarray,
+    by_row: PrefixVectors | None,
+    texts: Texts | None,
+    encoder: TextEncoder,
+    progress: Progress | None,
+) -> np.ndarray:
+    """Vectors of the prefixes that are searched alone, float32 [A, E]."""
+    rows, _ = searched_prefixes(config, sources)
+    decay = config.semantics.pooling_decay
+    if decay is not None:
+        return prefix_vectors(sources.prefixes.at(rows), item_vectors, decay, progress=progress)
+    if by_row is not None:
+        return by_row.take(rows, CPU).numpy()
+    assert texts is not None
+    some = [texts.texts[row] for row in rows]
+    return VectorStore().vectors(encoder, some, config.semantics.batch_size, progress)
+
+
+def _near_prefixes(
+    config: RunConfig, sources: Sources, vectors: np.ndarray, progress: Progress | None
+) -> NeighborTable:
+    """The table of all prefixes, from a search among those whose `vectors` are given."""
+    prefixes, (rows, of) = sources.prefixes, searched_prefixes(config, sources)
+    users = prefixes.users[rows] if config.retrieval.same_user == "exclude" else None
+    table = _neighbors(config, vectors, users, progress)
+    return table if len(table) == len(prefixes) else table.spread(rows, of)
 
 
 def _neighbors(

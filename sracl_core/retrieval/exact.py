@@ -6,7 +6,6 @@ Shapes: n vectors of width D, B rows of a block, k neighbors.
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sracl_core.device import as_tensor
 from sracl_core.retrieval.exclusion import Exclusion
 
 if TYPE_CHECKING:
@@ -80,13 +80,6 @@ def best_first(ids: NDArray[np.integer], scores: NDArray[np.float32], k: int) ->
         found_ids = np.pad(found_ids, ((0, 0), (0, missing)), constant_values=-1)
         found_scores = np.pad(found_scores, ((0, 0), (0, missing)), constant_values=-1.0)
     return found_ids, found_scores
-
-
-def as_tensor(vectors: NDArray[np.float32]) -> torch.Tensor:
-    """`vectors` without a copy, memory maps included; nobody here writes to it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(vectors)
 
 
 @contextlib.contextmanager

@@ -5,13 +5,12 @@ Shapes: P prefixes, N items, D the width of the text vectors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.prefixes import Prefixes
-from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
@@ -21,19 +20,17 @@ _CHUNK = 4096
 
 
 def prefix_vectors(
-    kind: Literal["pooled", "recency"],
     prefixes: Prefixes,
     item_vectors: NDArray[np.float32],
+    decay: float = 1.0,
     *,
-    decay: float = 0.8,
     out: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """The mean of the items' vectors of each prefix, float32 [P, D], of length 1.
 
-    kind: "pooled" weighs all items alike; "recency" gives an item `decay` times the weight of
-    the one after it.
     item_vectors: float32 [N, D], row i is item index i + 1.
+    decay: an item has `decay` times the weight of the one after it; 1 weighs all alike.
     out: where to put the result, such as a memory map for data that memory does not hold.
 
     An empty prefix, or one whose vectors cancel out, gets zeros. Time and memory grow with the
@@ -44,12 +41,9 @@ def prefix_vectors(
         out = np.empty(shape, dtype=np.float32)
     elif out.shape != shape or out.dtype != np.float32:
         raise ValueError(f"out is {out.dtype} {out.shape}, expected float32 {shape}")
-    if kind not in ("pooled", "recency"):
-        raise InputError(f"prefix vectors of kind '{kind}' are not made from item vectors")
-    weight = decay if kind == "recency" else 1.0
     for start in range(0, len(prefixes), _CHUNK):
         stop = min(start + _CHUNK, len(prefixes))
-        _pool(prefixes, item_vectors, weight, start, out[start:stop])
+        _pool(prefixes, item_vectors, decay, start, out[start:stop])
         if progress is not None:
             progress("embed", stop, len(prefixes))
     return out

@@ -73,6 +73,11 @@ class SemanticsConfig(Section):
             self.refuse_unread(("recency_decay",), "users", "recency")
         return self
 
+    @property
+    def pooling_decay(self) -> float | None:
+        """Weight of an item relative to the one after it where a prefix is a mean of its items, else None."""
+        return {"pooled": 1.0, "recency": self.recency_decay}.get(self.users)
+
 
 class DescribeConfig(Section):
     """`sracl describe`: the model that writes texts, how it is asked, and what that may cost."""

@@ -76,7 +76,7 @@ def test_one_of_two_purchases_of_the_same_item_is_left_out(explorer: Explorer) -
 def test_the_evidence_is_every_near_neighbor_that_bought_it_and_nobody_else(explorer: Explorer) -> None:
     loaded = explorer.loaded
     prefixes, train = loaded.prefixes, loaded.sources.split.train
-    vectors = prefix_vectors("pooled", prefixes, np.asarray(loaded.item_vectors))
+    vectors = prefix_vectors(prefixes, np.asarray(loaded.item_vectors))
     query = loaded.histories.of_user(USER, "valid")
     similarity = vectors @ loaded.prefix_search.vector(query.items[-20:])
     nearest: dict[int, int] = {}

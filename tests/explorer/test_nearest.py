@@ -24,8 +24,7 @@ def test_the_short_cut_gives_the_cosines_of_the_prefix_vectors(decay: float, max
     rng = np.random.default_rng(3)
     prefixes = training_prefixes(sequences(rng, 60, 15), max_length)
     items = rng.normal(size=(15, 8)).astype(np.float32)
-    kind = "pooled" if decay == 1.0 else "recency"
-    vectors = prefix_vectors(kind, prefixes, items, decay=decay)
+    vectors = prefix_vectors(prefixes, items, decay)
     search = PrefixSearch(prefixes, items, decay)
     history = np.array([3, 9, 1], dtype=np.int32)[-max_length:]
     query = search.vector(history)

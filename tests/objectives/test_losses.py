@@ -169,8 +169,8 @@ def test_a_mix_never_loses_all_its_neighbors() -> None:
     assert not kept[~valid].any()
     assert 0.0 < kept[100:].all(axis=1).mean() < 0.1
     assert inter.synthesizer.kept(valid, None) is valid
-    assert world.prefix_vectors_PE is not None
-    text = torch.from_numpy(world.prefix_vectors_PE[:7])
+    assert world.prefix_vectors is not None
+    text = world.prefix_vectors.take(np.arange(7), torch.device("cpu"))
     among = torch.arange(6).view(3, 2)
     weights = inter.synthesizer.weights(text[:3], text, among, torch.from_numpy(kept[98:101]))
     torch.testing.assert_close(weights.sum(1), torch.ones(3))

@@ -113,8 +113,9 @@ def losses(
         neighbors = [[int(j) for j in inter.neighbors_PK[row]] for row in rows]
         flat = batch_of(prefixes, [j for group in neighbors for j in group], length)
         states = encode(encoder, flat).view(len(rows), -1, encoder.hidden_size)
-        text = torch.from_numpy(np.stack([inter.vectors_PE[row] for row in rows]))
-        near = torch.from_numpy(np.stack([[inter.vectors_PE[j] for j in group] for group in neighbors]))
+        assert inter.vectors is not None
+        text = inter.vectors.take(np.array(rows), items.device)
+        near = torch.stack([inter.vectors.take(np.array(group), items.device) for group in neighbors])
         among = torch.arange(near.shape[0] * near.shape[1]).view(near.shape[:2])
         weights = inter.synthesizer.weights(
             text, near.flatten(0, 1), among, torch.ones(near.shape[:2], dtype=torch.bool)

@@ -33,12 +33,12 @@ class InterUser(Objective):
         self.settings = settings
         self.prefixes = world.prefixes
         self.neighbors_PK = world.prefix_neighbors_PK
-        self.vectors_PE = world.prefix_vectors_PE
+        self.vectors = world.prefix_vectors
         self.synthesizer: Synthesizer
         if settings.synthesizer == "learned":
-            assert self.vectors_PE is not None
+            assert self.vectors is not None
             seed = derive_seed(world.seed, "synthesizer") % 2**32
-            sizes = self.vectors_PE.shape[1], world.hidden_size
+            sizes = self.vectors.width, world.hidden_size
             self.synthesizer = LearnedSynthesizer(*sizes, settings.synthesizer_dropout, seed)
         else:
             self.synthesizer = MeanSynthesizer()
@@ -104,6 +104,4 @@ class InterUser(Objective):
         return self.cache_PD[torch.from_numpy(rows).to(device)]
 
     def _text(self, rows: np.ndarray, device: torch.device) -> Tensor | None:
-        if self.vectors_PE is None:
-            return None
-        return torch.from_numpy(np.ascontiguousarray(self.vectors_PE[rows])).to(device)
+        return None if self.vectors is None else self.vectors.take(rows, device)
