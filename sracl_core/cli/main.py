@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from sracl_core.cli import completion
 from sracl_core.errors import Interrupted, SraclError
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
 from sracl_core.plain import plain
@@ -68,7 +69,7 @@ COMMANDS: dict[str, Command] = {
 def build_app(wanted: str | None) -> typer.Typer:
     """The command line with `wanted` loaded for real and every other command as its help line.
 
-    None loads nothing; "*" loads everything (shell completion needs it).
+    None loads nothing; "*" loads everything.
     """
     app = typer.Typer(
         name="sracl",
@@ -103,7 +104,7 @@ def run(argv: list[str]) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     wanted = next((word for word in argv if not word.startswith("-")), None)
     if "_SRACL_COMPLETE" in os.environ:
-        wanted = "*"
+        wanted = completion.command_of(dict(os.environ))
     _say_what_the_pipe_takes()
     try:
         end_as_ctrl_c_does()

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sracl_core.cli import completion
 from sracl_core.runs import finding
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Run directory, its name or the end of it, or 'last'.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Run directory, its name or the end of it, or 'last'.",
+        autocompletion=completion.runs,
+    ),
 ]
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", envvar="SRACL_RUNS_DIR", help="Folder that holds the runs.")

@@ -22,17 +22,26 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
-def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False) -> None:
-    """List the runs of a folder, newest first, with their state and results.
+def list_(
+    runs_dir: RunsDirOption = RUNS_DIR,
+    sort: Annotated[
+        str, typer.Option("--sort", help="A metric (NDCG@20, masked/HR@10) or created, name, seed, ...")
+    ] = "created",
+    last: Annotated[int | None, typer.Option("--last", min=1, help="Only so many, after sorting.")] = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """List the runs of a folder, newest first or by --sort, with their state, results and notes.
 
     The metric shown is the one that chose the best epoch (training.monitor): on validation of the
     best epoch, and on test once the run has finished.
     """
-    from sracl_core.runs.directory import list_runs
+    from sracl_core.runs.directory import RunDirectory, list_runs
+    from sracl_core.runs.keeping import note_of, ordered
 
-    found = list_runs(runs_dir)
+    found = ordered(list_runs(runs_dir), sort)[:last]
+    notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in found}
     if as_json:
-        output.print_json([asdict(summary) for summary in found])
+        output.print_json([{**asdict(summary), "note": notes[summary.path]} for summary in found])
         return
     if not found:
         output.say(f"no runs in {runs_dir}; `sracl train --dataset FOLDER` makes one")
@@ -51,13 +60,14 @@ def list_(runs_dir: RunsDirOption = RUNS_DIR, as_json: output.JsonOption = False
             *(() if one else (headline_name(summary.headline),)),
             metric(summary.valid, summary.headline),
             metric(summary.test, summary.headline),
+            *([notes[summary.path].partition("\n")[0][:40]] if any(notes.values()) else []),
         )
         for summary in found
     ]
     columns = ["run", "status", "dataset", "model", "seed", "epoch", "best"]
     name = headline_name(headlines.pop()) if one else ""
     measured = [f"valid {name}", f"test {name}"] if one else ["metric", "valid", "test"]
-    output.print_table([*columns, *measured], rows)
+    output.print_table([*columns, *measured, *(["note"] if any(notes.values()) else [])], rows)
     for summary in found:
         if summary.problem:
             output.say(f"{summary.name}: {plain(summary.problem)}")
@@ -79,6 +89,7 @@ def show(
         show_groups(find_run(run, runs_dir), as_json)
         return
     from sracl_core.runs.directory import summarize
+    from sracl_core.runs.keeping import note_of
     from sracl_core.runs.reader import read_history
 
     directory = find_run(run, runs_dir)
@@ -88,6 +99,7 @@ def show(
         output.print_json(
             {
                 **asdict(summary),
+                "note": note_of(directory),
                 "meta": meta,
                 "state": directory.state(),
                 "stages": list(history.stages.values()),
@@ -104,6 +116,7 @@ def show(
             "dataset": summary.dataset,
             "command": " ".join(meta.get("argv", [])) or None,
             "best epoch": from_one(summary.best_epoch),
+            "note": note_of(directory) or None,
         }
     )
     _print_course(history, meta)
@@ -111,6 +124,58 @@ def show(
         output.tell()
         output.print_metrics(results)
         output.tell(protocol_line(results))
+
+
+@app.command()
+def rename(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called from now on.")],
+    runs_dir: RunsDirOption = RUNS_DIR,
+) -> None:
+    """Rename a run; the time it was made stays in front of its name."""
+    from sracl_core.runs import keeping
+
+    renamed = keeping.rename(find_run(run, runs_dir), name)
+    output.say(f"{renamed.path}")
+
+
+@app.command()
+def note(
+    run: RunArgument,
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help='What to remember of it; "" forgets it.')
+    ] = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+) -> None:
+    """Write down something about a run, for `runs list` and `runs show`; without TEXT print it."""
+    from sracl_core.runs import keeping
+
+    found = find_run(run, runs_dir)
+    if text is None:
+        output.tell(plain(keeping.note_of(found)))
+    else:
+        keeping.set_note(found, text)
+
+
+@app.command()
+def rm(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to delete.")],
+    runs_dir: RunsDirOption = RUNS_DIR,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs, with their models and results; asks first."""
+    from sracl_core.runs import keeping
+
+    named = [find_run(run, runs_dir) for run in runs]
+    found = list({directory.path: directory for directory in named}.values())
+    size = sum(keeping.size_of(directory) for directory in found)
+    names = ", ".join(plain(directory.name) for directory in found)
+    if not yes and not typer.confirm(f"delete {names} ({size / 1e6:,.1f} MB)?", err=True):
+        output.say("nothing was deleted")
+        return
+    for directory in found:
+        keeping.remove(directory)
+        output.say(f"{directory.path} is gone")
 
 
 @app.command()

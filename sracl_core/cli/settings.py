@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sracl_core.cli import completion
+
 if TYPE_CHECKING:
     from sracl_core.settings.models import RunConfig
 
@@ -14,15 +16,26 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file (YAML); a run's config.yaml is one.")
 ]
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", help="Named settings to start from: paper, fast, best.")
+    str | None,
+    typer.Option(
+        "--preset",
+        help=f"Named settings to start from: {', '.join(completion.presets(''))}.",
+        autocompletion=completion.presets,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="One setting, e.g. objectives.sracl.alpha=0.2; repeatable."
+        "--set",
+        metavar="KEY=VALUE",
+        help="One setting, e.g. objectives.sracl.alpha=0.2; repeatable.",
+        autocompletion=completion.settings,
     ),
 ]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="Folder of a prepared dataset.")]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option("--dataset", help="Folder of a prepared dataset.", autocompletion=completion.datasets),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set training.seed=N.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Same as --set training.max_epochs=N.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Same as --set training.device=NAME.")]

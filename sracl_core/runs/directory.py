@@ -182,7 +182,7 @@ def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[s
     Without a name the dataset's folder and the backbone give one. Raises InputError for a name
     with no letter or digit, StorageError when the folder cannot be made.
     """
-    label = _label(name if name is not None else f"{Path(config.dataset.path).name}-{config.model.name}")
+    label = run_label(name if name is not None else f"{Path(config.dataset.path).name}-{config.model.name}")
     now = time.time()
     stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{label}"
     path = _new_folder(Path(runs_dir), stem)
@@ -289,7 +289,8 @@ def summarize(run: RunDirectory) -> RunSummary:
     )
 
 
-def _label(name: str) -> str:
+def run_label(name: str) -> str:
+    """What of `name` a folder is called. Raises InputError for a name with no letter or digit."""
     label = re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).strip("-.")
     if not label:
         raise InputError(f"a run cannot be named '{name}': give it a name with a letter or a digit")

@@ -47,6 +47,15 @@ class Setting:
         """Its value when nobody sets it."""
         return self.field.get_default(call_default_factory=True, validated_data={})
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it allows, () when it is no choice among words."""
+        if self.key == "model.name":
+            return tuple(backbones())
+        if typing.get_origin(self.field.annotation) is typing.Literal:
+            return tuple(str(word) for word in typing.get_args(self.field.annotation))
+        return ()
+
 
 def settings(backbone: str | None = None) -> dict[str, Setting]:
     """Every key that can be set, in the order of the configuration.

@@ -13,7 +13,7 @@ from sracl_core.methods import backbones
 from sracl_core.settings.layers import preset_names, settings
 from sracl_core.settings.models import FIRST_BACKBONE
 from sracl_core.settings.yaml_source import flat_settings
-from sracl_tui.screens.configure.form import DATASET, FormModel, choices
+from sracl_tui.screens.configure.form import DATASET, FormModel
 
 
 @pytest.fixture
@@ -124,5 +124,5 @@ def test_a_file_with_an_unknown_setting_is_refused(form: FormModel) -> None:
 
 
 def test_choices_come_from_the_model() -> None:
-    assert choices(settings()["model.name"]) == tuple(backbones())
-    assert choices(settings()["training.seed"]) == ()
+    assert settings()["model.name"].choices == tuple(backbones())
+    assert settings()["training.seed"].choices == ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,12 +181,3 @@ def as_text(held: Any) -> str:
     if isinstance(held, list | tuple):
         return ", ".join(as_text(part) for part in held)
     return "" if held is None else str(held)
-
-
-def choices(setting: Setting) -> tuple[str, ...]:
-    """The words that a setting allows, () when it is no choice among words."""
-    if setting.key == BACKBONE:
-        return tuple(backbones())
-    if typing.get_origin(setting.field.annotation) is typing.Literal:
-        return tuple(str(word) for word in typing.get_args(setting.field.annotation))
-    return ()

@@ -10,7 +10,6 @@ from textual.widgets import Input
 
 from sracl_core.settings.layers import Setting
 from sracl_tui.content import Content
-from sracl_tui.screens.configure.form import choices
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Select, Static
 
@@ -39,7 +38,7 @@ class SettingField(Vertical):
 
     def compose(self) -> ComposeResult:
         """Name and value in one line, the description and the problem below."""
-        words = choices(self.setting)
+        words = self.setting.choices
         with Horizontal():
             yield Static(self._label(False), classes="name")
             if words:
@@ -70,7 +69,7 @@ class SettingField(Vertical):
                     field.value = text
             field.set_class(bool(problem), "-invalid")
         for select in self.query(Select):
-            if select.value != text and text in choices(self.setting):
+            if select.value != text and text in self.setting.choices:
                 with select.prevent(Select.Changed):
                     select.value = text
         self.query_one(".name", Static).update(self._label(changed))

@@ -1,0 +1,107 @@
+"""What a person does with runs that are there: rename, note, sort, remove."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+from sracl_core import disk
+from sracl_core.errors import InputError, RunError, nearest
+from sracl_core.files import storage_error, write_text
+from sracl_core.runs.directory import RunDirectory, RunSummary, run_label
+from sracl_core.runs.lock import only_writer
+
+NOTE = "note.txt"
+MOST_CHARACTERS = 2000
+_TEXTS = ("name", "status", "dataset", "model")
+_NUMBERS = ("created", "seed", "epoch", "best_epoch", "training_seconds")
+
+
+def note_of(run: RunDirectory) -> str:
+    """What a person wrote about the run, "" where nothing."""
+    try:
+        return (run.path / NOTE).read_text(encoding="utf-8", errors="replace")[:MOST_CHARACTERS].strip()
+    except OSError:
+        return ""
+
+
+def set_note(run: RunDirectory, text: str) -> None:
+    """Keep `text` beside the run; "" removes it. Raises InputError, StorageError."""
+    path = run.path / NOTE
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"a note has at most {MOST_CHARACTERS:,} characters, this one {len(text):,}")
+    if text.strip():
+        write_text(path, text.strip() + "\n")
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error(error, path, "remove") from error
+
+
+def rename(run: RunDirectory, name: str) -> RunDirectory:
+    """Give the run another name; the time it was made stays before it.
+
+    Raises InputError for a name that is none, RunError where one is called so, or the run is being written.
+    """
+    stamp = "-".join(run.name.split("-", 2)[:2])
+    kept = stamp.replace("-", "").isdigit() and len(stamp) == len("20260101-120000")
+    path = run.path.with_name(f"{stamp}-{run_label(name)}" if kept else run_label(name))
+    with only_writer(run):
+        if path.exists():
+            raise RunError(f"{path} is there already; choose another name")
+        try:
+            run.path.rename(path)
+        except OSError as error:
+            raise storage_error(error, path) from error
+    return RunDirectory(path)
+
+
+def remove(run: RunDirectory) -> None:
+    """Delete the run. Raises RunError while it is being written, StorageError where that cannot be done."""
+    # Under another name it is no run any more, and what a kill leaves of it is swept up later.
+    aside = disk.beside(run.path)
+    with only_writer(run):
+        try:
+            run.path.rename(aside)
+        except OSError as error:
+            raise storage_error(error, run.path, "remove") from error
+    try:
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise storage_error(error, aside, "remove") from error
+
+
+def size_of(run: RunDirectory) -> int:
+    """Bytes of the run's files."""
+    return sum(path.lstat().st_size for path in run.path.rglob("*") if path.is_file())
+
+
+def ordered(summaries: Sequence[RunSummary], key: str) -> list[RunSummary]:
+    """By `key`: a column, or a metric such as "NDCG@20" or "masked/NDCG@20" (test; else validation).
+
+    Metrics from the best down, those without at the end; times from the newest; the rest up from the least.
+    Raises InputError for a key that no run has.
+    """
+    if key in _TEXTS:
+        return sorted(summaries, key=lambda one: (str(getattr(one, key)), -one.created))
+    if key in _NUMBERS:
+        sign = -1 if key == "created" else 1
+        held = {one.path: getattr(one, key) for one in summaries}
+        return sorted(summaries, key=lambda one: (held[one.path] is None, sign * (held[one.path] or 0)))
+    mask, _, name = key.rpartition("/")
+    values = {one.path: _metric(one, mask, name) for one in summaries}
+    if summaries and not any(value is not None for value in values.values()):
+        metrics = {metric for one in summaries for held in one.valid.values() for metric in held}
+        known = [*_TEXTS, *_NUMBERS, *sorted(metrics)]
+        raise InputError(f"no run has '{key}' to sort by{nearest(key, known)}; there are {', '.join(known)}")
+    return sorted(summaries, key=lambda one: (values[one.path] is None, -(values[one.path] or 0.0)))
+
+
+def _metric(one: RunSummary, mask: str, name: str) -> float | None:
+    wanted = mask or one.headline.partition("/")[0]
+    for part in (one.test, one.valid):
+        value = part.get(wanted, {}).get(name)
+        if value is not None:
+            return value
+    return None
