@@ -9,16 +9,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sracl_core.cli import output
+from sracl_core.cli.asking import EncoderOption, MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
 
-app = typer.Typer(no_args_is_help=True)
+
+class _RunFirst(TyperGroup):
+    """`sracl export RUN ...` beside `sracl export metrics RUN ...`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["onnx", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_RunFirst, no_args_is_help=True)
 MODEL_FILES = ("items.json", "item_vectors.npy")
+
+
+@app.command()
+def onnx(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make; an earlier export is replaced.")],
+    dataset: MovedOption = None,
+    encoder: EncoderOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Write a run's best model for use without torch: ONNX, vectors, HNSW index, a script. The default.
+
+    `sracl export RUN --out DIR` is the same. DIR/README.md says what each file holds; `sracl serve DIR`
+    answers from it.
+    """
+    directory = find_run(run, runs_dir)
+    from sracl_core.explorer.loading import LoadedRun
+    from sracl_core.service.exporting import export_run
+
+    about = export_run(LoadedRun.open(directory.path, dataset, encoder), out)
+    if as_json:
+        output.print_json(about)
+    output.say(f"{about['backbone']} of {directory.name} with {about['items']:,} items in {out}")
+    output.say(
+        f"largest difference of a score: {about['largest_difference']:.1e}; "
+        f"the index finds {about['index']['recall_at_10']:.1%} of the best 10"
+    )
 
 
 @app.command()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sracl_core.explorer.answers import Attribution, HeldOut, Item, Recommendation, Recommendations
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.retrieval.best import standard
 from sracl_core.rules.applied import Applied
 
 
@@ -40,7 +41,7 @@ def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
     if steering is None:
         return Scores(encoder, encoder)
     weight = np.float32(steering.weight)
-    return Scores(encoder, (1 - weight) * _standard(encoder) + weight * _standard(steering.similarities))
+    return Scores(encoder, (1 - weight) * standard(encoder) + weight * standard(steering.similarities))
 
 
 def recommend(
@@ -99,8 +100,3 @@ def _held_out(named: Item, total: NDArray[np.float32], candidates: NDArray[np.fl
         return HeldOut(named.item, named.title, rank=len(total))
     ahead = int((candidates >= total[row]).sum()) - int(candidates[row] >= total[row])
     return HeldOut(named.item, named.title, rank=ahead + 1)
-
-
-def _standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    standard: NDArray[np.float32] = (values - values.mean()) / max(float(values.std()), 1e-9)
-    return standard

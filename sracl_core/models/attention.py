@@ -95,7 +95,7 @@ def packed_attention(
         heads: H, a divisor of D.
         rate: dropout on the weights, from `masks`; 0 outside training.
     """
-    if query_QD.device.type != "cpu":
+    if query_QD.device.type != "cpu" or torch.onnx.is_in_onnx_export():
         return library_attention(query_QD, key_value_TE, groups, heads, rate)
     mixed_QD: Tensor = PackedAttention.apply(  # type: ignore[no-untyped-call]
         query_QD, key_value_TE, groups, heads, rate, masks
@@ -116,8 +116,8 @@ def library_attention(
             allowed = group.keys_valid[:, None, None, :]
         if not last_only:
             # A query on padding sees itself: a row of nothing would be NaN, and spread.
-            itself = torch.eye(group.width, dtype=torch.bool, device=query.device)
-            allowed = (allowed & ~_after(group.width, query.device)) | itself
+            at_L = torch.arange(group.width, device=query.device)
+            allowed = (allowed & (at_L <= at_L[:, None])) | (at_L == at_L[:, None])
         attended = nn.functional.scaled_dot_product_attention(query, key, value, allowed, rate)
         mixed.append(attended.transpose(1, 2).reshape(-1, query_QD.shape[1]))
     return torch.cat(mixed)

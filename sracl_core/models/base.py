@@ -64,6 +64,26 @@ class SequenceEncoder(nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no state for each position of a sequence")
 
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """`encode` of rows in one array, by operations that a graph can be exported from.
+
+        Args:
+            items_RL: int64, rows aligned to the right, 0 before them; at least one item each, L at most
+                `max_length`.
+
+        Returns:
+            float [R, E] whose product with `searched` is `item_scores`; E is D unless a backbone says
+            otherwise.
+
+        Raises NotImplementedError where a backbone has no such form.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no form that can be exported")
+
+    @property
+    def searched(self) -> Tensor:
+        """float32 [N, E], row i is item i + 1: what `padded` states are multiplied with."""
+        return self.item_embeddings[1:]
+
     def require_fit(self, rows: Sequences) -> None:
         """Raise ValueError for a row longer than `max_length`."""
         if int(rows.lengths.max(initial=0)) > self.max_length:

@@ -112,6 +112,20 @@ def pack(rows: Sequences, device: torch.device, *, flat: bool = False) -> Packed
     return Packed(tokens_T, positions_T, last_R, unsort_R, groups, more[0] if more else None)
 
 
+def one_group(tokens_RL: Tensor) -> Packed:
+    """Rows that are padded already, 0 before them, as a batch of one group."""
+    rows, width = tokens_RL.shape
+    every_R = torch.arange(rows, device=tokens_RL.device)
+    positions_L = torch.arange(width - 1, -1, -1, device=tokens_RL.device)
+    return Packed(
+        tokens_RL.flatten(),
+        positions_L.expand(rows, width).flatten(),
+        (every_R + 1) * width - 1,
+        every_R,
+        (Group(rows, width, 0, tokens_RL != 0),),
+    )
+
+
 def pieces(lengths: np.ndarray, device: torch.device) -> tuple[np.ndarray, list[np.ndarray]]:
     """Rows of like length together, in pieces whose activations stay in the cache of this device.
 

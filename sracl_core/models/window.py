@@ -61,11 +61,17 @@ class WindowEncoder(SequenceEncoder):
         _, parts = pieces(np.full(len(rows), self.max_length), self.device)
         return torch.cat([self._last_states(rows.take(part)) for part in parts])
 
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """See `SequenceEncoder.padded`."""
+        return self._read(nn.functional.pad(items_RL, (self.max_length - items_RL.shape[1], 0)))
+
     def _last_states(self, rows: Sequences) -> Tensor:
-        tokens_RL = torch.from_numpy(rows.padded(self.max_length).astype(np.int64)).to(self.device)
+        return self._read(torch.from_numpy(rows.padded(self.max_length).astype(np.int64)).to(self.device))
+
+    def _read(self, tokens_RL: Tensor) -> Tensor:
         columns_L = torch.arange(self.max_length - 1, -1, -1, device=self.device)
         x = self.dropout(self.norm(self.items(tokens_RL) + self.positions(columns_L)))
-        for block in self.blocks:
-            x = block(x, tokens_RL != 0, last_only=block is self.blocks[-1])
+        for depth, block in enumerate(self.blocks, start=1):
+            x = block(x, tokens_RL != 0, last_only=depth == len(self.blocks))
         states_RD: Tensor = x
         return states_RD

@@ -15,3 +15,9 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     candidates = np.flatnonzero(scores >= edge)
     order = candidates[np.argsort(-scores[candidates], kind="stable")][:k]
     return order[np.isfinite(scores[order])]
+
+
+def standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`values` with a mean of 0 and a standard deviation of 1; zeros where all are alike."""
+    found: NDArray[np.float32] = (values - values.mean()) / max(float(values.std()), 1e-9)
+    return found

@@ -22,7 +22,7 @@ from sracl_core.rules.applied import apply
 from sracl_core.service import forms
 from sracl_core.service.asked import Asked
 from sracl_core.service.listing import Lister
-from sracl_core.training.checkpoint import find_checkpoint, read_state
+from sracl_core.training.checkpoint import model_hash
 
 PEOPLE_OF_A_PART = 4096
 JOB = "job.json"
@@ -102,12 +102,11 @@ def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None
 
 def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:
     """What the lists depend on: parts of another job are not taken up."""
-    model = read_state(find_checkpoint(loaded.run.checkpoints / "best"))["files"]["model.safetensors"]
     people = sha256("\0".join(asked.names).encode())
     people.update(asked.histories.offsets.tobytes())
     people.update(asked.histories.values.tobytes())
     return {
-        "model": model,
+        "model": model_hash(loaded.run),
         "dataset": loaded.dataset.identity,
         "people": people.hexdigest(),
         "k": k,

@@ -74,6 +74,11 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
+def model_hash(run: RunDirectory) -> str:
+    """The hash of a run's best weights. Raises CheckpointError."""
+    return str(read_state(find_checkpoint(run.checkpoints / "best"))["files"]["model.safetensors"])
+
+
 def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one file of a checkpoint."""
     try:

@@ -12,7 +12,7 @@ from sracl_core.models.bert4rec import Settings
 from sracl_core.models.dropout import Dropout
 from sracl_core.models.feed_forward import FeedForward
 from sracl_core.models.full_attention import full_attention
-from sracl_core.models.packing import Packed, by_pieces, pack, pieces
+from sracl_core.models.packing import Packed, by_pieces, one_group, pack, pieces
 
 LAYER_NORM_EPS = 1e-12
 
@@ -79,6 +79,17 @@ class BERT4Rec(SequenceEncoder):
     def item_scores(self, states_RD: Tensor) -> Tensor:
         """See `SequenceEncoder.item_scores`; each item has a number of its own besides."""
         return super().item_scores(states_RD) + self.item_bias_N
+
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """See `SequenceEncoder.padded`; a last 1 meets each item's own number."""
+        masked_RL = torch.nn.functional.pad(items_RL, (0, 1), value=self.mask)
+        states_RD = self._last_states(one_group(masked_RL))
+        return torch.cat([states_RD, torch.ones_like(states_RD[:, :1])], dim=1)
+
+    @property
+    def searched(self) -> Tensor:
+        """See `SequenceEncoder.searched`."""
+        return torch.cat([self.item_embeddings[1:], self.item_bias_N[:, None]], dim=1)
 
     def _last_states(self, batch: Packed) -> Tensor:
         x_TD = self._read(batch, self.blocks[:-1])

@@ -36,6 +36,10 @@ class FMLPRec(WindowEncoder):
             assert isinstance(block, FilterBlock)
             nn.init.normal_(block.filter_FD2, std=INIT_STD, generator=torch_rng)
 
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """Not there: ONNX has no complex numbers, which the filters are made of."""
+        raise NotImplementedError("FMLPRec has no form that can be exported")
+
 
 class FilterBlock(WindowBlock):
     """A filter with a real and an imaginary part for each frequency and component, then feed-forward."""

@@ -54,6 +54,17 @@ class GRU4Rec(SequenceEncoder):
         states_TD: Tensor = self.output(self.dropout(padded_RLD[row, column]))
         return states_TD
 
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """See `SequenceEncoder.padded`."""
+        lengths_R = (items_RL != 0).sum(dim=1)
+        columns_L = torch.arange(items_RL.shape[1], device=items_RL.device)
+        # Padding must come after the items: a state that has read it is no longer 0.
+        moved_RL = (columns_L + items_RL.shape[1] - lengths_R[:, None]) % items_RL.shape[1]
+        outputs_RLD, _ = self.recurrent(self.items(items_RL.gather(1, moved_RL)))
+        last_R1D = (lengths_R - 1)[:, None, None].expand(-1, 1, outputs_RLD.shape[2])
+        states_RD: Tensor = self.output(outputs_RLD.gather(1, last_R1D)[:, 0])
+        return states_RD
+
     def _embed(self, rows: Sequences) -> nn.utils.rnn.PackedSequence:
         """The items as torch's packed sequence wants them: rows that start at column 0."""
         lengths = rows.lengths

@@ -76,8 +76,8 @@ class LRURec(SequenceEncoder):
 
     def _last_states(self, batch: Packed) -> Tensor:
         x = self._embed(batch.tokens_T)
-        for block in self.blocks:
-            x = block(x, batch, last_only=block is self.blocks[-1])
+        for depth, block in enumerate(self.blocks, start=1):
+            x = block(x, batch, last_only=depth == len(self.blocks))
         states_BD: Tensor = x[batch.unsort_B]
         return states_BD
 

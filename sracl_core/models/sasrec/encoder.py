@@ -12,7 +12,7 @@ from sracl_core.data.sequences import Sequences
 from sracl_core.models.attention import packed_attention
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.dropout import Dropout
-from sracl_core.models.packing import Packed, by_pieces, pack
+from sracl_core.models.packing import Packed, by_pieces, one_group, pack
 from sracl_core.models.sasrec import Settings
 
 LAYER_NORM_EPS = 1e-12
@@ -51,6 +51,10 @@ class SASRec(SequenceEncoder):
         for block in self.blocks:
             x_TD = block(x_TD, batch, last_only=False)
         return x_TD[batch.flat_S]
+
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """See `SequenceEncoder.padded`."""
+        return self._last_states(one_group(items_RL))
 
     def _last_states(self, batch: Packed) -> Tensor:
         x_TD = self._embed(batch)

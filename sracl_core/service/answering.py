@@ -1,0 +1,123 @@
+"""The questions that a service is asked, answered by one model; plain values, ready for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from sracl_core.errors import InputError, UnknownIdError, nearest
+from sracl_core.retrieval.best import best, standard
+from sracl_core.rules import Rules
+from sracl_core.rules.applied import Applied, apply
+from sracl_core.service.exported import Model
+
+MOST = 1000
+"""Items of an answer, and of a history, at most."""
+KEPT_RULES = 64
+
+
+class Asked(BaseModel):
+    """A question for a list: of a user of the run's dataset, or for the items of anybody's history."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: str | None = Field(None, max_length=1000)
+    history: list[str] | None = Field(None, max_length=MOST, description="Item ids, oldest first.")
+    k: int = Field(10, ge=1, le=MOST)
+    rules: Rules = Field(default_factory=Rules)
+    more: str | None = Field(None, max_length=1000, description="Steer the list towards this meaning.")
+    more_weight: float = Field(0.5, ge=0.0, le=1.0)
+
+
+class Answers:
+    """Answers questions with one model. Raises InputError, UnknownIdError."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._keys = [
+            f"{title}\n{name}".lower() for title, name in zip(model.titles, model.catalogue.ids, strict=True)
+        ]
+        self._applied: dict[str, Applied] = {}
+
+    def recommend(self, asked: Asked) -> dict[str, Any]:
+        """The list; where no item of the history is known, the most popular items, and source "popular"."""
+        rows, unknown = self._history(asked)
+        rules = self._rules(asked.rules)
+        scores = self.model.scores(rows) if len(rows) else self._popular()
+        if asked.more is not None and asked.more_weight:
+            catalogue = self.model.catalogue
+            similar = catalogue.vectors() @ catalogue.encode(asked.more)
+            weight = np.float32(asked.more_weight)
+            scores = (1 - weight) * standard(scores) + weight * standard(similar)
+        chosen = rules.choose(rules.candidates(scores, rows), asked.k)
+        notes = [*rules.notes, *rules.said_of(len(chosen), asked.k)]
+        if unknown:
+            notes.append(f"{len(unknown)} items of the history are not known: {', '.join(unknown[:3])}")
+        return {
+            "model": self.model.name,
+            "source": "history" if len(rows) else "popular",
+            "items": [
+                {"rank": rank, **self._item(row), "score": float(scores[row])}
+                for rank, row in enumerate(chosen.tolist(), start=1)
+            ],
+            "notes": notes,
+        }
+
+    def neighbors(self, item: str, k: int = 10) -> dict[str, Any]:
+        """The items whose texts are nearest to one item's."""
+        row, vectors = self._row(item), self.model.catalogue.vectors()
+        scores = vectors @ vectors[row]
+        scores[row] = -np.inf
+        return {"item": self._item(row), "neighbors": self._similar(scores, k)}
+
+    def similar_text(self, text: str, k: int = 10) -> dict[str, Any]:
+        """The items whose texts are nearest to a text."""
+        catalogue = self.model.catalogue
+        return {"text": text, "items": self._similar(catalogue.vectors() @ catalogue.encode(text), k)}
+
+    def items(self, query: str = "", k: int = 10) -> dict[str, Any]:
+        """The first items whose id or title contains what was typed, and how many do."""
+        needle = query.strip().lower()
+        rows = [row for row, key in enumerate(self._keys) if needle in key]
+        return {"items": [self._item(row) for row in rows[:k]], "total": len(rows)}
+
+    def _history(self, asked: Asked) -> tuple[NDArray[np.int64], list[str]]:
+        """(rows of the known items int64 [L], ids of the others)"""
+        if (asked.user is None) == (asked.history is None):
+            raise InputError("give either a user or a history of item ids, not both and not neither")
+        if asked.user is not None:
+            if self.model.history is None:
+                raise InputError("an export knows no users; give a history, or serve the run itself")
+            return self.model.history(asked.user), []
+        known = self.model.catalogue.rows
+        rows = [known[name] for name in asked.history or () if name in known]
+        return np.array(rows, dtype=np.int64), [name for name in asked.history or () if name not in known]
+
+    def _rules(self, rules: Rules) -> Applied:
+        """Rules looked up once: a shop asks with a handful of them."""
+        key = rules.model_dump_json()
+        if key not in self._applied:
+            if len(self._applied) >= KEPT_RULES:
+                self._applied.pop(next(iter(self._applied)), None)
+            self._applied[key] = apply(rules, self.model.catalogue)
+        return self._applied[key]
+
+    def _popular(self) -> NDArray[np.float32]:
+        return self.model.catalogue.popularity.astype(np.float32)
+
+    def _row(self, item: str) -> int:
+        rows = self.model.catalogue.rows
+        if item not in rows:
+            alike = [name for name in self.model.catalogue.ids if name[:2] == item[:2]][:2000]
+            raise UnknownIdError(f"there is no item '{item[:100]}'{nearest(item[:100], alike)}")
+        return rows[item]
+
+    def _item(self, row: int) -> dict[str, str]:
+        return {"item": self.model.catalogue.ids[row], "title": self.model.titles[row]}
+
+    def _similar(self, scores: NDArray[np.float32], k: int) -> list[dict[str, Any]]:
+        rows = best(np.asarray(scores), k).tolist()
+        return [{**self._item(row), "similarity": float(scores[row])} for row in rows]

@@ -1,0 +1,39 @@
+"""python recommend.py ITEM [ITEM ...]: ten items after this history, oldest first."""
+
+import json
+import sys
+from pathlib import Path
+
+import hnswlib
+import numpy as np
+import onnxruntime
+
+folder = Path(__file__).parent
+about, items = (json.loads((folder / name).read_text("utf-8")) for name in ("export.json", "items.json"))
+row_of = {name: row for row, name in enumerate(items["ids"])}
+vectors, bias = np.load(folder / "item_vectors.npy"), np.load(folder / "repeat_bias.npy")
+session = onnxruntime.InferenceSession(str(folder / "encoder.onnx"))
+index = hnswlib.Index("ip", about["dimension"])
+index.load_index(str(folder / "items.hnsw"))
+
+
+def recommend(history: list[str], k: int = 10) -> list[tuple[str, float]]:
+    seen = [row_of[name] for name in history if name in row_of]
+    if not seen:
+        counts = np.load(folder / "popularity.npy")
+        return [(items["ids"][row], float(counts[row])) for row in np.argsort(-counts, kind="stable")[:k]]
+    latest = np.array(seen[-about["max_length"] :])
+    state = session.run(None, {"items": latest[None] + 1})[0][0]
+    wanted = min(len(vectors), k + len(set(seen)))
+    index.set_ef(max(about["index"]["ef"], wanted))
+    found = index.knn_query(state[None], wanted)[0][0].astype(int)
+    scores = {row: float(vectors[row] @ state) for row in {*found.tolist(), *latest.tolist()}}
+    for age, row in enumerate(reversed(latest.tolist())):
+        scores[row] += float(bias[age])
+    left = [row for row in scores if about["repeats"] >= 0.1 or row not in seen]
+    return [(items["ids"][row], scores[row]) for row in sorted(left, key=lambda row: -scores[row])[:k]]
+
+
+if __name__ == "__main__":
+    for name, score in recommend(sys.argv[1:]):
+        print(f"{score:9.4f}  {name}  {items['titles'][row_of[name]]}")

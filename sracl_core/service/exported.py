@@ -1,0 +1,134 @@
+"""An export, opened without torch: what `LoadedRun` is for a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sracl_core.errors import InputError
+from sracl_core.files import open_array
+from sracl_core.rules.catalogue import Catalogue
+from sracl_core.service import folder as names
+
+
+@dataclass(frozen=True)
+class Model:
+    """What lists are made with.
+
+    name: of the run. scores: of all N items after a history, float32 [N] for row numbers int64 [L], L at
+    least 1. history: the rows that a user of the dataset took, None where users are not known here.
+    """
+
+    name: str
+    about: dict[str, Any]
+    catalogue: Catalogue
+    titles: list[str]
+    scores: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    history: Callable[[str], NDArray[np.int64]] | None = None
+
+
+def is_export(path: Path) -> bool:
+    """Whether a folder is an export."""
+    return (path / names.ABOUT).is_file()
+
+
+def open_export(path: Path) -> Model:
+    """Open an export. Raises InputError where it is damaged or of another format version."""
+    about = _read(path / names.ABOUT)
+    version = about.get("format_version")
+    if version != names.VERSION:
+        way = (
+            "update sracl" if isinstance(version, int) and version > names.VERSION else "export the run again"
+        )
+        raise InputError(f"{path} has format version {version}, this program reads {names.VERSION}; {way}")
+    items = _read(path / names.ITEMS)
+    arrays = {
+        name: _array(path / name) for name in (names.VECTORS, names.TEXTS, names.REPEATS, names.POPULARITY)
+    }
+    n = len(items["ids"])
+    if not all(len(arrays[name]) == n for name in (names.VECTORS, names.TEXTS, names.POPULARITY)):
+        raise InputError(f"{path} is damaged: its arrays have not one row an item; export the run again")
+    return Model(
+        name=str(about["run"]),
+        about=about,
+        catalogue=Catalogue(
+            ids=items["ids"],
+            columns=items["columns"],
+            popularity=np.asarray(arrays[names.POPULARITY]),
+            repeats=float(about["repeats"]),
+            vectors=lambda: np.asarray(arrays[names.TEXTS]),
+            encode=_text_encoder(str(about["text_encoder"]), about.get("text_encoder_hash")),
+        ),
+        titles=items["titles"],
+        scores=_scores(path, np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])),
+    )
+
+
+def _scores(
+    path: Path, vectors: NDArray[np.float32], bias: NDArray[np.float32]
+) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError("an export needs onnxruntime: pip install 'sracl-tui[export]'") from error
+    options = onnxruntime.SessionOptions()
+    # One short history at a time: threads wait for each other longer than they compute.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(str(path / names.ENCODER), options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"{path / names.ENCODER} is missing or damaged; export the run again") from error
+
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        latest = rows[-len(bias) :]
+        state = session.run(None, {"items": latest[None] + 1})[0][0]
+        found: NDArray[np.float32] = vectors @ state
+        np.add.at(found, latest, bias[len(latest) - 1 :: -1])
+        return found
+
+    return scores
+
+
+def _text_encoder(name: str, expected: str | None) -> Callable[[str], NDArray[np.float32]]:
+    def encode(text: str) -> NDArray[np.float32]:
+        if not text.strip():
+            raise InputError("the text is empty; write what to look for")
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise InputError("texts need the sentence encoder: pip install sracl-tui with torch") from error
+        from sracl_core.semantics.encode import load_encoder
+
+        if name not in loaded:
+            encoder = load_encoder(name, given=False)
+            if expected not in (None, encoder.fingerprint):
+                raise InputError(f"the encoder '{name}' is not the one that made this export's text vectors")
+            loaded[name] = encoder
+        vector: NDArray[np.float32] = loaded[name].encode([text])[0]
+        return vector
+
+    loaded: dict[str, Any] = {}
+    return encode
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is missing or damaged; export the run again") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged; export the run again")
+    return found
+
+
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        return open_array(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is missing or damaged; export the run again") from error
