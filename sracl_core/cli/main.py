@@ -59,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
     "export": Command("export", "app", "Write a run for use without torch, or its metrics as CSV.", _ASK),
+    "serve": Command("serve", "serve", "Answer questions about a run or an export over HTTP.", _ASK),
     "config": Command("config", "app", "Show or validate the settings of a run.", _SETUP),
     "cache": Command("cache", "app", "Show and clear what is kept to save time.", _SETUP),
     "demo": Command("demo", "demo", "Train on the sample data and look at what came out.", _SETUP),

@@ -1,0 +1,59 @@
+"""`sracl serve`: answers of a run or an export over HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sracl_core.cli import asking, output
+from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption, find_run
+from sracl_core.errors import InputError
+
+TOKEN = "SRACL_TOKEN"
+LOCAL = ("localhost", "::1")
+
+
+def serve(
+    what: Annotated[str, typer.Argument(metavar="RUN|EXPORT", help="A run, or a folder of `sracl export`.")],
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8765,
+    queue: Annotated[int, typer.Option("--queue", min=1, help="Questions that may wait; more get 429.")] = 64,
+    dataset: asking.MovedOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    quiet: output.QuietOption = False,
+) -> None:
+    """Answer questions about a run or an export over HTTP.
+
+    Listens on this machine alone unless --host says otherwise, which needs a token: what the variable
+    SRACL_TOKEN says, clients send as "Authorization: Bearer". /docs describes the questions. A newer
+    model at the same path, or where a link is moved to, is taken up without a pause.
+    """
+    token = os.environ.get(TOKEN) or None
+    if token is None and host not in LOCAL and not host.startswith("127."):
+        raise InputError(f"--host {host} is open to others; set {TOKEN} to a secret that clients must send")
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise InputError(f"serve needs {error.name}: pip install 'sracl-tui[serve]'") from error
+    from sracl_core.service.exported import is_export
+    from sracl_core.service.http import service
+    from sracl_core.service.reloading import Source
+
+    path = Path(what) if is_export(Path(what)) else find_run(what, runs_dir).path
+    app = service(Source(path, dataset), token=token, queue=queue)
+    config = uvicorn.Config(app, host, port, log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    try:
+        socket = config.bind_socket()
+    except SystemExit as stop:
+        raise InputError(f"cannot listen on {host} port {port}; is it taken? give another --port") from stop
+    socket.listen(queue)  # so that whoever reads the next line may ask at once
+    output.say(f"listening on http://{host}:{socket.getsockname()[1]} (questions: /docs)", quiet)
+    server.run(sockets=[socket])

@@ -1,0 +1,223 @@
+"""The service over HTTP: questions to one model, which is changed while it answers."""
+
+import asyncio
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from sracl_core.errors import InputError, SraclError, UnknownIdError
+from sracl_core.service.answering import MOST, Answers, Asked
+from sracl_core.service.reloading import Source
+
+MOST_BYTES = 1 << 20
+LONGEST_TEXT = 1000
+LOOK_SECONDS = 1.0
+Answer = TypeVar("Answer")
+Text = Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT)]
+Count = Annotated[int, Query(ge=1, le=MOST)]
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"description": said, "content": {"application/json": {"example": {"error": "..."}}}}
+    for code, said in (
+        (400, "the question cannot be answered"),
+        (401, "the token is missing or wrong"),
+        (404, "there is no such item or user"),
+        (413, "the body is too long"),
+        (429, "too many questions wait"),
+    )
+}
+
+
+class Busy(Exception):
+    """More questions wait than may."""
+
+
+@dataclass
+class Desk:
+    """Where questions wait for the one thread that answers them; beyond `most` they are refused."""
+
+    source: Source
+    most: int
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(self.source.open())
+        self.waiting = 0
+        self._one = ThreadPoolExecutor(1, "answers")
+
+    async def ask(self, question: Callable[[Answers], Answer]) -> Answer:
+        """What `question` says of the present model. Raises Busy."""
+        if self.waiting >= self.most:
+            raise Busy
+        self.waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._one, lambda: question(self.answers))
+        finally:
+            self.waiting -= 1
+
+    def reload(self) -> bool:
+        """Take up a newer model, if there is one; questions go on being answered by the old one meanwhile."""
+        if not self.source.changed():
+            return False
+        self.answers = Answers(self.source.open())
+        return True
+
+
+class Measures:
+    """What Prometheus reads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter("sracl_requests", "Requests.", ["path", "status"], registry=self.registry)
+        self.seconds = Histogram(
+            "sracl_request_seconds",
+            "Seconds from request to answer.",
+            ["path"],
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "sracl_model_reloads", "Newer models taken up.", ["ok"], registry=self.registry
+        )
+        waiting = Gauge("sracl_waiting", "Questions that wait or are answered.", registry=self.registry)
+        waiting.set_function(lambda: desk.waiting)
+
+
+def service(source: Source, *, token: str | None = None, queue: int = 64) -> FastAPI:
+    """The application. Raises InputError where the model cannot be opened.
+
+    token: what "Authorization: Bearer" must say, but for /health. queue: questions that may wait.
+    """
+    desk = Desk(source, queue)
+    measures = Measures(desk)
+    app = FastAPI(title="sracl", description="Recommendations of one model.", version="1")
+    app.state.desk = desk
+    app.add_middleware(_Gate, measures=measures)
+    _refuse(app)
+    _watch(desk, measures)
+
+    def allowed(authorization: Annotated[str, Header()] = "") -> None:
+        if token is not None and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+            raise PermissionError
+
+    _questions(app, desk, [Depends(allowed)])
+
+    @app.get("/metrics", dependencies=[Depends(allowed)], include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(measures.registry), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
+    guarded: dict[str, Any] = {"dependencies": dependencies, "responses": REFUSALS}
+
+    @app.post("/recommend", **guarded)
+    async def recommend(asked: Asked) -> JSONResponse:
+        return JSONResponse(await desk.ask(lambda answers: answers.recommend(asked)))
+
+    @app.get("/neighbors", **guarded)
+    async def neighbors(item: Text, k: Count = 10) -> JSONResponse:
+        return JSONResponse(await desk.ask(lambda answers: answers.neighbors(item, k)))
+
+    @app.get("/items", **guarded)
+    async def items(
+        query: Annotated[str, Query(max_length=LONGEST_TEXT)] = "", k: Count = 10
+    ) -> JSONResponse:
+        return JSONResponse(await desk.ask(lambda answers: answers.items(query, k)))
+
+    @app.get("/similar-text", **guarded)
+    async def similar_text(text: Text, k: Count = 10) -> JSONResponse:
+        return JSONResponse(await desk.ask(lambda answers: answers.similar_text(text, k)))
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        return {"ok": True, "model": desk.answers.model.name, "items": len(desk.answers.model.catalogue)}
+
+
+def _refuse(app: FastAPI) -> None:
+    """Every error is one line, under "error"."""
+
+    def said(code: int, text: str, **headers: str) -> JSONResponse:
+        return JSONResponse({"error": text}, status_code=code, headers=headers or None)
+
+    @app.exception_handler(SraclError)
+    async def wrong(request: Request, error: SraclError) -> JSONResponse:
+        known = 404 if isinstance(error, UnknownIdError) else 400
+        return said(known if isinstance(error, InputError) else 500, str(error))
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, error: Busy) -> JSONResponse:
+        return said(429, "too many questions wait; ask again in a moment", **{"Retry-After": "1"})
+
+    @app.exception_handler(PermissionError)
+    async def unknown(request: Request, error: PermissionError) -> JSONResponse:
+        return said(401, "the token is missing or wrong", **{"WWW-Authenticate": "Bearer"})
+
+
+class _Gate:
+    """Counts requests, and refuses bodies that are too long before they are read whole."""
+
+    def __init__(self, app: Any, measures: Measures) -> None:
+        self.app = app
+        self.measures = measures
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status, read = time.perf_counter(), 500, 0
+
+        async def counted() -> Any:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MOST_BYTES:
+                raise _TooLong
+            return message
+
+        async def noted(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            length = dict(scope["headers"]).get(b"content-length", b"0")
+            if length.isdigit() and int(length) > MOST_BYTES:
+                raise _TooLong
+            await self.app(scope, counted, noted)
+        except _TooLong:
+            text = {"error": f"the body is longer than {MOST_BYTES >> 10} KiB"}
+            await JSONResponse(text, status_code=413)(scope, receive, noted)
+        finally:
+            route = scope.get("route")
+            path = getattr(route, "path", "other")
+            self.measures.requests.labels(path, str(status)).inc()
+            self.measures.seconds.labels(path).observe(time.perf_counter() - began)
+
+
+class _TooLong(Exception):
+    pass
+
+
+def _watch(desk: Desk, measures: Measures) -> None:
+    """Look for a newer model every second, in a thread that ends with the process."""
+
+    def look() -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                if desk.reload():
+                    measures.reloads.labels("yes").inc()
+            except Exception:
+                # What cannot be opened is not taken up; the old model goes on, and the count tells.
+                measures.reloads.labels("no").inc()
+
+    threading.Thread(target=look, name="reload", daemon=True).start()

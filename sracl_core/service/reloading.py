@@ -1,0 +1,42 @@
+"""A place where a model lies, and whether another one lies there by now."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+
+from sracl_core.service import folder as names
+from sracl_core.service.exported import Model, is_export, open_export
+
+
+class Source:
+    """An export, or a run; either path may be a link that is moved to a newer one."""
+
+    def __init__(self, path: Path, dataset: Path | None = None) -> None:
+        self.path = path
+        self.dataset = dataset
+        self._opened: Hashable = None
+
+    def open(self) -> Model:
+        """Open what lies there now. Raises InputError."""
+        self._opened = self._stamp()
+        if is_export(self.path):
+            return open_export(self.path)
+        # Seconds of torch that an export need not pay.
+        from sracl_core.service.from_run import model_of
+
+        return model_of(self.path, self.dataset)
+
+    def changed(self) -> bool:
+        """Whether another model lies there than was opened last, or tried."""
+        stamp = self._stamp()
+        return stamp is not None and stamp != self._opened
+
+    def _stamp(self) -> Hashable:
+        for name in (names.ABOUT, "checkpoints/best/state.json"):
+            try:
+                found = (self.path / name).stat()
+            except OSError:
+                continue
+            return name, found.st_ino, found.st_mtime_ns
+        return None

@@ -1,0 +1,167 @@
+"""The service answers as the run does, refuses what it must, and takes up a newer model while it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sracl_core.explorer import Explorer
+from sracl_core.explorer.loading import LoadedRun
+from sracl_core.service.answering import Answers
+from sracl_core.service.exporting import export_run
+from sracl_core.service.http import MOST_BYTES, Busy, Desk
+from sracl_core.service.reloading import Source
+from tests.trained import ROOT
+
+TOKEN = "sesame"
+
+
+class Server:
+    """A real `sracl serve` in a process of its own."""
+
+    def __init__(self, what: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sracl_core.cli.main", "serve", str(what), "--port", "0"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        )
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        assert "listening on http://127.0.0.1:" in line, line + self.process.stderr.read()
+        self.base = line.split()[2]
+
+    def ask(self, path: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
+        """(status, answer): JSON where it is."""
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(self.base + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read().decode()
+        return status, json.loads(text) if text.startswith("{") else text
+
+
+@pytest.fixture(scope="module")
+def export(loaded: LoadedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("serve") / "live"
+    export_run(loaded, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def server(export: Path) -> Iterator[Server]:
+    running = Server(export, SRACL_TOKEN=TOKEN)
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    running.process.wait(60)
+
+
+def test_it_answers_as_the_run_does(loaded: LoadedRun, server: Server) -> None:
+    explorer = Explorer(loaded)
+    history = [item.item for item in explorer.history(loaded.dataset.users.ids[0]).items]
+    status, found = server.ask("/recommend", {"history": history, "k": 5, "rules": {"at_most": "1:category"}})
+    assert status == 200
+    assert found["source"] == "history"
+    expected = explorer.recommend(history=history, k=20).items
+    assert found["items"][0]["item"] == expected[0].item
+    assert found["items"][0]["score"] == pytest.approx(expected[0].score, abs=1e-4)
+    status, found = server.ask(f"/neighbors?item={history[0]}&k=3")
+    near = explorer.neighbors_of_item(history[0], k=3)
+    assert (status, [one["item"] for one in found["neighbors"]]) == (200, [n.item for n in near.neighbors])
+    status, found = server.ask("/items?query=tea&k=2")
+    assert (status, found["total"]) == (200, explorer.items("tea").total)
+    assert server.ask("/health", token="")[1]["ok"] is True
+    status, found = server.ask("/metrics")
+    assert 'sracl_requests_total{path="/recommend",status="200"}' in found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "token", "status", "expected"),
+    [
+        ("/recommend", {"history": ["x"]}, "wrong", 401, "token"),
+        ("/recommend", {}, TOKEN, 400, "either a user or a history"),
+        ("/recommend", {"user": "x"}, TOKEN, 400, "an export knows no users"),
+        ("/recommend", {"history": ["x"], "rules": {"only": ["brnd=x"]}}, TOKEN, 400, "did you mean 'brand'"),
+        ("/recommend", {"history": ["x"], "k": 10**6}, TOKEN, 422, "less than or equal to 1000"),
+        ("/recommend", {"history": ["x"] * 1001}, TOKEN, 422, "at most 1000"),
+        ("/recommend", {"history": ["x"], "rules": {"onyl": []}}, TOKEN, 422, "onyl"),
+        ("/recommend", b"{", TOKEN, 422, "JSON"),
+        ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
+        ("/neighbors?item=nothing", None, TOKEN, 404, "there is no item 'nothing'"),
+        ("/neighbors?item=a&k=0", None, TOKEN, 422, "greater than or equal to 1"),
+        ("/nowhere", None, TOKEN, 404, "Not Found"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(
+    server: Server, path: str, body: Any, token: str, status: int, expected: str
+) -> None:
+    try:
+        found, said = server.ask(path, body, token)
+    except (BrokenPipeError, ConnectionResetError, urllib.error.URLError):
+        # The body was refused by its length while it was still being sent.
+        assert isinstance(body, bytes)
+        assert len(body) > MOST_BYTES
+        return
+    assert (found, expected in json.dumps(said)) == (status, True), said
+
+
+def test_a_newer_model_is_taken_up(loaded: LoadedRun, server: Server, export: Path) -> None:
+    about = json.loads((export / "export.json").read_text())
+    (export / "export.json.new").write_text(json.dumps({**about, "run": "newer"}))
+    (export / "export.json.new").replace(export / "export.json")
+    end = time.monotonic() + 60
+    while server.ask("/health")[1]["model"] != "newer":
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    (export / "export.json.new").write_text("{")
+    (export / "export.json.new").replace(export / "export.json")
+    while 'sracl_model_reloads_total{ok="no"}' not in server.ask("/metrics")[1]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert server.ask("/health")[1]["model"] == "newer"
+
+
+def test_too_many_that_wait_are_refused(loaded: LoadedRun) -> None:
+    desk = Desk(Source(loaded.run.path), most=3)
+
+    async def rush() -> list[Any]:
+        asked = [desk.ask(lambda answers: time.sleep(0.05) or 1) for _ in range(8)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(rush())
+    assert found[:3] == [1, 1, 1]
+    assert all(isinstance(one, Busy) for one in found[3:])
+    assert desk.waiting == 0
+    assert isinstance(desk.answers, Answers)
+
+
+def test_a_run_is_served_with_its_users(loaded: LoadedRun) -> None:
+    answers = Desk(Source(loaded.run.path), most=1).answers
+    user = loaded.dataset.users.ids[3]
+    from sracl_core.service.answering import Asked
+
+    found = answers.recommend(Asked(user=user, k=6))
+    expected = Explorer(loaded).recommend(user, until="test", k=6).items
+    assert [item["item"] for item in found["items"]] == [item.item for item in expected]
+
+
+def test_no_stranger_without_a_token(loaded: LoadedRun, capsys: pytest.CaptureFixture[str]) -> None:
+    from sracl_core.cli.main import run
+
+    assert run(["serve", str(loaded.run.path), "--host", "0.0.0.0"]) == 2
+    assert "set SRACL_TOKEN to a secret" in capsys.readouterr().err
