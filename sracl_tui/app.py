@@ -136,6 +136,8 @@ class Dashboard(App[None]):
             screen.run_chosen(message.path)
 
     def _tabs(self) -> list[TabScreen]:
+        if not self.is_running:  # the last messages come while the screens are taken down
+            return []
         bases = [stack[0] for stack in self._screen_stacks.values() if stack]
         return [screen for screen in bases if isinstance(screen, TabScreen) and screen.is_mounted]
 

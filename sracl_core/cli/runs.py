@@ -74,6 +74,41 @@ def list_(
 
 
 @app.command()
+def board(
+    runs_dir: RunsDirOption = RUNS_DIR,
+    metric_name: Annotated[
+        str, typer.Option("--metric", help="NDCG@20, masked/HR@10, ...; else what chose the newest's epoch.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option("--against", metavar="RUN", help="Show differences to it, with a paired test.")
+    ] = "",
+    fold: Annotated[
+        bool, typer.Option("--fold/--each", help="Runs that differ in their seed alone are one row.")
+    ] = True,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Rank the runs of a folder: mean over seeds, what differs in their settings, and against one of them.
+
+    The metric is that of test, or of validation (marked v) where a run has not finished.
+    """
+    from sracl_core.cli.leaderboard import print_board
+    from sracl_core.runs.directory import list_runs
+    from sracl_core.runs.keeping import metrics_of
+    from sracl_core.studies.leaderboard import leaderboard
+
+    marked = find_run(against, runs_dir).name if against else ""
+    found = list_runs(runs_dir)
+    name, rows = leaderboard(found, metric_name, marked, fold)
+    if as_json:
+        told = {"metric": name, "metrics": metrics_of(found), "against": marked or None}
+        output.print_json({**told, "rows": [asdict(row) for row in rows]})
+    elif rows:
+        print_board(name, rows, marked)
+    else:
+        output.say(f"no runs in {runs_dir}; `sracl train --dataset FOLDER` makes one")
+
+
+@app.command()
 def show(
     run: RunArgument,
     runs_dir: RunsDirOption = RUNS_DIR,

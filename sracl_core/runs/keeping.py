@@ -90,18 +90,39 @@ def ordered(summaries: Sequence[RunSummary], key: str) -> list[RunSummary]:
         held = {one.path: getattr(one, key) for one in summaries}
         return sorted(summaries, key=lambda one: (held[one.path] is None, sign * (held[one.path] or 0)))
     mask, _, name = key.rpartition("/")
+    require_metric(summaries, key)
     values = {one.path: _metric(one, mask, name) for one in summaries}
-    if summaries and not any(value is not None for value in values.values()):
-        metrics = {metric for one in summaries for held in one.valid.values() for metric in held}
-        known = [*_TEXTS, *_NUMBERS, *sorted(metrics)]
-        raise InputError(f"no run has '{key}' to sort by{nearest(key, known)}; there are {', '.join(known)}")
     return sorted(summaries, key=lambda one: (values[one.path] is None, -(values[one.path] or 0.0)))
 
 
+def metrics_of(summaries: Sequence[RunSummary]) -> list[str]:
+    """Every "mask/metric" that a run has, in the order of the first that has it."""
+    return list(
+        dict.fromkeys(
+            f"{mask}/{metric}"
+            for one in summaries
+            for part in (one.test, one.valid)
+            for mask, held in part.items()
+            for metric in held
+        )
+    )
+
+
+def require_metric(summaries: Sequence[RunSummary], key: str) -> None:
+    """Raise InputError, with the nearest name, where no run has the metric `key`, such as "masked/HR@10"."""
+    mask, _, name = key.rpartition("/")
+    if summaries and all(_metric(one, mask, name) is None for one in summaries):
+        metrics = {metric for one in summaries for held in one.valid.values() for metric in held}
+        known = [*_TEXTS, *_NUMBERS, *sorted(metrics)]
+        raise InputError(f"no run has '{key}' to sort by{nearest(key, known)}; there are {', '.join(known)}")
+
+
+def metric_of(one: RunSummary, part: str, mask: str, name: str) -> float | None:
+    """A metric of "test" or "valid"; without a mask under the one that chose the best epoch."""
+    held = one.test if part == "test" else one.valid
+    return held.get(mask or one.headline.partition("/")[0], {}).get(name)
+
+
 def _metric(one: RunSummary, mask: str, name: str) -> float | None:
-    wanted = mask or one.headline.partition("/")[0]
-    for part in (one.test, one.valid):
-        value = part.get(wanted, {}).get(name)
-        if value is not None:
-            return value
-    return None
+    on_test = metric_of(one, "test", mask, name)
+    return metric_of(one, "valid", mask, name) if on_test is None else on_test

@@ -49,9 +49,10 @@ class TrainScreen(TabScreen):
     CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
+        Binding("b", "board", "Board", tooltip="Runs as one ranked list: seeds, differences, notes"),
         Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
         Binding("x", "x_axis", "Axis", tooltip="Steps, epochs or time"),
-        Binding("s", "smooth", "Smooth", tooltip="Mean over more points"),
+        Binding("s", "smooth", "Smooth", show=False, tooltip="Mean over more points"),
         Binding("l", "log_axis", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
         Binding("m", "masking", "Masking", show=False, tooltip="Validation with seen items masked or not"),
         Binding("v", "metric", "Metric", show=False, tooltip="Another metric in the second validation chart"),
@@ -206,6 +207,21 @@ class TrainScreen(TabScreen):
         session.set_overlays(kept)
         self._list()
         self._redraw()
+
+    def action_zoom(self) -> None:
+        """The list over the whole screen is the leaderboard; any other panel is itself."""
+        if self.maximized is None and self.query_one(RunList).has_pseudo_class("focus-within"):
+            self.action_board()
+        else:
+            super().action_zoom()
+
+    def action_board(self) -> None:
+        """The runs as one ranked list."""
+        from sracl_tui.screens.train.board import BoardScreen
+
+        self.app.push_screen(
+            BoardScreen(self.session), lambda path: None if path is None else self.session.choose_run(path)
+        )
 
     def action_x_axis(self) -> None:
         """Steps, epochs, time."""

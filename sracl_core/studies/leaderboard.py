@@ -1,0 +1,178 @@
+"""The runs of a folder as one sorted table: seeds together, and what tells the rows apart."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sracl_core.errors import RunError, StorageError
+from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.significance import paired_tests
+from sracl_core.evaluation.stored import load_ranks
+from sracl_core.runs.directory import RunDirectory, RunSummary
+from sracl_core.runs.keeping import metric_of, note_of, require_metric
+
+SEED = "training.seed"
+_PARTS = ("test", "valid", "")
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One run, or those that differ in their seed alone, the newest first.
+
+    value: mean of the metric, on test where every run of the row has it, else on validation (`part`); None
+    where neither. deviation: over seeds, None of one. difference: to the marked row, relative. p_value: of
+    the paired test over users, None where there is none: other data, other users, no ranks.
+    settings: those that are not the same in every row. created: unix time of the newest. seconds: of
+    training, their mean.
+    """
+
+    name: str
+    runs: list[str]
+    dataset: str
+    status: str
+    part: str
+    value: float | None
+    deviation: float | None
+    difference: float | None
+    p_value: float | None
+    settings: dict[str, Any]
+    created: float
+    seconds: float | None
+    note: str
+
+
+def leaderboard(
+    summaries: Sequence[RunSummary], metric: str = "", marked: str = "", fold: bool = True
+) -> tuple[str, list[BoardRow]]:
+    """The metric by which the rows are sorted, and the rows, the best first: those on test, then those on
+    validation. Raises InputError for a metric that no run has.
+
+    metric: such as "NDCG@20" or "masked/HR@10"; empty is what chose the newest run's best epoch.
+    marked: name of the run that others are held against; empty is none.
+    fold: put runs that differ in their seed alone, on the same data, into one row.
+    """
+    if metric:
+        require_metric(summaries, metric)
+    metric = metric or (summaries[0].headline if summaries else "")
+    mask, _, name = metric.rpartition("/")
+    metas = {one.path: RunDirectory(one.path).meta() for one in summaries}
+    groups: dict[str, list[RunSummary]] = {}
+    for one in summaries:
+        groups.setdefault(_kind(one, metas[one.path]) if fold else str(one.path), []).append(one)
+    base = next((some for some in groups.values() if any(one.name == marked for one in some)), [])
+    tests = _tests(groups, base, mask, name)
+    told = _differing({key: metas[some[0].path].get("config") for key, some in groups.items()}, fold)
+    of_base, against, _ = _value(base, mask, name)
+    rows = []
+    for key, some in groups.items():
+        measured = part, value, _ = _value(some, mask, name)
+        difference = p_value = None
+        if base and some is not base and _data(metas[some[0].path]) == _data(metas[base[0].path]):
+            p_value = tests.get(key)
+            difference = value / against - 1 if value is not None and against and part == of_base else None
+        rows.append(_row(some, measured, difference, p_value, told[key]))
+    return metric, sorted(rows, key=lambda row: (_PARTS.index(row.part), -(row.value or 0.0), -row.created))
+
+
+def _row(
+    some: Sequence[RunSummary],
+    measured: tuple[str, float | None, float | None],
+    difference: float | None,
+    p_value: float | None,
+    settings: dict[str, Any],
+) -> BoardRow:
+    seconds = [one.training_seconds for one in some if one.training_seconds is not None]
+    return BoardRow(
+        some[0].name,
+        [one.name for one in some],
+        some[0].dataset,
+        some[0].status,
+        *measured,
+        difference,
+        p_value,
+        settings,
+        created=max(one.created for one in some),
+        seconds=statistics.mean(seconds) if seconds else None,
+        note=next((note for one in some if (note := note_of(RunDirectory(one.path)))), ""),
+    )
+
+
+def _kind(one: RunSummary, meta: Mapping[str, Any]) -> str:
+    """Equal for runs that differ in their seed alone; a run that is not finished stands for itself."""
+    config = meta.get("config")
+    if not isinstance(config, dict) or not one.test:
+        return str(one.path)
+    held = {key: value for key, value in config.items() if key != SEED}
+    return json.dumps([_data(meta)[0], held], sort_keys=True, default=str)
+
+
+def _data(meta: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What two rows must share for their figures to say something together."""
+    dataset, config = meta.get("dataset"), meta.get("config")
+    held = config if isinstance(config, dict) else {}
+    split = {key: value for key, value in held.items() if key.startswith("dataset.")}
+    return dataset.get("identity") if isinstance(dataset, dict) else None, split
+
+
+def _value(some: Sequence[RunSummary], mask: str, name: str) -> tuple[str, float | None, float | None]:
+    """(part, mean, deviation) of the metric."""
+    for part in ("test", "valid"):
+        values = [metric_of(one, part, mask, name) for one in some]
+        held = [value for value in values if value is not None]
+        if held and len(held) == len(values):
+            return part, statistics.mean(held), statistics.stdev(held) if len(held) > 1 else None
+    return "", None, None
+
+
+def _tests(
+    groups: Mapping[str, Sequence[RunSummary]], base: Sequence[RunSummary], mask: str, name: str
+) -> dict[str, float]:
+    """p-values against `base` on test, by group; a user's value is its mean over the seeds."""
+    against = _of_users(base, mask, name)
+    if against is None:
+        return {}
+    users, expected = against
+    found: dict[str, np.ndarray] = {}
+    for key, some in groups.items():
+        held = _of_users(some, mask, name) if some is not base else None
+        if held is not None and np.array_equal(held[0], users):
+            found[key] = held[1] - expected
+    if not found:
+        return {}
+    tests = paired_tests(np.array(list(found.values())))
+    return {key: test.p_value for key, test in zip(found, tests, strict=True)}
+
+
+def _of_users(some: Sequence[RunSummary], mask: str, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """(users, mean of the metric over these runs), None where one of them has no ranks."""
+    values = []
+    users: np.ndarray | None = None
+    for one in some:
+        try:
+            ranks = load_ranks(RunDirectory(one.path), "test")
+        except (RunError, StorageError):
+            return None
+        if users is not None and not np.array_equal(users, ranks["users"]):
+            return None
+        users = ranks["users"]
+        values.append(per_query(name, ranks[mask or one.headline.partition("/")[0]]))
+    return None if users is None else (users, np.mean(values, axis=0))
+
+
+def _differing(configs: Mapping[str, Any], fold: bool) -> dict[str, dict[str, Any]]:
+    """Of each group the settings that are not the same everywhere; those of a method show beside it alone."""
+    held = {key: config if isinstance(config, dict) else {} for key, config in configs.items()}
+    names = list(dict.fromkeys(name for config in held.values() for name in config))
+    told = [
+        name
+        for name in names
+        if not (fold and name == SEED)
+        and len({json.dumps(config[name]) for config in held.values() if name in config}) > 1
+    ]
+    return {key: {name: config[name] for name in told if name in config} for key, config in held.items()}

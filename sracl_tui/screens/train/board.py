@@ -1,0 +1,257 @@
+"""The runs as one ranked list over the whole screen: seeds together, differences, notes, names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from sracl_tui.commands import CommandError, ask, follow
+from sracl_tui.content import Content
+from sracl_tui.deliver import copy, export
+from sracl_tui.screens.ask import AskScreen
+from sracl_tui.screens.confirm import ConfirmScreen
+from sracl_tui.session import Session
+from sracl_tui.view_models import duration, short_name
+from sracl_tui.widgets.field import FilterField
+from sracl_tui.widgets.plain import Static, entitle
+from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.split_line import SplitLine
+
+HINT = "enter watches · s metric · m marks · f seeds · n note · R rename · D delete · y copies · esc closes"
+MOST_SETTINGS = 5
+
+
+class BoardScreen(ModalScreen[Path | None]):
+    """The run that was chosen, None where it was closed. What it shows is what `sracl runs board` says."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("s", "metric", "Metric", tooltip="Rank by the next metric"),
+        Binding("m", "mark", "Mark", tooltip="Hold the others against the run under the cursor"),
+        Binding("f", "fold", "Seeds", tooltip="Seeds as one row, or each run"),
+        Binding("n", "note", "Note", tooltip="Write something down about the run under the cursor"),
+        Binding("R", "rename", "Rename", key_display="R"),
+        Binding("D", "delete", "Delete", key_display="D"),
+        Binding("y", "copy", "Copy"),
+        Binding("e", "export", "Export"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._rows: list[dict[str, Any]] = []
+        self._metrics: list[str] = []
+        self._metric = ""
+        self._marked = ""
+        self._fold = True
+
+    def compose(self) -> ComposeResult:
+        """A filter, the rows, and what is said of them."""
+        with Vertical(id="board"):
+            yield FilterField("/ filter runs, settings, notes", "board-filter")
+            yield RowList(id="board-rows")
+            yield Static("reading the runs…", id="board-said")
+
+    def on_mount(self) -> None:
+        """Ask for the rows."""
+        entitle(self.query_one("#board"), "Leaderboard", HINT)
+        self.query_one(RowList).focus()
+        self._read()
+
+    @work(group="board", exclusive=True, exit_on_error=False)
+    async def _read(self) -> None:
+        words = ["--runs-dir", str(self.session.runs_dir), "--fold" if self._fold else "--each"]
+        words += ["--metric", self._metric] if self._metric else []
+        words += ["--against", self._marked] if self._marked else []
+        try:
+            answer = await ask("runs", "board", *words)
+        except CommandError as error:
+            self.query_one("#board-said", Static).update(Content.styled(f"✗ {error}", "$error"))
+            return
+        self._rows, self._metrics = answer["rows"], answer["metrics"]
+        self._metric = answer["metric"]
+        self._show()
+
+    def _show(self) -> None:
+        wanted = self.query_one(Input).value.strip().lower()
+        shown = [row for row in self._rows if wanted in _searched(row)]
+        self.query_one(RowList).show([(row["name"], self._row(row)) for row in shown])
+        seeds = "seeds of one setting together" if self._fold else "each run"
+        many = f"{len(shown)} row{'s' * (len(shown) != 1)}"
+        said = f"{many} by {self._metric or 'nothing yet'} (test; v: validation), {seeds}"
+        if self._marked:
+            said += f"; Δ against {short_name(self._marked)}, p of the paired test over users"
+        self.query_one("#board-said", Static).update(
+            said if self._rows else "no runs here yet; F2 starts one"
+        )
+
+    def _row(self, row: Mapping[str, Any]) -> SplitLine:
+        return SplitLine(
+            (_name(row, self._marked), _figures(row)),
+            (Content.styled(f"  {settings_line(row)}", "$muted"), Content.styled(_facts(row), "$muted")),
+        )
+
+    def _current(self) -> dict[str, Any] | None:
+        held = self.query_one(RowList).current_id
+        return next((row for row in self._rows if row["name"] == held), None)
+
+    def _with_current(self, then: Callable[[dict[str, Any]], None]) -> None:
+        row = self._current()
+        if row is None:
+            self.notify("there is no run under the cursor")
+        else:
+            then(row)
+
+    def action_close(self) -> None:
+        """Back to the charts."""
+        self.dismiss(None)
+
+    def action_leave_field(self) -> None:
+        """Out of the filter."""
+        self.query_one(RowList).focus()
+
+    def action_filter(self) -> None:
+        """Into the filter."""
+        self.query_one(Input).focus()
+
+    def action_metric(self) -> None:
+        """Rank by the next metric."""
+        if self._metrics:
+            at = self._metrics.index(self._metric) if self._metric in self._metrics else -1
+            self._metric = self._metrics[(at + 1) % len(self._metrics)]
+            self._read()
+
+    def action_mark(self) -> None:
+        """Hold the others against the run under the cursor, or against none any more."""
+
+        def mark(row: dict[str, Any]) -> None:
+            self._marked = "" if self._marked in row["runs"] else row["name"]
+            self._read()
+
+        self._with_current(mark)
+
+    def action_fold(self) -> None:
+        """Seeds as one row, or each run."""
+        self._fold = not self._fold
+        self._read()
+
+    def action_note(self) -> None:
+        """Write something down about a run."""
+
+        def asked(row: dict[str, Any]) -> None:
+            question = AskScreen(f"Note on {short_name(row['name'])}:", row["note"].partition("\n")[0])
+            self.app.push_screen(
+                question, lambda text: None if text is None else self._change("note", row["name"], text)
+            )
+
+        self._with_current(asked)
+
+    def action_rename(self) -> None:
+        """Give a run another name."""
+
+        def asked(row: dict[str, Any]) -> None:
+            question = AskScreen("New name:", short_name(row["name"]))
+            self.app.push_screen(
+                question, lambda text: self._change("rename", row["name"], text) if text else None
+            )
+
+        self._with_current(asked)
+
+    def action_delete(self) -> None:
+        """Delete what the row under the cursor holds, after a question."""
+
+        def asked(row: dict[str, Any]) -> None:
+            what = short_name(row["name"]) if len(row["runs"]) == 1 else f"these {len(row['runs'])} runs"
+            question = ConfirmScreen(f"Delete {what}, with models and results?", "Delete")
+            self.app.push_screen(question, lambda yes: self._change("rm", *row["runs"]) if yes else None)
+
+        self._with_current(asked)
+
+    @work(group="board-change", exit_on_error=False)
+    async def _change(self, *words: str) -> None:
+        command, *rest = words
+        options = ["--runs-dir", str(self.session.runs_dir), *(["--yes"] if command == "rm" else [])]
+        try:
+            await follow("runs", command, *options, "--", *rest, on_line=_nothing)
+        except CommandError as error:
+            self.notify(str(error), severity="error")
+        self.session.look()
+        self._read()
+
+    def action_copy(self) -> None:
+        """The rows as they read."""
+        copy(self, self.query_one(RowList).as_text(), "leaderboard")
+
+    def action_export(self) -> None:
+        """The rows as CSV and JSON."""
+        rows = [{**row, "runs": " ".join(row["runs"]), "settings": settings_line(row)} for row in self._rows]
+        export(self, "leaderboard", rows, self._rows)
+
+    @on(Input.Changed, "#board-filter")
+    def _filter(self) -> None:
+        self._show()
+
+    @on(Input.Submitted, "#board-filter")
+    def _to_rows(self) -> None:
+        self.query_one(RowList).focus()
+
+    @on(RowList.OptionSelected, "#board-rows")
+    def _choose(self, event: RowList.OptionSelected) -> None:
+        event.stop()
+        if event.option.id:
+            self.dismiss(self.session.runs_dir / event.option.id)
+
+
+def settings_line(row: Mapping[str, Any]) -> str:
+    """What is not the same in every row, as `key value` pairs."""
+    settings: Mapping[str, Any] = row["settings"]
+    first = list(settings.items())[:MOST_SETTINGS]
+    pairs = [f"{name.rpartition('.')[2]} {_told(value)}" for name, value in first]
+    return " · ".join([*pairs, *(["…"] if len(settings) > MOST_SETTINGS else [])])
+
+
+def _told(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _name(row: Mapping[str, Any], marked: str) -> Content:
+    seeds = f" ×{len(row['runs'])}" if len(row["runs"]) > 1 else ""
+    star = "★ " if marked in row["runs"] else "  "
+    return Content.assemble((star, "bold $accent"), (short_name(row["name"]), "bold"), (seeds, "$muted"))
+
+
+def _figures(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return str(row["status"])
+    parts = [f"{row['value']:.4f}" + ("" if row["deviation"] is None else f" ± {row['deviation']:.4f}")]
+    if row["difference"] is not None:
+        parts.append(f"{row['difference']:+.1%}")
+    if row["p_value"] is not None:
+        parts.append(f"p {row['p_value']:.4f}")
+    return "  ".join([*parts, *(["v"] if row["part"] == "valid" else [])])
+
+
+def _facts(row: Mapping[str, Any]) -> str:
+    note = row["note"].partition("\n")[0]
+    made = time.strftime("%d %b %H:%M", time.localtime(row["created"]))
+    took = "" if row["seconds"] is None else duration(row["seconds"])
+    return " · ".join(part for part in (note, row["dataset"], took, made) if part)
+
+
+def _searched(row: Mapping[str, Any]) -> str:
+    words: Sequence[str] = (*row["runs"], row["dataset"], row["status"], row["note"], settings_line(row))
+    return " ".join(words).lower()
+
+
+def _nothing(_: str) -> None:
+    """What a command says beside its error is not shown."""

@@ -1,0 +1,81 @@
+"""The runs of a folder in order: seeds together, differences only where figures can be held together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sracl_core.cli.main import run as sracl
+from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.significance import paired_test
+from sracl_core.files import write_json
+from sracl_core.runs.directory import create_run, list_runs
+from sracl_core.settings.models import RunConfig
+from sracl_core.studies.leaderboard import leaderboard
+
+RNG = np.random.default_rng(5)
+USERS = 40
+
+
+def finished(
+    runs: Path, name: str, worst: int, seed: int = 1, data: str = "d1", **model: object
+) -> np.ndarray:
+    """A run with ranks up to `worst`, and the metrics of these ranks."""
+    config = RunConfig.model_validate(
+        {"dataset": {"path": "x"}, "training": {"seed": seed}, "model": {"name": "sasrec", **model}}
+    )
+    run = create_run(runs, name, config, {"dataset": {"name": "shop", "identity": data}})
+    ranks = RNG.integers(1, worst, USERS)
+    held = {mask: {"NDCG@20": float(per_query("NDCG@20", ranks).mean())} for mask in ("unmasked", "masked")}
+    write_json(run.results_path, {"test": held, "valid": held, "best_epoch": 1, "training_seconds": 60.0})
+    arrays = {f"{part}_{mask}": ranks for part in ("valid", "test") for mask in ("unmasked", "masked")}
+    users = {f"{part}_users": np.arange(USERS) for part in ("valid", "test")}
+    np.savez(run.ranks_path, **arrays, **users)
+    return per_query("NDCG@20", ranks)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def test_seeds_are_one_row_and_tested_as_their_mean(runs: Path) -> None:
+    wide = [finished(runs, f"wide-{seed}", 30, seed=seed, hidden_size=128) for seed in (1, 2, 3)]
+    base = finished(runs, "base", 60)
+    other = finished(runs, "other", 20, data="d2")
+    create_run(runs, "waiting", RunConfig.model_validate({"dataset": {"path": "x"}}), {})
+    marked = next(one.name for one in list_runs(runs) if one.name.endswith("-base"))
+    metric, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20", marked)
+    assert metric == "unmasked/NDCG@20"
+    by_name = {row.name.rpartition("-")[2] if "wide" not in row.name else "wide": row for row in rows}
+    assert len(rows) == 4
+    assert [row.value for row in rows[:3]] == sorted((row.value or 0.0 for row in rows[:3]), reverse=True)
+    assert rows[3].value is None
+    found = by_name["wide"]
+    mean = np.mean(wide, axis=0)
+    assert len(found.runs) == 3
+    assert found.value == pytest.approx(mean.mean())
+    assert found.deviation == pytest.approx(np.std([one.mean() for one in wide], ddof=1))
+    assert found.difference == pytest.approx(mean.mean() / base.mean() - 1)
+    assert found.p_value == pytest.approx(paired_test(mean, base).p_value, abs=0.01)
+    assert found.settings == {"model.hidden_size": 128}
+    assert by_name["other"].value == pytest.approx(other.mean())
+    assert (by_name["other"].difference, by_name["other"].p_value) == (None, None)
+    assert len(leaderboard(list_runs(runs), fold=False)[1]) == 6
+
+
+def test_the_command_prints_what_the_table_says(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(runs, "first", 30)
+    finished(runs, "second", 60, hidden_size=128)
+    where = ["--runs-dir", str(runs)]
+    assert sracl(["runs", "board", "--against", "second", "--metric", "masked/NDCG@20", *where]) == 0
+    said = capsys.readouterr().out
+    assert "* 20" in said
+    assert "hidden_size" in said
+    assert sracl(["runs", "board", "--json", *where]) == 0
+    assert [row["part"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["test", "test"]
+    assert sracl(["runs", "board", "--metric", "NDGC@20", *where]) == 2
+    assert "did you mean" in capsys.readouterr().err

@@ -1,0 +1,81 @@
+"""The leaderboard: ranked by the real command, marked, noted, renamed and cleared by keys."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.keeping import note_of
+from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
+
+OTHER = "20260102-120000-[b]odd"
+
+
+@pytest.fixture
+def two(frozen: Path) -> Path:
+    """Beside the frozen run one of the same figures with an odd name."""
+    shutil.copytree(frozen, frozen.with_name(OTHER))
+    return frozen
+
+
+async def test_runs_are_ranked_marked_and_noted(tmp_path: Path, two: Path) -> None:
+    app = dashboard(tmp_path, two)
+    async with app.run_test(notifications=True, size=(140, 40)) as pilot:
+        await until(pilot, shows(app, "✓ finished"))
+        await pilot.press("b")
+        await until(pilot, shows(app, "Leaderboard", "2 rows by unmasked/NDCG@20", "together"))
+        await pilot.press("f")
+        await until(pilot, shows(app, "2 rows", "[b]odd", "each run"))
+        await pilot.press("m")
+        await until(pilot, shows(app, "★", "+0.0%"))
+        await pilot.press("s")
+        await until(pilot, lambda: "by unmasked/NDCG@20" not in drawn(app))
+        app.screen.query_one("#board-rows").select_id(OTHER)
+        await pilot.press("n")
+        await until(pilot, shows(app, "Note on [b]odd:"))
+        await pilot.press(*"-wide", "enter")
+        await until(pilot, lambda: note_of(RunDirectory(two.with_name(OTHER))) == "-wide")
+        await until(pilot, shows(app, "-wide"))
+        await pilot.press("slash", *"wide")
+        await until(pilot, shows(app, "1 row by"))
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: app.session.current == two.with_name(OTHER))
+
+
+async def test_a_run_is_renamed_and_deleted(tmp_path: Path, two: Path) -> None:
+    app = dashboard(tmp_path, two)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "✓ finished"))
+        await pilot.press("r", "z")
+        await until(pilot, shows(app, "Leaderboard", "rows by"))
+        await pilot.press("f")
+        await until(pilot, shows(app, "each run"))
+        app.screen.query_one("#board-rows").select_id(OTHER)
+        await pilot.press("R")
+        await until(pilot, shows(app, "New name:"))
+        app.screen.query_one(Input).value = "even"
+        await pilot.press("enter")
+        await until(pilot, lambda: two.with_name("20260102-120000-even").is_dir())
+        await until(pilot, shows(app, "even"))
+        app.screen.query_one("#board-rows").select_id("20260102-120000-even")
+        await pilot.press("D")
+        await until(pilot, shows(app, "Delete even, with models"))
+        await pilot.press("y")
+        await until(pilot, lambda: not two.with_name("20260102-120000-even").exists())
+        await until(pilot, shows(app, "1 row by"))
+        assert two.is_dir()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_is_there_at_every_size(tmp_path: Path, two: Path, size: tuple[int, int]) -> None:
+    app = dashboard(tmp_path, two)
+    async with app.run_test(notifications=True, size=size) as pilot:
+        await until(pilot, lambda: app.session.runs)
+        await pilot.press("b")
+        await until(pilot, shows(app, "rows by"))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.id != "board")
