@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -125,3 +126,29 @@ def bfloat16_gain(device: torch.device, size: int = 512, repeats: int = 8) -> fl
         return best
 
     return seconds(torch.float32) / seconds(torch.bfloat16)
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory` tell of what comes from now on, where the system can forget."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: on a GPU what tensors took there at most, else what this process held at most.
+
+    On Linux since `forget_peak_memory`, elsewhere since the process began.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            status = Path("/proc/self/status").read_text()
+            return 1024 * int(status.split("VmHWM:")[1].split()[0])
+    import psutil
+
+    held = psutil.Process().memory_info()
+    return int(getattr(held, "peak_wset", held.rss))

@@ -13,10 +13,11 @@ import numpy as np
 from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
-from sracl_core.evaluation.stored import LISTS, load_lists, load_ranks
+from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.runs.directory import RunDirectory
 
 MASKS = ("unmasked", "masked")
+ROWS_AT_ONCE = 1024
 LENGTHS = (5, 10, 20, 50)
 """Histories of up to 5 items, of 6 to 10, and so on."""
 COLD = 3
@@ -74,7 +75,9 @@ def groups(run: RunDirectory, sources: Sources, ks: Sequence[int]) -> list[dict[
     band = bands(_popularity(sources))[split.test_targets - 1]
     for at, name in enumerate(("head", "middle", "tail", "new in test")):
         found.append(("target", name, band == at))
-    found.append(("user", f"cold, up to {COLD} in training", split.train.lengths[users] <= COLD))
+    cold = split.train.lengths[users] <= COLD
+    found.append(("user", f"cold, up to {COLD} in training", cold))
+    found.append(("user", f"warm, over {COLD} in training", ~cold))
     return [
         {"by": by, "group": name, "users": int(inside.sum())}
         | {mask: mean_metrics(ranks[mask][inside], ks) for mask in MASKS}
@@ -82,19 +85,21 @@ def groups(run: RunDirectory, sources: Sources, ks: Sequence[int]) -> list[dict[
     ]
 
 
-def beyond_accuracy(run: RunDirectory, sources: Sources) -> dict[str, dict[str, float]]:
+def beyond_accuracy(
+    run: RunDirectory, sources: Sources, item_vectors_NE: np.ndarray | None = None
+) -> dict[str, dict[str, float]]:
     """What the lists of the test users show, by mask.
 
     coverage: share of all items that stand in some list. head: share of places that items of the head
     take. gini: of how often items are shown. novelty: mean of -log2 of an item's share of the training
-    interactions, one added to each (Zhou et al., PNAS 2010), in bits.
+    interactions, one added to each (Zhou et al., PNAS 2010), in bits. diversity, where `item_vectors_NE`
+    of the texts are given: see `diversity`.
     """
     popularity = _popularity(sources)
     band, n_items = bands(popularity), len(popularity)
     surprise = -np.log2((popularity + 1) / (popularity.sum() + n_items))
     told = {}
-    for mask, name in zip(MASKS, LISTS, strict=True):
-        shown = load_lists(run)[name]
+    for mask, shown in zip(MASKS, load_lists(run).values(), strict=True):
         places = shown[shown > 0] - 1
         counts = np.bincount(places, minlength=n_items)
         told[mask] = {
@@ -104,7 +109,28 @@ def beyond_accuracy(run: RunDirectory, sources: Sources) -> dict[str, dict[str, 
             "gini": gini(counts),
             "novelty": float(surprise[places].mean()),
         }
+        if item_vectors_NE is not None:
+            told[mask]["diversity"] = diversity(shown, item_vectors_NE)
     return told
+
+
+def diversity(lists_QK: np.ndarray, item_vectors_NE: np.ndarray) -> float:
+    """Mean over lists of 1 - cosine of the texts of two of its items, over all pairs.
+
+    Intra-list distance (Ziegler et al., WWW 2005). A list of one item has none, and is left out. A sum of
+    unit vectors holds the cosines of all pairs: |sum|^2 = K + the sum over ordered pairs.
+    """
+    length_N = np.maximum(np.linalg.norm(item_vectors_NE, axis=1, keepdims=True), 1e-12)
+    unit_NE = np.vstack((np.zeros((1, item_vectors_NE.shape[1])), item_vectors_NE / length_N))
+    unit_NE = unit_NE.astype(np.float32)
+    count_Q = (lists_QK > 0).sum(axis=1)
+    squared_Q = np.empty(len(lists_QK))
+    for start in range(0, len(lists_QK), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        squared_Q[rows] = np.square(unit_NE[lists_QK[rows]].sum(axis=1)).sum(axis=1)
+    several = count_Q > 1
+    count, squared = count_Q[several], squared_Q[several]
+    return float((1.0 - (squared - count) / (count * (count - 1))).mean()) if len(count) else 0.0
 
 
 def _popularity(sources: Sources) -> np.ndarray:

@@ -74,30 +74,35 @@ def write_results(
     training_seconds: float | None,
     stages: Mapping[str, float],
     parameters: int,
+    memory: int | None,
+    test: bool = True,
 ) -> dict[str, Any]:
     """Rank both parts, and write ranks.npz and results.json, which is returned.
 
     training_seconds: of training and validation, over all sittings. stages: seconds of each earlier stage,
-    over all sittings. parameters: numbers that were learned.
+    over all sittings. parameters: numbers that were learned. memory: bytes at the peak. test: False leaves
+    that part out, for a run among which is still chosen.
     """
     config, began = run.config, time.monotonic()
-    valid = rank_split(config, sources, scores, "valid", progress)
-    test = rank_split(config, sources, scores, "test", progress, LIST_LENGTH)
+    ranks = {"valid": rank_split(config, sources, scores, "valid", progress)}
+    if test:
+        ranks["test"] = rank_split(config, sources, scores, "test", progress, LIST_LENGTH)
     results = {
         "protocol": protocol(config, sources),
-        "valid": all_metrics(config, valid),
-        "test": all_metrics(config, test),
+        **{part: all_metrics(config, found) for part, found in ranks.items()},
         "best_epoch": best_epoch,
         "training_seconds": training_seconds,
         "stages": {**stages, "evaluate": time.monotonic() - began},
         "parameters": parameters,
+        "peak_memory": memory,
     }
     arrays = {
-        f"{part}_{name}": getattr(ranks, name)
-        for part, ranks in (("valid", valid), ("test", test))
+        f"{part}_{name}": getattr(found, name)
+        for part, found in ranks.items()
         for name in ("users", "unmasked", "masked")
     }
-    arrays |= {f"test_{name}": getattr(test, name) for name in LISTS}
+    if test:
+        arrays |= {f"test_{name}": getattr(ranks["test"], name) for name in LISTS}
     with whole_file(run.ranks_path) as file:
         np.savez(file, **arrays)
     write_json(run.results_path, results, seal=True)

@@ -15,12 +15,16 @@ LISTS = ("unmasked_list", "masked_list")
 
 
 def finished_results(run: RunDirectory) -> dict[str, Any]:
-    """results.json of a run that has ended. Raises RunError where there is none, or one that is too old."""
-    found = run.results()
+    """results.json of a run that has ended.
+
+    Raises RunError where there is none, one that is too old, or one without test (see `pipeline.run.try_out`).
+    """
+    found, again = run.results(), f"`sracl evaluate {shlex.quote(str(run.path))}`"
     if found is None:
         raise RunError(f"{run.path} has no results yet; it is {run.status()}")
+    if not found.get("test"):
+        raise RunError(f"{run.path} is a trial, which has not looked at test; {again} does")
     if found.get("training_seconds") is None:
-        again = f"`sracl evaluate {shlex.quote(str(run.path))}`"
         raise RunError(f"{run.results_path} is of an earlier version; {again} writes it anew")
     return found
 

@@ -6,11 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sracl_core.settings.section import ObjectiveSettings
+from sracl_core.settings.section import ObjectiveSettings, Weight
+from sracl_core.settings.space import Range
 
 
 class ContrastSettings(ObjectiveSettings):
     """How two states are compared: by default as most papers do, by their dot product as it is."""
 
+    weight: Annotated[Weight, Range(0.01, 1.0, log=True)] = Field(
+        0.0, description="Its share of the loss; 0 switches it off."
+    )
     similarity: Literal["cosine", "dot"] = Field("dot", description="Similarity in InfoNCE.")
-    temperature: Annotated[float, Field(gt=0.0)] = Field(1.0, description="Divides the similarity.")
+    temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
+        1.0, description="Divides the similarity."
+    )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import Sources
+from sracl_core.device import forget_peak_memory, peak_memory
 from sracl_core.evaluation.ranking import Scores
 from sracl_core.evaluation.results import write_results
 from sracl_core.floors.base import Counts, ScoringFloor
@@ -39,14 +40,18 @@ def rank_floor(
     progress: Progress | None = None,
     report: Report | None = None,
     spent: Callable[[], Mapping[str, float]] = dict,
+    test: bool = True,
 ) -> dict[str, object]:
     """Count, rank, and write the results; returns what results.json holds.
 
-    spent: seconds of the stages so far.
+    spent: seconds of the stages so far. test: see `write_results`.
     """
-    began = time.monotonic()
+    began, device = time.monotonic(), torch.device("cpu")
+    forget_peak_memory(device)
     with stage("count", report):
         scores = floor_scores(run.config, sources, semantics)
     seconds = time.monotonic() - began
     with stage("evaluate", report):
-        return write_results(run, sources, scores, progress, None, seconds, {"count": seconds, **spent()}, 0)
+        stages = {"count": seconds, **spent()}
+        memory = peak_memory(device)
+        return write_results(run, sources, scores, progress, None, seconds, stages, 0, memory, test)

@@ -11,6 +11,7 @@ import platform
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +23,8 @@ from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.device import (
     bfloat16_gain,
     forget_compiled_shapes,
+    forget_peak_memory,
+    peak_memory,
     pick_device,
     return_freed_blocks,
     use_threads,
@@ -72,6 +75,7 @@ __all__ = [
     "run_meta",
     "take_text_encoder",
     "train",
+    "try_out",
 ]
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
@@ -107,6 +111,17 @@ def train(
 ) -> dict[str, Any]:
     """Train `config`, or count its floor, into a fresh run directory; returns what results.json holds."""
     return _run(config, run, writer, progress, resumed=False)
+
+
+def try_out(
+    run: RunDirectory, writer: RunWriter, should_stop: Callable[[], bool], resumed: bool
+) -> dict[str, Any]:
+    """Train, or go on with, a run whose settings are one choice among others: test is not looked at.
+
+    `evaluate` does so later, for the one that is chosen. should_stop: asked after each step; True
+    checkpoints and raises Interrupted.
+    """
+    return _run(run.config, run, writer, None, resumed, should_stop, test=False)
 
 
 def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
@@ -151,6 +166,7 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
         known["training_seconds"],
         known.get("stages") or run.state().get("stages") or {},
         encoder.parameter_count,
+        run.state().get("peak_memory"),
     )
 
 
@@ -173,7 +189,13 @@ def take_text_encoder(run: RunDirectory, name: str) -> RunDirectory:
 
 
 def _run(
-    config: RunConfig, run: RunDirectory, writer: RunWriter, progress: Progress | None, resumed: bool
+    config: RunConfig,
+    run: RunDirectory,
+    writer: RunWriter,
+    progress: Progress | None,
+    resumed: bool,
+    should_stop: Callable[[], bool] = lambda: False,
+    test: bool = True,
 ) -> dict[str, Any]:
     def told(stage: str, done: int, total: int) -> None:
         writer.progress(stage, done, total)
@@ -192,7 +214,7 @@ def _run(
     signals = StopSignals()
     try:
         with signals, heard_by(lambda text: writer.message(text, "warning")):
-            results = _stages(config, run, writer, told, signals, resumed)
+            results = _stages(config, run, writer, told, signals, resumed, should_stop, test)
     except BaseException as error:
         if isinstance(error, Interrupted) and signals.number:
             error.exit_code = 128 + signals.number
@@ -217,9 +239,12 @@ def _stages(
     told: Progress,
     signals: StopSignals,
     resumed: bool,
+    should_stop: Callable[[], bool],
+    test: bool,
 ) -> dict[str, Any]:
     device = pick_device(config.training.device)
     use_threads(config.training.threads)
+    forget_peak_memory(device)
     return_freed_blocks()
     forget_compiled_shapes()
     if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
@@ -237,7 +262,7 @@ def _stages(
     for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
     if config.floor is not None:
-        return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds)
+        return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
     session = start_session(config, sources, semantics, device)
     encoder = session.encoder
     if resumed and has_checkpoint(run.checkpoints / "last"):
@@ -258,11 +283,15 @@ def _stages(
         config,
         run,
         writer,
-        signals.requested,
+        lambda: signals.requested() or should_stop(),
     )
     with stage("train", report, steps_per_epoch=trainer.steps_per_epoch):
         signals.patient = True
-        state = trainer.fit()
+        try:
+            state = trainer.fit()
+        finally:
+            earlier = run.state().get("peak_memory") or 0
+            writer.state(peak_memory=max(earlier, peak_memory(device)))
         signals.patient = False
     if signals.requested():
         raise Interrupted(f"stopped after training; `sracl resume {shlex.quote(str(run.path))}` evaluates")
@@ -270,7 +299,16 @@ def _stages(
     spent = writer.stage_seconds
     with writer.beating(), stage("evaluate", report):
         return write_results(
-            run, sources, scores_of(best), told, state.best_epoch, state.elapsed, spent, best.parameter_count
+            run,
+            sources,
+            scores_of(best),
+            told,
+            state.best_epoch,
+            state.elapsed,
+            spent,
+            best.parameter_count,
+            run.state().get("peak_memory"),
+            test,
         )
 
 

@@ -90,6 +90,7 @@ class RunState(Lenient):
     best_epoch: Count = None
     best_valid: Metrics = None
     stages: Table = None
+    peak_memory: Count = None
 
 
 class RunMeta(Lenient):
@@ -116,6 +117,8 @@ class RunResults(Lenient):
     best_epoch: Count = None
     training_seconds: Number = None
     stages: Table = None
+    parameters: Count = None
+    peak_memory: Count = None
 
 
 class _Step(Lenient):

@@ -13,6 +13,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from sracl_core.methods import backbones, floors, names, objectives, values
 from sracl_core.settings.section import Backbone, Floor, Need, ObjectiveSettings, Positive, Section, Share
+from sracl_core.settings.space import Range
 
 SPLITS = "sracl_core.data.splits", "sracl.splits"
 _OWN_SPLITS = ("leave_one_out", "given")
@@ -204,7 +205,9 @@ class TrainingConfig(Section):
         0.0, description="Stop after the epoch in which this many minutes have passed; 0 is no limit."
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(256, description="Prefixes a step (B).")
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="Adam's rate.")
+    learning_rate: Annotated[float, Field(gt=0.0), Range(3e-4, 3e-3, log=True)] = Field(
+        1e-3, description="Adam's rate."
+    )
     schedule: Literal["constant", "linear"] = Field(
         "constant", description="linear: the rate falls to 0 over max_epochs."
     )

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sracl_core.settings.space import Choices, Range
+
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -38,9 +40,15 @@ class Backbone(Section):
     """Whether a row is padded to `max_length` and read as a whole, for the estimate of memory."""
 
     name: str
-    hidden_size: Positive = Field(64, description="Width of states and item embeddings (d).")
-    dropout: Share = Field(0.2, description="Dropout on embeddings and hidden layers.")
-    max_length: Positive = Field(20, description="Items of a prefix that the encoder reads, the latest.")
+    hidden_size: Annotated[Positive, Choices((32, 64, 128))] = Field(
+        64, description="Width of states and item embeddings (d)."
+    )
+    dropout: Annotated[Share, Range(0.0, 0.6)] = Field(
+        0.2, description="Dropout on embeddings and hidden layers."
+    )
+    max_length: Annotated[Positive, Choices((20, 50))] = Field(
+        20, description="Items of a prefix that the encoder reads, the latest."
+    )
     item_init: Literal["random", "text"] = Field(
         "text",
         description="Start of the item embeddings: normal, or the leading principal components of the "
@@ -49,7 +57,7 @@ class Backbone(Section):
     item_std: Annotated[float, Field(gt=0.0)] = Field(
         0.05, description="Standard deviation of the item embeddings' start; all else starts at 0.02."
     )
-    item_anchor: Share = Field(
+    item_anchor: Annotated[Share, Choices((0.0, 0.0003, 0.001))] = Field(
         0.0,
         description="item_init=text: share of the way back to their start that each step pulls the item "
         "embeddings; keeps them from overfitting.",

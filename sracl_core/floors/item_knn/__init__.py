@@ -11,13 +11,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sracl_core.settings.section import Floor, Positive
+from sracl_core.settings.space import Range
 
 
 class Settings(Floor):
     """Neighbors by co-occurrence."""
 
     name: Literal["item_knn"] = Field("item_knn", description="Floor.")
-    neighbors: Positive = Field(100, description="Nearest items that each item of a history speaks for.")
-    decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+    neighbors: Annotated[Positive, Range(10, 1000, log=True)] = Field(
+        100, description="Nearest items that each item of a history speaks for."
+    )
+    decay: Annotated[float, Field(gt=0.0, le=1.0), Range(0.2, 1.0)] = Field(
         1.0, description="Weight of an item of the history relative to the one after it; 1 is no decay."
     )

@@ -16,11 +16,12 @@ batch 256, rate 0.0001 falling to 0 over 400,000 steps, 0.6 of the items masked.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Backbone, Positive, Share
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(Backbone):
@@ -29,10 +30,14 @@ class Settings(Backbone):
     main: ClassVar[str] = "masked_item"
 
     name: Literal["bert4rec"] = Field("bert4rec", description="Backbone.")
-    layers: Positive = Field(2, description="Transformer layers.")
-    heads: Positive = Field(2, description="Attention heads; a divisor of the hidden size.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Transformer layers.")
+    heads: Annotated[Positive, Choices((1, 2, 4))] = Field(
+        2, description="Attention heads; a divisor of the hidden size."
+    )
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    attention_dropout: Share = Field(0.2, description="Dropout on attention weights.")
+    attention_dropout: Annotated[Share, Range(0.0, 0.6)] = Field(
+        0.2, description="Dropout on attention weights."
+    )
 
     @property
     def floats_per_token(self) -> int:

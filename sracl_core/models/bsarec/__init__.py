@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Backbone, Positive, Share
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(Backbone):
@@ -26,14 +27,20 @@ class Settings(Backbone):
     whole_window: ClassVar[bool] = True
 
     name: Literal["bsarec"] = Field("bsarec", description="Backbone.")
-    layers: Positive = Field(2, description="Layers.")
-    heads: Positive = Field(1, description="Attention heads; a divisor of the hidden size.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Layers.")
+    heads: Annotated[Positive, Choices((1, 2, 4))] = Field(
+        1, description="Attention heads; a divisor of the hidden size."
+    )
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    attention_dropout: Share = Field(0.5, description="Dropout on attention weights.")
-    alpha: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+    attention_dropout: Annotated[Share, Range(0.0, 0.6)] = Field(
+        0.5, description="Dropout on attention weights."
+    )
+    alpha: Annotated[float, Field(ge=0.0, le=1.0), Range(0.1, 0.9)] = Field(
         0.7, description="Share of the filter; the rest is self-attention's."
     )
-    c: Positive = Field(5, description="Lowest frequencies that the filter keeps whole, both signs counted.")
+    c: Annotated[Positive, Choices((3, 5, 7, 9))] = Field(
+        5, description="Lowest frequencies that the filter keeps whole, both signs counted."
+    )
 
     @property
     def floats_per_token(self) -> int:

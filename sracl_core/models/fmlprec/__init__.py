@@ -12,11 +12,12 @@ Published: 2 layers, d 64, inner size 256, window of 50 padded on the left, drop
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from sracl_core.settings.section import Backbone, Positive
+from sracl_core.settings.space import Range
 
 
 class Settings(Backbone):
@@ -25,7 +26,7 @@ class Settings(Backbone):
     whole_window: ClassVar[bool] = True
 
     name: Literal["fmlprec"] = Field("fmlprec", description="Backbone.")
-    layers: Positive = Field(2, description="Filter layers.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Filter layers.")
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
 
     @property

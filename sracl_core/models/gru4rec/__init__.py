@@ -6,15 +6,16 @@ Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", I
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sracl_core.settings.section import Backbone, Positive
+from sracl_core.settings.space import Range
 
 
 class Settings(Backbone):
     """A recurrent backbone."""
 
     name: Literal["gru4rec"] = Field("gru4rec", description="Backbone.")
-    layers: Positive = Field(2, description="Recurrent layers.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Recurrent layers.")

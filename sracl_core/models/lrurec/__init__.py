@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Backbone, Positive
+from sracl_core.settings.space import Range
 
 Radius = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -29,9 +30,11 @@ class Settings(Backbone):
     """A backbone of linear recurrences."""
 
     name: Literal["lrurec"] = Field("lrurec", description="Backbone.")
-    layers: Positive = Field(2, description="Recurrent layers.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Recurrent layers.")
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    least_radius: Radius = Field(0.8, description="Smallest |lambda| at the start: the shortest memory.")
+    least_radius: Annotated[Radius, Range(0.0, 0.9)] = Field(
+        0.8, description="Smallest |lambda| at the start: the shortest memory."
+    )
     most_radius: Radius = Field(0.99, description="Largest |lambda| at the start: the longest memory.")
 
     @property

@@ -5,21 +5,26 @@ Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018 (arXiv 1
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Backbone, Positive, Share
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(Backbone):
     """The backbone of the SRA-CL paper."""
 
     name: Literal["sasrec"] = Field("sasrec", description="Backbone.")
-    layers: Positive = Field(2, description="Transformer layers.")
-    heads: Positive = Field(2, description="Attention heads; a divisor of the hidden size.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Transformer layers.")
+    heads: Annotated[Positive, Choices((1, 2, 4))] = Field(
+        2, description="Attention heads; a divisor of the hidden size."
+    )
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    attention_dropout: Share = Field(0.5, description="Dropout on attention weights.")
+    attention_dropout: Annotated[Share, Range(0.0, 0.6)] = Field(
+        0.5, description="Dropout on attention weights."
+    )
 
     @property
     def floats_per_token(self) -> int:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
 from sracl_core.settings.section import Share
+from sracl_core.settings.space import Range
 
 
 class Settings(ContrastSettings):
@@ -22,11 +23,21 @@ class Settings(ContrastSettings):
     short: Annotated[int, Field(ge=0)] = Field(
         12, description="Sequences of up to so many items get only substitute, insert and mask."
     )
-    substitute: Share = Field(0.05, description="Share of items replaced by their most correlated one.")
-    insert: Share = Field(0.5, description="Share of items before which the most correlated one is put.")
-    mask: Share = Field(0.7, description="Share of a sequence's items that a masked view leaves blank.")
-    crop: Share = Field(0.2, description="Share of a sequence that a cropped view keeps.")
-    reorder: Share = Field(0.2, description="Share of a sequence that a reordered view shuffles.")
+    substitute: Annotated[Share, Range(0.05, 0.9)] = Field(
+        0.05, description="Share of items replaced by their most correlated one."
+    )
+    insert: Annotated[Share, Range(0.05, 0.9)] = Field(
+        0.5, description="Share of items before which the most correlated one is put."
+    )
+    mask: Annotated[Share, Range(0.05, 0.9)] = Field(
+        0.7, description="Share of a sequence's items that a masked view leaves blank."
+    )
+    crop: Annotated[Share, Range(0.05, 0.9)] = Field(
+        0.2, description="Share of a sequence that a cropped view keeps."
+    )
+    reorder: Annotated[Share, Range(0.05, 0.9)] = Field(
+        0.2, description="Share of a sequence that a reordered view shuffles."
+    )
     warm_up: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs before the model's own item embeddings say as well what is correlated."
     )

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
 from sracl_core.settings.section import Share, Weight
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(ContrastSettings):
@@ -21,13 +22,21 @@ class Settings(ContrastSettings):
 
     instances: Weight = Field(1.0, description="Share of two views of a sequence against each other.")
     intents: Weight = Field(1.0, description="Share of each view against its sequence's centroid.")
-    clusters: Annotated[int, Field(ge=2)] = Field(256, description="Intents (K), at most the users.")
+    clusters: Annotated[int, Field(ge=2), Choices((64, 128, 256, 512))] = Field(
+        256, description="Intents (K), at most the users."
+    )
     pooling: Literal["mean", "last"] = Field(
         "mean", description="What stands for a sequence: the mean of its states, or the last one."
     )
-    crop: Share = Field(0.2, description="Share of a sequence that a cropped view keeps.")
-    mask: Share = Field(0.7, description="Share of a sequence's items that a masked view leaves blank.")
-    reorder: Share = Field(0.2, description="Share of a sequence that a reordered view shuffles.")
+    crop: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.2, description="Share of a sequence that a cropped view keeps."
+    )
+    mask: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.7, description="Share of a sequence's items that a masked view leaves blank."
+    )
+    reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.2, description="Share of a sequence that a reordered view shuffles."
+    )
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views."""

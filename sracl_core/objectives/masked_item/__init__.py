@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sracl_core.settings.section import ObjectiveSettings, Positive, Share, Weight
+from sracl_core.settings.space import Range
 
 
 class Settings(ObjectiveSettings):
@@ -24,10 +25,10 @@ class Settings(ObjectiveSettings):
 
     main: ClassVar[bool] = True
     weight: Weight = Field(1.0, description="Its share of the loss; 0 switches it off.")
-    mask_share: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+    mask_share: Annotated[float, Field(gt=0.0, lt=1.0), Range(0.1, 0.7)] = Field(
         0.3, description="Share of a sequence's items that are masked; one at least."
     )
-    last_share: Share = Field(
+    last_share: Annotated[Share, Range(0.0, 0.5)] = Field(
         0.1, description="Share of examples in which the last item alone is masked, as when asked."
     )
     copies: Positive = Field(10, description="Times that an epoch sees each sequence, masked anew each time.")

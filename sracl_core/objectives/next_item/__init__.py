@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Need, ObjectiveSettings, Positive, Share, Weight
+from sracl_core.settings.space import Range
 
 
 class Settings(ObjectiveSettings):
@@ -23,11 +24,11 @@ class Settings(ObjectiveSettings):
         description="Softmax over every item, or over the target and sampled negatives. bce: yes or no to "
         "the target and to one sampled item.",
     )
-    smoothing: Share = Field(
+    smoothing: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,
         description="loss=full: share of a target that its nearest items by text get, in equal parts.",
     )
-    neighbor_targets: Share = Field(
+    neighbor_targets: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,
         description="loss=full: share of a target that the items get which followed near prefixes, by text.",
     )

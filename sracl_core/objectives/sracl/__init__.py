@@ -11,16 +11,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sracl_core.settings.section import Need, ObjectiveSettings, Share, Weight
+from sracl_core.settings.space import Range
 
 
 class Settings(ObjectiveSettings):
     """L_inter and L_intra; a weight of 0 switches a part off."""
 
     weight: Weight = Field(1.0, description="Of both parts together; 0 switches both off.")
-    alpha: Weight = Field(0.1, description="Weight of L_inter (between users).")
-    beta: Weight = Field(0.1, description="Weight of L_intra (within a user).")
+    alpha: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
+        0.1, description="Weight of L_inter (between users)."
+    )
+    beta: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
+        0.1, description="Weight of L_intra (within a user)."
+    )
     similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
-    temperature: Annotated[float, Field(gt=0.0)] = Field(0.1, description="Divides the similarity.")
+    temperature: Annotated[float, Field(gt=0.0), Range(0.05, 1.0, log=True)] = Field(
+        0.1, description="Divides the similarity."
+    )
     synthesizer: Literal["learned", "mean"] = Field(
         "learned", description="How neighbors' states are mixed into one positive."
     )
@@ -35,7 +42,9 @@ class Settings(ObjectiveSettings):
     neighbors_per_step: Annotated[int, Field(ge=0)] = Field(
         0, description="Neighbors drawn from the k at each step; 0 takes all k."
     )
-    substitution: Share = Field(0.2, description="Share of a view's items replaced by a neighbor.")
+    substitution: Annotated[Share, Range(0.05, 0.6)] = Field(
+        0.2, description="Share of a view's items replaced by a neighbor."
+    )
 
     @property
     def on(self) -> bool:
