@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sracl_core.settings.layers import load_config as load_config
     from sracl_core.settings.models import RunConfig as RunConfig
     from sracl_core.studies.compare import compare as compare
+    from sracl_core.studies.tuning import tune as tune
 
 _WHERE = {
     "compare": "studies.compare",
@@ -46,6 +47,7 @@ _WHERE = {
     "open_run": "runs.directory",
     "prepare": "data.prepare",
     "train": "pipeline.api",
+    "tune": "studies.tuning",
 }
 
 __all__ = sorted(_WHERE)

@@ -11,6 +11,10 @@ from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sracl_core.studies.specs import Spec
     from sracl_core.studies.table import Table
 
 PUBLISHED_SHOWN = 8
@@ -35,6 +39,17 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
     ] = None,
+    parallel: Annotated[int, typer.Option("--parallel", help="Runs at once, each with its cores.")] = 1,
+    tune: Annotated[
+        int, typer.Option("--tune", help="Trials of each method before, by which its settings are chosen.")
+    ] = 0,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Also by group of users and items, and what lists show.")
+    ] = False,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Let rows have different datasets or protocols; they are marked.")
+    ] = False,
+    dry_run: output.DryRunOption = False,
     form: Annotated[
         str, typer.Option("--format", help="table, markdown, csv or latex (--json prints JSON).")
     ] = "table",
@@ -47,16 +62,31 @@ def compare(
     result is used, one that was interrupted goes on. docs/comparison.md tells how to read the table.
     """
     output.say("loading", quiet)
+    from sracl_core.studies.compare import baseline_of, require_alike, resolve_rows
     from sracl_core.studies.compare import compare as compared
     from sracl_core.studies.formats import FORMATS
 
     if form != "table" and form not in FORMATS:
         raise InputError(f"there is no format '{form}'{nearest(form, ['table', *FORMATS])}")
     shared, _ = settings.resolve(config, None, sets, dataset)
+    texts = [text for text in models.split(",") if text.strip()]
+    if dry_run:
+        specs = resolve_rows(
+            shared.dataset.path,
+            texts,
+            epochs=epochs,
+            budget_minutes=budget_minutes,
+            config_file=config,
+            sets=sets or (),
+        )
+        baseline_of(specs, baseline)
+        require_alike(specs, mixed)
+        _print_plan(specs, seeds, tune, runs_dir, as_json)
+        return
     with output.progress_display(quiet) as progress:
         table = compared(
             shared.dataset.path,
-            [text for text in models.split(",") if text.strip()],
+            texts,
             seeds=_seeds(seeds),
             epochs=epochs,
             budget_minutes=budget_minutes,
@@ -64,6 +94,10 @@ def compare(
             config_file=config,
             sets=sets or (),
             runs_dir=runs_dir,
+            parallel=parallel,
+            tune=tune,
+            groups=groups,
+            mixed=mixed,
             progress=progress,
             say=lambda text: output.say(text, quiet),
         )
@@ -73,6 +107,8 @@ def compare(
         _print(table)
     else:
         output.tell_lines(FORMATS[form](table))
+        if table.groups is not None:
+            output.say("groups are printed by --format table and by --json", quiet)
 
 
 def _seeds(text: str) -> int | list[int]:
@@ -83,9 +119,33 @@ def _seeds(text: str) -> int | list[int]:
     return found if len(found) > 1 else found[0]
 
 
+def _print_plan(specs: Sequence[Spec], seeds: str, tune: int, runs_dir: Path, as_json: bool) -> None:
+    """What is there of each run, and what would be done; with `tune` the settings are not known yet."""
+    from sracl_core.studies.compare import wanted_runs
+    from sracl_core.studies.running import plan_runs
+
+    searched: dict[str, int] = {}
+    if tune:
+        from sracl_core.studies.tuning import task_of
+
+        searched = {spec.name: len(task_of(spec).space) for spec in specs}
+    wanted = wanted_runs(specs, _seeds(seeds))
+    planned = iter(plan_runs([one for some in wanted.values() for one in some], runs_dir))
+    rows = []
+    for name, some in wanted.items():
+        for one in [next(planned) for _ in some]:
+            what = f"after {tune} trials of {searched[name]} settings" if searched.get(name) else one.left
+            rows.append((name, one.config.training.seed, what, one.steps, one.run.name if one.run else None))
+    columns = ("method", "seed", "what", "steps at most", "run")
+    if as_json:
+        output.print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        output.print_table(columns, rows)
+
+
 def _print(table: Table) -> None:
     """A table a mask, then what others published by the same protocol."""
-    from sracl_core.studies.formats import cells, columns
+    from sracl_core.studies.formats import cells, columns, remarks
 
     names, rows = columns(table), cells(table)
     for mask, other in (("unmasked", "masked"), ("masked", "unmasked")):
@@ -99,6 +159,13 @@ def _print(table: Table) -> None:
         f"mean ± deviation over seeds; p: paired randomization test over users against {table.baseline}, "
         "two-sided, Holm-corrected over the rows; * below 0.05"
     )
+    for remark in remarks(table):
+        output.tell(remark)
+    if table.groups is not None:
+        from sracl_core.cli.run_groups import print_group_table
+
+        output.tell()
+        print_group_table(table.groups, table.tested[0].partition("/")[2])
     from sracl_core.cli.runs import protocol_line
 
     output.tell(protocol_line({"protocol": table.protocol}))

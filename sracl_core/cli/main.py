@@ -49,6 +49,12 @@ COMMANDS: dict[str, Command] = {
         "Train several methods with several seeds, and compare them with floors and published figures.",
         _RUN,
     ),
+    "tune": Command(
+        "tune",
+        "tune",
+        "Try settings of a method, each as a run, and choose by validation alone; test is not looked at.",
+        _RUN,
+    ),
     "runs": Command("runs", "app", "List, show and compare runs.", _RUN),
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK

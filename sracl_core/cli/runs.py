@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output
+from sracl_core.cli.plot import plot
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.plain import plain
 from sracl_core.runs.events import from_one
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sracl_core.runs.history import RunHistory
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(plot)
 
 
 @app.command("list")

@@ -17,7 +17,7 @@ LISTS = ("unmasked_list", "masked_list")
 def finished_results(run: RunDirectory) -> dict[str, Any]:
     """results.json of a run that has ended.
 
-    Raises RunError where there is none, one that is too old, or one without test (see `pipeline.run.try_out`).
+    Raises RunError where there is none, one that is too old, and one of a trial, which has no test part.
     """
     found, again = run.results(), f"`sracl evaluate {shlex.quote(str(run.path))}`"
     if found is None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import InputError, nearest
 from sracl_core.pipeline.settled import settled
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.settings.layers import flatten
 from sracl_core.settings.models import RunConfig
+from sracl_core.studies.filling import Filling
+from sracl_core.studies.grouping import group_table
 from sracl_core.studies.published import published
-from sracl_core.studies.running import Wanted, run_all
-from sracl_core.studies.specs import resolve_specs
+from sracl_core.studies.running import Say, Wanted, run_all
+from sracl_core.studies.specs import Spec, resolve_specs
 from sracl_core.studies.table import Table, build_table
+
+OF_THE_PROTOCOL = ("dataset.", "evaluation.ks")
 
 
 def compare(
@@ -28,8 +35,12 @@ def compare(
     config_file: Path | None = None,
     sets: Sequence[str] = (),
     runs_dir: Path | str = "runs",
+    parallel: int = 1,
+    tune: int = 0,
+    groups: bool = False,
+    mixed: bool = False,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = lambda text: None,
 ) -> Table:
     """Train what is not there yet in `runs_dir`, and put all in one table.
 
@@ -40,26 +51,93 @@ def compare(
         epochs, budget_minutes: of each run, at most; the epoch in which the minutes end is finished.
         baseline: the row that the others are tested against; the first where left out.
         config_file, sets: settings of all rows.
+        parallel: runs at once, each a process of its own.
+        tune: trials of each method before, by which validation chooses its settings; see `tuning.tune`.
+        groups: fill `Table.groups` as well.
+        mixed: let rows differ in dataset, split or protocol, and mark them.
 
     Raises SraclError. What was trained stays, and the same call goes on from there.
     """
+    specs = resolve_rows(
+        dataset, models, epochs=epochs, budget_minutes=budget_minutes, config_file=config_file, sets=sets
+    )
+    chosen_baseline = baseline_of(specs, baseline)
+    require_alike(specs, mixed)
+    if parallel < 1:
+        raise InputError(f"{parallel} runs at once are none; take one at least")
+    tuned = {}
+    if tune:
+        from sracl_core.studies.tuning import tune_spec
+
+        for at, spec in enumerate(specs):
+            found = tune_spec(spec, tune, Path(runs_dir), parallel, None, progress, say)
+            specs[at] = replace(spec, config=found.config)
+            tuned[spec.name] = found.to_dict()
+    return compare_rows(
+        wanted_runs(specs, seeds),
+        chosen_baseline,
+        Path(runs_dir),
+        parallel=parallel,
+        groups=groups,
+        mixed=mixed,
+        tuned=tuned,
+        progress=progress,
+        say=say,
+    )
+
+
+def resolve_rows(
+    dataset: Path | str,
+    models: Sequence[str],
+    *,
+    epochs: int | None = None,
+    budget_minutes: float | None = None,
+    config_file: Path | None = None,
+    sets: Sequence[str] = (),
+) -> list[Spec]:
+    """The rows that `models` name. Raises InputError where one is none, or none could be trained."""
+    if budget_minutes is not None and budget_minutes <= 0:
+        raise InputError(
+            f"a budget of {budget_minutes:g} minutes ends before the first epoch; give more, or leave it out"
+        )
     flags = {
         "--dataset": ("dataset.path", str(dataset)),
         "--epochs": ("training.max_epochs", epochs),
         "--budget-minutes": ("training.max_minutes", budget_minutes),
     }
     specs = resolve_specs(models, config_file, sets, flags)
-    names = [spec.name for spec in specs]
-    if not names:
+    if not specs:
         raise InputError("there is no method to compare; name some, such as sasrec,item-knn")
-    if (baseline := baseline or names[0]) not in names:
-        raise InputError(f"the baseline '{baseline}' is no row{nearest(baseline, names)}")
-    wanted: dict[str, list[Wanted]] = {}
-    for spec in specs:
-        config = settled(spec.config)
-        for seed in _seeds(config, seeds):
-            wanted.setdefault(spec.name, []).append(_seeded(spec.name, config, seed))
-    return compare_rows(wanted, baseline, Path(runs_dir), progress=progress, say=say)
+    return [replace(spec, config=settled(spec.config)) for spec in specs]
+
+
+def baseline_of(specs: Sequence[Spec], baseline: str | None) -> str:
+    """The row of that name, or the first. Raises InputError."""
+    names = [spec.name for spec in specs]
+    if (found := baseline or names[0]) not in names:
+        raise InputError(f"the baseline '{baseline}' is no row{nearest(found, names)}")
+    return found
+
+
+def require_alike(specs: Sequence[Spec], mixed: bool) -> None:
+    """Raise InputError for rows whose figures say nothing together, before anything is trained."""
+    first = flatten(specs[0].config)
+    for spec in specs[1:]:
+        other = flatten(spec.config)
+        differing = [key for key in first if key.startswith(OF_THE_PROTOCOL) and other[key] != first[key]]
+        if differing and not mixed:
+            raise InputError(
+                f"'{specs[0].name}' and '{spec.name}' differ in {', '.join(differing)}, so that their "
+                "figures say nothing together; give both the same, or ask for a mixed table"
+            )
+
+
+def wanted_runs(specs: Sequence[Spec], seeds: int | Sequence[int]) -> dict[str, list[Wanted]]:
+    """The runs of each row, one a seed; a floor has one."""
+    return {
+        spec.name: [_seeded(spec.name, spec.config, seed) for seed in _seeds(spec.config, seeds)]
+        for spec in specs
+    }
 
 
 def compare_rows(
@@ -68,19 +146,31 @@ def compare_rows(
     runs_dir: Path,
     *,
     tested: Sequence[str] = (),
+    parallel: int = 1,
+    groups: bool = False,
+    mixed: bool = False,
+    tuned: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = lambda text: None,
 ) -> Table:
     """The table of runs by row, which are trained where they are not there yet; see `compare`.
 
-    All are of the dataset of the first. tested: see `build_table`. Raises SraclError.
+    tested: see `build_table`. tuned: how the settings of a row were chosen. Raises SraclError.
     """
     every = [one for some in wanted.values() for one in some]
+    filling = Filling(runs_dir, wanted, baseline)
+    runs = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
+    left = iter(runs)
+    found: dict[str, list[RunDirectory]] = {name: [next(left) for _ in some] for name, some in wanted.items()}
     sources = load_sources(every[0].config)
-    runs = iter(run_all(every, runs_dir, sources, progress, say))
-    found: dict[str, list[RunDirectory]] = {name: [next(runs) for _ in some] for name, some in wanted.items()}
     known = published(sources.dataset.n_users, sources.dataset.n_items, sources.split.name)
-    return build_table(found, baseline, known, tested)
+    table = build_table(found, baseline, known, tested, mixed)
+    if tuned:
+        table = replace(table, tuned=dict(tuned))
+    if groups:
+        alike = {row.name: found[row.name] for row in table.rows if not row.differs}
+        table = replace(table, groups=group_table(alike, sources))
+    return table
 
 
 def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from sracl_core.studies.table import Spread, Table
 
 CHANCE = 0.05
+MARK = "†"
+"""Behind the name of a row of another protocol; `remarks` says which."""
 
 
 def columns(table: Table) -> list[str]:
     """Those of `cells`."""
     gains = [f"{name} vs {table.baseline}" for name in table.tested]
     chances = [f"p {name}" for name in table.tested]
-    return ["method", *table.rows[0].test, *gains, *chances, "training seconds", "parameters"]
+    return ["method", *table.rows[0].test, *gains, *chances, "training seconds", "memory MB", "parameters"]
 
 
 def cells(table: Table) -> list[list[str]]:
@@ -32,8 +34,33 @@ def cells(table: Table) -> list[list[str]]:
         chances = [f"{paired[name].p_holm:.4f}" if name in paired else "-" for name in table.tested]
         size = "-" if row.parameters is None else f"{row.parameters:,}"
         metrics = [_shown(spread) for spread in row.test.values()]
-        found.append([row.name, *metrics, *gains, *chances, f"{row.seconds.mean:.1f}", size])
+        memory = "-" if row.memory is None else f"{row.memory / 1e6:,.0f}"
+        name = f"{row.name} {MARK}" if row.differs else row.name
+        found.append([name, *metrics, *gains, *chances, f"{row.seconds.mean:.1f}", memory, size])
     return found
+
+
+def remarks(table: Table) -> list[str]:
+    """Lines below the table: rows that differ, how settings were chosen, and what else must be known."""
+    found = [
+        f"{MARK} {row.name}: another protocol than {table.baseline}'s ({', '.join(row.differs)}); "
+        "not tested, and not to be compared"
+        for row in table.rows
+        if row.differs
+    ]
+    for name, tuned in table.tuned.items():
+        best = tuned["trials"][0] if tuned["trials"] else None
+        told = "nothing of it can be searched"
+        if best:
+            settings = ", ".join(f"{key} {_short(value)}" for key, value in best["settings"].items())
+            told = f"{tuned['metric']} {best['value']:.4f} on validation, of {len(tuned['trials'])} trials: "
+            told += settings
+        found.append(f"{name}: {told}")
+    return found + table.notes
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _shown(spread: Spread) -> str:
@@ -44,7 +71,8 @@ def markdown(table: Table) -> str:
     """A table of GitHub's Markdown."""
     head = columns(table)
     lines = [head, ["---"] * len(head), *cells(table)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    drawn = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join(drawn + [f"\n{remark}" for remark in remarks(table)])
 
 
 def as_csv(table: Table) -> str:
@@ -54,13 +82,16 @@ def as_csv(table: Table) -> str:
     metrics = list(table.rows[0].test)
     spread = [f"{name} {part}" for name in metrics for part in ("mean", "deviation")]
     tested = [f"{name} {part}" for name in table.tested for part in ("relative", "p", "p_holm")]
-    writer.writerow(["method", *spread, *tested, "training seconds", "parameters"])
+    writer.writerow(
+        ["method", *spread, *tested, "training seconds", "peak memory bytes", "parameters", "differs in"]
+    )
     for row in table.rows:
         numbers = [value for name in metrics for value in (row.test[name].mean, row.test[name].deviation)]
         for name in table.tested:
             test = (row.paired or {}).get(name)
             numbers += [test.relative, test.p_value, test.p_holm] if test else [None] * 3
-        writer.writerow([row.name, *numbers, row.seconds.mean, row.parameters])
+        differs = ", ".join(row.differs)
+        writer.writerow([row.name, *numbers, row.seconds.mean, row.memory, row.parameters, differs])
     return out.getvalue().removesuffix("\n")
 
 
@@ -79,6 +110,7 @@ def _line(texts: Sequence[str]) -> str:
         .replace("&", r"\&")
         .replace("#", r"\#")
         .replace("±", r"$\pm$")
+        .replace(MARK, r"$\dagger$")
         for text in texts
     )
     return " & ".join(escaped) + r" \\"

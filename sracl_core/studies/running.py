@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
-from sracl_core.data.sources import Sources
+from sracl_core.data.sources import load_sources
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
+from sracl_core.studies.crew import run_crew, share_of_cores
 from sracl_core.studies.earlier import EarlierRuns
 
 STAGE = "compare"
+LOOK_SECONDS = 0.5
+
+Left = Literal["train", "resume", "evaluate", "running", "there already"]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -25,66 +33,188 @@ class Wanted:
     config: RunConfig
 
 
-def what_is_left(run: RunDirectory | None) -> str:
-    """What `run_all` does for a run that it found, or found none for, in a word or two."""
+@dataclass(frozen=True)
+class Planned:
+    """What is there of a run, and what is left to do. steps: of training, at most."""
+
+    name: str
+    config: RunConfig
+    run: RunDirectory | None
+    left: Left
+    steps: int
+
+
+def what_is_left(run: RunDirectory | None) -> Left:
+    """What `run_all` does for a run that it found, or found none for.
+
+    A trial of `sracl tune` has finished without test: "evaluate" is left.
+    """
     if run is None:
         return "train"
-    return {"finished": "there already", "running": "running"}.get(run.status(), "resume")
+    status = run.status()
+    if status == "finished":
+        return "there already" if (run.results() or {}).get("test") else "evaluate"
+    return "running" if status == "running" else "resume"
+
+
+def plan_runs(wanted: Sequence[Wanted], runs_dir: Path) -> list[Planned]:
+    """What is there already of each, on exactly its dataset. Raises SraclError."""
+    there = EarlierRuns(runs_dir)
+    return [_planned(one, there) for one in wanted]
+
+
+def _planned(one: Wanted, there: EarlierRuns) -> Planned:
+    sources = load_sources(one.config)
+    run = there.find(one.config, sources.dataset.identity)
+    left = what_is_left(run)
+    steps = 0 if left == "there already" else _steps(one.config, len(sources.prefixes))
+    return Planned(one.name, one.config, run, left, steps)
 
 
 def run_all(
     wanted: Sequence[Wanted],
     runs_dir: Path,
-    sources: Sources,
+    *,
+    parallel: int = 1,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Say = lambda text: None,
+    made: Callable[[int, RunDirectory], None] = lambda at, run: None,
 ) -> list[RunDirectory]:
     """Finished runs of `wanted`, in that order; only those are trained that are not there yet.
 
-    progress: hears training steps of all runs together, under the stage "compare". say: a line a run.
+    parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
+    training steps of all runs together, under the stage "compare". say: a line a run. made: hears the
+    place in `wanted` of each run as soon as there is a folder.
     """
-    identity, there = sources.dataset.identity, EarlierRuns(runs_dir)
-    earlier = [there.find(one.config, identity) for one in wanted]
-    steps = [
-        0 if run is not None and run.status() == "finished" else _steps(one.config, sources)
-        for one, run in zip(wanted, earlier, strict=True)
-    ]
-    if any(steps):
-        # torch takes two seconds, which a table of runs that are all there need not pay.
-        from sracl_core.pipeline.run import new_run
-    found, done, total = [], 0, sum(steps)
-    for one, run, count in zip(wanted, earlier, steps, strict=True):
-        if count:
-            resumed = run is not None
-            say(f"{one.name}: {'goes on' if resumed else 'begins'}")
-            run = run or new_run(one.config, runs_dir, one.name)
-            _one(run, resumed, progress, done, total)
-            done += count
+    planned = plan_runs(wanted, runs_dir)
+    total = sum(one.steps for one in planned)
+    found, done = dict[int, RunDirectory](), 0
+    if parallel > 1:
+        _together(planned, runs_dir, parallel, progress, say, made)
+        planned = plan_runs(wanted, runs_dir)
+    for at, one in enumerate(planned):
+        if one.run is not None:
+            made(at, one.run)
+        if one.left != "there already":
+            one = _awaited(one, runs_dir, say)
+            run = _one(one, runs_dir, say, partial(made, at), _share(progress, done, total))
+            done += one.steps
             if progress:
                 progress(STAGE, done, total)
-        assert run is not None
-        say(f"{one.name}: {'finished' if count else 'is there already'}, {run.path}")
-        found.append(run)
-    return found
+        else:
+            assert one.run is not None
+            run = one.run
+        say(f"{one.name}: {'is there already' if one.left == 'there already' else 'finished'}, {run.path}")
+        found[at] = run
+    return [found[at] for at in range(len(planned))]
 
 
-def _steps(config: RunConfig, sources: Sources) -> int:
-    if config.floor is not None:
-        return 1
-    from sracl_core.training.batches import steps_per_epoch
+def _awaited(one: Planned, runs_dir: Path, say: Say) -> Planned:
+    """What is left once nobody else trains it any more."""
+    told = False
+    while one.left == "running":
+        assert one.run is not None
+        if not told:
+            pid = one.run.state().get("pid")
+            say(f"{one.name}: {one.run.path} is being trained by process {pid}; its end is waited for")
+            told = True
+        time.sleep(LOOK_SECONDS)
+        one = replace(one, left=what_is_left(one.run))
+    return one
 
-    return config.training.max_epochs * steps_per_epoch(len(sources.prefixes), config.training.batch_size)
 
+def _one(
+    one: Planned, runs_dir: Path, say: Say, made: Callable[[RunDirectory], None], told: Progress
+) -> RunDirectory:
+    # torch takes two seconds, which a table of runs that are all there need not pay.
+    from sracl_core.pipeline.run import evaluate, new_run, resume, train
 
-def _one(run: RunDirectory, resumed: bool, progress: Progress | None, done: int, total: int) -> None:
-    from sracl_core.pipeline.run import resume, train
+    if one.left == "there already":
+        assert one.run is not None
+        return one.run
+    say(f"{one.name}: {'goes on' if one.run is not None else 'begins'}")
+    run = one.run or new_run(one.config, runs_dir, one.name)
+    made(run)
+    if one.left == "evaluate":
+        evaluate(run)
+        return run
 
     def heard(record: Record) -> None:
-        if progress and record["event"] == "step":
-            progress(STAGE, min(done + int(record["step"]), total - 1), total)
+        if record["event"] == "step":
+            told(STAGE, int(record["step"]), one.steps)
 
     with RunWriter(run, heard) as writer:
-        if resumed:
+        if one.left == "resume":
             resume(run, writer)
         else:
             train(run.config, run, writer)
+    return run
+
+
+def _share(progress: Progress | None, before: int, of_all: int) -> Progress:
+    """The progress of one run among all."""
+
+    def told(stage: str, done: int, total: int) -> None:
+        if progress:
+            progress(stage, min(before + done, of_all - 1), of_all)
+
+    return told
+
+
+def _together(
+    planned: Sequence[Planned],
+    runs_dir: Path,
+    parallel: int,
+    progress: Progress | None,
+    say: Say,
+    made: Callable[[int, RunDirectory], None],
+) -> None:
+    """Train what is left in worker processes."""
+    from sracl_core.pipeline.run import new_run
+
+    left = [(at, one) for at, one in enumerate(planned) if one.left in ("train", "resume")]
+    if not left:
+        return
+    share_texts([one.config for _, one in left], progress, say)
+    runs = []
+    for at, one in left:
+        run = one.run or new_run(share_of_cores(one.config, parallel), runs_dir, one.name)
+        made(at, run)
+        runs.append(run)
+    say(f"{len(runs)} runs, {min(parallel, len(runs))} at once")
+    total = sum(one.steps for _, one in left)
+
+    def look() -> None:
+        if progress:
+            done = sum(_done(run, one.steps) for run, (_, one) in zip(runs, left, strict=True))
+            progress(STAGE, min(done, total - 1), total)
+
+    run_crew([["train", str(run.path)] for run in runs], parallel, look)
+    if progress:
+        progress(STAGE, total, total)
+
+
+def _done(run: RunDirectory, steps: int) -> int:
+    state = run.state()
+    return steps if state.get("status") == "finished" else min(int(state.get("step") or 0), steps)
+
+
+def _steps(config: RunConfig, prefixes: int) -> int:
+    if config.floor is not None:
+        return 1
+    return config.training.max_epochs * -(-prefixes // config.training.batch_size)
+
+
+def share_texts(configs: Sequence[RunConfig], progress: Progress | None, say: Say) -> None:
+    """Compute vectors and tables once that several processes would otherwise each compute at once."""
+    from sracl_core.pipeline.stages import build_semantics
+
+    made = set[str]()
+    for config in configs:
+        asked = [config.semantics.model_dump(), config.retrieval.model_dump(), sorted(config.needs)]
+        key = repr([*asked, config.model.max_length])
+        if config.needs and key not in made:
+            if not made:
+                say("texts, vectors and tables, once for all")
+            made.add(key)
+            build_semantics(config, load_sources(config), progress)

@@ -14,13 +14,14 @@ from sracl_core.settings.space import Choices, Range, Space
 def search_space(config: RunConfig, fixed: Collection[str] = ()) -> dict[str, Space]:
     """The space of each setting that `config`'s method reads, by dotted key, but for those in `fixed`.
 
-    A setting that only another choice would read, and a value that `config` refuses, are left out.
+    What is off, being 0, stays off: a part more would make another method of it. A setting that only another
+    choice would read, and a value that `config` refuses, are left out.
     """
     read = ("model.",) if config.floor else ("model.", "training.", *map(_section, config.active_objectives))
-    found: dict[str, Space] = {}
+    found, values = dict[str, Space](), flatten(config)
     for key, setting in settings(config.model.name).items():
         declared = next((one for one in setting.field.metadata if isinstance(one, Range | Choices)), None)
-        if declared is None or key in fixed or not key.startswith(read):
+        if declared is None or key in fixed or not key.startswith(read) or not values[key]:
             continue
         if space := _allowed(config, key, declared):
             found[key] = space

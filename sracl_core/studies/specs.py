@@ -24,10 +24,11 @@ OF_ALL = ("dataset", "semantics", "evaluation")
 
 @dataclass(frozen=True)
 class Spec:
-    """One row: its name as it was written, and its settings but for the seed."""
+    """One row: its name as it was written, its settings but for the seed, and which of them somebody set."""
 
     name: str
     config: RunConfig
+    fixed: frozenset[str] = frozenset()
 
 
 def resolve_specs(
@@ -41,7 +42,10 @@ def resolve_specs(
     Raises InputError for a name that is none, with the nearest, and for a row that stands twice.
     """
     load_config(config_file=config_file, sets=sets)  # below, a method is spared what only others read
-    found = [Spec(text.strip(), _config(text.strip(), config_file, sets, flags or {})) for text in texts]
+    found = [
+        Spec(text.strip(), _config(text.strip(), config_file, sets, flags or {}), _keys([*sets, *_own(text)]))
+        for text in texts
+    ]
     for at, one in enumerate(found):
         for other in found[:at]:
             if one.config == other.config:
@@ -52,10 +56,10 @@ def resolve_specs(
 def _config(
     text: str, config_file: Path | None, sets: Sequence[str], flags: Mapping[str, tuple[str, Any]]
 ) -> RunConfig:
-    method, *own = text.split(":")
+    method = text.partition(":")[0]
     first, *added = (part.strip().lower().replace("-", "_") for part in method.split("+"))
     _require_known(text, first, added)
-    extra = [one if "." in one.partition("=")[0] else f"model.{one}" for one in own]
+    extra = _own(text)
     if first in floors():
         shared = [one for one in sets if one.strip().split(".")[0] in OF_ALL]
         kept = {name: flag for name, flag in flags.items() if flag[0].split(".")[0] in OF_ALL}
@@ -78,6 +82,16 @@ def _config(
     return loaded(*(f"objectives.{name}.weight={weight}" for name, weight in weights.items()))
 
 
+def _own(text: str) -> list[str]:
+    """The settings after the colons, as `--set` has them."""
+    own = text.strip().split(":")[1:]
+    return [one if "." in one.partition("=")[0] else f"model.{one}" for one in own]
+
+
+def _keys(lines: Sequence[str]) -> frozenset[str]:
+    return frozenset(line.partition("=")[0].strip() for line in lines)
+
+
 def _weight(base: RunConfig, name: str) -> float:
     """What an objective weighs where it is asked for: as it is set, else its default, else 1."""
     return float(getattr(base.objectives, name).weight or objectives()[name].settings().weight or 1.0)
@@ -92,6 +106,12 @@ def _require_known(text: str, first: str, added: Sequence[str]) -> None:
         raise InputError(f"'{text}': {first} is a floor and minimizes nothing; write '{first}' alone")
     beside = [name for name, one in objectives().items() if not one.settings.main]
     for name in added:
+        if name in objectives() and name not in beside:
+            learners = [one for one, method in backbones().items() if method.settings.main == name]
+            raise InputError(
+                f"'{text}': {name} is what {', '.join(learners)} learn from, and cannot stand beside what "
+                f"{first} learns from; add one of {', '.join(beside)}"
+            )
         if name not in beside:
             hint = nearest(name, beside) or f"; there are {', '.join(beside)}"
             raise InputError(f"'{text}': there is no objective '{name}' to add{hint}")

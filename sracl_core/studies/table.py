@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import finished_results, load_ranks
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.studies.grouping import Groups
 
 MASKS = ("unmasked", "masked")
 OF_A_METHOD = {"learned_from", "chosen_by", "repeats"}
@@ -43,7 +44,8 @@ class Tested:
 class Row:
     """One method. test, valid: by "mask/metric@k". seconds: of training. paired: None for the baseline.
 
-    best_epochs: of each run, from 0; None of one that learns in no epochs.
+    best_epochs: of each run, from 0; None of one that learns in no epochs. memory: bytes at the peak, of the
+    largest run. differs: in what of its protocol from the baseline, in a table that may be mixed.
     """
 
     name: str
@@ -52,15 +54,18 @@ class Row:
     valid: dict[str, Spread]
     best_epochs: list[int | None]
     seconds: Spread
+    memory: int | None
     parameters: int | None
     paired: dict[str, Tested] | None
+    differs: list[str]
 
 
 @dataclass(frozen=True)
 class Table:
     """A comparison. protocol: what holds of every row. tested: the metrics of the paired test.
 
-    environments: the machines and versions of packages that runs were trained on, each once.
+    environments: the machines and versions of packages that runs were trained on, each once. notes: what a
+    reader of the figures must know. tuned: by row how its settings were chosen. groups: where asked for.
     """
 
     dataset: dict[str, Any]
@@ -70,6 +75,9 @@ class Table:
     tested: list[str]
     rows: list[Row]
     published: list[dict[str, Any]]
+    notes: list[str]
+    tuned: dict[str, Any] = field(default_factory=dict)
+    groups: Groups | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -81,18 +89,20 @@ def build_table(
     baseline: str,
     published: Sequence[dict[str, Any]] = (),
     tested: Sequence[str] = (),
+    mixed: bool = False,
 ) -> Table:
     """The table of finished runs, by row; a user's value is its mean over the seeds.
 
-    tested: "mask/metric@k" of the paired tests; where none is named, NDCG at the largest cut-off.
+    tested: "mask/metric@k" of the paired tests; where none is named, NDCG at the largest cut-off. mixed: a
+    row of another dataset or protocol than the baseline's is marked, and not tested.
 
     Raises RunError for runs of different datasets or protocols, whose metrics say nothing together.
     """
     every = [run for some in runs.values() for run in some]
     results = {run.name: finished_results(run) for run in every}
-    protocol = _one_protocol(every, results)
+    differs = _differing(runs, baseline, results, mixed)
     tested = list(tested) or _largest(results[every[0].name]["test"]["masked"])
-    paired = _paired(runs, baseline, tested)
+    paired = _paired({name: some for name, some in runs.items() if not differs[name]}, baseline, tested)
     rows = []
     for name, some in runs.items():
         found = [results[run.name] for run in some]
@@ -104,8 +114,10 @@ def build_table(
                 valid=_metrics(found, "valid"),
                 best_epochs=[one["best_epoch"] for one in found],
                 seconds=_spread([float(one["training_seconds"]) for one in found]),
+                memory=max((one.get("peak_memory") or 0 for one in found), default=0) or None,
                 parameters=found[0].get("parameters"),
                 paired=paired.get(name),
+                differs=differs[name],
             )
         )
     metas = [run.meta() for run in every]
@@ -114,7 +126,10 @@ def build_table(
     for meta in metas:
         if (one := {"machine": meta.get("machine"), "versions": meta.get("versions")}) not in environments:
             environments.append(one)
-    return Table(dataset, environments, protocol, baseline, tested, rows, list(published))
+    told = [one["protocol"] for one in results.values()]
+    protocol = {key: value for key, value in told[0].items() if all(one.get(key) == value for one in told)}
+    notes = [note for run in every if (note := _past_its_budget(run, results[run.name]))]
+    return Table(dataset, environments, protocol, baseline, tested, rows, list(published), notes)
 
 
 def _largest(metrics: Mapping[str, float]) -> list[str]:
@@ -130,19 +145,39 @@ def _metrics(results: Sequence[Mapping[str, Any]], part: str) -> dict[str, Sprea
     }
 
 
-def _one_protocol(runs: Sequence[RunDirectory], results: Mapping[str, Any]) -> dict[str, Any]:
-    told = [results[run.name]["protocol"] for run in runs]
-    base = told[0]
-    for run, other in zip(runs[1:], told[1:], strict=True):
-        if run.dataset_identity() != runs[0].dataset_identity():
-            raise RunError(f"{runs[0].name} and {run.name} have different datasets; compare runs of the same")
-        names = (base.keys() | other.keys()) - OF_A_METHOD
-        if differing := sorted(name for name in names if base.get(name) != other.get(name)):
-            raise RunError(
-                f"{runs[0].name} and {run.name} have different protocols ({', '.join(differing)}); compare "
-                "runs of the same"
-            )
-    return {name: value for name, value in base.items() if all(one.get(name) == value for one in told)}
+def _differing(
+    runs: Mapping[str, Sequence[RunDirectory]], baseline: str, results: Mapping[str, Any], mixed: bool
+) -> dict[str, list[str]]:
+    """By row, in what its runs differ from the baseline's first. Raises RunError unless `mixed`."""
+    base = runs[baseline][0]
+    protocol = results[base.name]["protocol"]
+    found: dict[str, list[str]] = {}
+    for name, some in runs.items():
+        differing = dict[str, None]()
+        for run in some:
+            other = results[run.name]["protocol"]
+            keys = (protocol.keys() | other.keys()) - OF_A_METHOD
+            differing |= dict.fromkeys(sorted(key for key in keys if protocol.get(key) != other.get(key)))
+            if run.dataset_identity() != base.dataset_identity():
+                differing = {"dataset": None, **differing}
+            if differing and not mixed:
+                what = "datasets" if "dataset" in differing else f"protocols ({', '.join(differing)})"
+                raise RunError(f"{base.name} and {run.name} have different {what}; compare runs of the same")
+        found[name] = list(differing)
+    return found
+
+
+def _past_its_budget(run: RunDirectory, result: Mapping[str, Any]) -> str | None:
+    """A warning where one epoch alone took longer than the minutes that a run was given."""
+    config = run.meta().get("config")
+    minutes = config.get("training.max_minutes") if isinstance(config, dict) else None
+    seconds = result["training_seconds"]
+    if not minutes or run.state().get("epoch") != 0 or seconds <= 60.0 * minutes:
+        return None
+    return (
+        f"{run.name}: the budget of {minutes:g} minutes is too small for one epoch, which took "
+        f"{seconds / 60.0:.1f}; it was finished, so that the minutes are not equal"
+    )
 
 
 def _spread(values: Sequence[float]) -> Spread:

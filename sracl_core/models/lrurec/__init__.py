@@ -32,7 +32,7 @@ class Settings(Backbone):
     name: Literal["lrurec"] = Field("lrurec", description="Backbone.")
     layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Recurrent layers.")
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    least_radius: Annotated[Radius, Range(0.0, 0.9)] = Field(
+    least_radius: Annotated[Radius, Range(0.1, 0.9)] = Field(
         0.8, description="Smallest |lambda| at the start: the shortest memory."
     )
     most_radius: Radius = Field(0.99, description="Largest |lambda| at the start: the longest memory.")

@@ -64,6 +64,8 @@ class TrainScreen(TabScreen):
             show=False,
             tooltip="How the settings differ from the run under the cursor",
         ),
+        Binding("g", "groups", "Groups", show=False, tooltip="For whom the run is good, by group, on test"),
+        Binding("c", "studies", "Comparisons", show=False, tooltip="Comparisons and studies as they fill"),
         Binding("S", "stop", "Stop", key_display="S", tooltip="Checkpoint, then stop"),
         Binding("K", "kill", "Kill", key_display="K", show=False, tooltip="End the process at once"),
         Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
@@ -280,6 +282,30 @@ class TrainScreen(TabScreen):
             return
         text = view.difference(session.current, other)
         self.app.push_screen(TextScreen("Settings that differ", text))
+
+    def action_groups(self) -> None:
+        """Test metrics by group of users and items."""
+        if path := self._watched(("finished",), "group"):
+            self._groups(path)
+
+    @work(group="groups", exclusive=True, exit_on_error=False)
+    async def _groups(self, path: Path) -> None:
+        from sracl_tui.screens.text import TextScreen
+        from sracl_tui.screens.train.groups import group_text
+
+        self.notify("reading the ranks", timeout=2)
+        try:
+            answer = await ask("runs", "show", str(path), "--groups")
+        except CommandError as error:
+            self.notify(str(error), severity="error", title="no groups")
+            return
+        self.app.push_screen(TextScreen(f"Groups of {short_name(path.name)}", group_text(answer)))
+
+    def action_studies(self) -> None:
+        """Comparisons and studies, live."""
+        from sracl_tui.screens.train.studies import StudiesScreen
+
+        self.app.push_screen(StudiesScreen(self.session))
 
     def _watched(self, status: tuple[str, ...], action: str) -> Path | None:
         snapshot = self._shown

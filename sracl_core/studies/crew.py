@@ -1,0 +1,101 @@
+"""Worker processes: as many at once as asked for, ended with a checkpoint whenever the study is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from sracl_core.errors import InputError, Interrupted, SraclError
+from sracl_core.settings.models import RunConfig
+
+LOOK_SECONDS = 0.5
+INTERRUPTED = (129, 130, 143)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    said: IO[bytes]
+
+
+def run_crew(jobs: Sequence[Sequence[str]], size: int, look: Callable[[], None] = lambda: None) -> None:
+    """Do every job, the words of `studies.worker`, at most `size` at once.
+
+    look: called every now and then. Whatever is raised meanwhile, by `look`, by a signal or by a worker
+    (its last line on stderr, as the same kind of error), the others are asked to checkpoint, and waited for.
+    """
+    waiting, live = list(jobs), list[_Worker]()
+    try:
+        while waiting or live:
+            while waiting and len(live) < size:
+                live.append(_start(waiting.pop(0)))
+            time.sleep(LOOK_SECONDS)
+            for one in [one for one in live if one.process.poll() is not None]:
+                live.remove(one)
+                _require_fine(one)
+            look()
+    except BaseException:
+        for one in live:
+            one.process.terminate()
+        for one in live:
+            one.process.wait()
+        raise
+
+
+def share_of_cores(config: RunConfig, parallel: int) -> RunConfig:
+    """`config` with as many threads as each of `parallel` processes has cores, unless it names some."""
+    training = config.training
+    if training.threads or parallel == 1:
+        return config
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // parallel)
+    return config.model_copy(update={"training": training.model_copy(update={"threads": threads})})
+
+
+def _start(words: Sequence[str]) -> _Worker:
+    said = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
+    # In a session of its own, so that Ctrl-C reaches it once, through us.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sracl_core.studies.worker", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        start_new_session=True,
+    )
+    return _Worker(process, said)
+
+
+def _require_fine(worker: _Worker) -> None:
+    with worker.said as said:
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    code = worker.process.returncode
+    if not code:
+        return
+    told = lines[-1] if lines else f"a worker ended with code {code}; the log of its run may say why"
+    if code in INTERRUPTED:
+        raise Interrupted(told, code - 128)
+    raise InputError(told) if code == InputError.exit_code else SraclError(told)
+
+
+def end_with_parent() -> None:
+    """Of a worker: when the study's process is gone, even killed, checkpoint and stop as SIGTERM asks."""
+    import signal
+    import threading
+
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        with suppress(OSError):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -1,0 +1,297 @@
+"""One study of Optuna: which settings of a method were tried, each as a run, and what validation said.
+
+The study is a SQLite file that any number of processes share. A trial is claimed under a lock and held by
+its run's own lock, so that one whose process was killed is seen as such, and goes on from its run's
+checkpoint. Nothing of test is read: see `pipeline.run.try_out`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sracl_core.data.sources import load_sources
+from sracl_core.errors import ConfigError, InputError, Interrupted, NonFiniteLossError, RunError
+from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.events import Record
+from sracl_core.runs.lock import only_writer
+from sracl_core.runs.records import metric
+from sracl_core.runs.writer import RunWriter
+from sracl_core.seeding import derive_seed
+from sracl_core.settings.deciding import deciding_settings
+from sracl_core.settings.layers import flatten
+from sracl_core.settings.models import RunConfig
+from sracl_core.settings.space import Choices, Range, Space
+from sracl_core.studies.crew import share_of_cores
+from sracl_core.studies.earlier import EarlierRuns
+from sracl_core.studies.filling import FOLDER, write_filling
+from sracl_core.studies.spaces import chosen
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
+
+STUDY = "tune"
+BEFORE_PRUNING = 4
+"""Trials that are finished before any is pruned: fewer have no middle that says anything."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is tuned: `config` but for the settings of `space`, by `metric` on validation."""
+
+    method: str
+    config: RunConfig
+    space: dict[str, Space]
+    dataset: str
+    identity: str
+
+    @property
+    def metric(self) -> str:
+        """Such as "masked/NDCG@20": what also chooses the best epoch of a run."""
+        return self.config.training.monitor
+
+    def told(self) -> dict[str, Any]:
+        """As the study's file has it."""
+        space = {key: asdict(one) for key, one in self.space.items()}
+        held = {"method": self.method, "dataset": self.dataset, "identity": self.identity, "space": space}
+        held["config"] = self.config.model_dump(mode="json")
+        return json.loads(json.dumps(held))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def read(held: dict[str, Any]) -> Task:
+        """What `told` gave."""
+        space = {key: _space(one) for key, one in held["space"].items()}
+        config = RunConfig.model_validate(held["config"])
+        return Task(held["method"], config, space, held["dataset"], held["identity"])
+
+
+def _space(told: dict[str, Any]) -> Space:
+    return Choices(tuple(told["values"])) if "values" in told else Range(**told)
+
+
+def require_optuna() -> None:
+    """Raise ConfigError where the extra is not installed."""
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError("tuning needs Optuna; install it with: pip install 'sracl-tui[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def open_study(path: Path, task: Task) -> Study:
+    """The study in `path`, which is made where there is none; its first trial has the settings as they are.
+
+    Raises InputError for a study of another dataset, of other settings or of another space.
+    """
+    require_optuna()
+    import optuna
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path):
+        study = optuna.create_study(
+            storage=_storage(path), study_name=STUDY, direction="maximize", load_if_exists=True
+        )
+        if "task" not in study.user_attrs:
+            study.set_user_attr("task", task.told())
+            values = flatten(task.config)
+            study.enqueue_trial(
+                {key: values[key] for key, one in task.space.items() if one.holds(values[key])}
+            )
+    _require_same(path, task, Task.read(study.user_attrs["task"]))
+    return study
+
+
+def load_study(path: Path) -> Study:
+    """An existing one."""
+    require_optuna()
+    import optuna
+
+    return optuna.load_study(study_name=STUDY, storage=_storage(path))
+
+
+def _storage(path: Path) -> Any:
+    import optuna
+
+    try:
+        # Workers wait for one another rather than fail.
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": 120}}
+        )
+    except Exception as error:
+        raise InputError(
+            f"{path} is no study that can be read ({type(error).__name__}); name another"
+        ) from error
+
+
+def _require_same(path: Path, task: Task, held: Task) -> None:
+    if held.identity != task.identity:
+        raise InputError(
+            f"{path} is a study of another dataset, {held.dataset} (identity {held.identity[:12]}; this is "
+            f"{task.dataset}, {task.identity[:12]}); name another"
+        )
+    now, then = deciding_settings(task.config), deciding_settings(held.config)
+    differing = [key for key in now if now[key] != then.get(key) and key not in task.space]
+    if differing or task.space != held.space:
+        what = ", ".join(f"{key} {then.get(key)}, now {now[key]}" for key in differing) or "what is searched"
+        raise InputError(f"{path} was begun with other settings ({what}); name another")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    with FileLock(f"{path}.lock"):
+        yield
+
+
+class Attempt:
+    """A trial and the run that it is, held by this process until it is told."""
+
+    def __init__(self, study: Study, trial: Trial, task: Task, run: RunDirectory) -> None:
+        self._study, self._trial, self._task = study, trial, task
+        self.run = run
+        self.pruned = False
+        self._resumed = run.metrics_path.is_file()
+        self._writer = RunWriter(run, self._heard)
+        trial.set_user_attr("run", run.name)
+        _show(study, task, run.path.parent)
+
+    def _heard(self, record: Record) -> None:
+        value = metric(record.get("valid"), self._task.metric) if record["event"] == "epoch" else None
+        if value is not None:
+            self._trial.report(value, int(record["epoch"]))
+            self.pruned = self._trial.should_prune()
+
+    def go(self) -> None:
+        """Train, and tell the study. A signal leaves the trial to whoever comes next."""
+        from optuna.trial import TrialState
+
+        from sracl_core.pipeline.run import try_out
+
+        with self._writer as writer:
+            try:
+                results = try_out(self.run, writer, lambda: self.pruned, self._resumed)
+            except Interrupted:
+                if not self.pruned:
+                    raise
+                writer.message("pruned: at this epoch half of the trials before were better")
+                self._study.tell(self._trial, state=TrialState.PRUNED)
+            except NonFiniteLossError as error:
+                self._trial.set_user_attr("problem", str(error))
+                self._study.tell(self._trial, state=TrialState.FAIL)
+            else:
+                self._study.tell(self._trial, metric(results["valid"], self._task.metric))
+
+
+def _show(study: Study, task: Task, runs_dir: Path) -> None:
+    """Which trials there are, for anybody who watches."""
+    name = f"tune-{derive_seed(0, str(study.user_attrs['task'])):016x}"[:13]
+    trials = study.get_trials(deepcopy=False)
+    rows = {f"trial {one.number}": [one.user_attrs["run"]] for one in trials if "run" in one.user_attrs}
+    about = {"kind": "tune", "dataset": f"{task.dataset}  {task.method}", "metric": task.metric}
+    write_filling(runs_dir / FOLDER / f"{name}.json", about, rows)
+
+
+def try_settings(path: Path, runs_dir: Path, most: int, workers: int) -> None:
+    """Try settings of the study in `path` until it has `most` trials, beside others. Raises SraclError."""
+    while (attempt := claim(path, runs_dir, most, workers)) is not None:
+        attempt.go()
+
+
+def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | None:
+    """The next trial: one that nobody goes on with, else a new one, else None where there are `most`."""
+    with _alone(path):
+        study = load_study(path)
+        task = Task.read(study.user_attrs["task"])
+        for trial in _left(study, runs_dir):
+            if (found := _begun(study, trial, task, runs_dir, workers)) is not None:
+                return found
+        while count_trials(study) < most:
+            if (found := _begun(study, _asked(study, task), task, runs_dir, workers)) is not None:
+                return found
+    return None
+
+
+def count_trials(study: Study) -> int:
+    """Those that were begun."""
+    from optuna.trial import TrialState
+
+    return sum(one.state != TrialState.WAITING for one in study.get_trials(deepcopy=False))
+
+
+def _asked(study: Study, task: Task) -> Trial:
+    """A function of what was tried before: a study that goes on asks what it would have asked anyway."""
+    import optuna
+
+    seed = derive_seed(task.config.training.seed, "tune", count_trials(study)) % 2**32
+    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    return study.ask()
+
+
+def _left(study: Study, runs_dir: Path) -> Iterator[Trial]:
+    """Trials of processes that are gone. Whoever lives holds the run; before that, the study's lock."""
+    from optuna.trial import Trial, TrialState
+
+    for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        run = run_of(one, runs_dir)
+        if run is None or not _held(run):
+            yield Trial(study, one._trial_id)
+
+
+def _held(run: RunDirectory) -> bool:
+    """Whether a process writes it; state.json tells of a kill only some seconds later."""
+    try:
+        with only_writer(run):
+            return False
+    except RunError:
+        return True
+
+
+def run_of(trial: FrozenTrial, runs_dir: Path) -> RunDirectory | None:
+    """The run of a trial, where it has one that is still there."""
+    name = trial.user_attrs.get("run")
+    try:
+        return open_run(runs_dir / name) if name else None
+    except RunError:
+        return None
+
+
+def _begun(study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int) -> Attempt | None:
+    """A trial with its run; None where it needs none, and was told at once."""
+    import optuna
+    from optuna.trial import TrialState
+
+    from sracl_core.pipeline.run import new_run
+
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING, n_warmup_steps=1)
+    values = {key: _suggested(trial, key, one) for key, one in task.space.items()}
+    try:
+        config = chosen(task.config, values)
+    except ConfigError as error:
+        trial.set_user_attr("problem", str(error))
+        study.tell(trial, state=TrialState.FAIL)
+        return None
+    load_sources(config)
+    run = run_of(study.get_trials(deepcopy=False)[trial.number], runs_dir)
+    run = run or EarlierRuns(runs_dir).find(config, task.identity)
+    if run is not None and run.status() == "finished":
+        trial.set_user_attr("run", run.name)
+        study.tell(trial, metric((run.results() or {}).get("valid"), task.metric))
+        return None
+    if run is not None and _held(run):
+        run = None
+    config = share_of_cores(config, workers)
+    return Attempt(study, trial, task, run or new_run(config, runs_dir, f"tune-{trial.number}"))
+
+
+def _suggested(trial: Trial, key: str, space: Space) -> Any:
+    if isinstance(space, Choices):
+        return trial.suggest_categorical(key, list(space.values))
+    if isinstance(space.low, int) and isinstance(space.high, int):
+        return trial.suggest_int(key, space.low, space.high, log=space.log)
+    return trial.suggest_float(key, space.low, space.high, log=space.log)

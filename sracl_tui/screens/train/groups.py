@@ -1,0 +1,57 @@
+"""For whom a finished run is good, and what its lists show: as a text, from what the command answered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sracl_tui.content import Content
+
+MASKS = ("unmasked", "masked")
+SHARES = ("coverage", "head")
+"""Of 1, so that they read as per cent."""
+
+
+def group_text(answer: Mapping[str, Any]) -> Content:
+    """The answer of ``sracl runs show RUN --groups --json``, narrow enough for eighty columns."""
+    found, beyond = answer["groups"], answer["beyond_accuracy"]
+    cutoffs = {int(name.partition("@")[2]) for row in found for name in row["masked"]}
+    metrics = [f"{name}@{max(cutoffs, default=0)}" for name in ("HR", "NDCG")]
+    parts: list[Any] = []
+    for mask in MASKS:
+        rows = [
+            (row["by"], row["group"], f"{row['users']:,}", *(_metric(row[mask], name) for name in metrics))
+            for row in found
+        ]
+        parts += [
+            (f"Test, seen items {mask}\n", "bold"),
+            table(("by", "group", "users", *metrics), rows, range(2, 5)),
+            "\n\n",
+        ]
+    measures = [name for name in beyond[MASKS[0]] if name != "length"]
+    shown = [(mask, *(_measure(name, beyond[mask][name]) for name in measures)) for mask in MASKS]
+    title = f"What the lists of {beyond[MASKS[0]]['length']:.0f} items show\n"
+    return Content.assemble(*parts, (title, "bold"), table(("seen items", *measures), shown, range(1, 9)))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> Content:
+    """Aligned columns, those of the places `right` to the right."""
+    widths = [max(len(str(row[at])) for row in (head, *rows)) for at in range(len(head))]
+
+    def drawn(row: Sequence[str]) -> str:
+        cells = [
+            str(cell).rjust(width) if at in right else str(cell).ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return Content.assemble((drawn(head), "$muted"), *(f"\n{drawn(row)}" for row in rows))
+
+
+def _metric(metrics: Mapping[str, float], name: str) -> str:
+    value = metrics.get(name)
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _measure(name: str, value: float) -> str:
+    return f"{value:.1%}" if name in SHARES else f"{value:.3f}"

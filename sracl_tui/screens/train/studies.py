@@ -1,0 +1,125 @@
+"""Comparisons and studies as they fill: read again every second, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from sracl_core.files import read_json
+from sracl_tui.content import Content
+from sracl_tui.deliver import copy
+from sracl_tui.glyphs import RUN_GLYPHS
+from sracl_tui.screens.train.groups import table
+from sracl_tui.session import Session
+from sracl_tui.view_models import RunLine
+from sracl_tui.widgets.plain import Static, entitle
+
+LOOK_SECONDS = 1.0
+MOST_STUDIES, MOST_ROWS = 5, 15
+NOTHING = Content.assemble(
+    ("No comparison or study beside these runs yet.\n\n", "bold"),
+    ("sracl compare --dataset DIR --models sasrec,item-knn\n", ""),
+    ("sracl tune --dataset DIR --model sasrec\n\n", ""),
+    ("fill a table here while they run.", "$muted"),
+)
+
+
+class StudiesScreen(ModalScreen[None]):
+    """Escape closes, y copies."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q,c", "dismiss", "Close"),
+        Binding("y", "copy", "Copy"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._text = Content("")
+
+    def compose(self) -> ComposeResult:
+        """The tables, in something that scrolls."""
+        box = VerticalScroll(Static("", id="studies"), classes="dialog reading")
+        entitle(box, "Comparisons and studies", "esc closes · y copies")
+        yield box
+
+    def on_mount(self) -> None:
+        """Look, and look again."""
+        self._look()
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        text = studies_text(read_studies(self._session.runs_dir), self._session.runs or ())
+        if text.plain != self._text.plain:
+            self._text = text
+            self.query_one("#studies", Static).update(text)
+
+    def action_copy(self) -> None:
+        """Copy the tables."""
+        copy(self, self._text.plain, "studies")
+
+
+def read_studies(runs_dir: Path) -> list[dict[str, Any]]:
+    """What the files of comparisons and studies say, the one that changed last first."""
+    try:
+        files = [(path.stat().st_mtime, path) for path in (runs_dir / "studies").glob("*.json")]
+    except OSError:
+        return []
+    found = [read_json(path) for _, path in sorted(files, reverse=True)[:MOST_STUDIES]]
+    return [one for one in found if one is not None and isinstance(one.get("rows"), list)]
+
+
+def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine]) -> Content:
+    """A table for each: which run fills which place, how far it is, and its best validation."""
+    if not studies:
+        return NOTHING
+    known = {line.name: line for line in runs}
+    parts: list[Any] = []
+    for one in studies:
+        rows = [row for row in one["rows"] if isinstance(row, Mapping) and isinstance(row.get("runs"), list)]
+        places = [known.get(str(name)) if name else None for row in rows for name in row["runs"]]
+        done = sum(line is not None and line.status in ("finished", "stopped") for line in places)
+        if one.get("kind") == "tune":
+            rows = sorted(rows, key=lambda row: -(_mean(_values(row, known)) or 0.0))
+        title = f"{one.get('kind')}  {one.get('dataset')}  validation {one.get('metric')}  "
+        parts += [(title, "bold"), (f"{done} of {len(places)} runs done\n", "$muted")]
+        drawn = [(_name(row, one), *_cells(row, known)) for row in rows[:MOST_ROWS]]
+        parts.append(table(("method", "mean", "runs"), drawn, right={1}))
+        more = len(rows) - MOST_ROWS
+        parts.append(f"\n{more} more\n\n" if more > 0 else "\n\n")
+    return Content.assemble(*parts)
+
+
+def _name(row: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    name = str(row.get("name"))
+    return f"{name} (baseline)" if name == study.get("baseline") else name
+
+
+def _cells(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> tuple[str, str]:
+    mean = _mean(_values(row, known))
+    cells = []
+    for name in row["runs"]:
+        line = known.get(str(name)) if name else None
+        if line is None:
+            cells.append("· waits")
+            continue
+        sign = RUN_GLYPHS.get(line.status, RUN_GLYPHS["unknown"])[0]
+        epoch = f" epoch {line.epoch + 1}" if line.status == "running" and line.epoch is not None else ""
+        best = "" if line.best is None else f" {line.best:.4f}"
+        cells.append(f"{sign}{best}{epoch}")
+    return ("-" if mean is None else f"{mean:.4f}", "  ".join(cells))
+
+
+def _values(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> list[float]:
+    lines = [known.get(str(name)) for name in row["runs"] if name]
+    return [line.best for line in lines if line is not None and line.best is not None]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
