@@ -30,3 +30,12 @@ def only_writer(run: RunDirectory) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_written(run: RunDirectory) -> bool:
+    """Whether a process holds `run` now; state.json tells of a kill only some seconds later."""
+    try:
+        with only_writer(run):
+            return False
+    except RunError:
+        return True

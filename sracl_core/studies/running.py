@@ -13,6 +13,7 @@ from sracl_core.data.sources import load_sources
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
+from sracl_core.runs.lock import is_written
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.crew import run_crew, share_of_cores
@@ -54,7 +55,7 @@ def what_is_left(run: RunDirectory | None) -> Left:
     status = run.status()
     if status == "finished":
         return "there already" if (run.results() or {}).get("test") else "evaluate"
-    return "running" if status == "running" else "resume"
+    return "running" if status == "running" and is_written(run) else "resume"
 
 
 def plan_runs(wanted: Sequence[Wanted], runs_dir: Path) -> list[Planned]:

@@ -18,7 +18,7 @@ from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, InputError, Interrupted, NonFiniteLossError, RunError
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.events import Record
-from sracl_core.runs.lock import only_writer
+from sracl_core.runs.lock import is_written
 from sracl_core.runs.records import metric
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
@@ -239,17 +239,8 @@ def _left(study: Study, runs_dir: Path) -> Iterator[Trial]:
 
     for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         run = run_of(one, runs_dir)
-        if run is None or not _held(run):
+        if run is None or not is_written(run):
             yield Trial(study, one._trial_id)
-
-
-def _held(run: RunDirectory) -> bool:
-    """Whether a process writes it; state.json tells of a kill only some seconds later."""
-    try:
-        with only_writer(run):
-            return False
-    except RunError:
-        return True
 
 
 def run_of(trial: FrozenTrial, runs_dir: Path) -> RunDirectory | None:
@@ -283,7 +274,7 @@ def _begun(study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int)
         trial.set_user_attr("run", run.name)
         study.tell(trial, metric((run.results() or {}).get("valid"), task.metric))
         return None
-    if run is not None and _held(run):
+    if run is not None and is_written(run):
         run = None
     config = share_of_cores(config, workers)
     return Attempt(study, trial, task, run or new_run(config, runs_dir, f"tune-{trial.number}"))
