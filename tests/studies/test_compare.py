@@ -119,6 +119,7 @@ def test_objectives_beside_are_those_that_were_named() -> None:
         (["popular+sracl"], "minimizes nothing"),
         (["sasrec", "SASRec"], "the same settings"),
         (["sasrec:hiden_size=3"], "hidden_size"),
+        (["sasrec+masked_item"], "masked_item is what bert4rec learn from"),
     ],
 )
 def test_wrong_specs_are_one_line(models: list[str], told: str) -> None:
@@ -134,6 +135,62 @@ def test_different_protocols_are_refused(base: Path, table: Table) -> None:
     write_json(other.results_path, {**results, "protocol": {**results["protocol"], "same_time": "shuffled"}})
     with pytest.raises(RunError, match="different protocols \\(same_time\\)"):
         build_table({"a": [one], "b": [other]}, "a")
+
+
+def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, table: Table) -> None:
+    rows = ["popular", "popular:dataset.split=temporal"]
+    runs = base / "mixed"
+    with pytest.raises(InputError, match=r"differ in dataset\.split"):
+        compare(base / "tiny", rows, runs_dir=runs)
+    assert not runs.exists()
+    mixed = compare(base / "tiny", rows, runs_dir=runs, mixed=True)
+    assert [bool(row.differs) for row in mixed.rows] == [False, True]
+    assert "split" in mixed.rows[1].differs
+    assert mixed.rows[1].paired is None
+    assert "split" not in mixed.protocol
+    assert f"{rows[1]} †" in markdown(mixed)
+    assert "split" in list(csv.DictReader(io.StringIO(as_csv(mixed))))[1]["differs in"]
+
+
+def test_several_at_once_give_what_one_after_the_other_gives(base: Path, table: Table) -> None:
+    rows = ["popular", "markov", "item-kNN:decay=0.5"]
+    heard: list[tuple[int, int]] = []
+    found = compare(
+        base / "tiny",
+        rows,
+        runs_dir=base / "parallel",
+        parallel=2,
+        progress=lambda stage, done, total: heard.append((done, total)),
+    )
+    assert found.rows[2].test == table.rows[2].test
+    pids = {read_history(run.path).started["pid"] for run in list_runs(base / "parallel")}  # type: ignore[index]
+    assert len(pids) == 3
+    assert os.getpid() not in pids
+    assert heard[-1] == (3, 3)
+
+
+def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
+    options = {"seeds": 1, "sets": [*SETS, "model.item_init=random"], "runs_dir": base / "budget"}
+    with pytest.raises(InputError, match="ends before the first epoch"):
+        compare(base / "tiny", ["sasrec"], budget_minutes=0, **options)  # type: ignore[arg-type]
+    found = compare(base / "tiny", ["sasrec"], budget_minutes=1e-6, **options)  # type: ignore[arg-type]
+    assert found.rows[0].best_epochs == [0]
+    (note,) = found.notes
+    assert "too small for one epoch" in note
+    assert note in markdown(found)
+
+
+def test_what_a_comparison_would_do(base: Path, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compare", "--dataset", str(base / "tiny"), "--runs-dir", str(base / "runs"), "--epochs", "1"]
+    words += [word for text in SETS for word in ("--set", text)]
+    assert sracl([*words, "--models", "sasrec,text-knn", "--seeds", "42,44", "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [(row["method"], row["seed"], row["what"]) for row in plan] == [
+        ("sasrec", 42, "there already"), ("sasrec", 44, "train"), ("text-knn", 42, "train"),
+    ]  # fmt: skip
+    assert plan[0]["run"] == table.rows[0].runs[0]
+    assert sracl([*words, "--models", "sasrec", "--tune", "9", "--dry-run"]) == 0
+    assert "after 9 trials of 5 settings" in capsys.readouterr().out
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
