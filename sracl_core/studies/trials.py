@@ -111,7 +111,10 @@ def load_study(path: Path) -> Study:
     require_optuna()
     import optuna
 
-    return optuna.load_study(study_name=STUDY, storage=_storage(path))
+    try:
+        return optuna.load_study(study_name=STUDY, storage=_storage(path))
+    except KeyError as error:
+        raise InputError(f"{path} holds no study of this program; name another") from error
 
 
 def _storage(path: Path) -> Any:

@@ -109,6 +109,8 @@ def result(snapshot: RunSnapshot) -> FlowLine:
         told = " ".join(f"{other} {found[other]:.4f}" for other in named if other in found)
         if told:
             cells.append(Content.assemble((f"{masking} ", "$muted"), (told, "bold")))
+    if not cells:
+        cells = [Content.styled("not looked at, as this is a trial; `sracl evaluate` does", "$muted")]
     return FlowLine([Content.styled("test ", "$muted") + cell for cell in cells[:1]] + cells[1:])
 
 
