@@ -61,6 +61,7 @@ def find(package: str, group: str) -> dict[str, Method]:
     return found
 
 
+@cache
 def names(package: str, group: str) -> list[str]:
     """What `values` would find, without importing any of it."""
     own = [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
