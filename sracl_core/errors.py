@@ -8,6 +8,7 @@
     │   ├── DataError                       a source file or a prepared dataset is not usable
     │   ├── UnknownIdError                  a user or item that the dataset does not hold
     │   ├── RunError                        a folder that is not a run, or not one of this version
+    │   ├── IncomparableError               runs whose metrics say nothing together
     │   └── CheckpointError                 a checkpoint that is damaged or does not fit
     ├── NonFiniteLossError         exit 1   a part of the loss became NaN or infinite
     ├── StorageError               exit 1   the disk is full or not writable
@@ -50,6 +51,10 @@ class UnknownIdError(InputError):
 
 class RunError(InputError):
     """A folder that is not a run directory, or one that this version cannot read."""
+
+
+class IncomparableError(InputError):
+    """Runs of different data or protocols, whose metrics say nothing side by side."""
 
 
 class CheckpointError(InputError):

@@ -222,6 +222,10 @@ def compare(
     ],
     runs_dir: RunsDirOption = RUNS_DIR,
     part: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="Also runs of different data or protocols, marked; nothing is tested."),
+    ] = False,
     as_json: output.JsonOption = False,
 ) -> None:
     """Compare runs: settings that differ, metrics side by side, and whether the difference is real.
@@ -229,14 +233,17 @@ def compare(
     The last is a paired test over the users that both runs ranked.
     """
     from sracl_core.cli.comparison import print_comparison
-    from sracl_core.errors import InputError
+    from sracl_core.errors import IncomparableError, InputError
     from sracl_core.studies.comparing import compare_runs
 
     if part not in ("test", "valid"):
         raise InputError(f"--part '{part}' is neither test nor valid")
     if len(runs) < 2:
         raise InputError("comparing needs two runs at least; `sracl runs list` shows the runs")
-    comparison = compare_runs([find_run(run, runs_dir) for run in runs], part)
+    try:
+        comparison = compare_runs([find_run(run, runs_dir) for run in runs], part, mixed)
+    except IncomparableError as error:
+        raise IncomparableError(f"{error}, or look at them side by side with --mixed") from error
     if as_json:
         output.print_json(comparison)
     else:

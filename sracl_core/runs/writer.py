@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -75,6 +75,12 @@ class RunWriter:
             self.state(best_epoch=record.get("epoch"), best_valid=record.get("valid"))
         if self._listener is not None:
             self._listener(record)
+
+    def parts(self, names: Sequence[str]) -> None:
+        """The names of the parts of the loss, into meta.json, where tables and charts find their order."""
+        meta = self.run.meta()
+        if meta and meta.get("parts") != list(names):
+            write_json(self.run.meta_path, {**meta, "parts": list(names)}, seal=True)
 
     def message(self, text: str, level: str = "info") -> None:
         """A line for people: into log.txt and, as a `message` event, into metrics.jsonl."""

@@ -2,61 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from sracl_core.errors import RunError
-from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.metrics import cut_off, per_query
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.layers import flatten
+from sracl_core.studies.protocols import differing, require_comparable
 
 MASKS = ("unmasked", "masked")
-TESTED = ("HR@20", "NDCG@20")
 
 
-def compare_runs(runs: Sequence[RunDirectory], part: str) -> dict[str, Any]:
+def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -> dict[str, Any]:
     """Settings that differ, metrics of `part`, and a paired test of each run against the first.
 
-    Raises RunError for runs of different datasets or splits: their metrics say nothing together.
+    mixed: put runs of different data or protocols side by side all the same. "differing" then says in
+    what they differ, and nothing is tested. Raises IncomparableError for such runs otherwise.
     """
-    _require_comparable(runs)
+    unlike = differing(runs)
+    if not mixed:
+        require_comparable(runs)
     flat = [flatten(run.config) for run in runs]
-    differing = [key for key in flat[0] if any(values[key] != flat[0][key] for values in flat)]
+    keys = dict.fromkeys(key for values in flat for key in values)
+    settings = {key: [values.get(key) for values in flat] for key in keys}
     results = [run.results() or {} for run in runs]
-    metrics = {
-        mask: {
-            name: [(result.get(part, {}).get(mask) or {}).get(name) for result in results]
-            for name in dict.fromkeys(
-                name for result in results for name in result.get(part, {}).get(mask) or {}
-            )
-        }
-        for mask in MASKS
-    }
+    measured = {mask: [result.get(part, {}).get(mask) or {} for result in results] for mask in MASKS}
     return {
         "part": part,
         "runs": [run.name for run in runs],
-        "settings": {key: [values[key] for values in flat] for key in differing},
-        "metrics": metrics,
+        "differing": unlike,
+        "settings": {
+            key: values for key, values in settings.items() if any(one != values[0] for one in values)
+        },
+        "metrics": {
+            mask: {name: [one.get(name) for one in some] for name in dict.fromkeys(chain.from_iterable(some))}
+            for mask, some in measured.items()
+        },
         "training_seconds": [result.get("training_seconds") for result in results],
-        "paired": [_paired(runs[0], run, part) for run in runs[1:]],
+        "paired": [] if unlike else [_paired(runs[0], run, part, _tested(measured)) for run in runs[1:]],
     }
 
 
-def _require_comparable(runs: Sequence[RunDirectory]) -> None:
-    identities = {run.dataset_identity() for run in runs}
-    splits = {run.config.dataset.split for run in runs}
-    if len(identities) > 1 or len(splits) > 1:
-        what = "datasets" if len(identities) > 1 else "splits"
-        raise RunError(
-            f"{', '.join(run.name for run in runs)} have different {what}; compare runs of the same"
-        )
+def _tested(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
+    """The metrics at the largest cut-off that all runs have."""
+    every = [list(one) for some in measured.values() for one in some if one]
+    common = [name for name in (every[0] if every else []) if all(name in names for names in every)]
+    largest = max((cut_off(name) for name in common), default=0)
+    return [name for name in common if cut_off(name) == largest]
 
 
-def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str, Any]]:
+def _paired(
+    base: RunDirectory, other: RunDirectory, part: str, tested: Sequence[str]
+) -> list[dict[str, Any]]:
     """Tests on the users that both ranked; none while a run has no ranks."""
     if not (base.ranks_path.is_file() and other.ranks_path.is_file()):
         return []
@@ -64,7 +67,7 @@ def _paired(base: RunDirectory, other: RunDirectory, part: str) -> list[dict[str
     if not np.array_equal(first["users"], second["users"]):
         raise RunError(f"{base.name} and {other.name} ranked different users; evaluate both again")
     tests = []
-    for name in TESTED:
+    for name in tested:
         for mask in MASKS:
             test = paired_test(per_query(name, second[mask]), per_query(name, first[mask]))
             tests.append(

@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import finished_results, load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.studies.grouping import Groups
+from sracl_core.studies.protocols import require_comparable, unlike
 
 MASKS = ("unmasked", "masked")
-OF_A_METHOD = {"learned_from", "chosen_by", "repeats"}
-"""What a protocol says of a method, and not of how its ranks are to be read."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def build_table(
     tested: "mask/metric@k" of the paired tests; where none is named, NDCG at the largest cut-off. mixed: a
     row of another dataset or protocol than the baseline's is marked, and not tested.
 
-    Raises RunError for runs of different datasets or protocols, whose metrics say nothing together.
+    Raises IncomparableError for runs of different data or protocols otherwise.
     """
     every = [run for some in runs.values() for run in some]
     results = {run.name: finished_results(run) for run in every}
@@ -148,22 +146,18 @@ def _metrics(results: Sequence[Mapping[str, Any]], part: str) -> dict[str, Sprea
 def _differing(
     runs: Mapping[str, Sequence[RunDirectory]], baseline: str, results: Mapping[str, Any], mixed: bool
 ) -> dict[str, list[str]]:
-    """By row, in what its runs differ from the baseline's first. Raises RunError unless `mixed`."""
+    """By row, in what its runs differ from the baseline's first. Raises IncomparableError unless `mixed`."""
     base = runs[baseline][0]
-    protocol = results[base.name]["protocol"]
     found: dict[str, list[str]] = {}
     for name, some in runs.items():
-        differing = dict[str, None]()
+        found[name] = []
         for run in some:
-            other = results[run.name]["protocol"]
-            keys = (protocol.keys() | other.keys()) - OF_A_METHOD
-            differing |= dict.fromkeys(sorted(key for key in keys if protocol.get(key) != other.get(key)))
-            if run.dataset_identity() != base.dataset_identity():
-                differing = {"dataset": None, **differing}
-            if differing and not mixed:
-                what = "datasets" if "dataset" in differing else f"protocols ({', '.join(differing)})"
-                raise RunError(f"{base.name} and {run.name} have different {what}; compare runs of the same")
-        found[name] = list(differing)
+            if not mixed:
+                require_comparable([base, run])
+            identities = [one.dataset_identity() for one in (base, run)]
+            for what in unlike(identities, [results[one.name]["protocol"] for one in (base, run)]):
+                if what not in found[name]:
+                    found[name].append(what)
     return found
 
 

@@ -56,6 +56,7 @@ class Trainer:
         self.should_stop = should_stop
         self.examples = session.objectives[config.model.main].examples(prefixes)
         self.steps_per_epoch = steps_per_epoch(len(self.examples), config.training.batch_size)
+        self._parts: list[str] = []
 
     def fit(self) -> LoopState:
         """Train until the epochs, the minutes or the patience run out.
@@ -206,6 +207,10 @@ class Trainer:
         state = self.session.state
         seconds = time.monotonic() - report.since
         total = self.config.max_epochs * self.steps_per_epoch
+        parts = [name for name in report.sums if name != "loss"]
+        if parts != self._parts:
+            self._parts = parts
+            self.writer.parts(parts)
         self.writer.event(
             "step",
             step=state.step,

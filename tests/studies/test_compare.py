@@ -20,7 +20,7 @@ from scipy.stats import permutation_test
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import InputError, RunError
+from sracl_core.errors import IncomparableError, InputError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.runs.directory import list_runs, open_run
@@ -133,7 +133,7 @@ def test_different_protocols_are_refused(base: Path, table: Table) -> None:
     other = tiny_run(tiny_config(base / "tiny", {"model.name": "popular"}), base / "others", "ties")
     results = other.results() or {}
     write_json(other.results_path, {**results, "protocol": {**results["protocol"], "same_time": "shuffled"}})
-    with pytest.raises(RunError, match="different protocols \\(same_time\\)"):
+    with pytest.raises(IncomparableError, match="differ in same_time"):
         build_table({"a": [one], "b": [other]}, "a")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import RunError
+from sracl_core.errors import IncomparableError, RunError
 from sracl_core.explorer import Explorer
 from sracl_core.pipeline.run import evaluate, move_dataset, resume
 from sracl_core.runs.directory import RunDirectory
@@ -111,7 +111,7 @@ def with_identity(run: RunDirectory, path: Path, identity: str | None) -> RunDir
 
 def test_runs_of_other_ties_are_not_compared(folder: Path, run: RunDirectory, tmp_path: Path) -> None:
     other = with_identity(run, tmp_path / "other", load_dataset(folder / "reversed").identity)
-    with pytest.raises(RunError, match="different datasets"):
+    with pytest.raises(IncomparableError, match="differ in dataset"):
         compare_runs([run, other], "test")
 
 
