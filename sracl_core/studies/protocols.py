@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sracl_core.errors import IncomparableError
@@ -17,19 +17,22 @@ def protocols(runs: Sequence[RunDirectory]) -> list[dict[str, Any]]:
     return [(run.results() or {}).get("protocol") or run.meta().get("protocol") or {} for run in runs]
 
 
-def differing(runs: Sequence[RunDirectory]) -> dict[str, list[Any]]:
+def unlike(identities: Sequence[Any], told: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """What of data and protocol is not the same in all runs, with the value of each; {} where all is.
 
     "dataset" stands for its identity, which covers the order of interactions of one time.
     """
-    told = protocols(runs)
     names = [name for name in dict.fromkeys(key for one in told for key in one) if name not in OF_A_METHOD]
-    values = {name: [one.get(name) for one in told] for name in names}
-    identities = [run.dataset_identity() for run in runs]
+    values: dict[str, list[Any]] = {"dataset": list(identities)}
+    values |= {name: [one.get(name) for one in told] for name in names}
     if len(set(identities)) == 1:
         values.pop("filters", None)  # however they were made, the rows are the same
-    values = {"dataset": identities, **values}
     return {name: some for name, some in values.items() if any(value != some[0] for value in some)}
+
+
+def differing(runs: Sequence[RunDirectory]) -> dict[str, list[Any]]:
+    """`unlike` of these runs. Raises RunError for one that does not say on which data it was trained."""
+    return unlike([run.dataset_identity() for run in runs], protocols(runs))
 
 
 def require_comparable(runs: Sequence[RunDirectory]) -> None:
