@@ -18,6 +18,8 @@ from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
+from sracl_tui.screens.train.view import ChartSettings, Tile, tiles
+from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
 from tests.tui.dashboards import epoch, new_run, steps
 
@@ -88,6 +90,33 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
     assert [(c.letter, c.name) for c in masked] == [("A", "NDCG@20"), ("B", "NDCG@10")]
     assert masked[0].x.tolist() == [1.0, 2.0]
     assert masked[0].best == pytest.approx(0.18)
+
+
+def snapshot(name: str, names: list[str], identity: str = "one") -> RunSnapshot:
+    meta = {
+        "dataset": {"identity": identity},
+        "protocol": {"split": "temporal"},
+        "headline": f"masked/{names[0]}",
+    }
+    valid = {"masked": dict.fromkeys(names, 0.1)}
+    return RunSnapshot(Path(name), "finished", meta=meta, epochs=({"epoch": 0, "step": 1, "valid": valid},))
+
+
+def test_runs_are_drawn_together_at_a_cut_off_that_all_have() -> None:
+    how = ChartSettings("epoch", 1, False, "masked", "HR")
+    first = snapshot("first", ["NDCG@10", "NDCG@20"])
+
+    def headline(other: RunSnapshot) -> Tile:
+        return next(tile for tile in tiles([first, other], how) if tile.id == "tile-headline")
+
+    assert (headline(first).title, headline(first).note) == ("Validation NDCG@20, masked", "x: epoch")
+    small = headline(snapshot("small", ["NDCG@5", "NDCG@10"]))
+    assert small.title == "Validation NDCG@10, masked"
+    assert len(small.curves) == 2
+    none = headline(snapshot("none", ["NDCG@5"]))
+    assert not none.curves
+    assert "no cut-off in common" in none.note
+    assert "NOT COMPARABLE: dataset" in headline(snapshot("strange", ["NDCG@20"], "other")).note
 
 
 @given(st.text(max_size=60))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sracl_core.runs.records import TOTAL
+from sracl_core.studies.protocols import unlike
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import (
     SPEED,
@@ -108,9 +109,21 @@ def _metric_tile(id: str, runs: Sequence[RunSnapshot], family: str, how: ChartSe
     if len(runs) == 1:
         curves = metric_curves(runs[0], family, how.masking, how.x_axis)
         return Tile(id, f"Validation {family}, {how.masking}", note, curves)
-    each = [metric_curves(run, family, how.masking, how.x_axis)[:1] for run in runs]
-    name = next((curve.name for curves in each for curve in curves), family)
-    return Tile(id, f"Validation {name}, {how.masking}", note, _of_each(runs, each))
+    each = [metric_curves(run, family, how.masking, how.x_axis) for run in runs]
+    met = [[curve.name for curve in curves] for curves in each if curves]
+    # Curves of two cut-offs, or of two protocols, look as if one run were the better.
+    name = next((name for name in (met[0] if met else ()) if all(name in names for names in met)), None)
+    kept = [[curve for curve in curves if curve.name == name] for curves in each]
+    if found := unlike([_identity(run) for run in runs], [run.meta.get("protocol") or {} for run in runs]):
+        note = f"{note}  NOT COMPARABLE: {', '.join(found)}"
+    elif met and name is None:
+        note = f"{note}  no cut-off in common"
+    return Tile(id, f"Validation {name or family}, {how.masking}", note, _of_each(runs, kept))
+
+
+def _identity(run: RunSnapshot) -> Any:
+    dataset = run.meta.get("dataset")
+    return dataset.get("identity") if isinstance(dataset, Mapping) else None
 
 
 def _steps_of_each(runs: Sequence[RunSnapshot], field: str, how: ChartSettings) -> list[Curve]:
