@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sracl_core.data.sources import Sources
-from sracl_core.device import CPU
+from sracl_core.device import CPU, search_device
 from sracl_core.errors import SraclError
 from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors, resolved_stride
@@ -166,7 +166,14 @@ def _neighbors(
 ) -> NeighborTable:
     settings, training = config.retrieval, config.training
     return cached_neighbors(
-        vectors, settings.k, settings, groups, seed=training.seed, threads=training.threads, progress=progress
+        vectors,
+        settings.k,
+        settings,
+        groups,
+        seed=training.seed,
+        threads=training.threads,
+        progress=progress,
+        device=search_device(training.device),
     )
 
 

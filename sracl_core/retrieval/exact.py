@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from sracl_core.device import as_tensor
+from sracl_core.device import CPU, as_tensor, searched_rows_at_once, whole_mantissas
 from sracl_core.retrieval.exclusion import Exclusion
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
 
-_ROWS = 1024
 _COLUMNS = 32_768
 
 Found = tuple[NDArray[np.int32], NDArray[np.float32]]
@@ -32,40 +32,52 @@ def exact_neighbors(
     exclusion: Exclusion,
     rows: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
+    device: torch.device = CPU,
 ) -> Found:
     """The k best other rows for each of `rows` (all by default), by dot product.
 
-    vectors: float32 [n, D] of unit length. Never holds more than a block of 1,024 x 32,768 scores.
+    vectors: float32 [n, D] of unit length, held on `device` beside a block of scores of at most
+    `searched_rows_at_once` x 32,768.
     """
-    table = as_tensor(vectors)
+    table = as_tensor(vectors).to(device)
     rows = np.arange(len(vectors)) if rows is None else rows
     ids = np.empty((len(rows), k), dtype=np.int32)
     scores = np.empty((len(rows), k), dtype=np.float32)
-    for start in range(0, len(rows), _ROWS):
-        block = rows[start : start + _ROWS]
-        ids[start : start + _ROWS], scores[start : start + _ROWS] = _block(table, block, k, exclusion)
-        if progress is not None:
-            progress("neighbors", start + len(block), len(rows))
+    at_once = searched_rows_at_once(device)
+    with whole_mantissas():
+        for start in range(0, len(rows), at_once):
+            block = rows[start : start + at_once]
+            places = [torch.from_numpy(one).to(device) for one in (block, *exclusion.pairs(block))]
+            best_ids, best = best_of_block(table, places[0], places[1], places[2], k)
+            found = best_first(best_ids.cpu().numpy(), best.cpu().numpy(), k)
+            ids[start : start + at_once], scores[start : start + at_once] = found
+            if progress is not None:
+                progress("neighbors", start + len(block), len(rows))
     return ids, scores
 
 
-def _block(table: torch.Tensor, rows: NDArray[np.int64], k: int, exclusion: Exclusion) -> Found:
-    queries = table[torch.from_numpy(rows)]
-    positions, excluded = exclusion.pairs(rows)
-    best_scores = torch.full((len(rows), 0), -torch.inf)
-    best_ids = torch.zeros((len(rows), 0), dtype=torch.int64)
+def best_of_block(
+    table: Tensor, rows: Tensor, positions: Tensor, excluded: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
+    """(ids, scores) of the about k best of `table` for its rows `rows`, in no order; all on one device.
+
+    positions, excluded: pairs of a place in `rows` and a row that it must not find, which scores -inf.
+    """
+    queries = table[rows]
+    best_scores = torch.full((len(rows), 0), -torch.inf, device=table.device)
+    best_ids = torch.zeros((len(rows), 0), dtype=torch.int64, device=table.device)
     for first in range(0, len(table), _COLUMNS):
         tile = table[first : first + _COLUMNS]
         scores = queries @ tile.T
         inside = (excluded >= first) & (excluded < first + len(tile))
-        scores[torch.from_numpy(positions[inside]), torch.from_numpy(excluded[inside] - first)] = -torch.inf
+        scores[positions[inside], excluded[inside] - first] = -torch.inf
         top = scores.topk(min(k, len(tile)), dim=1)
         best_scores = torch.cat([best_scores, top.values], dim=1)
         best_ids = torch.cat([best_ids, top.indices + first], dim=1)
         if best_scores.shape[1] > k:
             best_scores, places = best_scores.topk(k, dim=1)
             best_ids = best_ids.gather(1, places)
-    return best_first(best_ids.numpy(), best_scores.numpy(), k)
+    return best_ids, best_scores
 
 
 def best_first(ids: NDArray[np.integer], scores: NDArray[np.float32], k: int) -> Found:

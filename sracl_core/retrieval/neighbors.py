@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from sracl_core.device import CPU, exact_up_to
 from sracl_core.errors import DataError, SraclError
 from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address"]
 
-EXACT_UP_TO = 20_000
-"""method=auto: exact search of this many vectors takes about 4 s on 2 cores."""
 SEARCHED_PREFIXES, LEAST_SEARCHES = 250_000, 4
 """stride=auto: about as many prefixes are searched, but never fewer than this many of a mean user."""
 
@@ -42,6 +42,7 @@ def find_neighbors(
     seed: int = 42,
     threads: int = 0,
     progress: Progress | None = None,
+    device: torch.device = CPU,
 ) -> NeighborTable:
     """The k nearest other rows of each row by cosine, or k at random (`config.source`).
 
@@ -49,6 +50,8 @@ def find_neighbors(
     k: neighbors a row; clamped to n - 1. `config.k` is not read.
     groups: int [n]; rows of the same group are not each other's neighbors, e.g. a prefix's user.
     threads: 0 takes as many as torch has. Neighbors do not depend on it.
+    device: where exact search runs, and how many vectors method=auto searches exactly, see
+        `device.exact_up_to`.
     seed: decides the neighbors of `source: random`; the others do not depend on it.
 
     A row is removed from its own neighbors by its number, never by its rank: identical vectors
@@ -59,16 +62,16 @@ def find_neighbors(
 
     vectors = _unit(vectors)
     k = max(0, min(k, len(vectors) - 1))
-    method = resolved_method(len(vectors), config)
+    method = resolved_method(len(vectors), config, device)
     exclusion = Exclusion(len(vectors), groups)
     if k == 0:
         nothing = np.empty((len(vectors), 0))
         return NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), method)
     with limited_threads(threads) as cores:
-        ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress)
+        ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress, device)
         recall = None
         if method == "hnsw" and config.recall_sample:
-            recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample)
+            recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample, device)
         elif method == "exact":
             recall = 1.0
     return NeighborTable(ids, scores, method, recall)
@@ -83,6 +86,7 @@ def _search(
     seed: int,
     threads: int,
     progress: Progress | None,
+    device: torch.device,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     if method == "random":
         from sracl_core.retrieval.random import random_neighbors
@@ -91,7 +95,7 @@ def _search(
     if method == "exact":
         from sracl_core.retrieval.exact import exact_neighbors
 
-        return exact_neighbors(vectors, k, exclusion, progress=progress)
+        return exact_neighbors(vectors, k, exclusion, progress=progress, device=device)
     from sracl_core.retrieval.hnsw import hnsw_neighbors
 
     return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress)
@@ -105,12 +109,12 @@ def resolved_stride(n_prefixes: int, n_users: int, config: RetrievalConfig) -> i
     return max(1, min(wanted, most))
 
 
-def resolved_method(n: int, config: RetrievalConfig) -> str:
+def resolved_method(n: int, config: RetrievalConfig, device: torch.device = CPU) -> str:
     """ "exact", "hnsw" or "random" for n vectors: what `config` comes to."""
     if config.source == "random":
         return "random"
     if config.method == "auto":
-        return "exact" if n <= EXACT_UP_TO else "hnsw"
+        return "exact" if n <= exact_up_to(device) else "hnsw"
     return config.method
 
 
@@ -120,6 +124,7 @@ def sampled_recall(
     k: int,
     exclusion: Exclusion,
     sample: int,
+    device: torch.device = CPU,
 ) -> float | None:
     """Recall@k of `scores` on a sample of rows against exact search under the same exclusion.
 
@@ -130,7 +135,7 @@ def sampled_recall(
 
     n = len(vectors)
     rows = np.sort(generator(_SEARCH_SEED, "recall").choice(n, size=min(sample, n), replace=False))
-    exact_ids, exact_scores = exact_neighbors(vectors, k, exclusion, rows)
+    exact_ids, exact_scores = exact_neighbors(vectors, k, exclusion, rows, device=device)
     exists = exact_ids >= 0
     counts = exists.sum(axis=1)
     if not counts.any():
@@ -146,9 +151,10 @@ def table_address(
     config: RetrievalConfig,
     groups: NDArray[np.integer] | None,
     seed: int,
+    device: torch.device = CPU,
 ) -> str:
     """Hash of everything that decides a table: vectors, groups, and the settings that are read."""
-    method = resolved_method(len(vectors), config)
+    method = resolved_method(len(vectors), config, device)
     settings: dict[str, object] = {"version": _SEARCH_VERSION, "method": method, "k": k}
     if method == "random":
         settings["seed"] = seed
@@ -171,13 +177,14 @@ def cached_neighbors(
     threads: int = 0,
     progress: Progress | None = None,
     folder: Path | None = None,
+    device: torch.device = CPU,
 ) -> NeighborTable:
     """`find_neighbors`, or the same table from an earlier time (`folder`: the cache folder).
 
     A table that was cut or altered on disk is made again. Raises StorageError when the folder
     cannot be written.
     """
-    address = table_address(vectors, k, config, groups, seed)
+    address = table_address(vectors, k, config, groups, seed, device)
     place = (folder or cache_folder()) / "neighbors" / address[:32]
     if place.is_dir():
         try:
@@ -190,7 +197,7 @@ def cached_neighbors(
             return table
     # A folder that cannot be written must be known before the search, not after.
     make_folder(place.parent)
-    table = find_neighbors(vectors, k, config, groups, seed, threads, progress)
+    table = find_neighbors(vectors, k, config, groups, seed, threads, progress, device)
     table.save(place)
     return table
 

@@ -142,7 +142,7 @@ class RetrievalConfig(Section):
         "to 250,000 prefixes, beyond that about as many of them.",
     )
     method: Literal["auto", "hnsw", "exact"] = Field(
-        "auto", description="auto: exact search up to 20,000 vectors, HNSW above."
+        "auto", description="auto: exact search up to 20,000 vectors (300,000 on cuda), HNSW above."
     )
     hnsw_m: Annotated[int, Field(ge=2)] = Field(16, description="HNSW links per vector (M).")
     hnsw_ef_construction: Positive = Field(200, description="HNSW candidates while building.")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sources import load_sources
+from sracl_core.pipeline import stages
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.stages import build_semantics
 from sracl_core.retrieval.neighbors import resolved_stride
@@ -80,3 +82,25 @@ def test_the_table_is_that_of_the_searched_ones(
     noted = semantics.notes["prefix_neighbors"]
     assert (noted["searched"], noted["of"]) == (len(rows), len(prefixes))
     assert f"{len(rows):,} of {len(prefixes):,} prefixes searched" in plan(config).neighbors
+
+
+def test_neighbors_are_searched_on_the_device_that_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    config = tiny_config(tiny_dataset(tmp_path))
+    sources, asked, elsewhere = load_sources(config), [], torch.device("cpu", 0)
+    monkeypatch.setattr(stages, "search_device", lambda name: asked.append(name) or elsewhere)
+    moved, to = [], torch.Tensor.to
+
+    def recorded(tensor: torch.Tensor, *where: object, **how: object) -> torch.Tensor:
+        moved.append(where[0] if where else how)
+        return to(tensor, *where, **how)
+
+    monkeypatch.setattr(torch.Tensor, "to", recorded)
+    semantics = build_semantics(config, sources)
+    assert asked == ["cpu", "cpu"], "items and prefixes"
+    assert semantics.prefix_neighbors is not None
+    assert semantics.prefix_neighbors.method == "exact"
+    assert sum(one is elsewhere for one in moved) >= 8, "both tables, and rows and pairs of each block"

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sracl_core import device as device_module
 from sracl_core.errors import SraclError
 from sracl_core.retrieval import exact as exact_module
-from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
+from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors, resolved_method, table_address
 from sracl_core.settings.models import RetrievalConfig
 
 METHODS = ["exact", "hnsw", "random"]
@@ -75,11 +77,36 @@ def test_exact_is_brute_force(n: int, k: int, groups: int, seed: int) -> None:
 def test_blocks_and_tiles_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, groups = random_vectors(300), np.arange(300) // 7
     whole = find_neighbors(vectors, 9, config("exact"), groups)
-    monkeypatch.setattr(exact_module, "_ROWS", 37)
+    monkeypatch.setitem(device_module._SEARCHED_ROWS_AT_ONCE, "cpu", 37)
     monkeypatch.setattr(exact_module, "_COLUMNS", 5)
     cut = find_neighbors(vectors, 9, config("exact"), groups)
     np.testing.assert_array_equal(whole.ids, cut.ids)
     np.testing.assert_allclose(whole.scores, cut.scores, atol=1e-6)
+
+
+def test_near_vectors_are_told_apart_by_whole_mantissas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    asked: list[str] = []
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", asked.append)
+    find_neighbors(random_vectors(40), 3, config("exact"))
+    assert asked == ["highest", "high"]
+
+
+def test_the_device_decides_up_to_where_search_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(device_module, "pick_device", lambda name: torch.device(name))
+    where = [device_module.search_device(name).type for name in ("cpu", "cuda", "mps")]
+    assert where == ["cpu", "cuda", "cpu"]
+    every = [(one, n) for one in (device_module.CPU, cuda) for n in (20_000, 200_000)]
+    found = [resolved_method(n, config("auto"), one) for one, n in every]
+    assert found == ["exact", "hnsw", "exact", "exact"]
+    vectors = random_vectors(60)
+    monkeypatch.setitem(device_module._EXACT_UP_TO, "cpu", 50)
+    assert find_neighbors(vectors, 3, config("auto")).method == "hnsw"
+    here = table_address(vectors, 3, config("auto"), None, 1)
+    monkeypatch.setitem(device_module._EXACT_UP_TO, "cpu", 60)
+    assert find_neighbors(vectors, 3, config("auto")).method == "exact"
+    assert table_address(vectors, 3, config("auto"), None, 1) != here
 
 
 @pytest.mark.parametrize("method", METHODS)
