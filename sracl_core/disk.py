@@ -25,6 +25,11 @@ def beside(path: Path) -> Path:
     return path.with_name(f".sracl-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
+def is_scratch(path: Path) -> bool:
+    """Whether `path` has a name that `beside` gives."""
+    return path.match(".sracl-*-*-*.tmp")
+
+
 def sweep(folder: Path) -> None:
     """Delete what killed processes left half-written in `folder`."""
     with suppress(OSError):

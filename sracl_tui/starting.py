@@ -95,13 +95,14 @@ async def _attend(
 def _run_of(runs_dir: Path, pid: int, known: set[Path]) -> Path | None:
     """The run directory that the process `pid` has made."""
     from sracl_core.files import read_json
+    from sracl_core.runs.finding import is_run
 
     try:
         folders = [folder for folder in runs_dir.iterdir() if folder not in known]
     except OSError:
         return None
     for folder in folders:
-        if (read_json(folder / "state.json") or {}).get("pid") == pid and (folder / "meta.json").is_file():
+        if is_run(folder) and (read_json(folder / "state.json") or {}).get("pid") == pid:
             return folder
     return None
 

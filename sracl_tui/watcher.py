@@ -157,10 +157,10 @@ class Catalog:
 
     def read(self) -> tuple[RunLine, ...]:
         """All runs, newest first. Never raises for what a folder may hold."""
-        from sracl_core.runs.directory import is_run
+        from sracl_core.runs.finding import run_folders
 
         try:
-            folders = [child for child in self.runs_dir.iterdir() if is_run(child)]
+            folders = run_folders(self.runs_dir)
         except OSError:
             folders = []
         known = {}

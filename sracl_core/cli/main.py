@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from sracl_core import memory
 from sracl_core.cli import completion
 from sracl_core.errors import Interrupted, SraclError
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
@@ -72,6 +73,8 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
 }
 
+TRAINS = ("train", "resume", "ablate", "compare", "demo")
+
 
 def build_app(wanted: str | None) -> typer.Typer:
     """The command line with `wanted` loaded for real and every other command as its help line.
@@ -101,7 +104,10 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the console script `sracl`."""
-    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+    words = list(sys.argv[1:] if argv is None else argv)
+    memory.tell_of_aborts(_wanted(words) in TRAINS)
+    reads = _wanted(words) == "data"
+    sys.exit(memory.heard_alone(lambda: run(words)) if reads else run(words))
 
 
 def run(argv: list[str]) -> int:
@@ -109,7 +115,7 @@ def run(argv: list[str]) -> int:
     # Idle threads of a parallel loop spin a third of a million times before they sleep; beside other
     # work on the machine a step was seen to take nine times as long. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
-    wanted = next((word for word in argv if not word.startswith("-")), None)
+    wanted = _wanted(argv)
     if "_SRACL_COMPLETE" in os.environ:
         wanted = completion.command_of(dict(os.environ))
     _say_what_the_pipe_takes()
@@ -130,7 +136,16 @@ def run(argv: list[str]) -> int:
     except Exception as error:
         if os.environ.get("SRACL_DEBUG", "0") not in ("", "0"):
             raise
-        return _report(error)
+        return _report(error, _wanted(argv))
+    except BaseException as error:
+        if not type(error).__module__.startswith("pyo3"):  # a library in Rust has panicked
+            raise
+        return _report(error, _wanted(argv))
+
+
+def _wanted(argv: list[str]) -> str | None:
+    """The command among the words, None where there is none."""
+    return next((word for word in argv if not word.startswith("-")), None)
 
 
 def _invoke(command: Any, argv: list[str]) -> Any:
@@ -159,7 +174,10 @@ def _tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _report(error: Exception) -> int:
+def _report(error: BaseException, command: str | None) -> int:
+    if memory.ran_out(error):
+        _tell(f"error: {memory.told(command in TRAINS)}")
+        return 1
     if isinstance(error, SraclError):
         prefix = "interrupted: " if isinstance(error, Interrupted) else "error: "
         _tell(f"{prefix}{_one_line(error)}")
@@ -167,7 +185,7 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is not None and error.errno:
         from sracl_core.files import storage_error
 
-        return _report(storage_error(error, Path(os.fsdecode(error.filename)), "use"))
+        return _report(storage_error(error, Path(os.fsdecode(error.filename)), "use"), command)
     usage = getattr(error, "format_message", None)
     if usage is not None:
         # A group without a command has already printed its help.
@@ -176,9 +194,6 @@ def _report(error: Exception) -> int:
             path = context.command_path if context is not None else "sracl"
             _tell(f"error: {_one_line(usage())} (`{path} --help` shows the usage)")
         return int(getattr(error, "exit_code", 2))
-    if isinstance(error, MemoryError):
-        _tell("error: out of memory; a smaller training.batch_size or model needs less")
-        return 1
     name = type(error).__name__
     _tell(f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)")
     return 1

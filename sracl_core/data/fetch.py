@@ -53,6 +53,7 @@ def fetch(
         url = f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
         record[file.name] = _bring(file, url, folder, record.get(file.name, {}), progress, patience)
         write_json(folder / RECORD, result)
+        _note(folder / file.name).unlink(missing_ok=True)
     return result
 
 
@@ -71,7 +72,7 @@ def _bring(
     if missing:
         _download(url, file, target, progress, patience)
     record = {
-        "url": url if missing else earlier.get("url"),  # None where somebody put the file there
+        "url": url if missing else earlier.get("url") or _noted(target),  # None: somebody put the file there
         "bytes": target.stat().st_size,
         "sha256": _sha256(target),
         "verified": file.sha256 is not None,
@@ -83,6 +84,7 @@ def _bring(
         except DataError:
             if missing:
                 target.unlink()  # no checksum is known that would have found it out
+                _note(target).unlink(missing_ok=True)
             raise
     return record
 
@@ -91,9 +93,9 @@ def _download(
     url: str, file: RemoteFile, target: Path, progress: Progress | None, patience: Patience
 ) -> None:
     """Fetch into `NAME.part`, going on where an earlier try stopped; rename it when it is whole."""
-    part = target.with_name(f"{target.name}.part")
+    part = _part(target)
     for attempt in range(patience.tries):
-        problem = _try(url, file, part, progress)
+        problem = _try(url, file, target, progress)
         if problem is None:
             break
         if attempt + 1 < patience.tries:
@@ -104,9 +106,9 @@ def _download(
             "it goes on where it stopped"
         )
     found = _sha256(part)
-    _note(part).unlink(missing_ok=True)
     if file.sha256 is not None and found != file.sha256:
         part.unlink()
+        _note(target).unlink(missing_ok=True)
         raise ServiceError(
             f"{url} is not the known file: sha256 {found[:16]}... instead of {file.sha256[:16]}...; "
             "fetch it again"
@@ -114,10 +116,11 @@ def _download(
     move(part, target)
 
 
-def _try(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> str | None:
-    """One try; None where `part` is whole now, else what was wrong and may be better next time."""
+def _try(url: str, file: RemoteFile, target: Path, progress: Progress | None) -> str | None:
+    """One try; None where the file is whole now, else what was wrong and may be better next time."""
+    part = _part(target)
     try:
-        size = _continue(url, file, part, progress)
+        size = _continue(url, file, target, progress)
     except urllib.error.HTTPError as error:
         if error.code < 500 and error.code not in (408, 429):
             raise ServiceError(f"{url} answers {error.code} {error.reason}; see its page") from error
@@ -133,10 +136,11 @@ def _try(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> s
     return None if have == size else f"it sent {have:,} of {size:,} bytes"
 
 
-def _continue(url: str, file: RemoteFile, part: Path, progress: Progress | None) -> int:
+def _continue(url: str, file: RemoteFile, target: Path, progress: Progress | None) -> int:
     """Ask for what is missing and append it; returns the size that the whole file has."""
+    part = _part(target)
     have = part.stat().st_size if part.exists() else 0
-    stamp = (read_json(_note(part)) or {}).get("stamp")
+    stamp = (read_json(_note(target)) or {}).get("stamp")
     headers = {"User-Agent": "sracl", "Accept-Encoding": "identity"}
     if have and stamp:
         # If-Range: a server whose file has changed since sends all of it.
@@ -155,7 +159,8 @@ def _continue(url: str, file: RemoteFile, part: Path, progress: Progress | None)
         size = _size(answer, start, file)
         _check_room(part.parent, size - start)
         stamp = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-        write_json(_note(part), {"stamp": None if stamp and stamp.startswith("W/") else stamp})
+        weak = stamp is not None and stamp.startswith("W/")
+        write_json(_note(target), {"url": url, "stamp": None if weak else stamp})
         with part.open("ab" if resumed else "wb") as out:
             done = start
             while chunk := answer.read(CHUNK):
@@ -181,8 +186,19 @@ def _check_room(folder: Path, needed: int) -> None:
         raise StorageError(f"{folder} has {free:,} bytes free, {needed:,} are needed; free some")
 
 
-def _note(part: Path) -> Path:
-    return part.with_name(f"{part.name}.json")
+def _part(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part")
+
+
+def _note(target: Path) -> Path:
+    """Where a file comes from, until `RECORD` says it."""
+    return target.with_name(f"{target.name}.part.json")
+
+
+def _noted(target: Path) -> str | None:
+    """Where a whole file came from that a killed process had no time to record."""
+    url = None if _part(target).exists() else (read_json(_note(target)) or {}).get("url")
+    return url if isinstance(url, str) else None
 
 
 def _sha256(path: Path) -> str:

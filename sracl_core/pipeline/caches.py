@@ -18,7 +18,8 @@ from sracl_core import disk
 from sracl_core.errors import SraclError
 from sracl_core.files import cache_folder, storage_error
 from sracl_core.retrieval.table import NeighborTable
-from sracl_core.runs.directory import RunDirectory, is_run
+from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.finding import run_folders
 from sracl_core.training.inputs import recorded, taken
 
 Kind = Literal["vectors", "table", "answers", "old"]
@@ -117,8 +118,7 @@ def _answers(folder: Path, runs_dir: Path) -> Iterator[Entry]:
 
 
 def _runs(runs_dir: Path) -> list[RunDirectory]:
-    folders = sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []
-    return [RunDirectory(folder) for folder in folders if is_run(folder)]
+    return [RunDirectory(folder) for folder in run_folders(runs_dir)]
 
 
 def _count(path: Path, table: str) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shlex
 import time
@@ -15,9 +17,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from sracl_core import disk
 from sracl_core.errors import ConfigError, InputError, RunError, SraclError
-from sracl_core.files import read_json, storage_error, write_json, write_text
+from sracl_core.files import make_folder, read_json, storage_error, write_json, write_text
 from sracl_core.runs.events import FORMAT_VERSION
+from sracl_core.runs.finding import run_folders
 from sracl_core.runs.liveness import fresh_state, status
 from sracl_core.runs.records import headline_of
 from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
@@ -185,13 +189,21 @@ def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[s
     label = run_label(name if name is not None else f"{Path(config.dataset.path).name}-{config.model.name}")
     now = time.time()
     stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{label}"
-    path = _new_folder(Path(runs_dir), stem)
-    run = RunDirectory(path)
-    for folder in (run.checkpoints, run.model_dir):
-        folder.mkdir()
-    write_json(run.state_path, fresh_state(now), seal=True)
-    write_config(run, config, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
-    return run
+    folder = Path(runs_dir)
+    make_folder(folder)
+    disk.sweep(folder)
+    # Made beside, so that no kill leaves a folder which is no run yet.
+    fresh = RunDirectory(disk.beside(folder / stem))
+    try:
+        for part in (fresh.path, fresh.checkpoints, fresh.model_dir):
+            part.mkdir()
+        write_json(fresh.state_path, fresh_state(now), seal=True)
+        write_config(fresh, config, {"format_version": FORMAT_VERSION, "name": label, "created": now, **meta})
+        return RunDirectory(_named(fresh.path, stem))
+    except OSError as error:
+        raise storage_error(error, fresh.path) from error
+    finally:
+        disk.remove(fresh.path)
 
 
 def write_config(run: RunDirectory, config: RunConfig, meta: Mapping[str, Any]) -> None:
@@ -224,19 +236,8 @@ def open_run(path: Path | str) -> RunDirectory:
 
 def list_runs(runs_dir: Path | str) -> list[RunSummary]:
     """The runs in `runs_dir`, newest first; folders that are no runs are passed over."""
-    folder = Path(runs_dir)
-    if not folder.is_dir():
-        return []
-    found = [summarize(RunDirectory(child)) for child in folder.iterdir() if is_run(child)]
+    found = [summarize(RunDirectory(folder)) for folder in run_folders(Path(runs_dir))]
     return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether `folder` was made as a run, however damaged it may be by now."""
-    try:
-        return (folder / "meta.json").is_file()
-    except OSError:
-        return False
 
 
 def setting(settings: Mapping[str, Any], key: str) -> Any:
@@ -297,14 +298,17 @@ def run_label(name: str) -> str:
     return label[:80]
 
 
-def _new_folder(runs_dir: Path, stem: str) -> Path:
+def _named(fresh: Path, stem: str) -> Path:
+    """Give a run's folder the first name that is free; another process may be at the same."""
     for attempt in range(1, 1000):
-        path = runs_dir / (stem if attempt == 1 else f"{stem}-{attempt}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise storage_error(error, path) from error
-        return path
-    raise RunError(f"{runs_dir} already holds a thousand runs named {stem}; choose another --name")
+        path = fresh.with_name(stem if attempt == 1 else f"{stem}-{attempt}")
+        if not os.path.lexists(path):
+            try:
+                fresh.rename(path)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+                continue
+            disk.sync(path.parent)
+            return path
+    raise RunError(f"{fresh.parent} already holds a thousand runs named {stem}; choose another --name")

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sracl_core import disk
 from sracl_core.errors import RunError, nearest
 
 RUNS_DIR = Path("runs")
+
+
+def run_folders(runs_dir: Path) -> list[Path]:
+    """The folders in `runs_dir` that were made as runs, however damaged they may be by now, by name."""
+    return sorted(folder for folder in runs_dir.iterdir() if is_run(folder)) if runs_dir.is_dir() else []
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` was made as a run; one that is being made is none yet."""
+    try:
+        return not disk.is_scratch(folder) and (folder / "meta.json").is_file()
+    except OSError:
+        return False
 
 
 def find_run(text: str, runs_dir: Path = RUNS_DIR) -> Path:
     """The folder of the run that `text` names. Raises RunError where there is none, or several."""
     if text and (Path(text).exists() or "/" in text):
         return Path(text)
-    names = sorted(path.parent.name for path in runs_dir.glob("*/meta.json"))
+    names = [folder.name for folder in run_folders(runs_dir)]
     if text == "last" and names:
         return runs_dir / max(names, key=lambda name: _changed(runs_dir / name / "meta.json"))
     fitting = [name for name in names if name == text] or [

@@ -9,6 +9,7 @@ from typing import Any
 
 from sracl_core.errors import SraclError
 from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.finding import run_folders
 from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.layers import settings
 from sracl_core.settings.models import RunConfig
@@ -22,9 +23,9 @@ class EarlierRuns:
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs: dict[tuple[Any, ...], list[tuple[RunDirectory, dict[str, Any]]]] = defaultdict(list)
-        for file in sorted(runs_dir.glob("*/meta.json")):
+        for folder in run_folders(runs_dir):
             try:
-                run = open_run(file.parent)
+                run = open_run(folder)
                 began, identity = run.meta().get("config"), run.dataset_identity()
             except SraclError:
                 continue

@@ -125,6 +125,23 @@ def test_a_file_that_somebody_put_there_is_kept(server: Server, tmp_path: Path) 
     assert (record["url"], record["bytes"], server.ranges) == (None, 18, [])
 
 
+def test_ended_before_the_record_was_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(made: Path, path: Path) -> None:
+        made.replace(path)
+        raise KeyboardInterrupt
+
+    entry = plain_entry(server)
+    with monkeypatch.context() as patched:
+        patched.setattr("sracl_core.data.fetch.move", ends)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(entry, tmp_path, patience=SOON)
+    record = fetch(entry, tmp_path, patience=SOON)["files"]["x.bin"]
+    assert (record["url"], len(server.ranges)) == (entry.files[0].url, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fetched.json", "x.bin"]
+
+
 def test_what_is_whole_is_recorded_though_the_next_file_fails(server: Server, tmp_path: Path) -> None:
     first = RemoteFile("a", f"{server.address}/a")
     with pytest.raises(ServiceError, match="cannot be fetched after 4 tries"):

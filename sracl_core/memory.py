@@ -1,0 +1,96 @@
+"""When memory runs out: told as what it is, whichever library it happened in."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any, TextIO
+
+_SPELLED = re.compile(
+    r"\(os error 12\)|cannot allocate memory|can't allocate memory|not enough memory|out of memory"
+    r"|std::bad_alloc|memory allocation of|could not spawn threads|can't start new thread",
+    re.IGNORECASE,
+)
+_WAY_OUT = "close other programs, take less data, or take a machine with more"
+_kept: list[Any] = []
+"""What is used to the end of the process must not be collected."""
+_heard = [2]
+"""The last is where a person reads."""
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether `error`, or one that it came from, says that there is no memory left."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, MemoryError) or getattr(found, "errno", None) == errno.ENOMEM:
+            return True
+        # NumPy, torch and polars have words of their own, in errors of other kinds.
+        if isinstance(found, OSError | RuntimeError) or not type(found).__module__.startswith("sracl"):
+            if _SPELLED.search(str(found)):
+                return True
+        found = found.__cause__
+    return False
+
+
+def told(training: bool) -> str:
+    """What to do about it; in a training less is a matter of settings, too."""
+    less = "a smaller training.batch_size or model needs less; or " if training else ""
+    return f"out of memory; {less}{_WAY_OUT}"
+
+
+def tell_of_aborts(training: bool) -> None:
+    """Let a library that gives up in the middle (Rust and C++ abort where memory ends) end in one line.
+
+    Must be called before polars is imported.
+    """
+    # Rust prints a page about its own calls.
+    os.environ["RUST_BACKTRACE"] = "0"
+    line = f"error: a library gave up, most likely {told(training)}\n".encode()
+
+    def aborted(_: int) -> None:
+        os.write(_heard[-1], line)
+        os._exit(1)
+
+    with contextlib.suppress(OSError, AttributeError):
+        handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(aborted)
+        ctypes.CDLL(None).signal(signal.SIGABRT, handler)
+        _kept.append(handler)
+
+
+def heard_alone(run: Callable[[], int]) -> int:
+    """`run()`, whose own messages alone reach stderr; what libraries write there waits.
+
+    It is shown unless `run` returns that it failed, and so has said why; the process is to end then. For a
+    command that starts no other process, which would inherit the silence.
+    """
+    if sys.stderr is None or sys.stderr.closed:
+        return run()
+    # Where it finds no room OpenBLAS ends the process at once, with words of its own.
+    import numpy  # noqa: F401
+
+    sys.stderr.flush()
+    before, heard, waiting = sys.stderr, _same_as(sys.stderr), tempfile.TemporaryFile()  # noqa: SIM115
+    _kept.extend([heard, waiting])
+    _heard.append(heard.fileno())
+    sys.stderr = heard
+    os.dup2(waiting.fileno(), 2)
+    code = run()
+    heard.flush()
+    if code == 0:
+        os.dup2(heard.fileno(), 2)
+        sys.stderr = before
+        waiting.seek(0)
+        os.write(2, waiting.read())
+    return code
+
+
+def _same_as(stream: TextIO) -> TextIO:
+    """Another stream to where `stream`, which is stderr, writes."""
+    return os.fdopen(os.dup(2), "w", buffering=1, encoding=stream.encoding, errors=stream.errors)
