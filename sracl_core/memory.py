@@ -10,8 +10,11 @@ import re
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any, TextIO
+
+from sracl_core.errors import SraclError
 
 _SPELLED = re.compile(
     r"\(os error 12\)|cannot allocate memory|can't allocate memory|not enough memory|out of memory"
@@ -21,6 +24,7 @@ _SPELLED = re.compile(
 _WAY_OUT = "close other programs, take less data, or take a machine with more"
 _kept: list[Any] = []
 """What is used to the end of the process must not be collected."""
+_aborted: list[bool] = []
 _heard = [2]
 """The last is where a person reads."""
 
@@ -32,9 +36,8 @@ def ran_out(error: BaseException) -> bool:
         if isinstance(found, MemoryError) or getattr(found, "errno", None) == errno.ENOMEM:
             return True
         # NumPy, torch and polars have words of their own, in errors of other kinds.
-        if isinstance(found, OSError | RuntimeError) or not type(found).__module__.startswith("sracl"):
-            if _SPELLED.search(str(found)):
-                return True
+        if not isinstance(found, SraclError) and _SPELLED.search(str(found)):
+            return True
         found = found.__cause__
     return False
 
@@ -55,6 +58,9 @@ def tell_of_aborts(training: bool) -> None:
     line = f"error: a library gave up, most likely {told(training)}\n".encode()
 
     def aborted(_: int) -> None:
+        if _aborted:  # by another thread, which is about to end the process
+            time.sleep(60)
+        _aborted.append(True)
         os.write(_heard[-1], line)
         os._exit(1)
 
