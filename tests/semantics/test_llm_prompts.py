@@ -173,6 +173,48 @@ def test_a_template_that_breaks_on_an_item_or_is_not_there(tmp_path: Path) -> No
         load_prompt("items", "generic", file).render({"title": "A", "facts": [], "contexts": []})
 
 
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% for a in range(99999) %}{{ 'x' * 1000000 }}{% endfor %}",
+        "{{ '%9999999999d' % 1 }}",
+        "{{ '%*d' % (9999999999, 1) }}",
+        "{{ '%9999999999d' | format(1) }}",
+        "{{ '{:9999999999}'.format(1) }}",
+        "{{ 'x' * 9999999999 }}",
+        "{{ [0] * 9999999999 }}",
+        "{{ 99999 ** 9999999 }}",
+        "{{ 'x'.ljust(9999999999) }}",
+        "{{ 'x' | center(9999999999) }}",
+        "{% set n = namespace(t='x') %}{% for a in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+        "{% set n = namespace(t='x') %}{% for a in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}",
+        "{% set n=namespace(t='x') %}{% for a in range(99) %}{% set n.t=n.t.replace('x','xx') %}{% endfor %}",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(99) }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+    ],
+)
+def test_a_template_without_end_is_refused(tmp_path: Path, endless: str) -> None:
+    file = tmp_path / "mine.j2"
+    file.write_text("{{ title }}" + endless)
+    with pytest.raises(ConfigError, match=r"prompt .*mine\.j2: .*; correct the template"):
+        load_prompt("items", "generic", file).render({"title": "A", "facts": [], "contexts": []})
+
+
+def test_ordinary_templates_have_loops_and_filters_enough(tmp_path: Path) -> None:
+    file = tmp_path / "mine.j2"
+    file.write_text(
+        "{% for c in contexts %}{{ loop.index }}: {{ c | map('upper') | join(', ') }}{% endfor %}"
+        "{{ facts | selectattr('value', 'eq', '2') | map(attribute='name') | list }}"
+        "{{ '%05.1f' % 2 }}{{ '{:>3}'.format('a') }}{{ 'ab' * 2 }}{{ 2 ** 10 }}{{ title ~ 1 }}"
+    )
+    fields = {"title": "A", "facts": [{"name": "x", "value": "2"}], "contexts": [["a", "b"]] * 2}
+    expected = "1: A, B2: A, B['x']002.0  aabab1024A1"
+    assert load_prompt("items", "generic", file).render(fields) == expected
+    assert load_prompt("items", "generic", file).render(fields) == expected
+
+
 def test_facts_hold_no_links_and_nothing_counted_afterwards() -> None:
     row = {
         "item_id": "a",

@@ -14,6 +14,8 @@ from sracl_core.errors import ConfigError, nearest
 if TYPE_CHECKING:
     import jinja2
 
+    from sracl_core.semantics.llm.sandbox import BoundedSandbox
+
 What = Literal["items", "users"]
 
 TEMPLATES = Path(__file__).parent / "prompt_templates"
@@ -110,14 +112,15 @@ class Prompt:
     domain: str
     version: str
     template: jinja2.Template
+    environment: BoundedSandbox
 
     def render(self, fields: Mapping[str, Any]) -> str:
         """The text to send; raises ConfigError when the template breaks on these fields."""
         import jinja2
 
         try:
-            return self.template.render(domain=DOMAINS[self.domain], **fields).strip()
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
+            return self.environment.text(self.template, {"domain": DOMAINS[self.domain], **fields}).strip()
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise ConfigError(f"prompt {self.template.name}: {error}; correct the template") from error
 
 
@@ -128,12 +131,13 @@ def load_prompt(what: What, domain: str = "generic", file: Path | None = None) -
     """
     try:
         import jinja2.meta
-        import jinja2.sandbox
+
+        from sracl_core.semantics.llm.sandbox import BoundedSandbox
     except ImportError:
         raise ConfigError("prompts need jinja2; install it with: pip install 'sracl-tui[llm]'") from None
     path = file or TEMPLATES / f"{what}.j2"
     source = _read(path)
-    environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment = BoundedSandbox()
     try:
         tree = environment.parse(source)
         named = jinja2.meta.find_undeclared_variables(tree)
@@ -149,12 +153,11 @@ def load_prompt(what: What, domain: str = "generic", file: Path | None = None) -
         raise ConfigError(
             f"prompt {path} is the same for all {what}; let it name a field, such as {{{{ {telling[0]} }}}}"
         )
-    template = environment.from_string(source)
-    template.name = str(path)
+    template = environment.bounded_template(tree, str(path))
     digest = hashlib.blake2b(
         json.dumps([source, asdict(DOMAINS[domain])]).encode(), digest_size=4
     ).hexdigest()
-    return Prompt(what, domain, f"{what}-{'custom' if file else domain}-{digest}", template)
+    return Prompt(what, domain, f"{what}-{'custom' if file else domain}-{digest}", template, environment)
 
 
 def _read(path: Path) -> str:
