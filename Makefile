@@ -34,9 +34,18 @@ contracts: install
 unit: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What takes too long for every test run: damage of every kind of file, some thousand times.
+# What takes too long for every test run, some hours; the figures go into benchmarks/results/reliability.json.
+# Less of it: make soak KILLS=50 MINUTES=5
+KILLS ?= 500
+MUTATIONS ?= 1000
+LINES ?= 20000
+MINUTES ?= 60
+SEED ?= $(shell date +%s)
 soak: install
-	SRACL_SOAK_TRIALS=5000 SRACL_SOAK_SEED=$$RANDOM $(BIN)/python -m pytest --timeout 3600 tests/reliability
+	SRACL_SOAK_KILLS=$(KILLS) SRACL_SOAK_WRITES=1000 SRACL_SOAK_TWICE=10 SRACL_SOAK_MUTATIONS=$(MUTATIONS) \
+	SRACL_SOAK_LINES=$(LINES) SRACL_SOAK_MINUTES=$(MINUTES) SRACL_SOAK_SEED=$(SEED) \
+	$(BIN)/python -m pytest --timeout 36000 tests/reliability tests/explorer/test_explore_lines.py
+	$(BIN)/python benchmarks/reliability.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

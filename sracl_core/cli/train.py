@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,21 +63,28 @@ def resume(
     runs_dir: RunsDirOption = RUNS_DIR,
     dataset: MovedOption = None,
     encoder: EncoderOption = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Train for as many in all; also a run that has finished.")
+    ] = None,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
     verbose: output.VerboseOption = False,
 ) -> None:
-    """Continue a run that was stopped or crashed.
+    """Continue a run that was stopped or crashed, or with --epochs one that is to be trained for longer.
 
-    It reaches the numbers that it would have reached without the interruption.
+    It reaches the numbers that it would have reached without the interruption, or begun with those epochs.
     """
     directory = find_run(run, runs_dir)
     status = _status(directory)
     if status == "running":
         pid = directory.state().get("pid")
         raise RunError(f"{directory.path} is running already, pid {pid}; `sracl stop` stops it")
-    if status == "finished":
-        raise RunError(f"{directory.path} has finished; `sracl runs show` shows its results")
+    if status == "finished" and epochs is None:
+        again = shlex.quote(str(directory.path))
+        raise RunError(
+            f"{directory.path} has finished; `sracl runs show {again}` shows its results, "
+            f"`sracl resume {again} --epochs {2 * directory.config.training.max_epochs}` trains it for longer"
+        )
     if dataset is not None:
         from sracl_core.pipeline import run as pipeline
 
@@ -85,6 +93,10 @@ def resume(
         from sracl_core.pipeline import run as pipeline
 
         directory = pipeline.take_text_encoder(directory, encoder)
+    if epochs is not None:
+        from sracl_core.pipeline.longer import with_epochs
+
+        directory = with_epochs(directory, epochs)
     _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
 
 

@@ -104,10 +104,21 @@ class RunDirectory:
 
     def _require_unchanged(self, config: RunConfig) -> None:
         """Settings that a version since has brought, or dropped, are passed over."""
-        found = self.meta().get("config")
-        began: dict[str, Any] = found if isinstance(found, dict) else {}
+        meta = self.meta()
+        found = meta.get("config")
+        began: dict[str, Any] = dict(found) if isinstance(found, dict) else {}
+        to = [change.get("to") for change in meta.get("epochs_changed") or []][-1:]
+        if [config.training.max_epochs] == to:
+            # A kill while they were changed: meta.json knew it before config.yaml.
+            began["training.max_epochs"] = config.training.max_epochs
         now = json.loads(json.dumps(deciding_settings(config)))
         differing = [name for name in now if name in began and now[name] != began[name]]
+        if differing == ["training.max_epochs"]:
+            again = f"sracl resume {shlex.quote(str(self.path))} --epochs {now[differing[0]]}"
+            raise RunError(
+                f"{self.config_path} has changed since {self.name} began: put training.max_epochs back to "
+                f"{began[differing[0]]}, and `{again}` trains it for {now[differing[0]]}"
+            )
         changed = [f"{name} is {now[name]}, was {began[name]}" for name in differing]
         if changed:
             raise RunError(

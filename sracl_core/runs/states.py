@@ -55,12 +55,18 @@ def _texts(value: Any) -> list[str] | None:
     return [part for part in value if isinstance(part, str)] if isinstance(value, list) else None
 
 
+def _tables(value: Any) -> list[dict[str, Any]] | None:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else None
+
+
 Text = Annotated[str | None, WrapValidator(_or_missing)]
 Count = Annotated[int | None, BeforeValidator(_count)]
 Number = Annotated[float | int | None, BeforeValidator(_number)]
 Metrics = Annotated[dict[str, dict[str, float]] | None, BeforeValidator(_metrics)]
 Texts = Annotated[list[str] | None, BeforeValidator(_texts)]
 Table = Annotated[dict[str, Any] | None, WrapValidator(_or_missing)]
+
+Tables = Annotated[list[dict[str, Any]] | None, BeforeValidator(_tables)]
 
 
 class Lenient(BaseModel):
@@ -106,6 +112,7 @@ class RunMeta(Lenient):
     headline: Text = None
     protocol: Table = None
     versions: Table = None
+    epochs_changed: Tables = None
 
 
 class RunResults(Lenient):

@@ -12,6 +12,7 @@ import pytest
 
 from sracl_core.cli import explore
 from sracl_core.explorer import Explorer
+from tests.reliability.figures import SEED, note, tried
 from tests.trained import Shop
 
 USER, ITEM = "amber-badger", "tea-003"
@@ -56,9 +57,9 @@ def _refused(name: str) -> None:
     raise AssertionError(f"{name} is no JSON")
 
 
-def fuzzed(count: int) -> Iterator[bytes]:
+def fuzzed(count: int, seed: int = 7) -> Iterator[bytes]:
     """Requests with odd arguments and ids, and lines whose bytes were changed, cut, doubled or made up."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     while count:
         request = {"id": ODD[rng.integers(len(ODD))], **REQUESTS[rng.integers(len(REQUESTS))]}
         for _ in range(int(rng.integers(3))):
@@ -82,7 +83,7 @@ def fuzzed(count: int) -> Iterator[bytes]:
 
 
 def test_thousands_of_odd_lines_get_one_answer_each(explorer: Explorer) -> None:
-    lines = list(fuzzed(3000))
+    lines = list(fuzzed(tried("LINES") or 3000, SEED or 7))
     answers = ask(explorer, *lines)
     unexpected = [
         (line[:200], answer["error"])
@@ -90,7 +91,9 @@ def test_thousands_of_odd_lines_get_one_answer_each(explorer: Explorer) -> None:
         if not answer["ok"] and "unexpected" in answer["error"]
     ]
     assert not unexpected
-    assert 200 < sum(answer["ok"] for answer in answers) < 2000, "both kinds of answers are tried"
+    right = sum(answer["ok"] for answer in answers)
+    assert 0.07 < right / len(lines) < 0.67, "both kinds of answers are tried"
+    note("lines of rubbish", "explore", {"answered": right, "refused": len(lines) - right, "ended by one": 0})
     right = json.dumps({"id": 1, **REQUESTS[5]}).encode()
     assert ask(explorer, right)[0]["result"]["items"] == ask(explorer, b"\xff", right)[1]["result"]["items"]
 

@@ -29,6 +29,7 @@ SETS = [word for name, value in TINY.items() for word in ("--set", f"{name}={val
 SETS += ["--set", "training.max_epochs=2", "--set", "training.checkpoint_minutes=0.0001"]
 PREPARE = ["data", "prepare", str(SAMPLE), "--out", "data/s", "--sample-users"]
 TRAIN = ["train", "--dataset", "data/s", "--name", "t", *SETS]
+LONGER = ["resume", "t", "--epochs", "3"]
 DESCRIBE = ["describe", "data/s", "--what", "items", "--limit", "40", "--model", "m", "--concurrency", "4"]
 LEFT = (".sracl-*", "*.tmp", "*.part", "*-journal")
 """What must not stay when a command has run to its end."""
@@ -109,6 +110,12 @@ def resume(world: Path, words: list[str]) -> list[str] | None:
     return words
 
 
+def longer(world: Path, words: list[str]) -> list[str] | None:
+    """The same words again, until it has been trained for longer."""
+    (run,) = (open_run(path) for path in run_folders(world))
+    return None if run.status() == "finished" and run.config.training.max_epochs == 3 else words
+
+
 def answers(world: Path) -> dict[str, str]:
     cache = LlmCache(world / "cache/llm.sqlite", read_only=True)
     try:
@@ -138,6 +145,7 @@ JOBS: dict[str, Job] = {
     "train (nothing kept)": Job("prepared", lambda _: TRAIN, runs, resume),
     "train (vectors kept)": Job("embedded", lambda _: TRAIN, runs, resume),
     "train": Job("warm", lambda _: TRAIN, runs, resume),
+    "resume --epochs": Job("trained", lambda _: LONGER, runs, longer),
     "compare": Job(
         "prepared",
         lambda _: ["compare", "--models", "popular,markov", "--dataset", "data/s", "--seeds", "1"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import shutil
 from collections import Counter
@@ -33,10 +32,10 @@ from sracl_core.semantics.store import VectorStore
 from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.models import RetrievalConfig
 from sracl_core.training import checkpoint, inputs
+from tests.reliability.figures import SEED, note, tried
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
-TRIALS = int(os.environ.get("SRACL_SOAK_TRIALS", "0"))
-SEED = int(os.environ.get("SRACL_SOAK_SEED", "0"))
+TRIALS = tried("MUTATIONS")
 TEXTS = [f"text {number} of a shop" for number in range(120)]
 SUBJECTS = [(str(number), number.to_bytes(16, "big")) for number in range(60)]
 
@@ -250,8 +249,7 @@ def test_damage_never_changes_an_answer_in_silence(
     assert repr(read(kept, name)) == right
     if name not in ("config.yaml", "llm.sqlite", "vectors"):  # much of these decides nothing
         assert outcomes["refused"] + outcomes["told"] > 0, outcomes
-    if TRIALS:
-        _note(name, outcomes)
+    note("mutations", name, outcomes)
 
 
 class _Said(list[str]):
@@ -265,10 +263,3 @@ class _Said(list[str]):
 
     def __bool__(self) -> bool:
         return any(record.levelno >= logging.WARNING for record in self.caplog.records)
-
-
-def _note(name: str, outcomes: Counter[str]) -> None:
-    path = Path(__file__).parents[2] / "benchmarks" / "results" / "damage.json"
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    found[name] = dict(sorted(outcomes.items()))
-    path.write_text(json.dumps(found, indent=1) + "\n")

@@ -8,7 +8,8 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
-from jinja2.sandbox import SandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 MOST_STEPS = 100_000
@@ -104,6 +105,7 @@ class _Bounding(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.For:
         """A loop, each turn of which is a step."""
         self.generic_visit(node)
+        assert isinstance(node.iter, nodes.Expr)
         node.iter = _filtered(node.iter, _STEP)
         return node
 
