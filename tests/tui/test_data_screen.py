@@ -10,7 +10,9 @@ import pytest
 from textual.widgets import Input
 
 from sracl_tui import commands
-from sracl_tui.screens.data.importing import ImportScreen, PathSuggester, arguments
+from sracl_tui.screens.data import import_entries
+from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, FORMATS, arguments
+from sracl_tui.screens.data.importing import ImportScreen, PathSuggester
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -140,6 +142,43 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         app.screen.query_one("#import-time-format", Input).value = "%d/%m/%Y"
         await pilot.press("ctrl+s")
         await until(pilot, shows(app, "✓ preparing log: done", "1 ready"), 180.0)
+
+
+ELSEWHERE = {"out", "max-length", "sample-users", "seed", "ties-seed", "raw-dir", "json", "quiet"}
+"""Options of the command that the form does not ask for; the folder follows from the name."""
+
+
+def test_the_form_asks_for_every_option_or_leaves_it_out_on_purpose() -> None:
+    import typer
+
+    from sracl_core.cli.data import app
+    from sracl_core.data.readers import READERS
+
+    command = typer.main.get_command(app).commands["prepare"]  # type: ignore[attr-defined]
+    known = {name[2:] for option in command.params for name in option.opts if name.startswith("--")}
+    asked = {each.option for each in (*ENTRIES, *CHOICES)} - {"source"}
+    assert asked | ELSEWHERE == known
+    assert not asked & ELSEWHERE
+    assert set(FORMATS) == set(READERS)
+
+
+def test_what_is_chosen_reaches_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sracl_core.cli.main import run
+    from sracl_core.data.dataset import load_dataset
+
+    monkeypatch.chdir(tmp_path)
+    rows = [f"u{user},i{item}" for user in range(4) for item in range(5)]
+    for name, lines in {"log.csv": [*rows, "u1,"], "valid.csv": ["u0,i1"], "test.csv": ["u0,i2"]}.items():
+        Path(name).write_text("\n".join(lines) + "\n")
+    held = import_entries.fresh("log.csv") | {"name": "mine", "k-core": "1", "valid": "valid.csv"}
+    held |= {"test": "test.csv", "order": "rows", "header": "no", "drop-empty": "yes", "ties": "id"}
+    words = arguments(held, Path("data"))
+    assert [word for word in words if word in ("--no-header", "--drop-empty")] == [
+        "--no-header",
+        "--drop-empty",
+    ]
+    assert run(["data", "prepare", *words]) == 0
+    assert load_dataset(Path("data/mine")).n_interactions == 22
 
 
 async def test_a_path_is_completed(tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,38 +14,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from sracl_tui.content import Content
+from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, Choice, Held, fresh, sources_of
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Button, Select, Static, entitle
-
-FORMATS = ("table", "recbole", "amazon2014", "amazon2023", "yelp", "movielens")
-
-
-class Entry(NamedTuple):
-    """A line of the form: the option of the command, its name here, what to type, what stands there first."""
-
-    option: str
-    title: str
-    hint: str
-    default: str = ""
-
-
-ENTRIES = (
-    Entry("source", "files or folder", "several: apart by spaces; → completes a path"),
-    Entry("name", "name", "what the dataset is called"),
-    Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
-    Entry("user-col", "user column", "found by itself where empty"),
-    Entry("item-col", "item column", "found by itself where empty"),
-    Entry("time-col", "time column", "found by itself where empty"),
-    Entry("time-format", "time format", "empty: seconds; for dates: auto, or as in %d/%m/%Y"),
-    Entry("title-col", "title column", "found by itself where empty"),
-    Entry("rating-col", "rating column", "found by itself where empty"),
-    Entry("min-rating", "least rating", "empty keeps every rating"),
-    Entry("event-col", "event column", "where the files hold several kinds of events"),
-    Entry("events", "events to keep", "such as purchase,cart"),
-)
-_TITLES = {entry.option: entry.title for entry in ENTRIES} | {"format": "format", "out": "name"}
-Held = dict[str, str]
-"""What stands in the form, by option."""
 
 
 class ImportScreen(ModalScreen[Held | None]):
@@ -63,8 +33,7 @@ class ImportScreen(ModalScreen[Held | None]):
     def __init__(self, source: str = "", held: Held | None = None, problem: str = "") -> None:
         super().__init__()
         self._source = source
-        fresh = {entry.option: entry.default for entry in ENTRIES} | {"source": source, "name": source}
-        self._held = held or fresh
+        self._held = held or fresh(source)
         self._told = problem
 
     def compose(self) -> ComposeResult:
@@ -81,17 +50,21 @@ class ImportScreen(ModalScreen[Held | None]):
                         id=f"import-{entry.option}",
                         suggester=suggester,
                     )
-            with Horizontal(classes="field"):
-                yield Static("format")
-                options = [(name, name) for name in FORMATS]
-                select = Select(options, prompt="found by itself", id="import-format", compact=True)
-                if self._held.get("format"):
-                    select.value = self._held["format"]
-                yield select
+            for choice in CHOICES:
+                with Horizontal(classes="field"):
+                    yield Static(choice.title)
+                    yield self._select(choice)
             yield Static("", id="import-problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def _select(self, choice: Choice) -> Select:
+        name = f"import-{choice.option}"
+        select = Select(choice.others, prompt=choice.usual, id=name, compact=True)
+        if self._held.get(choice.option):
+            select.value = self._held[choice.option]
+        return select
 
     def on_mount(self) -> None:
         """Where one begins to type, and what was wrong before."""
@@ -123,8 +96,9 @@ class ImportScreen(ModalScreen[Held | None]):
         """Check what can be checked here, then hand the entries over."""
         fields = {entry.option: self.query_one(f"#import-{entry.option}", Input) for entry in ENTRIES}
         held = {option: field.value.strip() for option, field in fields.items()}
-        chosen = self.query_one("#import-format", Select).value
-        held["format"] = chosen if isinstance(chosen, str) else ""
+        for choice in CHOICES:
+            chosen = self.query_one(f"#import-{choice.option}", Select).value
+            held[choice.option] = chosen if isinstance(chosen, str) else ""
         problem = self._problem(held)
         self._tell(problem)
         if not problem:
@@ -133,9 +107,10 @@ class ImportScreen(ModalScreen[Held | None]):
     def _problem(self, held: Held) -> str:
         if not held["source"]:
             return "say which files to import"
-        missing = [path for path in _sources(held["source"]) if not Path(path).expanduser().exists()]
-        if missing and held["source"] != self._source:
-            return f"there is no {missing[0]}"
+        for option in ("source", "valid", "test"):
+            missing = [path for path in sources_of(held[option]) if not Path(path).exists()]
+            if missing and held[option] != self._source:
+                return f"there is no {missing[0]}"
         if held["k-core"] and not (held["k-core"].isdigit() and int(held["k-core"]) >= 1):
             return "least interactions is a whole number from 1 on"
         try:
@@ -168,33 +143,3 @@ class PathSuggester(Suggester):
             return None
         rest = found[0].name.removeprefix(begun) + ("/" if found[0].is_dir() else "")
         return value + rest if rest else None
-
-
-def arguments(held: Held, data_dir: Path) -> list[str]:
-    """What follows ``sracl data prepare`` for these entries."""
-    sources = _sources(held["source"])
-    name = held["name"] or Path(sources[0]).stem
-    words = [*sources, "--out", str(data_dir / name), "--name", name]
-    for option in [entry.option for entry in ENTRIES[2:]] + ["format"]:
-        if held.get(option):
-            words += [f"--{option}", held[option]]
-    return words
-
-
-def in_words_of_the_form(message: str) -> str:
-    """An error of the command, with what it calls an option as the form calls it.
-
-    >>> in_words_of_the_form("for dates give --time-format auto")
-    'for dates give “time format” auto'
-    """
-    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: _in_words(found[1], found[0]), message)
-
-
-def _in_words(option: str, whole: str) -> str:
-    return f"“{_TITLES[option]}”" if option in _TITLES else whole
-
-
-def _sources(text: str) -> list[str]:
-    """One path with spaces in it, if that exists, else the words."""
-    words = [text] if Path(text).expanduser().exists() else text.split()
-    return [str(Path(word).expanduser()) if word.startswith("~") else word for word in words]

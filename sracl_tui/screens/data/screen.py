@@ -24,7 +24,7 @@ from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from sracl_tui.screens.data.importing import Held
+    from sracl_tui.screens.data.import_entries import Held
 
 TABS = (
     ("overview", "Overview", view.overview),
@@ -208,7 +208,8 @@ class DataScreen(TabScreen):
         self._ask_import("")
 
     def _ask_import(self, source: str, held: Held | None = None, problem: str = "") -> None:
-        from sracl_tui.screens.data.importing import ImportScreen, arguments, in_words_of_the_form
+        from sracl_tui.screens.data.import_entries import arguments, in_words_of_the_form
+        from sracl_tui.screens.data.importing import ImportScreen
 
         def start(entered: Held | None) -> None:
             if entered is None:

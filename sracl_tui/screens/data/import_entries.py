@@ -1,0 +1,106 @@
+"""What the import form asks for, and the words of `sracl data prepare` that come of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+FORMATS = ("table", "recbole", "amazon2014", "amazon2023", "yelp", "movielens", "sequences")
+Held = dict[str, str]
+"""What stands in the form, by option."""
+
+
+class Entry(NamedTuple):
+    """A line of the form: the option of the command, its name here, what to type, what stands there first."""
+
+    option: str
+    title: str
+    hint: str
+    default: str = ""
+
+
+class Choice(NamedTuple):
+    """A drop-down of the form. usual: what holds where nothing is chosen. others: (words here, value)."""
+
+    option: str
+    title: str
+    usual: str
+    others: tuple[tuple[str, str], ...]
+
+
+ENTRIES = (
+    Entry("source", "files or folder", "several: apart by spaces; → completes a path"),
+    Entry("name", "name", "what the dataset is called"),
+    Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
+    Entry("user-col", "user column", "found by itself where empty"),
+    Entry("item-col", "item column", "found by itself where empty"),
+    Entry("time-col", "time column", "found by itself where empty"),
+    Entry("time-format", "time format", "empty: seconds; for dates: auto, or as in %d/%m/%Y"),
+    Entry("title-col", "title column", "found by itself where empty"),
+    Entry("text-cols", "text columns", "of the items, such as brand,color; empty keeps all"),
+    Entry("rating-col", "rating column", "found by itself where empty"),
+    Entry("min-rating", "least rating", "empty keeps every rating"),
+    Entry("event-col", "event column", "where the files hold several kinds of events"),
+    Entry("events", "events to keep", "such as purchase,cart"),
+    Entry("since", "from", "a date such as 2019-01-01; empty keeps the oldest"),
+    Entry("until", "before", "a date; empty keeps the latest"),
+    Entry("valid", "validation part", "files, where the split is your own"),
+    Entry("test", "test part", "files, where the split is your own"),
+)
+CHOICES = (
+    Choice("format", "format", "found by itself", tuple((name, name) for name in FORMATS)),
+    Choice("header", "first line", "found by itself", (("names of columns", "yes"), ("data", "no"))),
+    Choice("order", "order of rows", "by their times", (("as they stand, without times", "rows"),)),
+    Choice("ties", "rows of one time", "as they stand", (("shuffled", "shuffle"), ("by item id", "id"))),
+    Choice("drop-empty", "empty cells", "are an error", (("rows left out and counted", "yes"),)),
+)
+_TITLES = {each.option: each.title for each in (*ENTRIES, *CHOICES)} | {
+    "out": "name",
+    "no-header": "first line",
+}
+_FLAGS = {
+    ("header", "yes"): "--header",
+    ("header", "no"): "--no-header",
+    ("drop-empty", "yes"): "--drop-empty",
+}
+_FILES = ("valid", "test")
+
+
+def fresh(source: str) -> Held:
+    """What stands in the form at first."""
+    return {entry.option: entry.default for entry in ENTRIES} | {"source": source, "name": source}
+
+
+def arguments(held: Held, data_dir: Path) -> list[str]:
+    """What follows ``sracl data prepare`` for these entries."""
+    sources = sources_of(held["source"])
+    name = held["name"] or Path(sources[0]).stem
+    words = [*sources, "--out", str(data_dir / name), "--name", name]
+    for option in [each.option for each in (*ENTRIES[2:], *CHOICES)]:
+        value = held.get(option, "")
+        if (option, value) in _FLAGS:
+            words.append(_FLAGS[option, value])
+        elif value:
+            for part in sources_of(value) if option in _FILES else [value]:
+                words += [f"--{option}", part]
+    return words
+
+
+def in_words_of_the_form(message: str) -> str:
+    """An error of the command, with what it calls an option as the form calls it.
+
+    >>> in_words_of_the_form("for dates give --time-format auto")
+    'for dates give “time format” auto'
+    """
+    return re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: _in_words(found[1], found[0]), message)
+
+
+def sources_of(text: str) -> list[str]:
+    """One path with spaces in it, if that exists, else the words."""
+    words = [text] if Path(text).expanduser().exists() else text.split()
+    return [str(Path(word).expanduser()) if word.startswith("~") else word for word in words]
+
+
+def _in_words(option: str, whole: str) -> str:
+    return f"“{_TITLES[option]}”" if option in _TITLES else whole
