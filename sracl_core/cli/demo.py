@@ -112,7 +112,8 @@ def _look_around(run: Path) -> str:
 
 
 def _heading(text: str, quiet: bool) -> None:
-    output.say(f"\n{text}", quiet)
+    output.say("", quiet)
+    output.say(text, quiet)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError, SraclError, nearest
 from sracl_core.files import plain, without_non_finite
+from sracl_core.plain import plain_json
 
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
@@ -183,6 +184,6 @@ def _short(value: Any) -> str:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    # Half a surrogate pair is no UTF-8; its escape is what JSON writes for it.
+    # Half a surrogate pair is no UTF-8, and a terminal obeys other characters: escapes stand for both.
     text = json.dumps(without_non_finite(value)[0], default=plain, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    return plain_json(text).encode() + b"\n"

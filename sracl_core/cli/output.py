@@ -105,11 +105,11 @@ def tell_lines(text: str) -> None:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """A message for people, on stderr; whoever closed it (`| head`, a terminal that is gone) wants none."""
+    """A line for people, on stderr; whoever closed it (`| head`, a terminal that is gone) wants none."""
     if quiet or sys.stderr is None:
         return
     try:
-        print(plain_lines(text), file=sys.stderr, flush=True)
+        print(plain(text), file=sys.stderr, flush=True)
     except OSError:
         messages_to_nowhere()
 
