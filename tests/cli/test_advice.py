@@ -51,7 +51,12 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def test_every_flag_that_a_message_names_exists() -> None:
-    known = {option for command in commands().values() for one in command.params for option in one.opts}
+    known = {
+        option
+        for command in commands().values()
+        for one in command.params
+        for option in (*one.opts, *one.secondary_opts)
+    }
     wrong = [
         (place, flag)
         for place, text in texts()
