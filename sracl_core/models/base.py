@@ -127,6 +127,11 @@ class SequenceEncoder(nn.Module, ABC):
         """float32 [N + 1, D]; row 0 is padding."""
         return self.items.weight
 
+    def embed(self, items: Tensor) -> Tensor:
+        """Embeddings of items, float [..., D]; of 0, zero. By default rows of `items`."""
+        embeddings: Tensor = self.items(items)
+        return embeddings
+
     def initialize(self, seed: int) -> None:
         """Draw every weight anew: matrices N(0, 0.02), biases 0, LayerNorm gains 1."""
         torch_rng = torch.Generator().manual_seed(seed)
@@ -137,6 +142,10 @@ class SequenceEncoder(nn.Module, ABC):
                 nn.init.zeros_(module.bias)
         with torch.no_grad():
             self.items.weight[0].zero_()
+
+    def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
+        """Start from text vectors, float32 [N, E]: by default the item embeddings, as `text_start` says."""
+        self.start_items_from(text_start(item_vectors_NE, self.hidden_size))
 
     def start_items_from(self, vectors_ND: np.ndarray) -> None:
         """Start the item embeddings from text: `vectors_ND` float32 [N, D], row i is item i + 1."""

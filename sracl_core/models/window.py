@@ -31,7 +31,7 @@ class WindowBlock(nn.Module):
 
         Args:
             x_RLD: states at all positions of the window.
-            real_RL: bool, where an item stands.
+            real_RL: bool, where an item stands, a blank one too: it keeps its place, padding has none.
             last_only: whether the last position alone is wanted.
         """
         raise NotImplementedError
@@ -63,15 +63,23 @@ class WindowEncoder(SequenceEncoder):
 
     def padded(self, items_RL: Tensor) -> Tensor:
         """See `SequenceEncoder.padded`."""
-        return self._read(nn.functional.pad(items_RL, (self.max_length - items_RL.shape[1], 0)))
+        padded_RL = nn.functional.pad(items_RL, (self.max_length - items_RL.shape[1], 0))
+        return self._read(padded_RL, padded_RL != 0)
 
     def _last_states(self, rows: Sequences) -> Tensor:
-        return self._read(torch.from_numpy(rows.padded(self.max_length).astype(np.int64)).to(self.device))
+        tokens_RL = torch.from_numpy(rows.padded(self.max_length).astype(np.int64)).to(self.device)
+        lengths_R = torch.from_numpy(rows.lengths).to(self.device)
+        # By length, not by item: a blank item is no padding.
+        return self._read(tokens_RL, self._columns < lengths_R[:, None])
 
-    def _read(self, tokens_RL: Tensor) -> Tensor:
-        columns_L = torch.arange(self.max_length - 1, -1, -1, device=self.device)
-        x = self.dropout(self.norm(self.items(tokens_RL) + self.positions(columns_L)))
+    def _read(self, tokens_RL: Tensor, real_RL: Tensor) -> Tensor:
+        x = self.dropout(self.norm(self.items(tokens_RL) + self.positions(self._columns)))
         for depth, block in enumerate(self.blocks, start=1):
-            x = block(x, tokens_RL != 0, last_only=depth == len(self.blocks))
+            x = block(x, real_RL, last_only=depth == len(self.blocks))
         states_RD: Tensor = x
         return states_RD
+
+    @property
+    def _columns(self) -> Tensor:
+        """How far each position of the window is from its end, int64 [L]."""
+        return torch.arange(self.max_length - 1, -1, -1, device=self.device)

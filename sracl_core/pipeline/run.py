@@ -33,7 +33,7 @@ from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.files import read_json
-from sracl_core.models.base import INIT_STD, SequenceEncoder, text_start
+from sracl_core.models.base import INIT_STD, SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.notices import heard_by
 from sracl_core.objectives.base import Objective
@@ -331,7 +331,7 @@ def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> 
     encoder = build_encoder(config.model, sources.dataset.n_items, seed)
     if config.model.item_init == "text":
         assert semantics.item_vectors is not None
-        encoder.start_items_from(text_start(semantics.item_vectors, config.model.hidden_size))
+        encoder.start_from_texts(semantics.item_vectors)
     encoder.scale_items(config.model.item_std / INIT_STD)
     return encoder
 

@@ -72,14 +72,14 @@ class Session:
         self.average = WeightAverage(encoder, config.average_decay)
         self.state = LoopState()
         self.item_anchor = item_anchor
-        self._item_start = encoder.item_embeddings.detach().clone() if item_anchor else None
+        self._item_start = encoder.items.weight.detach().clone() if item_anchor else None
 
     @torch.no_grad()
     def step(self) -> None:
         """Take the optimizer's step, and pull the item embeddings back."""
         self.optimizer.step()
         if self._item_start is not None:
-            self.encoder.item_embeddings.lerp_(self._item_start, self.item_anchor)
+            self.encoder.items.weight.lerp_(self._item_start, self.item_anchor)
 
     def train_mode(self) -> None:
         """Switch dropout on."""

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, sasrec
+from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, rpg, sasrec
 from sracl_core.models.base import text_start
-from tests.models.contract import BackboneContract
+from tests.models.contract import BackboneContract, rows
 
 
 class TestSASRec(BackboneContract):
@@ -38,6 +38,11 @@ class TestBSARec(BackboneContract):
     settings = bsarec.Settings(hidden_size=16, inner_size=32, max_length=6)
     without_effect = ("key_value.bias",)
 
+    def test_a_blank_item_is_attended_to_and_padding_is_not(self, encoder) -> None:
+        """Both hold their position alone, so that only attention can tell them apart."""
+        blank, absent = encoder.encode(rows([0, 0, 9])), encoder.encode(rows([9]))
+        assert (blank - absent).abs().max() > 1e-3
+
 
 class TestBERT4Rec(BackboneContract):
     settings = bert4rec.Settings(hidden_size=16, inner_size=32, max_length=6)
@@ -46,6 +51,11 @@ class TestBERT4Rec(BackboneContract):
 
 class TestLRURec(BackboneContract):
     settings = lrurec.Settings(hidden_size=16, inner_size=32, max_length=6)
+
+
+class TestRPG(BackboneContract):
+    settings = rpg.Settings(hidden_size=16, inner_size=32, max_length=6, digits=4, codebook=8)
+    without_effect = ("key_value.bias",)
 
 
 def test_every_backbone_is_held_to_the_contract() -> None:

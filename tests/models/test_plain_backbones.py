@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec
+from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec, rpg
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.lrurec.encoder import LRURec
@@ -28,6 +28,7 @@ TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] =
             encoder, torch.cat([items, torch.full((len(items), 1), encoder.mask)], dim=1)
         )[:, -1],
     ),
+    "rpg": (rpg.Settings(**SMALL, max_length=9, digits=3, codebook=5), plain_backbones.rpg),
     "lrurec": (lrurec.Settings(**SMALL, max_length=9), plain_backbones.lrurec),
     "bsarec": (
         bsarec.Settings(**SMALL, max_length=7, heads=2, c=3),

@@ -19,6 +19,8 @@ from sracl_core.settings.models import RunConfig
 from sracl_core.training.stopping import StopSignals
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
+SMALL = {"rpg": {"digits": 4, "codebook": 16}}
+"""What a tiny dataset needs set."""
 ALONE = {"objectives.sracl.weight": 0.0}
 
 
@@ -33,6 +35,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def config_of(name: str, dataset: Path, *, alone: bool) -> RunConfig:
     changes = {"model.name": name, "training.max_epochs": 2, "training.learning_rate": 5e-3}
+    changes |= {f"model.{key}": value for key, value in SMALL.get(name, {}).items()}
     return tiny_config(dataset, changes | (ALONE if alone else {}))
 
 

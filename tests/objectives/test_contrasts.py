@@ -20,9 +20,9 @@ from sracl_core.objectives.coserec import correlation
 from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
 from sracl_core.objectives.iclrec.objective import ICLRec
-from sracl_core.objectives.kmeans import kmeans
 from sracl_core.objectives.next_item.binary import Unseen
 from sracl_core.objectives.next_item.objective import NextItem
+from sracl_core.retrieval.kmeans import kmeans
 from sracl_core.seeding import generator
 from sracl_core.training.batches import make_batch
 from tests.oracles import objectives as plain

@@ -109,6 +109,53 @@ def lrurec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
     return torch.stack(states)
 
 
+def causal(block: nn.Module, x_LD: Tensor) -> Tensor:
+    """A block of SASRec over one row, every position computed."""
+    later = torch.ones(len(x_LD), len(x_LD), dtype=torch.bool).triu(1)
+    query, (key, value) = block.query(x_LD), block.key_value(x_LD).chunk(2, dim=-1)
+    mixed = attention(query, key, value, later, block.heads)
+    x_LD = block.attention_norm(x_LD + block.output(mixed))
+    return block.inner_norm(x_LD + block.outer(nn.functional.gelu(block.inner(x_LD))))
+
+
+def of_digits(encoder: nn.Module, item: int) -> Tensor:
+    """The mean of an item's digits' embeddings."""
+    return torch.stack([encoder.items.weight[token] for token in encoder.digits_NM[item].tolist()]).mean(0)
+
+
+def rpg(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """An item and a digit at a time."""
+    states = []
+    for row in items_RL:
+        items = row[row != 0].tolist()
+        read = torch.stack([of_digits(encoder, item) for item in items])
+        x = encoder.norm(read + encoder.positions(torch.arange(len(items) - 1, -1, -1)))
+        for block in encoder.blocks:
+            x = causal(block, x)
+        states.append(x[-1])
+    return torch.stack(states)
+
+
+def rpg_digits(encoder: nn.Module, state_D: Tensor) -> list[Tensor]:
+    """log p(value) of each digit, by the equations."""
+    told = []
+    for digit in range(encoder.n_digits):
+        rows = slice(digit * len(state_D), (digit + 1) * len(state_D))
+        found = encoder.heads.weight[rows] @ state_D + encoder.heads.bias[rows]
+        found = state_D + found * torch.sigmoid(found)
+        table = encoder.items.weight[1 + digit * encoder.codebook : 1 + (digit + 1) * encoder.codebook]
+        cosines = [found @ one / (found.norm() * one.norm()) for one in table]
+        told.append((torch.stack(cosines) / encoder.temperature).log_softmax(0))
+    return told
+
+
+def rpg_score(encoder: nn.Module, state_D: Tensor, item: int) -> Tensor:
+    """The sum of what an item's digits get."""
+    tokens = encoder.digits_NM[item].tolist()
+    told = rpg_digits(encoder, state_D)
+    return sum(one[(token - 1) % encoder.codebook] for one, token in zip(told, tokens, strict=True))
+
+
 def masked_item(encoder: nn.Module, rows: list[list[int]], masked: list[list[int]]) -> Tensor:
     """The mean cross-entropy at the places `masked` of each row, a mask at a time."""
     losses = []

@@ -64,7 +64,7 @@ class SASRec(SequenceEncoder):
         return states_BD[batch.unsort_B]
 
     def _embed(self, batch: Packed) -> Tensor:
-        x_TD = self.items(batch.tokens_T) + self.positions(batch.positions_T)
+        x_TD = self.embed(batch.tokens_T) + self.positions(batch.positions_T)
         embedded_TD: Tensor = self.dropout(self.norm(x_TD))
         return embedded_TD
 

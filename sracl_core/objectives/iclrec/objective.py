@@ -13,8 +13,8 @@ from sracl_core.objectives.augment import Operator, crop, mask, mixed, reorder
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.iclrec import Settings
 from sracl_core.objectives.info_nce import info_nce
-from sracl_core.objectives.kmeans import kmeans
 from sracl_core.objectives.world import World
+from sracl_core.retrieval.kmeans import kmeans
 
 ROWS_AT_ONCE = 4096
 

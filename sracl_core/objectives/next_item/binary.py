@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,17 +12,17 @@ from sracl_core.data.sequences import Sequences
 
 
 def binary_cross_entropy(
-    items: nn.Embedding, states_BD: Tensor, targets_B: np.ndarray, negatives_B: np.ndarray
+    embed: Callable[[Tensor], Tensor], states_BD: Tensor, targets_B: np.ndarray, negatives_B: np.ndarray
 ) -> Tensor:
     """Mean of -log sigmoid(s_target) - log(1 - sigmoid(s_negative)) (arXiv 1808.09781, section 3.6).
 
     Args:
-        items: the table of item embeddings.
+        embed: items int64 [B] to their embeddings [B, D].
         targets_B, negatives_B: int64 items; a negative of 0 stands for none, and has no part.
     """
     device = states_BD.device
-    targets_BD = items(torch.from_numpy(targets_B).to(device))
-    negatives_BD = items(torch.from_numpy(negatives_B).to(device))
+    targets_BD = embed(torch.from_numpy(targets_B).to(device))
+    negatives_BD = embed(torch.from_numpy(negatives_B).to(device))
     yes_B = nn.functional.softplus(-(states_BD * targets_BD).sum(dim=1))
     no_B = nn.functional.softplus((states_BD * negatives_BD).sum(dim=1))
     return (yes_B + no_B * torch.from_numpy(negatives_B > 0).to(no_B)).mean()

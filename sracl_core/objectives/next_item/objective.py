@@ -52,7 +52,7 @@ class NextItem(Objective):
             drawn_B = self.unseen.draw(self.prefixes.users[batch.prefixes_B], rng)
             return Request(
                 lambda anchors_BD, _: {
-                    "next_item": binary_cross_entropy(encoder.items, anchors_BD, batch.targets_B, drawn_B)
+                    "next_item": binary_cross_entropy(encoder.embed, anchors_BD, batch.targets_B, drawn_B)
                 }
             )
         draws = np.searchsorted(self.cumulative_N, rng.random(self.settings.negatives), side="right")
@@ -91,9 +91,8 @@ class NextItem(Objective):
         device = anchors_BD.device
         log_q_S = np.log(self.share_N * self.settings.negatives)[negatives_S - 1]
         same_BS = torch.from_numpy(batch.targets_B[:, None] == negatives_S).to(device)
-        table = encoder.items
-        targets_BD = table(torch.from_numpy(batch.targets_B).to(device))
-        negatives_SD = table(torch.from_numpy(negatives_S).to(device))
+        targets_BD = encoder.embed(torch.from_numpy(batch.targets_B).to(device))
+        negatives_SD = encoder.embed(torch.from_numpy(negatives_S).to(device))
         positive_B1 = (anchors_BD * targets_BD).sum(-1, keepdim=True)
         negative_BS = anchors_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(anchors_BD)
         negative_BS = negative_BS.masked_fill(same_BS, torch.finfo(negative_BS.dtype).min)

@@ -1,0 +1,43 @@
+"""RPG: an item is a handful of digits, all of which are predicted at once.
+
+Hou et al., "Generating Long Semantic IDs in Parallel for Recommendation", KDD 2025 (arXiv 2506.05781). The
+text vectors are cut into m parts; in each, k-means finds `codebook` centroids, and the nearest one is the
+item's digit (product quantization). An item is read as the mean of its digits' embeddings. The state s goes
+through one head a digit, and an item's score is the sum of what its digits get:
+
+    g_j(s) = s + SiLU(W_j s + b_j),   log p(c_j | s) = log softmax_c(cos(g_j(s), e_jc) / temperature)
+
+so that every item is ranked, without a beam. An item that is new but has a text has digits too: there is no
+embedding of an item alone. Published for Beauty: 32 digits of 256, temperature 0.03, rate 0.01. There the
+vectors are rotated before the cut (OPQ) and the Transformer is GPT-2's; here they are cut as they come, and
+it is SASRec's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from sracl_core.models import sasrec
+from sracl_core.settings.section import Positive
+
+
+class Settings(sasrec.Settings):
+    """A SASRec whose items are digits."""
+
+    main: ClassVar[str] = "next_digits"
+
+    name: Literal["rpg"] = Field("rpg", description="Backbone.")  # type: ignore[assignment]
+    item_init: Literal["random", "text"] = Field(
+        "text",
+        description="Where digits come from: the items' text vectors, or drawn at random, which shows what "
+        "texts are worth.",
+    )
+    digits: Positive = Field(32, description="Digits of an item (m), at most the dimensions of its vector.")
+    codebook: Annotated[int, Field(ge=2)] = Field(
+        256, description="Values that a digit can have, at most the items."
+    )
+    digit_temperature: Annotated[float, Field(gt=0.0)] = Field(
+        0.03, description="Divides the cosine of a head's output and a digit's embedding."
+    )

@@ -1,0 +1,99 @@
+"""RPG's encoder: SASRec's blocks over means of digit embeddings, and a head for each digit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sracl_core.errors import ConfigError
+from sracl_core.models.rpg import Settings
+from sracl_core.models.sasrec.encoder import SASRec
+from sracl_core.retrieval.kmeans import kmeans
+from sracl_core.seeding import generator
+
+
+def build(settings: Settings, n_items: int, seed: int) -> RPG:
+    """The encoder with weights, and digits until texts give them, drawn from `seed`."""
+    return RPG(settings, n_items, seed)
+
+
+class RPG(SASRec):
+    """Reads items by their digits, and scores them by their digits."""
+
+    digits_NM: Tensor
+    """int64 [N + 1, M]: rows of `items`, the digit j of value c at 1 + j * codebook + c; row 0 is padding."""
+
+    def __init__(self, settings: Settings, n_items: int, seed: int = 0) -> None:
+        super().__init__(settings, n_items, seed)
+        size, self.n_digits, self.codebook = settings.hidden_size, settings.digits, settings.codebook
+        self.seed, self.temperature = seed, settings.digit_temperature
+        self.items = nn.Embedding(1 + self.n_digits * self.codebook, size, padding_idx=0)
+        self.heads = nn.Linear(size, self.n_digits * size)
+        self.register_buffer("digits_NM", torch.zeros(n_items + 1, self.n_digits, dtype=torch.long))
+        drawn_NM = generator(seed, "digits").integers(self.codebook, size=(n_items, self.n_digits))
+        self._take_digits(drawn_NM)
+        self.initialize(seed)
+        # Every head begins as half a step from the identity's, as published.
+        nn.init.zeros_(self.heads.weight)
+
+    def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
+        """Digits by product quantization of text vectors. Raises ConfigError as `quantized` does."""
+        self._take_digits(
+            quantized(item_vectors_NE, self.n_digits, self.codebook, generator(self.seed, "digits"))
+        )
+
+    def embed(self, items: Tensor) -> Tensor:
+        """See `SequenceEncoder.embed`: the mean of each item's digits' embeddings."""
+        tokens_TM = self.digits_NM[items.flatten()]
+        # The sum of a bag leaves row 0 out; the mean of one that holds nothing else is 0 too.
+        mean_TD = nn.functional.embedding_bag(tokens_TM, self.items.weight, mode="mean", padding_idx=0)
+        return mean_TD.view(*items.shape, self.hidden_size)
+
+    @property
+    def item_embeddings(self) -> Tensor:
+        """See `SequenceEncoder.item_embeddings`; made anew from the digits at each call."""
+        return self.embed(torch.arange(self.n_items + 1, device=self.device))
+
+    def digit_log_probabilities(self, states_RD: Tensor) -> Tensor:
+        """log p(value of each digit | state), float32 [R, M, K]."""
+        size = self.hidden_size
+        moved_RMD = nn.functional.silu(self.heads(states_RD)).view(-1, self.n_digits, size)
+        found_RMD = nn.functional.normalize(states_RD[:, None] + moved_RMD, dim=-1)
+        digits_MKD = self.items.weight[1:].view(self.n_digits, self.codebook, size)
+        digits_MKD = nn.functional.normalize(digits_MKD, dim=-1)
+        cosine_MRK = torch.bmm(found_RMD.transpose(0, 1), digits_MKD.transpose(1, 2))
+        return (cosine_MRK.transpose(0, 1).float() / self.temperature).log_softmax(dim=-1)
+
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """Not there: the product that makes scores of digits would take a row of all digits for every item."""
+        raise NotImplementedError("RPG has no form that can be exported")
+
+    def item_scores(self, states_RD: Tensor) -> Tensor:
+        """See `SequenceEncoder.item_scores`: the sum of what an item's digits get."""
+        of_digits_SR = self.digit_log_probabilities(states_RD).flatten(1).T.contiguous()
+        scores_NR = nn.functional.embedding_bag(self.digits_NM[1:] - 1, of_digits_SR, mode="sum")
+        return scores_NR.T.contiguous()
+
+    def _take_digits(self, values_NM: np.ndarray) -> None:
+        """Digits, each from 0 to codebook - 1, as rows of the table."""
+        rows_NM = 1 + np.arange(self.n_digits) * self.codebook + values_NM
+        self.digits_NM[1:] = torch.from_numpy(rows_NM).to(self.digits_NM.device)
+
+
+def quantized(vectors_NE: np.ndarray, digits: int, codebook: int, rng: np.random.Generator) -> np.ndarray:
+    """In each of `digits` parts of the vectors, the nearest of `codebook` centroids, int64 [N, digits].
+
+    Raises ConfigError for more digits than dimensions, and for more centroids than vectors.
+    """
+    count, dimensions = vectors_NE.shape
+    if digits > dimensions:
+        raise ConfigError(
+            f"model.digits {digits} is more than the {dimensions} dimensions of the items' text vectors; "
+            "lower it"
+        )
+    if codebook > count:
+        raise ConfigError(f"model.codebook {codebook} is more than the {count} items; lower it")
+    parts = np.array_split(np.asarray(vectors_NE, dtype=np.float32), digits, axis=1)
+    found = [kmeans(torch.from_numpy(np.ascontiguousarray(part)), codebook, rng)[1].numpy() for part in parts]
+    return np.stack(found, axis=1)
