@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, rpg, sasrec
+from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, rpg, sasrec, wearec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract, rows
 
@@ -56,6 +56,10 @@ class TestLRURec(BackboneContract):
 class TestRPG(BackboneContract):
     settings = rpg.Settings(hidden_size=16, inner_size=32, max_length=6, digits=4, codebook=8)
     without_effect = ("key_value.bias",)
+
+
+class TestWEARec(BackboneContract):
+    settings = wearec.Settings(hidden_size=16, inner_size=32, max_length=6, heads=4)
 
 
 def test_every_backbone_is_held_to_the_contract() -> None:

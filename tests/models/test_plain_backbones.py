@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec, rpg
+from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec, rpg, wearec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.lrurec.encoder import LRURec
@@ -27,6 +27,11 @@ TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] =
         lambda encoder, items: plain_backbones.bert4rec(
             encoder, torch.cat([items, torch.full((len(items), 1), encoder.mask)], dim=1)
         )[:, -1],
+    ),
+    "wearec": (wearec.Settings(**SMALL, max_length=6, heads=2, alpha=0.3), plain_backbones.wearec),
+    "wearec, odd window": (
+        wearec.Settings(**SMALL, max_length=7, heads=4, alpha=0.6),
+        plain_backbones.wearec,
     ),
     "rpg": (rpg.Settings(**SMALL, max_length=9, digits=3, codebook=5), plain_backbones.rpg),
     "lrurec": (lrurec.Settings(**SMALL, max_length=9), plain_backbones.lrurec),

@@ -67,6 +67,32 @@ def bsarec(encoder: nn.Module, items_RL: Tensor, c: int) -> Tensor:
     return x[:, -1]
 
 
+def wearec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """A row, a head and a component at a time."""
+    states = []
+    for x in embedded(encoder, items_RL):
+        for block in encoder.blocks:
+            width, size = x.shape
+            adapted = block.adapted(nn.functional.gelu(block.context(x.mean(0)))).view(block.heads, -1, 2)
+            mixed = []
+            for at in range(size):
+                head = at // (size // block.heads)
+                weight = block.filter_HF[head] * (1 + adapted[head, :, 0])
+                spectrum = torch.fft.rfft(x[:, at], norm="ortho") * weight
+                spectrum = spectrum + block.bias_HF[head] + adapted[head, :, 1]
+                smooth = torch.fft.irfft(spectrum, n=width, norm="ortho")
+                brief = list(x[:, at])
+                for pair in range(width // 2):
+                    one, other = x[2 * pair, at], x[2 * pair + 1, at]
+                    detail = (one - other) / 2 * block.details_PD[pair, at]
+                    brief[2 * pair] = (one + other) / 2 + detail
+                    brief[2 * pair + 1] = (one + other) / 2 - detail
+                mixed.append(block.alpha * smooth + (1 - block.alpha) * torch.stack(brief))
+            x = feed_forward(block.feed_forward, block.norm(x + torch.stack(mixed, dim=1)))
+        states.append(x[-1])
+    return torch.stack(states)
+
+
 def bert4rec(encoder: nn.Module, tokens_RL: Tensor) -> Tensor:
     """What every token would be filled with, [R, L, D]; 0 is padding, N + 1 the mask."""
     filled = []
