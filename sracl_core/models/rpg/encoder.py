@@ -66,7 +66,7 @@ class RPG(SASRec):
         return (cosine_MRK.transpose(0, 1).float() / self.temperature).log_softmax(dim=-1)
 
     def padded(self, items_RL: Tensor) -> Tensor:
-        """Not there: the product that makes scores of digits would take a row of all digits for every item."""
+        """Not there: the product that makes scores of digits would take a row of every digit an item."""
         raise NotImplementedError("RPG has no form that can be exported")
 
     def item_scores(self, states_RD: Tensor) -> Tensor:

@@ -38,6 +38,10 @@ class WEARec(WindowEncoder):
             assert isinstance(block, Block)
             nn.init.normal_(block.details_PD, std=INIT_STD, generator=torch_rng)
 
+    def padded(self, items_RL: Tensor) -> Tensor:
+        """Not there: ONNX has no complex numbers, which the filters are made of."""
+        raise NotImplementedError("WEARec has no form that can be exported")
+
 
 class Block(WindowBlock):
     """alpha of a filter that the row's mean adapts and 1 - alpha of a wavelet, then feed-forward.
