@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sracl_core.methods import backbones
+from sracl_core.methods import backbones, objectives
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.layers import settings
 from sracl_core.settings.models import RunConfig
@@ -27,7 +27,9 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
     **{name: {"model.name": name} for name in backbones() if name not in ("sasrec", "gru4rec")},
 }
-BRANCHES |= {name: {f"objectives.{name}.weight": 0.1} for name in ("duorec", "cl4srec", "iclrec", "coserec")}
+ADDED = [name for name, one in objectives().items() if not one.settings.main and name != "sracl"]
+BRANCHES |= {name: {f"objectives.{name}.weight": 0.1} for name in ADDED}
+BRANCHES["rpg"] |= {"model.digits": 4, "model.codebook": 16}
 BRANCHES["iclrec"]["objectives.iclrec.clusters"] = 8
 BRANCHES["bce"] = {"objectives.next_item.loss": "bce"}
 OTHER_COMMANDS = {"describe"}

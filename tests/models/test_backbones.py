@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lrurec, rpg, sasrec, wearec
+from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lares, lrurec, rpg, sasrec, wearec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract, rows
 
@@ -60,6 +60,11 @@ class TestRPG(BackboneContract):
 
 class TestWEARec(BackboneContract):
     settings = wearec.Settings(hidden_size=16, inner_size=32, max_length=6, heads=4)
+
+
+class TestLARES(BackboneContract):
+    settings = lares.Settings(hidden_size=16, inner_size=32, max_length=6, steps=3)
+    without_effect = ("key_value.bias",)
 
 
 def test_every_backbone_is_held_to_the_contract() -> None:

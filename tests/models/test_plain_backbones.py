@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.models import bert4rec, bsarec, fmlprec, lrurec, rpg, wearec
+from sracl_core.models import bert4rec, bsarec, fmlprec, lares, lrurec, rpg, wearec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.lrurec.encoder import LRURec
@@ -33,6 +33,7 @@ TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] =
         wearec.Settings(**SMALL, max_length=7, heads=4, alpha=0.6),
         plain_backbones.wearec,
     ),
+    "lares": (lares.Settings(**SMALL, max_length=9, core_layers=2, steps=3), plain_backbones.lares),
     "rpg": (rpg.Settings(**SMALL, max_length=9, digits=3, codebook=5), plain_backbones.rpg),
     "lrurec": (lrurec.Settings(**SMALL, max_length=9), plain_backbones.lrurec),
     "bsarec": (
@@ -77,6 +78,19 @@ def shaken(settings: Backbone) -> SequenceEncoder:
             weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2)
         encoder.items.weight[0].zero_()
     return encoder.eval()
+
+
+def test_latent_steps_are_changed_when_asking() -> None:
+    """More steps than it was made with need no other weights, and are what the definition says."""
+    asked, made = (shaken(lares.Settings(**SMALL, max_length=9, steps=steps)) for steps in (5, 2))
+    asked.load_state_dict(made.state_dict())
+    rows = Sequences.from_lists([[3, 4, 5], [7]])
+    before = made.encode(rows)
+    made.steps = 5
+    torch.testing.assert_close(made.encode(rows), asked.encode(rows))
+    items_RL = torch.from_numpy(rows.padded(9).astype(np.int64))
+    torch.testing.assert_close(made.encode(rows), plain_backbones.lares(made, items_RL), rtol=1e-4, atol=1e-5)
+    assert (made.encode(rows) - before).abs().max() > 1e-3
 
 
 def test_linear_recurrent_units_go_on_item_by_item() -> None:

@@ -12,10 +12,11 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, coserec, duorec, iclrec, next_item
+from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, next_item
 from sracl_core.objectives.augment import mixed
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cl4srec.objective import CL4SRec
+from sracl_core.objectives.clae.objective import CLAE
 from sracl_core.objectives.coserec import correlation
 from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
@@ -103,6 +104,15 @@ def test_cl4srec_is_its_definition() -> None:
     assert any(0 in view for view in left + right)
     twin = {"cl4srec": plain.two_views(encoder, left, right)}
     same(encoder, part, parts_of(encoder, part), twin)
+
+
+def test_clae_is_its_definition() -> None:
+    encoder, part = small_encoder(), CLAE(clae.Settings(step=0.2, adversarial=0.5))
+    batch = make_batch(WORLD.prefixes, np.arange(7))
+    anchors = [batch.rows.of(row).tolist() for row in range(7)]
+    twin = plain.clae(encoder, anchors, 0.2, 0.5)
+    assert twin["clae/adversarial"] > 0.5 * twin["clae/clean"]
+    same(encoder, part, parts_of(encoder, part, batch), twin)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])

@@ -36,6 +36,26 @@ def two_views(encoder: SASRec, left: list[list[int]], right: list[list[int]]) ->
     return plain_path.info_nce(last(encoder, left), last(encoder, right), "dot", 1.0)
 
 
+def clae(encoder: SASRec, rows: list[list[int]], step: float, share: float) -> dict[str, Tensor]:
+    """Both contrasts, the direction found one component at a time by a difference of losses."""
+
+    def loss(one: Tensor, other: Tensor) -> Tensor:
+        return plain_path.info_nce(one, other, "dot", 1.0)
+
+    left, right = last(encoder, rows), last(encoder, rows)
+    there, other = left.detach().double(), right.detach().double()
+    direction = torch.zeros_like(left)
+    for at in [(row, column) for row in range(left.shape[0]) for column in range(left.shape[1])]:
+        ahead, behind = there.clone(), there.clone()
+        ahead[at] += 1e-4
+        behind[at] -= 1e-4
+        direction[at] = (loss(ahead, other) - loss(behind, other)).sign()
+    return {
+        "clae/clean": loss(left, right),
+        "clae/adversarial": share * loss(left + step * direction, right),
+    }
+
+
 def iclrec(
     encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int], mean: bool
 ) -> dict[str, Tensor]:

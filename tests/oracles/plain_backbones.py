@@ -144,6 +144,25 @@ def causal(block: nn.Module, x_LD: Tensor) -> Tensor:
     return block.inner_norm(x_LD + block.outer(nn.functional.gelu(block.inner(x_LD))))
 
 
+def lares(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """A row at a time, the core unrolled."""
+    states = []
+    for row in items_RL:
+        items = row[row != 0]
+        read = encoder.norm(encoder.items(items) + encoder.positions(torch.arange(len(items) - 1, -1, -1)))
+        for block in encoder.blocks:
+            read = causal(block, read)
+        thought, size = read, read.shape[1]
+        for _ in range(encoder.steps):
+            weight = encoder.fusion.weight
+            mixed = thought @ weight[:, :size].T + read @ weight[:, size:].T + encoder.fusion.bias
+            thought = encoder.fusion_norm(mixed)
+            for block in encoder.core:
+                thought = causal(block, thought)
+        states.append(thought[-1])
+    return torch.stack(states)
+
+
 def of_digits(encoder: nn.Module, item: int) -> Tensor:
     """The mean of an item's digits' embeddings."""
     return torch.stack([encoder.items.weight[token] for token in encoder.digits_NM[item].tolist()]).mean(0)
