@@ -58,11 +58,11 @@ def an_epoch(backbone: str, added: str, **settings: Any) -> list[dict[str, float
         torch.stack(list(found.values())).sum().backward()
         assert all(torch.isfinite(weight.grad).all() for weight in weights if weight.grad is not None)
         optimizer.step()
-        told.append({name: float(value) for name, value in found.items()})
+        told.append({name: float(value.detach()) for name, value in found.items()})
     return told
 
 
-@pytest.mark.parametrize(("backbone", "added"), itertools.product(backbones(), ADDED))
+@pytest.mark.parametrize(("backbone", "added"), list(itertools.product(backbones(), ADDED)))
 def test_an_epoch_of_both_has_all_parts_and_moves_the_main_one(backbone: str, added: str) -> None:
     settings = {"pooling": "last"} if added == "iclrec" and backbone in WHOLE else {}
     told = an_epoch(backbone, added, **settings)

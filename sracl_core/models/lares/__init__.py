@@ -6,8 +6,8 @@ reads the prefix to states H; then one more block is applied k times, at all pos
     T_0 = H,   T_i = core(LayerNorm(W [T_(i-1); H])),   i = 1 .. k
 
 and the last state of T_k ranks. The core is the same at each step, so that k is no part of what is learned:
-the encoder's `steps` can be set to another number when it is asked. There two alignments of states are learned
-beside it; the first, of prefixes with one target, is `objectives.duorec` with `unsupervised=0` here.
+the encoder's `steps` can be set to another number when it is asked. Its paper learns two alignments of states
+beside; the first, of prefixes with one target, is `objectives.duorec` with `unsupervised=0` here.
 """
 
 from __future__ import annotations
