@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint types contracts unit soak clean
+.PHONY: install demo test lint types contracts unit soak hashes lowest clean
 
 install: $(STAMP)
 
@@ -47,5 +47,17 @@ soak: install
 	$(BIN)/python -m pytest --timeout 36000 tests/reliability tests/explorer/test_explore_lines.py
 	$(BIN)/python benchmarks/reliability.py
 
+# After a change of constraints.txt or pyproject.toml; asks the index for hashes and downloads nothing.
+hashes:
+	uv pip compile -q pyproject.toml --all-extras -c constraints.txt --generate-hashes --universal \
+		--python-version 3.11 --no-annotate --no-header -o requirements-hashed.txt
+
+# The lowest versions that pyproject.toml states, all of them together, in an environment of their own.
+lowest:
+	uv venv -q --allow-existing .venv-lowest
+	uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev,llm,web]'
+	.venv-lowest/bin/python -m pytest -x tests/cli/test_main.py tests/cli/test_end_to_end.py \
+		tests/data/test_prepare.py tests/semantics/test_llm_describe.py tests/tui/test_data_screen.py tests/tui/test_web.py
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
