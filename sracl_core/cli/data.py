@@ -154,6 +154,35 @@ def _print_funnel(funnel: list[dict[str, Any]]) -> None:
 
 
 @app.command()
+def append(
+    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    new: Annotated[list[Path], typer.Argument(help="Files of new events, and of new items if there are.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; the old one may be named.")],
+    quiet: output.QuietOption = False,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Add new events, users and items to a prepared dataset.
+
+    Runs keep to the dataset that they learned from, so that another --out leaves yesterday's usable;
+    `sracl train --from RUN --dataset OUT` goes on from yesterday's weights.
+    """
+    from sracl_core.data import append as appending
+    from sracl_core.data.dataset import read_manifest
+
+    before = read_manifest(folder)["counts"]
+    with output.progress_display(quiet) as progress:
+        manifest = appending.append(folder, new, out, progress=progress)
+    if as_json:
+        output.print_json(manifest)
+        return
+    rows = [
+        (kind, f"{before[kind]:,}", f"{manifest['counts'][kind]:,}")
+        for kind in ("users", "items", "interactions")
+    ]
+    output.print_table(["", "before", "now"], rows)
+
+
+@app.command()
 def info(
     folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
     rows: Annotated[int, typer.Option("--preview", help="With --json: so many items and users too.")] = 0,

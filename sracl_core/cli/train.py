@@ -31,6 +31,10 @@ def train(
     seed: settings.SeedOption = None,
     epochs: settings.EpochsOption = None,
     device: settings.DeviceOption = None,
+    earlier: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN", help="Start from this run's weights, with its settings."),
+    ] = None,
     dry_run: output.DryRunOption = False,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
@@ -41,6 +45,9 @@ def train(
     Writes a run directory, which the dashboard can watch, and prints the results. Ctrl-C or
     SIGTERM checkpoint and stop; `sracl resume` goes on from there.
     """
+    start = None if earlier is None else find_run(earlier, runs_dir)
+    if start is not None and config is None:
+        config = start.config_path
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     if resolved.floor is not None:
         raise InputError(
@@ -53,7 +60,7 @@ def train(
     if dry_run:
         _print_plan(resolved, as_json)
         return
-    run = pipeline.new_run(resolved, runs_dir, name)
+    run = pipeline.new_run(resolved, runs_dir, name, start)
     output.say(f"run {run.path}", quiet)
     _print_results(run, follow(run, resumed=False, quiet=quiet, verbose=verbose), as_json)
 

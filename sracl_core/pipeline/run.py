@@ -45,6 +45,7 @@ from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.resuming import semantics_of
 from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import Semantics, stage
+from sracl_core.pipeline.warm import START, keep_start, require_fit, start_warm
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory, create_run, write_config
 from sracl_core.runs.lock import only_writer
@@ -81,13 +82,21 @@ __all__ = [
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
 
 
-def new_run(config: RunConfig, runs_dir: Path, name: str | None = None) -> RunDirectory:
+def new_run(
+    config: RunConfig, runs_dir: Path, name: str | None = None, earlier: RunDirectory | None = None
+) -> RunDirectory:
     """The folder of a run that has not begun. Raises whatever is wrong with its inputs.
 
-    Its config.yaml can be run again as it is, see `settled`.
+    Its config.yaml can be run again as it is, see `settled`. `earlier`: the run whose weights it starts
+    from, see `warm`.
     """
     config = settled(config)
-    return create_run(runs_dir, name, config, run_meta(config))
+    if earlier is not None:
+        require_fit(config, earlier)
+    run = create_run(runs_dir, name, config, run_meta(config))
+    if earlier is not None:
+        keep_start(run, earlier)
+    return run
 
 
 def run_meta(config: RunConfig) -> dict[str, Any]:
@@ -263,7 +272,7 @@ def _stages(
         writer.message(text, "warning")
     if config.floor is not None:
         return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
-    session = start_session(config, sources, semantics, device)
+    session = start_session(config, sources, semantics, device, run.model_dir / START)
     encoder = session.encoder
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
@@ -312,9 +321,21 @@ def _stages(
         )
 
 
-def start_session(config: RunConfig, sources: Sources, semantics: Semantics, device: torch.device) -> Session:
-    """The encoder and the objectives of a run on `device`, before the first step."""
-    encoder = start_encoder(config, sources, semantics).to(device)
+def start_session(
+    config: RunConfig,
+    sources: Sources,
+    semantics: Semantics,
+    device: torch.device,
+    earlier: Path | None = None,
+) -> Session:
+    """The encoder and the objectives of a run on `device`, before the first step.
+
+    earlier: folder of the weights that it starts from, where there is one (see `warm.keep_start`).
+    """
+    encoder = start_encoder(config, sources, semantics)
+    if earlier is not None and earlier.is_dir():
+        start_warm(earlier, encoder, sources.dataset.items, semantics.item_vectors)
+    encoder = encoder.to(device)
     objectives = start_objectives(config, sources, semantics)
     return Session(
         encoder,
