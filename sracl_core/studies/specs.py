@@ -109,8 +109,8 @@ def _require_known(text: str, first: str, added: Sequence[str]) -> None:
         if name in objectives() and name not in beside:
             learners = [one for one, method in backbones().items() if method.settings.main == name]
             raise InputError(
-                f"'{text}': {name} is what {', '.join(learners)} learn from, and cannot stand beside what "
-                f"{first} learns from; add one of {', '.join(beside)}"
+                f"'{text}': {name} is the main objective of {', '.join(learners)}, and does not stand beside "
+                f"another or itself; add one of {', '.join(beside)}"
             )
         if name not in beside:
             hint = nearest(name, beside) or f"; there are {', '.join(beside)}"

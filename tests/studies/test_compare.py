@@ -119,7 +119,7 @@ def test_objectives_beside_are_those_that_were_named() -> None:
         (["popular+sracl"], "minimizes nothing"),
         (["sasrec", "SASRec"], "the same settings"),
         (["sasrec:hiden_size=3"], "hidden_size"),
-        (["sasrec+masked_item"], "masked_item is what bert4rec learn from"),
+        (["sasrec+masked_item"], "masked_item is the main objective of bert4rec"),
     ],
 )
 def test_wrong_specs_are_one_line(models: list[str], told: str) -> None:
