@@ -21,14 +21,21 @@ The message of each is one line that says what was found, where, and what to do.
 from __future__ import annotations
 
 import difflib
+import re
 import signal
 from collections.abc import Iterable
 
 
 class SraclError(Exception):
-    """Base of all errors raised on purpose; `exit_code` is what the command line returns."""
+    """Base of all errors raised on purpose; `exit_code` is what the command line returns.
+
+    What a library said, and a message quotes, may have several lines; the message has one.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(re.sub(r"\s*\n\s*", " ", message))
 
 
 class InputError(SraclError):

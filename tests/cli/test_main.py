@@ -13,6 +13,7 @@ import typer
 
 from sracl_core.cli import main as cli
 from sracl_core.cli.main import COMMANDS, build_app, run
+from sracl_core.errors import Interrupted, StorageError
 from tests.trained import ROOT
 
 HEAVY = (
@@ -80,6 +81,13 @@ def test_an_unexpected_error_is_one_line(
     monkeypatch.setenv("SRACL_DEBUG", "1")
     with pytest.raises(KeyError):
         run(["doctor"])
+
+
+def test_an_error_that_quotes_lines_has_one() -> None:
+    assert str(StorageError("malformed schema (CREATE\n   TABLE a)\n; move it away")) == (
+        "malformed schema (CREATE TABLE a) ; move it away"
+    )
+    assert str(Interrupted("stopped\nhere", 15)) == "stopped here"
 
 
 @pytest.mark.parametrize(
