@@ -29,8 +29,12 @@ from tests.small_world import small_encoder, small_world
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
 ADDED = sorted(name for name, one in objectives().items() if not one.settings.main and name != "sracl")
-SMALL: dict[str, dict[str, Any]] = {"iclrec": {"clusters": 8}, "coserec": {"warm_up": 1}}
-"""What a tiny dataset needs set."""
+SMALL: dict[str, dict[str, Any]] = {
+    "iclrec": {"clusters": 8},
+    "coserec": {"warm_up": 1},
+    "mclrec": {"crop": 0.9, "mask": 0.1},
+}
+"""What a tiny dataset, or a few steps, need set."""
 
 
 def changes(name: str) -> dict[str, Any]:

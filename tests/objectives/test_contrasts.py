@@ -12,7 +12,7 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, next_item
+from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, mclrec, next_item
 from sracl_core.objectives.augment import mixed
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cl4srec.objective import CL4SRec
@@ -21,6 +21,7 @@ from sracl_core.objectives.coserec import correlation
 from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
 from sracl_core.objectives.iclrec.objective import ICLRec
+from sracl_core.objectives.mclrec.objective import MCLRec, margins
 from sracl_core.objectives.next_item.binary import Unseen
 from sracl_core.objectives.next_item.objective import NextItem
 from sracl_core.retrieval.kmeans import kmeans
@@ -113,6 +114,20 @@ def test_clae_is_its_definition() -> None:
     twin = plain.clae(encoder, anchors, 0.2, 0.5)
     assert twin["clae/adversarial"] > 0.5 * twin["clae/clean"]
     same(encoder, part, parts_of(encoder, part, batch), twin)
+
+
+def test_mclrec_is_its_definition() -> None:
+    encoder, part = small_encoder(), MCLRec(mclrec.Settings(margin=0.7), WORLD)
+    with torch.no_grad():
+        for weight in part.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(2)))
+    batch = make_batch(WORLD.prefixes, np.arange(0, len(WORLD.prefixes), 5))
+    views = part.plan(encoder, batch, generator(1, "it")).rows
+    lists = [[view.of(row).tolist() for row in range(len(view))] for view in views]
+    twin = plain.mclrec(encoder, lists, list(part.augmenters), 0.7)
+    same(encoder, part, parts_of(encoder, part, batch), twin)
+    assert float(margins(torch.ones(1, 4), torch.ones(1, 4), "dot", 1.0)) == 0.0
+    assert not list(MCLRec(mclrec.Settings(learned=0.0), WORLD).parameters())
 
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])

@@ -56,6 +56,31 @@ def clae(encoder: SASRec, rows: list[list[int]], step: float, share: float) -> d
     }
 
 
+def mclrec(
+    encoder: SASRec, views: list[list[list[int]]], augmenters: list[torch.nn.Module], margin: float
+) -> dict[str, Tensor]:
+    """Both parts, the margins a state at a time."""
+    one, other = (last(encoder, view) for view in views)
+    first, second = augmenters[0](one), augmenters[1](other)
+    learned = []
+    for left, right in ((one, second), (other, first), (first, second)):
+        both, count = torch.cat([left, right]), len(left)
+        above, below = [], []
+        for row in range(2 * count):
+            partner = (row + count) % (2 * count)
+            positive = both[row] @ both[partner]
+            negatives = [both[row] @ both[at] for at in range(2 * count) if at not in (row, partner)]
+            hardest = max(negatives)
+            above.append(positive - min(positive, hardest))
+            below += [max(positive, hardest) - negative for negative in negatives]
+        learned.append(plain_path.info_nce(left, right, "dot", 1.0))
+        learned.append(margin * (torch.stack(above).mean() + torch.stack(below).mean()))
+    return {
+        "mclrec/views": plain_path.info_nce(one, other, "dot", 1.0),
+        "mclrec/learned": torch.stack(learned).sum(),
+    }
+
+
 def iclrec(
     encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int], mean: bool
 ) -> dict[str, Tensor]:
