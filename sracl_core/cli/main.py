@@ -39,7 +39,12 @@ COMMANDS: dict[str, Command] = {
     "data": Command("data", "app", "Fetch, prepare and describe datasets.", _DATA),
     "describe": Command("describe", "describe", "Let an LLM write the texts of items and users.", _DATA),
     "train": Command("train", "train", "Train a recommender on a prepared dataset.", _RUN),
-    "resume": Command("train", "resume", "Continue a run that was stopped or crashed.", _RUN),
+    "resume": Command(
+        "train",
+        "resume",
+        "Continue a run that was stopped or crashed, or with --epochs one that is to be trained for longer.",
+        _RUN,
+    ),
     "stop": Command("train", "stop", "Ask a running training to checkpoint and stop.", _RUN),
     "ablate": Command(
         "ablate", "ablate", "Train SRA-CL with one part taken away at a time, and compare.", _RUN

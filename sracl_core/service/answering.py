@@ -31,6 +31,11 @@ class Asked(BaseModel):
     more: str | None = Field(None, max_length=1000, description="Steer the list towards this meaning.")
     more_weight: float = Field(0.5, ge=0.0, le=1.0)
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether a sentence encoder has to read something for the answer."""
+        return self.more is not None or self.rules.not_like is not None
+
 
 class Answers:
     """Answers questions with one model. Raises InputError, UnknownIdError."""
