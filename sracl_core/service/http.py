@@ -62,6 +62,8 @@ class Desk:
             raise Busy
         self.waiting += 1
         try:
+            # Let whoever else has arrived be counted before this one is answered.
+            await asyncio.sleep(0)
             async with self._turn:
                 if not slow:
                     return question(self.answers)
