@@ -108,8 +108,8 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
 
     from sracl_core.data.sources import load_sources
     from sracl_core.device import use_threads
-    from sracl_core.pipeline.run import start_session
     from sracl_core.pipeline.stages import Semantics
+    from sracl_core.pipeline.starting import start_session
     from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
     from sracl_core.semantics.profiles import prefix_vectors
     from sracl_core.settings.layers import load_config

@@ -38,8 +38,8 @@ from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import loss_parts
 from sracl_core.objectives.sracl.inter import InterUser
 from sracl_core.objectives.sracl.intra import IntraUser
-from sracl_core.pipeline.run import start_encoder, start_objectives
 from sracl_core.pipeline.stages import Semantics, build_semantics
+from sracl_core.pipeline.starting import start_encoder, start_objectives
 from sracl_core.seeding import generator
 from sracl_core.settings.layers import load_config
 from sracl_core.settings.models import RunConfig

@@ -23,8 +23,8 @@ from torch.profiler import ProfilerActivity, profile
 from sracl_core.data.sources import load_sources
 from sracl_core.device import use_threads
 from sracl_core.objectives.base import loss_parts
-from sracl_core.pipeline.run import start_session
 from sracl_core.pipeline.stages import build_semantics
+from sracl_core.pipeline.starting import start_session
 from sracl_core.seeding import generator
 from sracl_core.settings.layers import load_config
 from sracl_core.training.batches import epoch_order, make_batch

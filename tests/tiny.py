@@ -71,5 +71,5 @@ def tiny_run(config: RunConfig, runs: Path, name: str = "tiny") -> RunDirectory:
     """Train in this process."""
     run = new_run(config, runs, name)
     with RunWriter(run) as writer:
-        train(config, run, writer)
+        train(run, writer)
     return run

@@ -148,7 +148,7 @@ def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool 
     with display, RunWriter(run, display.on_event) as writer:
         if resumed:
             return pipeline.resume(run, writer, display.progress)
-        return pipeline.train(run.config, run, writer, display.progress)
+        return pipeline.train(run, writer, display.progress)
 
 
 def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) -> None:

@@ -181,11 +181,3 @@ class ItemMatches:
 
     items: list[Item]
     total: int
-
-
-@dataclass(frozen=True)
-class TextVector:
-    """A text's vector, of length 1."""
-
-    dimension: int
-    vector: list[float]

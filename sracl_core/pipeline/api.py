@@ -47,5 +47,5 @@ def train(
         config, _ = load_config(preset=preset, sets=sets)
     run = new_run(config.with_dataset(dataset), Path(runs_dir), name)
     with RunWriter(run, on_event) as writer:
-        train_run(run.config, run, writer, progress)
+        train_run(run, writer, progress)
     return run

@@ -17,8 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sracl_core.data.sources import Sources, load_sources, sources_of
 from sracl_core.device import (
     bfloat16_gain,
@@ -33,24 +31,19 @@ from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
 from sracl_core.files import read_json
-from sracl_core.models.base import INIT_STD, SequenceEncoder
-from sracl_core.models.build import build_encoder
 from sracl_core.notices import heard_by
-from sracl_core.objectives.base import Objective
-from sracl_core.objectives.build import build_objectives
-from sracl_core.objectives.world import World
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import Plan, plan
 from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.resuming import semantics_of
 from sracl_core.pipeline.settled import settled
-from sracl_core.pipeline.stages import Semantics, stage
-from sracl_core.pipeline.warm import START, keep_start, require_fit, start_warm
+from sracl_core.pipeline.stages import stage
+from sracl_core.pipeline.starting import start_session
+from sracl_core.pipeline.warm import START, keep_start, require_fit
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory, create_run, write_config
 from sracl_core.runs.lock import only_writer
 from sracl_core.runs.writer import RunWriter
-from sracl_core.seeding import derive_seed
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
 from sracl_core.semantics.encode import require_given
 from sracl_core.settings.models import RunConfig
@@ -63,7 +56,6 @@ from sracl_core.training.checkpoint import (
 )
 from sracl_core.training.loop import Metrics, Trainer
 from sracl_core.training.repeats import fit_repeats
-from sracl_core.training.session import Session
 from sracl_core.training.stopping import StopSignals
 
 __all__ = [
@@ -115,11 +107,9 @@ def run_meta(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def train(
-    config: RunConfig, run: RunDirectory, writer: RunWriter, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Train `config`, or count its floor, into a fresh run directory; returns what results.json holds."""
-    return _run(config, run, writer, progress, resumed=False)
+def train(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
+    """Train a fresh run, or count its floor; returns what results.json holds."""
+    return _run(run, writer, progress, resumed=False)
 
 
 def try_out(
@@ -130,7 +120,7 @@ def try_out(
     `evaluate` does so later, for the one that is chosen. should_stop: asked after each step; True
     checkpoints and raises Interrupted.
     """
-    return _run(run.config, run, writer, None, resumed, should_stop, test=False)
+    return _run(run, writer, None, resumed, should_stop, test=False)
 
 
 def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
@@ -141,7 +131,7 @@ def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = Non
     run names (see `semantics.encode.load_encoder`).
     """
     require_given(run.config.semantics.encoder)
-    return _run(run.config, run, writer, progress, resumed=True)
+    return _run(run, writer, progress, resumed=True)
 
 
 def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, Any]:
@@ -198,7 +188,6 @@ def take_text_encoder(run: RunDirectory, name: str) -> RunDirectory:
 
 
 def _run(
-    config: RunConfig,
     run: RunDirectory,
     writer: RunWriter,
     progress: Progress | None,
@@ -223,7 +212,7 @@ def _run(
     signals = StopSignals()
     try:
         with signals, heard_by(lambda text: writer.message(text, "warning")):
-            results = _stages(config, run, writer, told, signals, resumed, should_stop, test)
+            results = _stages(run, writer, told, signals, resumed, should_stop, test)
     except BaseException as error:
         if isinstance(error, Interrupted) and signals.number:
             error.exit_code = 128 + signals.number
@@ -242,7 +231,6 @@ def _run(
 
 
 def _stages(
-    config: RunConfig,
     run: RunDirectory,
     writer: RunWriter,
     told: Progress,
@@ -251,6 +239,7 @@ def _stages(
     should_stop: Callable[[], bool],
     test: bool,
 ) -> dict[str, Any]:
+    config = run.config
     device = pick_device(config.training.device)
     use_threads(config.training.threads)
     forget_peak_memory(device)
@@ -319,59 +308,6 @@ def _stages(
             run.state().get("peak_memory"),
             test,
         )
-
-
-def start_session(
-    config: RunConfig,
-    sources: Sources,
-    semantics: Semantics,
-    device: torch.device,
-    earlier: Path | None = None,
-) -> Session:
-    """The encoder and the objectives of a run on `device`, before the first step.
-
-    earlier: folder of the weights that it starts from, where there is one (see `warm.keep_start`).
-    """
-    encoder = start_encoder(config, sources, semantics)
-    if earlier is not None and earlier.is_dir():
-        start_warm(earlier, encoder, sources.dataset.items, semantics.item_vectors)
-    encoder = encoder.to(device)
-    objectives = start_objectives(config, sources, semantics)
-    return Session(
-        encoder,
-        {name: part.to(device) for name, part in objectives.items()},
-        {name: one.weight for name, one in config.active_objectives.items()},
-        config.training,
-        config.model.item_anchor,
-    )
-
-
-def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:
-    """The encoder before its first step."""
-    seed = derive_seed(config.training.seed, "model") % 2**32
-    encoder = build_encoder(config.model, sources.dataset.n_items, seed)
-    if config.model.item_init == "text":
-        assert semantics.item_vectors is not None
-        encoder.start_from_texts(semantics.item_vectors)
-    encoder.scale_items(config.model.item_std / INIT_STD)
-    return encoder
-
-
-def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) -> dict[str, Objective]:
-    """The objectives of a run before its first step, by name; one of weight 0 is not there."""
-    items, prefixes = semantics.item_neighbors, semantics.prefix_neighbors
-    world = World(
-        seed=config.training.seed,
-        n_items=sources.dataset.n_items,
-        hidden_size=config.model.hidden_size,
-        split=sources.split,
-        prefixes=sources.prefixes,
-        item_vectors_NE=semantics.item_vectors,
-        item_neighbors_NK=None if items is None else items.ids,
-        prefix_vectors=semantics.prefix_vectors,
-        prefix_neighbors_PK=None if prefixes is None else prefixes.ids,
-    )
-    return build_objectives(config.active_objectives, world)
 
 
 def _dataset_identity(sources: Sources) -> dict[str, Any]:

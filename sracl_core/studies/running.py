@@ -148,7 +148,7 @@ def _one(
         if one.left == "resume":
             resume(run, writer)
         else:
-            train(run.config, run, writer)
+            train(run, writer)
     return run
 
 

@@ -45,7 +45,7 @@ def _train(path: Path) -> None:
         if begun:
             resume(run, writer)
         else:
-            train(run.config, run, writer)
+            train(run, writer)
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def plant_in_tuning(patch: pytest.MonkeyPatch, pair: Pair) -> None:
     """A trial is judged by test."""
 
     def leaking(run: Any, writer: Any, should_stop: Any, resumed: bool) -> Any:
-        results = pipeline.train(run.config, run, writer)
+        results = pipeline.train(run, writer)
         return {**results, "valid": results["test"]}
 
     patch.setattr(pipeline, "try_out", leaking)

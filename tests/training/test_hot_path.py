@@ -13,8 +13,8 @@ import torch
 
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import NonFiniteLossError
-from sracl_core.pipeline.run import start_session
 from sracl_core.pipeline.stages import build_semantics
+from sracl_core.pipeline.starting import start_session
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.training.batches import make_batch
 from sracl_core.training.loop import Trainer

@@ -57,7 +57,7 @@ def stopped(dataset: Path, runs: Path, changes: dict[str, Any], name: str = "tin
             raise KeyboardInterrupt
 
     with RunWriter(run, stop) as writer, pytest.raises(KeyboardInterrupt):
-        train(run.config, run, writer)
+        train(run, writer)
     return run
 
 

@@ -44,5 +44,5 @@ def test_a_removed_folder_ends_the_training_and_is_not_made_anew(dataset: Path, 
             shutil.rmtree(run.path, ignore_errors=True)
 
     with RunWriter(run, remove) as writer, pytest.raises(StorageError, match="its folder has been removed"):
-        train(config, run, writer)
+        train(run, writer)
     assert not run.path.exists()

@@ -53,7 +53,7 @@ def test_stopped_in_a_validation_it_ends_where_it_would_have(
     with monkeypatch.context() as patched, RunWriter(run) as writer:
         stop_during("rank_split", after, patched)
         with pytest.raises(Interrupted, match="after a checkpoint"):
-            pipeline.train(run.config, run, writer)
+            pipeline.train(run, writer)
     state = run.state()
     assert (state["status"], state.get("best_epoch")) == (
         "stopped",
@@ -88,7 +88,7 @@ def test_the_heart_beats_while_nothing_calls(
 
     monkeypatch.setattr(pipeline, "all_metrics", long_validation)
     with RunWriter(run) as writer:
-        pipeline.train(run.config, run, writer)
+        pipeline.train(run, writer)
     assert len(gaps) >= 3
     assert min(gaps) > 0
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]

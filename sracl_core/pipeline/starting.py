@@ -1,0 +1,72 @@
+"""What a run trains, before its first step: the encoder and the objectives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from sracl_core.data.sources import Sources
+from sracl_core.models.base import INIT_STD, SequenceEncoder
+from sracl_core.models.build import build_encoder
+from sracl_core.objectives.base import Objective
+from sracl_core.objectives.build import build_objectives
+from sracl_core.objectives.world import World
+from sracl_core.pipeline.stages import Semantics
+from sracl_core.pipeline.warm import start_warm
+from sracl_core.seeding import derive_seed
+from sracl_core.settings.models import RunConfig
+from sracl_core.training.session import Session
+
+
+def start_session(
+    config: RunConfig,
+    sources: Sources,
+    semantics: Semantics,
+    device: torch.device,
+    earlier: Path | None = None,
+) -> Session:
+    """The encoder and the objectives of a run on `device`, before the first step.
+
+    earlier: folder of the weights that it starts from, where there is one (see `warm.keep_start`).
+    """
+    encoder = start_encoder(config, sources, semantics)
+    if earlier is not None and earlier.is_dir():
+        start_warm(earlier, encoder, sources.dataset.items, semantics.item_vectors)
+    encoder = encoder.to(device)
+    objectives = start_objectives(config, sources, semantics)
+    return Session(
+        encoder,
+        {name: part.to(device) for name, part in objectives.items()},
+        {name: one.weight for name, one in config.active_objectives.items()},
+        config.training,
+        config.model.item_anchor,
+    )
+
+
+def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:
+    """The encoder before its first step."""
+    seed = derive_seed(config.training.seed, "model") % 2**32
+    encoder = build_encoder(config.model, sources.dataset.n_items, seed)
+    if config.model.item_init == "text":
+        assert semantics.item_vectors is not None
+        encoder.start_from_texts(semantics.item_vectors)
+    encoder.scale_items(config.model.item_std / INIT_STD)
+    return encoder
+
+
+def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) -> dict[str, Objective]:
+    """The objectives of a run before its first step, by name; one of weight 0 is not there."""
+    items, prefixes = semantics.item_neighbors, semantics.prefix_neighbors
+    world = World(
+        seed=config.training.seed,
+        n_items=sources.dataset.n_items,
+        hidden_size=config.model.hidden_size,
+        split=sources.split,
+        prefixes=sources.prefixes,
+        item_vectors_NE=semantics.item_vectors,
+        item_neighbors_NK=None if items is None else items.ids,
+        prefix_vectors=semantics.prefix_vectors,
+        prefix_neighbors_PK=None if prefixes is None else prefixes.ids,
+    )
+    return build_objectives(config.active_objectives, world)
