@@ -76,17 +76,19 @@ class Block(WindowBlock):
         adapted = self.adapted(nn.functional.gelu(self.context(x_RLD.mean(dim=1)))).float()
         scale_RHF, shift_RHF = adapted.view(len(x_RLD), self.heads, -1, 2).unbind(-1)
         filter_RHF, bias_RHF = self.filter_HF * (1 + scale_RHF), self.bias_HF + shift_RHF
-        x_RLHC = x_RLD.float().unflatten(2, (self.heads, -1))
+        x_RLHC = x_RLD.float().reshape(*x_RLD.shape[:2], self.heads, -1)
         if last_only:
             # A product of transforms is a circular convolution, and the last position one inner product.
             kernel_RHL = torch.fft.irfft(filter_RHF.to(torch.complex64), n=self.window)
             added_RHL = torch.fft.irfft(bias_RHF.to(torch.complex64), n=self.window, norm="ortho")
             mixed_RHC = torch.einsum("rlhc,rhl->rhc", x_RLHC, kernel_RHL.flip(-1))
-            return (mixed_RHC + added_RHL[:, :, -1:]).flatten(1)
+            last_RD: Tensor = (mixed_RHC + added_RHL[:, :, -1:]).flatten(1)
+            return last_RD
         spectrum_RFHC = torch.fft.rfft(x_RLHC, dim=1, norm="ortho")
         weight, bias = (part.transpose(1, 2)[..., None] for part in (filter_RHF, bias_RHF))
         moved_RFHC = spectrum_RFHC * weight + bias
-        return torch.fft.irfft(moved_RFHC, n=self.window, dim=1, norm="ortho").flatten(2)
+        found_RLD: Tensor = torch.fft.irfft(moved_RFHC, n=self.window, dim=1, norm="ortho").flatten(2)
+        return found_RLD
 
     def _wavelet(self, x_RLD: Tensor, last_only: bool) -> Tensor:
         """Haar's transform of one level and its inverse: a pair's mean, plus and minus its detail."""
@@ -96,7 +98,7 @@ class Block(WindowBlock):
                 return x_RLD[:, -1]
             first_RD, second_RD = x_RLD[:, -2], x_RLD[:, -1]
             return (first_RD + second_RD) / 2 - (first_RD - second_RD) / 2 * self.details_PD[-1]
-        first_RPD, second_RPD = x_RLD[:, :even].unflatten(1, (-1, 2)).unbind(2)
+        first_RPD, second_RPD = x_RLD[:, :even].reshape(len(x_RLD), -1, 2, x_RLD.shape[2]).unbind(2)
         mean_RPD, detail_RPD = (first_RPD + second_RPD) / 2, (first_RPD - second_RPD) / 2 * self.details_PD
         pairs_RPD = torch.stack([mean_RPD + detail_RPD, mean_RPD - detail_RPD], dim=2)
         return torch.cat([pairs_RPD.flatten(1, 2), x_RLD[:, even:]], dim=1)
