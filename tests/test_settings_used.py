@@ -32,6 +32,8 @@ BRANCHES |= {name: {f"objectives.{name}.weight": 0.1} for name in ADDED}
 BRANCHES["rpg"] |= {"model.digits": 4, "model.codebook": 16}
 BRANCHES["iclrec"]["objectives.iclrec.clusters"] = 8
 BRANCHES["bce"] = {"objectives.next_item.loss": "bce"}
+HANDED_ON = {"pooling_decay": "recency_decay"}
+"""Properties whose whole value is a setting's, where there is one."""
 OTHER_COMMANDS = {"describe"}
 """Sections that training reads only where a language model wrote the texts."""
 
@@ -55,7 +57,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
             module.startswith(("pydantic", "sracl_core.settings", "tests."))
             or isinstance(caller.f_locals.get("self"), Section)
         ):
-            seen.add((type(self), name))
+            seen.add((type(self), HANDED_ON.get(name, name)))
         return plain(self, name)
 
     places: dict[tuple[type, str], str] = {}
