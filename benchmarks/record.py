@@ -38,7 +38,7 @@ def evidence(path: Path) -> dict[str, object]:
         "seed": meta["seed"],
         "versions": meta["versions"],
         "machine": meta["machine"],
-        "semantics": json.loads((run.model_dir / "semantics.json").read_text()),
+        "semantics": meta.get("semantics"),
         "results": results,
         "curve": curve,
     }
