@@ -254,7 +254,7 @@ def test_a_setting_that_the_chosen_method_does_not_read_is_refused() -> None:
 
 def test_a_presets_settings_of_another_backbone_are_left_out() -> None:
     config, origins = load_config(preset="best", sets=["model.name=gru4rec"], environment={})
-    assert (config.model.name, config.model.hidden_size) == ("gru4rec", 256)
+    assert (config.model.name, config.model.hidden_size) == ("gru4rec", 128)
     assert origins["model.hidden_size"] == "--preset best"
 
 
