@@ -12,21 +12,22 @@ beside; the first, of prefixes with one target, is `objectives.duorec` with `uns
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sracl_core.models import sasrec
 from sracl_core.settings.section import Positive
+from sracl_core.settings.space import Range
 
 
 class Settings(sasrec.Settings):
     """A SASRec with a block that is applied again and again."""
 
     name: Literal["lares"] = Field("lares", description="Backbone.")  # type: ignore[assignment]
-    layers: Positive = Field(1, description="Transformer layers before the core.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(1, description="Transformer layers before the core.")
     core_layers: Positive = Field(1, description="Transformer layers of the core.")
-    steps: Positive = Field(4, description="Times that the core is applied (k).")
+    steps: Annotated[Positive, Range(1, 6)] = Field(4, description="Times that the core is applied (k).")
 
     @property
     def floats_per_token(self) -> int:

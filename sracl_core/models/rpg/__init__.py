@@ -21,6 +21,7 @@ from pydantic import Field
 
 from sracl_core.models import sasrec
 from sracl_core.settings.section import Positive
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(sasrec.Settings):
@@ -34,10 +35,12 @@ class Settings(sasrec.Settings):
         description="Where digits come from: the items' text vectors, or drawn at random, which shows what "
         "texts are worth.",
     )
-    digits: Positive = Field(32, description="Digits of an item (m), at most the dimensions of its vector.")
+    digits: Annotated[Positive, Choices((8, 16, 32))] = Field(
+        32, description="Digits of an item (m), at most the dimensions of its vector."
+    )
     codebook: Annotated[int, Field(ge=2)] = Field(
         256, description="Values that a digit can have, at most the items."
     )
-    digit_temperature: Annotated[float, Field(gt=0.0)] = Field(
+    digit_temperature: Annotated[float, Field(gt=0.0), Range(0.02, 0.2, log=True)] = Field(
         0.03, description="Divides the cosine of a head's output and a digit's embedding."
     )

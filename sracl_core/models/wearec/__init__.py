@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from sracl_core.settings.section import Backbone, Positive
+from sracl_core.settings.space import Choices, Range
 
 
 class Settings(Backbone):
@@ -27,10 +28,12 @@ class Settings(Backbone):
     whole_window: ClassVar[bool] = True
 
     name: Literal["wearec"] = Field("wearec", description="Backbone.")
-    layers: Positive = Field(2, description="Layers.")
-    heads: Positive = Field(8, description="Filters side by side; a divisor of the hidden size.")
+    layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Layers.")
+    heads: Annotated[Positive, Choices((2, 4, 8))] = Field(
+        8, description="Filters side by side; a divisor of the hidden size."
+    )
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")
-    alpha: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+    alpha: Annotated[float, Field(ge=0.0, le=1.0), Range(0.1, 0.9)] = Field(
         0.2, description="Share of the filter; the rest is the wavelet's."
     )
 

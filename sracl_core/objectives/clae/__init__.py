@@ -17,12 +17,13 @@ from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
 from sracl_core.settings.section import Weight
+from sracl_core.settings.space import Range
 
 
 class Settings(ContrastSettings):
     """Both contrasts and the step between them."""
 
-    step: Annotated[float, Field(gt=0.0)] = Field(
+    step: Annotated[float, Field(gt=0.0), Range(0.003, 0.3, log=True)] = Field(
         0.03, description="How far each component of a state is moved (epsilon)."
     )
     adversarial: Weight = Field(1.0, description="Share of the contrast of the moved state.")

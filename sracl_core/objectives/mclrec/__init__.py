@@ -14,20 +14,31 @@ encoder's; here both follow one backward pass: they learn from the encoder as th
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
 from sracl_core.settings.section import Share, Weight
+from sracl_core.settings.space import Range
 
 
 class Settings(ContrastSettings):
     """The operators of random views, and what learned ones count."""
 
     learned: Weight = Field(1.0, description="Share of the contrasts of learned views; 0 makes none.")
-    margin: Weight = Field(0.1, description="Share of the margins that keep learned views apart.")
-    crop: Share = Field(0.5, description="Share of a sequence that a cropped view keeps.")
-    mask: Share = Field(0.5, description="Share of a sequence's items that a masked view leaves blank.")
-    reorder: Share = Field(0.8, description="Share of a sequence that a reordered view shuffles.")
+    margin: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
+        0.1, description="Share of the margins that keep learned views apart."
+    )
+    crop: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.5, description="Share of a sequence that a cropped view keeps."
+    )
+    mask: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.5, description="Share of a sequence's items that a masked view leaves blank."
+    )
+    reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
+        0.8, description="Share of a sequence that a reordered view shuffles."
+    )
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views."""
