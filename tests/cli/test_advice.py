@@ -78,6 +78,35 @@ def test_every_command_that_a_message_names_exists() -> None:
     assert not wrong
 
 
+def advised() -> Iterator[tuple[str, str]]:
+    """Where it stands and the words after `sracl`, for each command that a message gives in backticks."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "WORD" for part in node.values]
+                for found in re.findall(r"`sracl ([^`]+)`", "".join(map(str, parts))):
+                    yield f"{path.relative_to(PACKAGE)}:{node.lineno}", found
+
+
+def test_a_command_that_a_message_gives_takes_the_flags_that_stand_with_it() -> None:
+    found = list(advised())
+    assert len(found) > 20
+    wrong = []
+    for place, line in found:
+        words = line.split()
+        known = commands()
+        command = known.get(" ".join(words[:2])) or known.get(
+            "describe run" if words[0] == "describe" else words[0]
+        )
+        if command is None:
+            continue  # put together from parts, which stand elsewhere
+        own = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        wrong += [
+            (place, line, word) for word in words if word.startswith("-") and word not in own | {"--help"}
+        ]
+    assert not wrong
+
+
 def test_every_setting_that_a_message_names_exists() -> None:
     known = set(settings())
     parts = {key[: at.start()] for key in known for at in re.finditer(r"\.", key)}
