@@ -27,6 +27,8 @@ def main() -> None:
     """Write the tables."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     head = f"`make soak`, {found.pop('date')}, {found.pop('machine')}, seed {found.pop('seed')}."
+    asked = ", ".join(f"{name} {value}" for name, value in found.pop("asked", {}).items())
+    head += f" Asked for: {asked}."
     lines = ["# Kills, damage, full disks, rubbish", "", head, ""]
     for part, rows in found.items():
         lines += table(part, rows)

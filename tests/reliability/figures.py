@@ -27,6 +27,8 @@ def note(part: str, name: str, outcomes: Mapping[str, int | float | str]) -> Non
         return
     found = json.loads(PATH.read_text()) if PATH.is_file() else {}
     found["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    asked = {name[11:]: value for name, value in os.environ.items() if name.startswith("SRACL_SOAK_")}
+    found["asked"] = found.get("asked", {}) | asked
     found["seed"], found["date"] = SEED, time.strftime("%Y-%m-%d")
     found.setdefault(part, {})[name] = dict(outcomes)
     PATH.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -217,7 +217,7 @@ class Bench:
         """Scratch files that no living process writes, and folders of runs that no list shows."""
         found = [str(path) for pattern in LEFT for path in self.world.rglob(pattern)]
         runs = (self.world / "runs").glob("*")
-        return found + [str(path) for path in runs if not finding.is_run(path) and path.is_dir()]
+        return found + [str(path) for path in runs if path.name[0].isdigit() and not finding.is_run(path)]
 
 
 @contextmanager
