@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from sracl_core.data.sources import Sources
+from sracl_core.errors import ConfigError
 from sracl_core.models.base import INIT_STD, SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.objectives.base import Objective
@@ -16,6 +17,7 @@ from sracl_core.pipeline.stages import Semantics
 from sracl_core.pipeline.warm import start_warm
 from sracl_core.seeding import derive_seed
 from sracl_core.settings.models import RunConfig
+from sracl_core.training.adam import LAZY_ROWS
 from sracl_core.training.session import Session
 
 
@@ -41,7 +43,17 @@ def start_session(
         {name: one.weight for name, one in config.active_objectives.items()},
         config.training,
         config.model.item_anchor,
+        _lazy_items(config, sources.dataset.n_items, device),
     )
+
+
+def _lazy_items(config: RunConfig, n_items: int, device: torch.device) -> bool:
+    """Whether a step updates only the item embeddings that it has read; mps has no sparse gradients."""
+    wanted = config.training.item_adam
+    if wanted == "lazy" and device.type == "mps":
+        raise ConfigError("training.item_adam=lazy does not work on mps; take auto or dense")
+    fits = n_items >= LAZY_ROWS and not config.why_dense and device.type != "mps"
+    return fits if wanted == "auto" else wanted == "lazy"
 
 
 def start_encoder(config: RunConfig, sources: Sources, semantics: Semantics) -> SequenceEncoder:

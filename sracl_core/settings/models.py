@@ -212,6 +212,11 @@ class TrainingConfig(Section):
         "constant", description="linear: the rate falls to 0 over max_epochs."
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Adam's L2 penalty.")
+    item_adam: Literal["auto", "dense", "lazy"] = Field(
+        "auto",
+        description="lazy: a step updates and averages only the item embeddings that it has read, and the "
+        "others rest; not where the loss reads every item. auto: from 65,536 items on, where it can.",
+    )
     average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Evaluate a moving average of the weights with this decay; 0 keeps none."
     )
@@ -289,6 +294,18 @@ class RunConfig(Section):
         return main | {name: one for name, one in every.items() if one.on and not one.main}
 
     @property
+    def why_dense(self) -> str:
+        """The setting because of which a step reaches every item embedding; "" where there is none."""
+        every = [name for name, one in self.active_objectives.items() if one.reads_every_item]
+        if every:
+            return f"objectives.{every[0]}, which reads every item in each step"
+        reaching = {
+            "training.weight_decay": self.training.weight_decay,
+            "model.item_anchor": getattr(self.model, "item_anchor", 0.0),
+        }
+        return next((name for name, value in reaching.items() if value), "")
+
+    @property
     def needs(self) -> frozenset[Need]:
         """What the methods of this run ask of the texts."""
         asked: frozenset[Need] = self.model.needs
@@ -331,6 +348,8 @@ class RunConfig(Section):
                     f"objectives.{name}.neighbors_per_step {drawn} is more than "
                     f"retrieval.k {self.retrieval.k}"
                 )
+        if self.training.item_adam == "lazy" and (why := self.why_dense):
+            raise ValueError(f"training.item_adam=lazy does not go with {why}; take auto or dense")
         if not getattr(self.objectives, self.model.main).weight:
             raise ValueError(
                 f"objectives.{self.model.main}.weight is 0, and {self.model.name} learns from it"

@@ -117,6 +117,11 @@ class ObjectiveSettings(Section):
         """What the objective asks of the texts, while it is on."""
         return frozenset()
 
+    @property
+    def reads_every_item(self) -> bool:
+        """Whether its loss scores all items in each step, so that each embedding has a gradient."""
+        return self.main
+
     def sequences_per_anchor(self, k: int) -> int:
         """Sequences beside the anchor that a step encodes for each, with `k` neighbors retrieved."""
         return 0

@@ -135,8 +135,8 @@ class Trainer:
         loss = torch.stack(list(parts.values())).sum()
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        gradients = [weight.grad for weight in session.parameters.values() if weight.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        gradients = session.gradients().values()
+        norm = torch.nn.utils.get_total_norm([one.values() if one.is_sparse else one for one in gradients])
         # The one fetch from the device in a step: nothing may be trained on what is not finite.
         told = torch.stack([loss.detach(), *(part.detach() for part in parts.values()), norm]).tolist()
         values = dict(zip(("loss", *parts), told, strict=False))

@@ -14,6 +14,7 @@ from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Objective
 from sracl_core.settings.models import TrainingConfig
 from sracl_core.training import checkpoint
+from sracl_core.training.adam import LazyAdam
 from sracl_core.training.average import WeightAverage
 
 
@@ -44,6 +45,8 @@ class Session:
         objectives: by name; `weights` of them: the loss is their weighted sum.
         config: rate, decay and averaging.
         item_anchor: share of the way back to where they are now that each step pulls the item embeddings.
+        lazy_items: update and average of the item embeddings the rows alone that a step has read; see
+            `LazyAdam`. Not with an anchor or a weight decay, which reach every row.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Session:
         weights: Mapping[str, float],
         config: TrainingConfig,
         item_anchor: float = 0.0,
+        lazy_items: bool = False,
     ) -> None:
+        encoder.items.sparse = lazy_items
         self.encoder = encoder
         self.objectives = dict(objectives)
         self.weights = dict(weights)
@@ -63,20 +68,30 @@ class Session:
             **{f"model.{name}": weight for name, weight in encoder.named_parameters()},
             **{f"objectives.{name}": weight for name, weight in self.modules.named_parameters()},
         }
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = LazyAdam(
             self.parameters.values(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
-        self.average = WeightAverage(encoder, config.average_decay)
+        self.average = WeightAverage(encoder, config.average_decay, "items.weight" if lazy_items else None)
         self.state = LoopState()
         self.item_anchor = item_anchor
         self._item_start = encoder.items.weight.detach().clone() if item_anchor else None
 
+    def gradients(self) -> dict[str, Tensor]:
+        """What backward left, by the name of its weight; a sparse one coalesced."""
+        for weight in self.parameters.values():
+            if weight.grad is not None and weight.grad.is_sparse:
+                weight.grad = weight.grad.coalesce()
+        return {name: weight.grad for name, weight in self.parameters.items() if weight.grad is not None}
+
     @torch.no_grad()
     def step(self) -> None:
         """Take the optimizer's step, and pull the item embeddings back."""
+        gradient = self.encoder.items.weight.grad
+        if gradient is not None:
+            self.average.settle(gradient.coalesce().indices()[0] if gradient.is_sparse else None)
         self.optimizer.step()
         if self._item_start is not None:
             self.encoder.items.weight.lerp_(self._item_start, self.item_anchor)
@@ -96,7 +111,7 @@ class Session:
             "model": self.encoder.state_dict(),
             "objectives": self.modules.state_dict(),
             "optimizer": moments,
-            "average": self.average.values,
+            "average": self.average.state(),
         }
         checkpoint.save_checkpoint(folder, tensors, self._description())
 
@@ -115,8 +130,7 @@ class Session:
         self.state = LoopState(**{name: saved[name] for name in LoopState.__dataclass_fields__})
         checkpoint.load_into(self.encoder, folder, "model")
         checkpoint.load_into(self.modules, folder, "objectives")
-        for name, value in checkpoint.load_tensors(folder, "average").items():
-            self.average.values[name].copy_(value)
+        self.average.load(checkpoint.load_tensors(folder, "average"))
         for name, value in checkpoint.load_tensors(folder, "optimizer").items():
             weight, key = name.rsplit("|", 1)
             self.optimizer.state[self.parameters[weight]][key] = value.to(self.device)

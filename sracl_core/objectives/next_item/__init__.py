@@ -46,6 +46,11 @@ class Settings(ObjectiveSettings):
         }
         return frozenset(name for name, share in shared.items() if share)
 
+    @property
+    def reads_every_item(self) -> bool:
+        """Only the full softmax does."""
+        return self.loss == "full"
+
     @model_validator(mode="after")
     def _what_the_loss_reads(self) -> Settings:
         if self.loss != "sampled":

@@ -1,0 +1,93 @@
+"""A training step with sampled negatives against the size of the item table, dense Adam and lazy Adam.
+
+    python benchmarks/item_table.py [--items 6369 42313 198276] [--steps 22]
+
+Both ways take the same batches in turn in one process on one thread, so that their ratio holds on a busy
+machine; CPU time is told beside the wall clock. The result goes to benchmarks/results/item_table.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.prepare import machine
+from sracl_core.data.sequences import Sequences
+from sracl_core.models.build import build_encoder
+from sracl_core.objectives.base import Batch, loss_parts
+from sracl_core.objectives.next_item.objective import NextItem
+from sracl_core.settings.layers import load_config
+from sracl_core.training.session import Session
+
+RESULT = Path(__file__).parent / "results" / "item_table.json"
+BATCH, WARM = 256, 3
+SETS = ("objectives.next_item.loss=sampled", "training.average_decay=0.999", "objectives.sracl.weight=0")
+
+
+def start(n_items: int, lazy: bool) -> Session:
+    """SASRec at its defaults, sampled softmax with 1,024 negatives, a moving average."""
+    config, _ = load_config(sets=list(SETS))
+    world: Any = SimpleNamespace(
+        item_neighbors_NK=None, prefix_neighbors_PK=None, prefixes=None, item_counts_N=np.ones(n_items)
+    )
+    objective = NextItem(config.objectives.next_item, world)
+    encoder = build_encoder(config.model, n_items, 0)
+    session = Session(encoder, {"next_item": objective}, {"next_item": 1.0}, config.training, 0.0, lazy)
+    session.train_mode()
+    return session
+
+
+def step(session: Session, rng: np.random.Generator) -> tuple[float, float]:
+    """Milliseconds of one step, by the wall and of the CPU; histories of 1 to 8 items."""
+    n_items = session.encoder.n_items
+    rows = [rng.integers(1, n_items + 1, rng.integers(1, 9)).tolist() for _ in range(BATCH)]
+    batch = Batch(np.arange(BATCH), Sequences.from_lists(rows), rng.integers(1, n_items + 1, BATCH))
+    wall, cpu = time.perf_counter(), time.process_time()
+    parts = loss_parts(session.encoder, session.objectives, session.weights, batch, lambda _: rng)
+    session.optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(torch.stack(list(parts.values())).sum())
+    gradients = session.gradients().values()
+    torch.nn.utils.get_total_norm([one.values() if one.is_sparse else one for one in gradients])
+    session.step()
+    session.state.step += 1
+    session.average.update(session.state.step)
+    return 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--items", type=int, nargs="+", default=[6_369, 42_313, 198_276])
+    parser.add_argument("--steps", type=int, default=22)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found = []
+    for n_items in options.items:
+        ways = {"dense": start(n_items, False), "lazy": start(n_items, True)}
+        chance = {name: np.random.default_rng(1) for name in ways}
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+        for _ in range(WARM + options.steps):
+            for name, session in ways.items():
+                times[name].append(step(session, chance[name]))
+        row: dict[str, Any] = {"items": n_items, "load_average": round(os.getloadavg()[0], 1)}
+        for name, pairs in times.items():
+            wall, cpu = (statistics.median(column) for column in zip(*pairs[WARM:], strict=True))
+            row |= {f"{name}_wall_ms": round(wall, 1), f"{name}_cpu_ms": round(cpu, 1)}
+        print(row, file=sys.stderr, flush=True)
+        found.append(row)
+    RESULT.write_text(json.dumps({"machine": machine(), "results": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
