@@ -112,10 +112,15 @@ def as_tensor(array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(array)
 
 
+def cores() -> int:
+    """CPU cores that this process may use."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return found or 1
+
+
 def use_threads(threads: int) -> int:
     """Let torch use `threads` CPU threads, 0 meaning every core; returns the number."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    count = threads or cores or 1
+    count = threads or cores()
     torch.set_num_threads(count)
     return count
 

@@ -13,6 +13,7 @@
     ├── NonFiniteLossError         exit 1   a part of the loss became NaN or infinite
     ├── StorageError               exit 1   the disk is full or not writable
     ├── ServiceError               exit 1   a server (data set host, LLM endpoint) did not do its part
+    ├── TeamError                  exit 3   processes that train together lost or did not find one another
     └── Interrupted                exit 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 
 The message of each is one line that says what was found, where, and what to do.
@@ -78,6 +79,12 @@ class StorageError(SraclError):
 
 class ServiceError(SraclError):
     """A server that was asked for something did not do its part."""
+
+
+class TeamError(SraclError):
+    """Processes that train together did not find one another, or one of them has ended."""
+
+    exit_code = 3
 
 
 class Interrupted(SraclError):

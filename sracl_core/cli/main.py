@@ -92,8 +92,8 @@ def build_app(wanted: str | None) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         epilog="Errors are one line on stderr; SRACL_DEBUG=1 shows the traceback. "
-        "Exit codes: 0 fine, 1 failed, 2 wrong usage or input; interrupted: 130 by "
-        "Ctrl-C, 143 by SIGTERM, 129 by a closed terminal.",
+        "Exit codes: 0 fine, 1 failed, 2 wrong usage or input, 3 a process of a team was lost; "
+        "interrupted: 130 by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal.",
     )
     app.callback()(_root)
     for name, command in COMMANDS.items():
@@ -125,6 +125,10 @@ def run(argv: list[str]) -> int:
         wanted = completion.command_of(dict(os.environ))
     _say_what_the_pipe_takes()
     try:
+        if "WORLD_SIZE" in os.environ:
+            from sracl_core.cli.processes import refuse_a_team
+
+            refuse_a_team(wanted)
         end_as_ctrl_c_does()
         code = _invoke(typer.main.get_command(build_app(wanted)), argv)
         sys.stdout.flush()

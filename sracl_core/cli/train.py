@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import output, settings
 from sracl_core.cli.asking import EncoderOption, MovedOption
+from sracl_core.cli.processes import ProcessesOption, launch, launches
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
     from sracl_core.settings.models import RunConfig
+    from sracl_core.team import Team
 
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the run; its folder adds the time.")]
 
@@ -35,6 +39,7 @@ def train(
         str | None,
         typer.Option("--from", metavar="RUN", help="Start from this run's weights, with its settings."),
     ] = None,
+    processes: ProcessesOption = 1,
     dry_run: output.DryRunOption = False,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
@@ -54,15 +59,25 @@ def train(
             f"{resolved.floor.name} is a floor, which counts and is not trained; "
             f"`sracl compare --dataset DIR --models {resolved.floor.name}` ranks with it"
         )
-    output.say("loading", quiet or dry_run)
+    if launches(processes) and not dry_run:
+        raise typer.Exit(launch(processes))
+    first = os.environ.get("RANK", "0") == "0"
+    output.say("loading", quiet or dry_run or not first)
     from sracl_core.pipeline import run as pipeline
 
     if dry_run:
         _print_plan(resolved, as_json)
         return
-    run = pipeline.new_run(resolved, runs_dir, name, start)
-    output.say(f"run {run.path}", quiet)
-    _print_results(run, follow(run, resumed=False, quiet=quiet, verbose=verbose), as_json)
+    from sracl_core.runs.directory import open_run
+    from sracl_core.team import joined
+
+    with joined() as team:
+        made = str(pipeline.new_run(resolved, runs_dir, name, start).path) if team.first else ""
+        run = open_run(team.from_first(made))
+        output.say(f"run {run.path}", quiet or not team.first)
+        results = follow(run, resumed=False, quiet=quiet, verbose=verbose, team=team)
+    if first:
+        _print_results(run, results, as_json)
 
 
 def resume(
@@ -73,6 +88,7 @@ def resume(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Train for as many in all; also a run that has finished.")
     ] = None,
+    processes: ProcessesOption = 1,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
     verbose: output.VerboseOption = False,
@@ -82,6 +98,23 @@ def resume(
     It reaches the numbers that it would have reached without the interruption, or begun with those epochs.
     """
     directory = find_run(run, runs_dir)
+    if os.environ.get("RANK", "0") == "0":
+        _require_stopped(directory, epochs)
+    if launches(processes):
+        raise typer.Exit(launch(processes))
+    from sracl_core.runs.directory import open_run
+    from sracl_core.team import joined
+
+    with joined() as team:
+        if team.first:
+            directory = _moved(directory, dataset, encoder, epochs)
+        directory = open_run(team.from_first(str(directory.path)))
+        results = follow(directory, resumed=True, quiet=quiet, verbose=verbose, team=team)
+    if team.first:
+        _print_results(directory, results, as_json)
+
+
+def _require_stopped(directory: RunDirectory, epochs: int | None) -> None:
     status = _status(directory)
     if status == "running":
         pid = directory.state().get("pid")
@@ -92,6 +125,11 @@ def resume(
             f"{directory.path} has finished; `sracl runs show {again}` shows its results, "
             f"`sracl resume {again} --epochs {2 * directory.config.training.max_epochs}` trains it for longer"
         )
+
+
+def _moved(
+    directory: RunDirectory, dataset: Path | None, encoder: str | None, epochs: int | None
+) -> RunDirectory:
     if dataset is not None:
         from sracl_core.pipeline import run as pipeline
 
@@ -104,7 +142,7 @@ def resume(
         from sracl_core.pipeline.longer import with_epochs
 
         directory = with_epochs(directory, epochs)
-    _print_results(directory, follow(directory, resumed=True, quiet=quiet, verbose=verbose), as_json)
+    return directory
 
 
 def stop(
@@ -137,18 +175,27 @@ def stop(
         output.tell(f"{directory.path} {status}")
 
 
-def follow(run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False) -> dict[str, Any]:
-    """Train in this process, show it on stderr, and return the results."""
+def follow(
+    run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False, team: Team | None = None
+) -> dict[str, Any]:
+    """Train in this process, show it on stderr, and return the results; of a team the first one shows it."""
     from sracl_core.cli.live import TrainingDisplay
     from sracl_core.pipeline import run as pipeline
     from sracl_core.runs.writer import RunWriter
 
+    if team is not None and not team.first:
+        from sracl_core.runs.silent import SilentWriter
+
+        if resumed:
+            return pipeline.resume(run, SilentWriter(), team=team)
+        return pipeline.train(run, SilentWriter(), team=team)
+    more = {} if team is None else {"team": team}
     training = run.config.training
     display = TrainingDisplay(quiet, verbose, training.monitor, training.max_epochs)
     with display, RunWriter(run, display.on_event) as writer:
         if resumed:
-            return pipeline.resume(run, writer, display.progress)
-        return pipeline.train(run, writer, display.progress)
+            return pipeline.resume(run, writer, display.progress, **more)
+        return pipeline.train(run, writer, display.progress, **more)
 
 
 def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) -> None:

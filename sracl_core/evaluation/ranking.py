@@ -16,6 +16,7 @@ from torch import Tensor
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.team import ALONE, Team
 
 Scores = Callable[[Sequences], Tensor]
 """Scores of all items after each of R histories, [R, N]; column j is item j + 1."""
@@ -93,16 +94,19 @@ def rank_queries(
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
     top: int = 0,
+    team: Team = ALONE,
 ) -> Ranks:
     """Rank every query's held-out item, and keep the best `top` items of each.
 
+    A team shares the batches, which are those of one process, and each of it gets all ranks.
+
     Memory is batch_size x N scores, whatever the number of queries. See `seen_pairs` for `histories`.
     """
-    ranks = {name: np.empty(len(queries), dtype=np.int32) for name in ("unmasked", "masked")}
+    ranks = {name: np.zeros(len(queries), dtype=np.int32) for name in ("unmasked", "masked")}
     lists = {name: np.zeros((len(queries), top), dtype=np.int32) for name in ranks}
     # Rows of like length together: an encoder then packs them without padding.
     order = np.argsort(queries.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
+    for start in range(0, len(order), batch_size)[team.rank :: team.size]:
         rows = order[start : start + batch_size]
         scores_bN = scores(queries.take(rows))
         device = scores_bN.device
@@ -115,6 +119,7 @@ def rank_queries(
                 lists[name][rows, : items.shape[1]] = items.cpu().numpy()
         if progress:
             progress(min(start + batch_size, len(order)), len(order))
+    ranks, lists = ({name: team.total(part) for name, part in kind.items()} for kind in (ranks, lists))
     kept = (lists["unmasked"], lists["masked"]) if top else (None, None)
     return Ranks(queries.users, ranks["unmasked"], ranks["masked"], *kept)
 

@@ -19,6 +19,7 @@ from sracl_core.files import whole_file, write_json
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
+from sracl_core.team import ALONE, Team
 
 WHOLE_HISTORY = 2**31
 LIST_LENGTH = 20
@@ -32,6 +33,7 @@ def rank_split(
     part: str,
     progress: Progress | None,
     top: int = 0,
+    team: Team = ALONE,
 ) -> Ranks:
     """Ranks of the held-out items of `part`, "valid" or "test", and the best `top` items of each user."""
     split, sequences = sources.split, sources.dataset.sequences
@@ -41,7 +43,7 @@ def rank_split(
     queries = query_prefixes(sequences, users, ends, config.model.max_length)
     histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
     told = partial(progress, "evaluate") if progress else None
-    return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top)
+    return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
@@ -76,17 +78,18 @@ def write_results(
     parameters: int,
     memory: int | None,
     test: bool = True,
+    team: Team = ALONE,
 ) -> dict[str, Any]:
-    """Rank both parts, and write ranks.npz and results.json, which is returned.
+    """Rank both parts, and write ranks.npz and results.json, which is returned; the first of a team writes.
 
     training_seconds: of training and validation, over all sittings. stages: seconds of each earlier stage,
     over all sittings. parameters: numbers that were learned. memory: bytes at the peak. test: False leaves
     that part out, for a run among which is still chosen.
     """
     config, began = run.config, time.monotonic()
-    ranks = {"valid": rank_split(config, sources, scores, "valid", progress)}
+    ranks = {"valid": rank_split(config, sources, scores, "valid", progress, team=team)}
     if test:
-        ranks["test"] = rank_split(config, sources, scores, "test", progress, LIST_LENGTH)
+        ranks["test"] = rank_split(config, sources, scores, "test", progress, LIST_LENGTH, team)
     results = {
         "protocol": protocol(config, sources),
         **{part: all_metrics(config, found) for part, found in ranks.items()},
@@ -96,6 +99,8 @@ def write_results(
         "parameters": parameters,
         "peak_memory": memory,
     }
+    if not team.first:
+        return results
     arrays = {
         f"{part}_{name}": getattr(found, name)
         for part, found in ranks.items()

@@ -22,6 +22,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.team import ALONE, Team
 
 LossParts = dict[str, Tensor]
 """Named scalars; an objective's weight is applied by who adds them up."""
@@ -41,6 +42,11 @@ class Batch:
     targets_B: np.ndarray
     """int64 item that followed each."""
 
+    def part(self, which: slice) -> Batch:
+        """Some of them."""
+        rows = self.rows.take(np.arange(len(self.prefixes_B))[which])
+        return Batch(self.prefixes_B[which], rows, self.targets_B[which])
+
 
 @dataclass(frozen=True)
 class Request:
@@ -56,9 +62,16 @@ class Objective(nn.Module, ABC):
 
     `reads_anchors` is False where the states of the batch's own prefixes are not read; they are not
     encoded when nobody reads them.
+
+    Several processes share a batch. Where `by_row` holds, the loss is a mean over the batch's rows and its
+    chance does not depend on them: each process plans and computes its own rows. Elsewhere each plans the
+    whole batch, encodes a share of what was asked for, and computes the loss from the states of all; an
+    objective that encodes for itself, in `plan`, cannot be `shared`.
     """
 
     reads_anchors = True
+    by_row = False
+    shared = True
 
     @abstractmethod
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
@@ -81,27 +94,42 @@ def loss_parts(
     weights: Mapping[str, float],
     batch: Batch,
     chance: Chance,
+    team: Team = ALONE,
 ) -> LossParts:
     """All parts of the loss of one step, weights applied, from a single encoding of all its sequences.
 
+    In a team a part is such that the mean over the processes, of it and of its gradients, is the batch's.
     Raises ConfigError where two objectives have a part of one name.
     """
-    requests = {name: part.plan(encoder, batch, chance(name)) for name, part in objectives.items()}
+    own = team.share(len(batch.prefixes_B))
+    n_own = own.stop - own.start
+    # Without a row of its own a process takes the first one, for nothing.
+    mine = batch if team.size == 1 else batch.part(own if n_own else slice(0, 1))
+    mine_weighs = n_own * team.size / len(batch.prefixes_B)
+    requests = {
+        name: part.plan(encoder, mine if part.by_row else batch, chance(name))
+        for name, part in objectives.items()
+    }
     wanted = [rows for request in requests.values() for rows in request.rows]
+    if team.size > 1:
+        wanted = [rows.take(np.arange(len(rows))[team.share(len(rows))]) for rows in wanted]
     anchored = any(part.reads_anchors for part in objectives.values())
-    states = [
-        part.float() for part in encode_together(encoder, [batch.rows, *wanted] if anchored else wanted)
-    ]
-    anchors_BD = states.pop(0) if anchored else torch.empty(0, encoder.hidden_size, device=encoder.device)
+    states = [part.float() for part in encode_together(encoder, [mine.rows, *wanted] if anchored else wanted)]
+    own_BD = states.pop(0) if anchored else torch.empty(0, encoder.hidden_size, device=encoder.device)
+    whole = anchored and not all(part.by_row for part in objectives.values())
+    anchors_BD = team.gather(own_BD[:n_own]) if whole else own_BD
+    states = [team.gather(part) for part in states]
     parts: LossParts = {}
     # Only the encoder follows an autocast around this: similarities over a temperature need float32.
     with torch.autocast(anchors_BD.device.type, enabled=False):
         for name, request in requests.items():
-            mine, states = states[: len(request.rows)], states[len(request.rows) :]
-            for part, loss in request.finish(anchors_BD, mine).items():
+            asked, states = states[: len(request.rows)], states[len(request.rows) :]
+            by_row = objectives[name].by_row
+            weight = weights[name] * (mine_weighs if by_row else 1.0)
+            for part, loss in request.finish(own_BD if by_row else anchors_BD, asked).items():
                 if part in parts:
                     raise ConfigError(f"the objective {name} has a part '{part}', as another has; rename one")
-                parts[part] = loss * weights[name]
+                parts[part] = loss * weight
     return parts
 
 

@@ -47,6 +47,7 @@ from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
 from sracl_core.semantics.encode import require_given
 from sracl_core.settings.models import RunConfig
+from sracl_core.team import ALONE, Team
 from sracl_core.training.checkpoint import (
     STATE_FILE,
     find_checkpoint,
@@ -107,9 +108,14 @@ def run_meta(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def train(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
-    """Train a fresh run, or count its floor; returns what results.json holds."""
-    return _run(run, writer, progress, resumed=False)
+def train(
+    run: RunDirectory, writer: RunWriter, progress: Progress | None = None, team: Team = ALONE
+) -> dict[str, Any]:
+    """Train a fresh run, or count its floor; returns what results.json holds.
+
+    Every process of a `team` calls this; all but the first with a SilentWriter.
+    """
+    return _run(run, writer, progress, False, team)
 
 
 def try_out(
@@ -120,10 +126,12 @@ def try_out(
     `evaluate` does so later, for the one that is chosen. should_stop: asked after each step; True
     checkpoints and raises Interrupted.
     """
-    return _run(run, writer, None, resumed, should_stop, test=False)
+    return _run(run, writer, None, resumed, ALONE, should_stop, test=False)
 
 
-def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = None) -> dict[str, Any]:
+def resume(
+    run: RunDirectory, writer: RunWriter, progress: Progress | None = None, team: Team = ALONE
+) -> dict[str, Any]:
     """Go on with a stopped or crashed run, to the numbers that it would have had anyway.
 
     A run that was stopped before its first checkpoint starts over. Raises RunError when the
@@ -131,7 +139,7 @@ def resume(run: RunDirectory, writer: RunWriter, progress: Progress | None = Non
     run names (see `semantics.encode.load_encoder`).
     """
     require_given(run.config.semantics.encoder)
-    return _run(run, writer, progress, resumed=True)
+    return _run(run, writer, progress, True, team)
 
 
 def evaluate(run: RunDirectory, progress: Progress | None = None) -> dict[str, Any]:
@@ -192,6 +200,7 @@ def _run(
     writer: RunWriter,
     progress: Progress | None,
     resumed: bool,
+    team: Team,
     should_stop: Callable[[], bool] = lambda: False,
     test: bool = True,
 ) -> dict[str, Any]:
@@ -208,11 +217,13 @@ def _run(
         writer.event("run_resumed", run=run.name, pid=os.getpid(), argv=sys.argv, **point)
     else:
         writer.event("run_started", run=run.name, pid=os.getpid(), argv=sys.argv)
+    if team.size > 1:
+        writer.message(f"{team.size} processes share each batch of {config.training.batch_size}")
     writer.state(status="running", error=None)
     signals = StopSignals()
     try:
         with signals, heard_by(lambda text: writer.message(text, "warning")):
-            results = _stages(run, writer, told, signals, resumed, should_stop, test)
+            results = _stages(run, writer, told, signals, resumed, team, should_stop, test)
     except BaseException as error:
         if isinstance(error, Interrupted) and signals.number:
             error.exit_code = 128 + signals.number
@@ -236,12 +247,13 @@ def _stages(
     told: Progress,
     signals: StopSignals,
     resumed: bool,
+    team: Team,
     should_stop: Callable[[], bool],
     test: bool,
 ) -> dict[str, Any]:
     config = run.config
     device = pick_device(config.training.device)
-    use_threads(config.training.threads)
+    use_threads(team.threads(config.training.threads))
     forget_peak_memory(device)
     return_freed_blocks()
     forget_compiled_shapes()
@@ -256,7 +268,12 @@ def _stages(
     with writer.beating():
         sources = sources_of(run, config)
         say = partial(writer.message, level="warning")
+        team.require_same({"dataset": sources.dataset.identity, **_versions()})
+        if not team.first:
+            team.wait()  # until the first has made and kept them
         semantics = semantics_of(run, config, sources, say, told, report)
+        if team.first:
+            team.wait()
     for text in caveats(config, sources.dataset, semantics.notes):
         writer.message(text, "warning")
     if config.floor is not None:
@@ -270,9 +287,10 @@ def _stages(
         fitted = config.model.repeats == "none" or fit_repeats(
             encoder, sources.prefixes, config.training.seed
         )
+        team.from_first(encoder.repeat_bias)
         if not fitted:
             writer.message("model.repeats: too few training prefixes to fit a bias on; it stays 0", "warning")
-        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", beat))
+        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", beat, team=team))
 
     trainer = Trainer(
         session,
@@ -282,6 +300,7 @@ def _stages(
         run,
         writer,
         lambda: signals.requested() or should_stop(),
+        team,
     )
     with stage("train", report, steps_per_epoch=trainer.steps_per_epoch):
         signals.patient = True
@@ -291,7 +310,7 @@ def _stages(
             earlier = run.state().get("peak_memory") or 0
             writer.state(peak_memory=max(earlier, peak_memory(device)))
         signals.patient = False
-    if signals.requested():
+    if team.any(signals.requested()):
         raise Interrupted(f"stopped after training; `sracl resume {shlex.quote(str(run.path))}` evaluates")
     best = load_encoder(run).to(device)
     spent = writer.stage_seconds
@@ -307,6 +326,7 @@ def _stages(
             best.parameter_count,
             run.state().get("peak_memory"),
             test,
+            team,
         )
 
 

@@ -11,13 +11,14 @@ import torch
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.device import autocast
-from sracl_core.errors import Interrupted, NonFiniteLossError
+from sracl_core.errors import ConfigError, Interrupted, NonFiniteLossError
 from sracl_core.objectives.base import Batch, loss_parts
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
 from sracl_core.settings.models import RunConfig, TrainingConfig
+from sracl_core.team import ALONE, Team
 from sracl_core.training.batches import epoch_batches, steps_per_epoch
 from sracl_core.training.session import LoopState, Session
 
@@ -35,6 +36,9 @@ class Trainer:
         config: the run's settings.
         run, writer: where checkpoints and numbers go.
         should_stop: asked after each step; True checkpoints and raises Interrupted.
+        team: the processes that share each batch.
+
+    Raises ConfigError where a batch or an objective cannot be shared among them.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Trainer:
         run: RunDirectory,
         writer: RunWriter,
         should_stop: Callable[[], bool] = lambda: False,
+        team: Team = ALONE,
     ) -> None:
         self.session = session
         self.prefixes = prefixes
@@ -53,7 +58,9 @@ class Trainer:
         self.config = config.training
         self.run = run
         self.writer = writer
-        self.should_stop = should_stop
+        self.team = team
+        self._asked_to_stop = should_stop
+        _require_shareable(session, config.training.batch_size, team)
         self.examples = session.objectives[config.model.main].examples(prefixes)
         self.steps_per_epoch = steps_per_epoch(len(self.examples), config.training.batch_size)
         self._parts: list[str] = []
@@ -66,7 +73,7 @@ class Trainer:
         """
         state, config = self.session.state, self.config
         while state.epoch < config.max_epochs and state.stale_epochs < config.patience:
-            if config.max_minutes and state.elapsed >= 60.0 * config.max_minutes:
+            if config.max_minutes and self.team.any(state.elapsed >= 60.0 * config.max_minutes):
                 break
             if self.should_stop():
                 self._stop()
@@ -106,6 +113,10 @@ class Trainer:
         except _StopError:
             self._stop()
 
+    def should_stop(self) -> bool:
+        """Whether any process of the team was asked to."""
+        return self.team.any(self._asked_to_stop())
+
     def _stop(self) -> None:
         """What is done so far is kept; of an epoch whose steps are all done the validation comes again."""
         self._save_last()
@@ -115,14 +126,16 @@ class Trainer:
 
     def _validating(self, stage: str, done: int, total: int) -> None:
         """The Progress of a validation, which ends where a stop is asked for."""
-        if self.should_stop():
+        # Processes of a team rank different numbers of batches: there the stop waits for the end.
+        if self.team.size == 1 and self._asked_to_stop():
             raise _StopError
 
     def _step(self, batch: Batch) -> dict[str, float]:
         """One optimizer step; returns the loss and its parts."""
         session, seed = self.session, self.config.seed
         state = session.state
-        session.encoder.masks.rng = generator(seed, "dropout", state.step)
+        others = () if self.team.first else (self.team.rank,)
+        session.encoder.masks.rng = generator(seed, "dropout", state.step, *others)
         torch.manual_seed(derive_seed(seed, "torch", state.step))
         with autocast(session.device, self.config.precision):
             parts = loss_parts(
@@ -131,14 +144,17 @@ class Trainer:
                 session.weights,
                 batch,
                 lambda name: generator(seed, "objectives", name, state.step),
+                self.team,
             )
         loss = torch.stack(list(parts.values())).sum()
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.team.mean_gradients(session.parameters.values())
         gradients = session.gradients().values()
         norm = torch.nn.utils.get_total_norm([one.values() if one.is_sparse else one for one in gradients])
         # The one fetch from the device in a step: nothing may be trained on what is not finite.
-        told = torch.stack([loss.detach(), *(part.detach() for part in parts.values()), norm]).tolist()
+        told_of = [loss.detach(), *(part.detach() for part in parts.values()), norm]
+        told = self.team.mean(torch.stack(told_of)).tolist()
         values = dict(zip(("loss", *parts), told, strict=False))
         if not all(map(math.isfinite, told)):
             self._refuse([name for name in parts if not math.isfinite(values[name])])
@@ -172,7 +188,7 @@ class Trainer:
             metrics = self.validate(self._validating)
             clock.tick()
             better = self._is_better(metrics)
-            if better:
+            if better and self.team.first:
                 session.save_weights(self.run.checkpoints / "best", valid=metrics)
                 self._tell_checkpoint("best")
         self.writer.event(
@@ -229,6 +245,8 @@ class Trainer:
         )
 
     def _save_last(self) -> None:
+        if not self.team.first:
+            return
         with self.writer.beating():
             self.session.save(self.run.checkpoints / "last")
         self._tell_checkpoint("last")
@@ -243,6 +261,19 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> fl
     """The rate of a step: a function of its number, so that a resumed run has the same."""
     share = step / (config.max_epochs * steps_per_epoch) if config.schedule == "linear" else 0.0
     return config.learning_rate * (1.0 - share)
+
+
+def _require_shareable(session: Session, batch_size: int, team: Team) -> None:
+    if team.size == 1:
+        return
+    if batch_size < team.size:
+        raise ConfigError(
+            f"training.batch_size is {batch_size}, which {team.size} processes cannot share; raise it, or "
+            "take fewer processes"
+        )
+    for name, objective in session.objectives.items():
+        if not objective.shared:
+            raise ConfigError(f"objectives.{name} cannot be shared among processes; train it with one")
 
 
 class _StopError(Exception):

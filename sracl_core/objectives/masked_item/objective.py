@@ -39,6 +39,7 @@ class MaskedItem(Objective):
     """Cross-entropy against every item at masked positions."""
 
     reads_anchors = False
+    shared = False
 
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()

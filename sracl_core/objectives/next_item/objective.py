@@ -25,6 +25,7 @@ class NextItem(Objective):
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()
         self.settings = settings
+        self.by_row = settings.loss != "bce"
         self.item_neighbors_NK = world.item_neighbors_NK
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes

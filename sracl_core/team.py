@@ -1,0 +1,229 @@
+"""Several processes that train one model together, over torch.distributed; for one process, nothing.
+
+Each process holds the whole model, and all take the same steps: of a global batch each encodes its share,
+states are gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone
+writes. The variables RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, which torchrun sets, say who is who.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from sracl_core.device import cores
+from sracl_core.errors import InputError, TeamError
+
+T = TypeVar("T")
+MEETING = timedelta(minutes=5)
+WAITING = timedelta(days=2)
+"""Process 0 may encode texts for hours while the others wait; that one has died is noticed at once."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among its like. Everything that exchanges raises TeamError when another one has ended."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the run and talks to people."""
+        return self.rank == 0
+
+    def share(self, n: int) -> slice:
+        """This process's part of n rows; the parts of all follow one another."""
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def threads(self, asked: int) -> int:
+        """Threads for this process: as asked, or its part of the machine's cores."""
+        beside = int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
+        return asked or max(1, cores() // beside)
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is true in any process."""
+        if self.size == 1:
+            return flag
+        return bool(self.mean(torch.tensor(float(flag))) > 0)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the processes, the same bits in each."""
+        if self.size == 1:
+            return values
+        found = values.clone()
+        with _heard():
+            dist.all_reduce(found)
+        return found / self.size
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """The sum over the processes."""
+        if self.size == 1:
+            return values
+        found = torch.from_numpy(np.ascontiguousarray(values).copy())
+        with _heard():
+            dist.all_reduce(found)
+        return found.numpy()
+
+    def from_first(self, values: T) -> T:
+        """What process 0 has: any plain object, or a tensor, which is overwritten."""
+        if self.size == 1:
+            return values
+        with _heard():
+            if isinstance(values, Tensor):
+                dist.broadcast(values, 0)
+                return values
+            held = [values]
+            dist.broadcast_object_list(held, 0)
+        return held[0]
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.any(False)
+
+    def require_same(self, facts: Mapping[str, object]) -> None:
+        """Raise InputError, naming the fact and the process, unless all processes say the same."""
+        if self.size == 1:
+            return
+        every: list[Any] = [None] * self.size
+        with _heard():
+            dist.all_gather_object(every, dict(facts))
+        for rank, theirs in enumerate(every):
+            for name, value in every[0].items():
+                if theirs.get(name) != value:
+                    raise InputError(
+                        f"process {rank} has another {name} than process 0 ({theirs.get(name)} in place of "
+                        f"{value}); give all of them the same"
+                    )
+
+    def mean_gradients(self, weights: Iterable[nn.Parameter]) -> None:
+        """Put the mean over the processes into each gradient; a weight without one here counts as zero."""
+        if self.size == 1:
+            return
+        weights = list(weights)
+        sparse = [one for one in weights if one.grad is not None and one.grad.is_sparse]
+        dense = [one for one in weights if not any(one is other for other in sparse)]
+        flags = torch.tensor([float(one.grad is not None) for one in dense])
+        held = [torch.zeros_like(one) if one.grad is None else one.grad for one in dense]
+        flat = self.mean(torch.cat([one.reshape(-1).float() for one in held])) if held else torch.empty(0)
+        used = self.mean(flags).tolist()
+        parts = flat.split([one.numel() for one in held])
+        for weight, part, flag in zip(dense, parts, used, strict=True):
+            weight.grad = part.view_as(weight).to(weight.dtype) if flag else None
+        for weight in sparse:
+            assert weight.grad is not None
+            mine = weight.grad.coalesce()
+            counts = self._counts(mine.values().shape[0])
+            rows = self._gathered(mine.indices()[0], counts)
+            values = self._gathered(mine.values(), counts) / self.size
+            weight.grad = torch.sparse_coo_tensor(
+                rows[None], values, weight.shape, check_invariants=False
+            ).coalesce()
+
+    def gather(self, states_RD: Tensor) -> Tensor:
+        """The rows of all processes, in order; differentiable.
+
+        Whoever computes a loss from the whole computes it in every process, so each process's rows get the
+        loss's gradient times the number of processes, which `mean_gradients` takes away again.
+        """
+        if self.size == 1:
+            return states_RD
+        gathered: Tensor = _Gather.apply(states_RD, self)  # type: ignore[no-untyped-call]
+        return gathered
+
+    def _counts(self, n: int) -> list[int]:
+        every = torch.zeros(self.size, dtype=torch.int64)
+        every[self.rank] = n
+        return [int(count) for count in self.total(every.numpy())]
+
+    def _gathered(self, mine: Tensor, counts: list[int]) -> Tensor:
+        room = mine.new_zeros((max(counts), *mine.shape[1:]))
+        room[: len(mine)] = mine
+        every = [torch.empty_like(room) for _ in counts]
+        with _heard():
+            dist.all_gather(every, room)
+        return torch.cat([part[:count] for part, count in zip(every, counts, strict=True)])
+
+
+ALONE = Team()
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states_RD: Tensor, team: Team) -> Tensor:
+        counts = team._counts(len(states_RD))
+        start = sum(counts[: team.rank])
+        ctx.mine, ctx.size = slice(start, start + len(states_RD)), team.size
+        return team._gathered(states_RD.contiguous(), counts)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0][ctx.mine] * ctx.size, None
+
+
+def size_told() -> int:
+    """Processes of the team that the environment tells of; 1 for none. Raises InputError."""
+    told = os.environ.get("WORLD_SIZE", "1")
+    if not told.isdigit() or int(told) < 1:
+        raise InputError(f"WORLD_SIZE is '{told}', not a number of processes; torchrun sets it")
+    return int(told)
+
+
+def rank_told() -> int:
+    """This process's number in the team that the environment tells of."""
+    told = os.environ.get("RANK", "0")
+    if not told.isdigit() or int(told) >= size_told():
+        raise InputError(
+            f"RANK is '{told}', not a number below WORLD_SIZE, which is {size_told()}; torchrun sets both"
+        )
+    return int(told)
+
+
+@contextmanager
+def joined() -> Iterator[Team]:
+    """The team that the environment tells of, while inside. Raises TeamError where it does not come about."""
+    size, rank = size_told(), rank_told()
+    if size == 1:
+        yield ALONE
+        return
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        backend = "cpu:gloo,cuda:nccl"
+    where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+    try:
+        store, _, _ = next(dist.rendezvous("env://", timeout=MEETING))  # type: ignore[no-untyped-call]
+        store.set_timeout(WAITING)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAITING)
+    except (RuntimeError, ValueError) as error:
+        if "EADDRINUSE" in str(error) or "in use" in str(error):
+            raise TeamError(f"the port of {where} is in use; set MASTER_PORT to another one") from error
+        raise TeamError(
+            f"process {rank} of {size} could not meet the others at {where}: "
+            f"{str(error).splitlines()[0][:120]}; are they all started, and does the address reach process 0?"
+        ) from error
+    try:
+        yield Team(rank, size)
+    finally:
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Turn a lost connection into a TeamError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise TeamError(
+            "another process of the team has ended, and with it this one; `sracl resume` goes on from the "
+            "last checkpoint, with any number of processes"
+        ) from error

@@ -1,0 +1,57 @@
+"""Processes of a team for tests, each started from a server that has imported torch once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from sracl_core.pipeline.run import new_run, train
+from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.silent import SilentWriter
+from sracl_core.runs.writer import RunWriter
+from sracl_core.semantics.encode import TextEncoder
+from sracl_core.team import joined
+from tests.tiny import hashed_words, tiny_config
+
+SECONDS = 240.0
+
+
+def trained_together(size: int, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]) -> None:
+    """A run of each case in `runs`, by `size` processes."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.training.team_members"])
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    members = [
+        context.Process(target=_member, args=(rank, size, port, dataset, runs, cases)) for rank in range(size)
+    ]
+    for member in members:
+        member.start()
+    for member in members:
+        member.join(SECONDS)
+        if member.is_alive():
+            member.kill()
+    assert [member.exitcode for member in members] == [0] * size
+
+
+def _member(
+    rank: int, size: int, port: int, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]
+) -> None:
+    place = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in place.items()})
+    os.environ["SRACL_CACHE_DIR"] = str(dataset.parent / "cache")
+    TextEncoder.encode = hashed_words  # type: ignore[method-assign,assignment]
+    with joined() as team:
+        for name, changes in cases.items():
+            config = tiny_config(dataset, changes)
+            made = str(new_run(config, runs, name).path) if team.first else ""
+            run: RunDirectory = open_run(team.from_first(made))
+            if team.first:
+                with RunWriter(run) as writer:
+                    train(run, writer, team=team)
+            else:
+                train(run, SilentWriter(), team=team)
