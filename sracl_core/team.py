@@ -115,7 +115,7 @@ class Team:
         held = [torch.zeros_like(one) if one.grad is None else one.grad for one in dense]
         flat = self.mean(torch.cat([one.reshape(-1).float() for one in held])) if held else torch.empty(0)
         used = self.mean(flags).tolist()
-        parts = flat.split([one.numel() for one in held])
+        parts = torch.split(flat, [one.numel() for one in held])
         for weight, part, flag in zip(dense, parts, used, strict=True):
             weight.grad = part.view_as(weight).to(weight.dtype) if flag else None
         for weight in sparse:
@@ -200,7 +200,7 @@ def joined() -> Iterator[Team]:
         backend = "cpu:gloo,cuda:nccl"
     where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
     try:
-        store, _, _ = next(dist.rendezvous("env://", timeout=MEETING))  # type: ignore[no-untyped-call]
+        store, _, _ = next(dist.rendezvous("env://", timeout=MEETING))  # type: ignore[attr-defined]
         store.set_timeout(WAITING)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAITING)
     except (RuntimeError, ValueError) as error:

@@ -22,7 +22,7 @@ class LazyAdam(torch.optim.Adam):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step on the gradients that are there; a sparse one is coalesced, and let go."""
         for group in self.param_groups:
             for weight in group["params"]:
