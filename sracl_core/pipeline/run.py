@@ -218,7 +218,7 @@ def _run(
     else:
         writer.event("run_started", run=run.name, pid=os.getpid(), argv=sys.argv)
     if team.size > 1:
-        writer.message(f"{team.size} processes share each batch of {config.training.batch_size}")
+        writer.message(f"{team.size} processes share each batch of {run.config.training.batch_size}")
     writer.state(status="running", error=None)
     signals = StopSignals()
     try:

@@ -13,8 +13,8 @@ from torch import nn
 
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError
-from sracl_core.pipeline.starting import start_session
 from sracl_core.pipeline.stages import Semantics
+from sracl_core.pipeline.starting import start_session
 from sracl_core.training.adam import LazyAdam
 from sracl_core.training.average import WeightAverage
 from sracl_core.training.session import Session
