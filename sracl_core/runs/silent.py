@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sracl_core.runs.writer import RunWriter
@@ -16,6 +16,9 @@ class SilentWriter(RunWriter):
         self._spent: dict[str, float] = {}
 
     def event(self, kind: str, /, **fields: Any) -> None:
+        """Nothing."""
+
+    def parts(self, names: Sequence[str]) -> None:
         """Nothing."""
 
     def state(self, **fields: Any) -> None:

@@ -12,6 +12,8 @@ import pytest
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import InputError
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.silent import SilentWriter
+from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.team import Team, rank_told, size_told
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -77,6 +79,11 @@ def test_a_team_has_the_losses_and_the_ranks_of_one_process(
         for part in ranks[0]:
             same = np.mean(ranks[0][part] == ranks[1][part])
             assert same > 0.97, (name, part)  # scores within 1e-6 of one another may change places
+
+
+def test_a_silent_writer_answers_whatever_a_writer_does() -> None:
+    public = {name for name in vars(RunWriter) if not name.startswith("_")}
+    assert public - {"message"} <= vars(SilentWriter).keys()  # a message is an event
 
 
 def test_shares_follow_one_another_and_leave_out_nobody() -> None:
