@@ -17,7 +17,7 @@ def table(part: str, rows: dict[str, dict[str, Any]]) -> list[str]:
         f"| {name} | {' | '.join(str(row.get(column, 0)) for column in columns)} |"
         for name, row in rows.items()
     ]
-    if len(rows) > 1 and part != "an hour of training":
+    if len(rows) > 1 and part != "training beside a dashboard":
         sums = [sum(row.get(column, 0) for row in rows.values()) for column in columns]
         lines.append(f"| **in all** | {' | '.join(f'**{value}**' for value in sums)} |")
     return [*lines, ""]

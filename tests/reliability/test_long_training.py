@@ -81,7 +81,7 @@ def test_memory_and_handles_stay_flat(tmp_path: Path) -> None:
         began = rows[int(len(rows) * SETTLED)]
         columns = [[row[part] for row in rows] for part in range(3)]
         note(
-            "an hour of training",
+            "training beside a dashboard",
             name,
             {
                 "minutes": MINUTES,
