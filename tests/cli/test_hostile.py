@@ -98,6 +98,7 @@ CALLS: dict[str, list[str]] = {
         "LOG --out OUT/q --user-col ODD",
         "ODD --out OUT",
     ],
+    "data append": ["DATA LOG --out OUT/g", "DATA ODD --out OUT/h", "ODD LOG --out OUT/i"],
     "data info": ["DATA", "DATA --preview 20", "DATA --json", "ODD"],
     "data list": ["--raw-dir ODD", "--json"],
     "data fetch": ["ODD", "ml-1m --mirror ODD --raw-dir OUT/raw"],
