@@ -57,14 +57,14 @@ class BoardScreen(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         """A filter, the rows, and what is said of them."""
-        with Vertical(id="board"):
-            yield FilterField("/ filter runs, settings, notes", "board-filter")
-            yield RowList(id="board-rows")
-            yield Static("reading the runs…", id="board-said")
+        with Vertical(id="leaderboard"):
+            yield FilterField("/ filter runs, settings, notes", "leaderboard-filter")
+            yield RowList(id="leaderboard-rows")
+            yield Static("reading the runs…", id="leaderboard-said")
 
     def on_mount(self) -> None:
         """Ask for the rows."""
-        entitle(self.query_one("#board"), "Leaderboard", HINT)
+        entitle(self.query_one("#leaderboard"), "Leaderboard", HINT)
         self.query_one(RowList).focus()
         self._read()
 
@@ -76,7 +76,7 @@ class BoardScreen(ModalScreen[Path | None]):
         try:
             answer = await ask("runs", "board", *words)
         except CommandError as error:
-            self.query_one("#board-said", Static).update(Content.styled(f"✗ {error}", "$error"))
+            self.query_one("#leaderboard-said", Static).update(Content.styled(f"✗ {error}", "$error"))
             return
         self._rows, self._metrics = answer["rows"], answer["metrics"]
         self._metric = answer["metric"]
@@ -91,7 +91,7 @@ class BoardScreen(ModalScreen[Path | None]):
         said = f"{many} by {self._metric or 'nothing yet'} (test; v: validation), {seeds}"
         if self._marked:
             said += f"; Δ against {short_name(self._marked)}, p of the paired test over users"
-        self.query_one("#board-said", Static).update(
+        self.query_one("#leaderboard-said", Static).update(
             said if self._rows else "no runs here yet; F2 starts one"
         )
 
@@ -197,15 +197,15 @@ class BoardScreen(ModalScreen[Path | None]):
         rows = [{**row, "runs": " ".join(row["runs"]), "settings": settings_line(row)} for row in self._rows]
         export(self, "leaderboard", rows, self._rows)
 
-    @on(Input.Changed, "#board-filter")
+    @on(Input.Changed, "#leaderboard-filter")
     def _filter(self) -> None:
         self._show()
 
-    @on(Input.Submitted, "#board-filter")
+    @on(Input.Submitted, "#leaderboard-filter")
     def _to_rows(self) -> None:
         self.query_one(RowList).focus()
 
-    @on(RowList.OptionSelected, "#board-rows")
+    @on(RowList.OptionSelected, "#leaderboard-rows")
     def _choose(self, event: RowList.OptionSelected) -> None:
         event.stop()
         if event.option.id:
