@@ -54,7 +54,7 @@ def test_only_the_command_that_is_typed_is_loaded(typed: str, command: str | Non
     ("words", "place", "offered"),
     [
         ("sracl recommend fir", "2", "first"),
-        ("sracl train --preset la", "3", ""),
+        ("sracl train --preset zz", "3", ""),
         ("sracl comp", "1", "compare"),
     ],
 )

@@ -122,7 +122,8 @@ def test_only_changed_texts_are_encoded(dataset: Dataset, cache: LlmCache, tmp_p
     from sracl_core.semantics.store import VectorStore
 
     class Counting:
-        fingerprint, dimension = "counting", 4
+        name = fingerprint = "counting"
+        dimension = 4
 
         def __init__(self) -> None:
             self.encoded: list[str] = []

@@ -182,7 +182,7 @@ def plant_in_training(patch: pytest.MonkeyPatch, pair: Pair) -> None:
 def plant_in_selection(patch: pytest.MonkeyPatch, pair: Pair) -> None:
     """An epoch is judged by test."""
     plain = pipeline.rank_split
-    patch.setattr(pipeline, "rank_split", lambda *some: plain(*some[:3], "test", *some[4:]))
+    patch.setattr(pipeline, "rank_split", lambda *some, **more: plain(*some[:3], "test", *some[4:], **more))
 
 
 def plant_in_tuning(patch: pytest.MonkeyPatch, pair: Pair) -> None:

@@ -49,9 +49,11 @@ def whole(base: Path) -> Tuned:
     """A study in which every look at test is an error."""
     patch, ranked = pytest.MonkeyPatch(), pipeline.write_results.__globals__["rank_split"]
 
-    def guarded(config: RunConfig, sources: object, scores: object, part: str, *rest: object) -> object:
+    def guarded(
+        config: RunConfig, sources: object, scores: object, part: str, *rest: object, **more: object
+    ) -> object:
         assert part == "valid", "test was looked at before the choice was made"
-        return ranked(config, sources, scores, part, *rest)
+        return ranked(config, sources, scores, part, *rest, **more)
 
     patch.setitem(pipeline.write_results.__globals__, "rank_split", guarded)
     patch.setattr(pipeline, "rank_split", guarded)
