@@ -78,6 +78,12 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
     return content
 
 
+def test_a_name_that_utf8_has_not_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"user_id": "u", "\\ud83ditem_id": 7, "timestamp": 1.5}\n')
+    rows_or_one_error("table", [path], "log.jsonl", tmp_path)
+
+
 def rows_or_one_error(name: str, files: list[Path], damaged_name: str, folder: Path) -> None:
     try:
         raw = read_source(name, files, ReadOptions(with_ratings=False), folder / "scratch")

@@ -48,7 +48,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tiny_config(base / "grown", {**CHANGES, "training.max_epochs": 1}), base / "runs", "b", run
         )
         with RunWriter(fresh) as writer:
-            train(fresh.config, fresh, writer)
+            train(fresh, writer)
     return base
 
 

@@ -47,7 +47,7 @@ def tuned(base: Path, runs: str, trials: int = TRIALS, **changes: object) -> Tun
 @pytest.fixture(scope="module")
 def whole(base: Path) -> Tuned:
     """A study in which every look at test is an error."""
-    patch, ranked = pytest.MonkeyPatch(), pipeline.write_results.__globals__["rank_split"]
+    ranked = pipeline.write_results.__globals__["rank_split"]
 
     def guarded(
         config: RunConfig, sources: object, scores: object, part: str, *rest: object, **more: object
@@ -55,11 +55,10 @@ def whole(base: Path) -> Tuned:
         assert part == "valid", "test was looked at before the choice was made"
         return ranked(config, sources, scores, part, *rest, **more)
 
-    patch.setitem(pipeline.write_results.__globals__, "rank_split", guarded)
-    patch.setattr(pipeline, "rank_split", guarded)
-    found = tuned(base, "runs")
-    patch.undo()
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(pipeline.write_results.__globals__, "rank_split", guarded)
+        patch.setattr(pipeline, "rank_split", guarded)
+        return tuned(base, "runs")
 
 
 def test_each_trial_is_a_run_chosen_by_validation(base: Path, whole: Tuned) -> None:

@@ -127,7 +127,7 @@ async def test_odd_runs_on_the_train_screen(tmp_path: Path, frozen: Path, read_a
             assert "cannot be followed" not in drawn(app), kind
             assert harmless(app), kind
         app.session.choose_run(odd["format of the future"])
-        await until(pilot, shows(app, "✗ damaged", "run format 99"))
+        await until(pilot, shows(app, "✗ damaged", "format 99"))
         app.session.set_overlays((frozen, odd["hostile part"]))
         await pilot.press("x", "x", "s", "l", "m", "v", "d")
         await until(pilot, shows(app, "Settings that differ"))

@@ -152,6 +152,6 @@ def test_an_editor_that_is_not_installed_gives_the_terminal_back(terminal: Termi
     terminal.press("F2")
     terminal.until("$ sracl train")
     terminal.press("F8")
-    terminal.until("no-such-editor --wait cannot be", "No such file")
+    terminal.until("no-such-editor --wait cannot be", "such file")
     terminal.press("F1")
     terminal.until("Datasets", "● to prepare")

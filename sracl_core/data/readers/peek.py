@@ -17,7 +17,7 @@ from sracl_core.data.readers.base import file_kind
 from sracl_core.data.readers.columns import guess
 from sracl_core.data.readers.missing import missing
 from sracl_core.data.readers.packed import DAMAGE, decompressed, start_of
-from sracl_core.data.readers.text import UTF16
+from sracl_core.data.readers.text import UTF16, whole_characters
 
 SNIFF = 1 << 18
 ROWS = 1000
@@ -91,7 +91,7 @@ def _peek_json(text: str) -> Head:
     for record in _elements(text) if array else _json_lines(text):
         if not isinstance(record, dict) or len(records) == ROWS:
             break
-        records.append(record)
+        records.append({whole_characters(name): value for name, value in record.items()})
     columns = list(dict.fromkeys(name for record in records for name in record))
     rows = [[_shown(record.get(name)) for name in columns] for record in records]
     return Head("json", columns, rows)

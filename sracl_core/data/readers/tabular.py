@@ -14,7 +14,7 @@ import polars as pl
 from sracl_core.data.readers.base import Locator, Rows, file_kind, refusing
 from sracl_core.data.readers.packed import refuse_no_table
 from sracl_core.data.readers.peek import UNQUOTED, Head, is_parquet, peek
-from sracl_core.data.readers.text import CsvText, lines_of, plain
+from sracl_core.data.readers.text import CsvText, lines_of, plain, whole_characters
 from sracl_core.errors import DataError
 
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
@@ -168,9 +168,7 @@ def as_text(value: Any) -> str | None:
         text = " > ".join(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return None if text is None else whole_characters(text)
 
 
 def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:

@@ -151,3 +151,8 @@ class CsvText:
                     'double it and put the field in quotes, as in "12"" disc"'
                 )
         return None
+
+
+def whole_characters(text: str) -> str:
+    """`text` with U+FFFD for lone surrogates, which UTF-8 has not."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
