@@ -58,8 +58,9 @@ def list_(
     output.tell("To cite")
     for text, names in citing.items():
         output.tell(f"{', '.join(names)}: {text}")
+    output.say("")
     output.say(
-        "\nAlso amazon2023-CATEGORY, such as amazon2023-All_Beauty. Addresses and checksums: --json. "
+        "Also amazon2023-CATEGORY, such as amazon2023-All_Beauty. Addresses and checksums: --json. "
         "A size of - is not published."
     )
 

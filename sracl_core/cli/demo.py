@@ -34,14 +34,15 @@ def demo(
     run = _train(data_dir, runs_dir, epochs, quiet)
     _heading("3. Ask the run", quiet)
     user = _look_around(run)
-    output.say(
-        f"\ndone in {output.duration(time.monotonic() - began)}. Next:\n"
-        f"  sracl recommend {run} --user {user} --why\n"
-        f"  sracl runs show {run}\n"
-        "  sracl-tui                     the dashboard\n"
+    for line in (
+        "",
+        f"done in {output.duration(time.monotonic() - began)}. Next:",
+        f"  sracl recommend {run} --user {user} --why",
+        f"  sracl runs show {run}",
+        "  sracl-tui                     the dashboard",
         "  sracl data prepare YOUR_FILES --out data/yours && sracl train --dataset data/yours",
-        quiet,
-    )
+    ):
+        output.say(line, quiet)
 
 
 def prepare_sample(out: Path, quiet: bool) -> None:

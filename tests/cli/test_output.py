@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import json
@@ -14,6 +15,7 @@ from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
+from tests.trained import ROOT
 
 
 @pytest.mark.parametrize(
@@ -150,3 +152,13 @@ def test_every_dependency_is_looked_at() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {text.split(">")[0].split("[")[0].lower() for text in project["dependencies"]}
     assert names <= {name.lower() for name in doctor.MODULES}
+
+
+def test_our_own_messages_are_given_line_by_line() -> None:
+    """A newline in a message is shown as one that came from data: none of our own words may hold one."""
+    for path in (ROOT / "sracl_core" / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "say":
+                words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+                held = [word for word in words if isinstance(word, str) and "\n" in word and word != "\n"]
+                assert not held, f"{path.name} line {node.lineno}: {held}"
