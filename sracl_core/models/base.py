@@ -7,6 +7,8 @@ laid end to end, H heads.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -33,6 +35,10 @@ class SequenceEncoder(nn.Module, ABC):
     >>> states.shape, encoder.score(states).shape
     (torch.Size([2, 8]), torch.Size([2, 5]))
     """
+
+    item_rows: ClassVar[Mapping[str, int] | None] = {"items.weight": 1}
+    """Which weights have a row for each item, by name, and in which row the first item stands; None where an
+    item's weights are not its own, so that those of an earlier run say nothing of this one's items."""
 
     def __init__(self, n_items: int, hidden_size: int, max_length: int, seed: int = 0) -> None:
         super().__init__()

@@ -34,7 +34,11 @@ def require_fit(config: RunConfig, earlier: RunDirectory) -> None:
                 f"model.{name} is {ours[name]}, and {theirs.get(name)} in {earlier.name}: its weights do not "
                 f"fit; --set model.{name}={theirs.get(name)}, or leave --from out"
             )
-    load_encoder(earlier)  # says what is wrong with it
+    if load_encoder(earlier).item_rows is None:  # and says what is wrong with it
+        raise ConfigError(
+            f"{earlier.name} is a {ours['name']}, whose items have no embeddings of their own to start from; "
+            "leave --from out"
+        )
     inputs.require_items(earlier)
 
 
@@ -69,14 +73,13 @@ def start_warm(
     if not len(known):
         raise ConfigError("no item of the run that --from names is in this dataset; train without --from")
     with torch.no_grad():
+        of_items = encoder.item_rows or {}
         for name, weight in encoder.state_dict().items():
-            given = kept[name]
-            if len(weight) == len(items) + 1 and len(given) == len(old) + 1 and weight.ndim == 2:
-                weight[torch.from_numpy(known + 1)] = given[torch.from_numpy(rows[known] + 1)]
-            elif len(weight) == len(items) and len(given) == len(old) and weight.ndim == 1:
-                weight[torch.from_numpy(known)] = given[torch.from_numpy(rows[known])]
+            if name in of_items:
+                first = of_items[name]
+                weight[torch.from_numpy(known + first)] = kept[name][torch.from_numpy(rows[known] + first)]
             else:
-                weight.copy_(given)
+                weight.copy_(kept[name])
         fresh = np.flatnonzero(rows < 0)
         if len(fresh) and vectors is not None:
             embeddings = encoder.items.weight[1:].numpy()

@@ -8,10 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sracl_core.data.append import append
 from sracl_core.data.dataset import load_dataset
+from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import ConfigError, DataError
+from sracl_core.files import write_json
+from sracl_core.methods import backbones
+from sracl_core.models.build import build_encoder
 from sracl_core.pipeline.run import new_run, train
 from sracl_core.pipeline.warm import from_text, start_warm
 from sracl_core.runs.directory import RunDirectory
@@ -125,3 +130,35 @@ def test_weights_that_do_not_fit_are_refused(base: Path) -> None:
         new_run(tiny_config(base / "grown", {"model.hidden_size": 8}), base / "runs", "c", earlier)
     assert set((base / "runs").iterdir()) == before
     assert pl.read_parquet(base / "grown/interactions.parquet").height
+
+
+@pytest.mark.parametrize("name", ["sasrec", "bert4rec"])
+def test_only_what_an_item_has_of_its_own_goes_with_it(name: str, tmp_path: Path) -> None:
+    """However many rows other weights have: here positions have as many as there are items, or one more."""
+    ids = [f"i{number}" for number in range(9)]
+    settings = backbones()[name].settings(hidden_size=8, max_length=10 if name == "sasrec" else 9)
+    before, after = (build_encoder(settings, 9, seed) for seed in (1, 2))
+    with torch.no_grad():
+        for weight in before.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)))
+    save_file(before.state_dict(), tmp_path / "model.safetensors")
+    write_json(tmp_path / "items.json", {"ids": ids[::-1]})
+    start_warm(tmp_path, after, Vocabulary(ids, first=1), None)
+    for (weight_name, weight), (_, given) in zip(
+        after.state_dict().items(), before.state_dict().items(), strict=True
+    ):
+        first = {"items.weight": 1, "item_bias_N": 0}.get(weight_name)
+        if first is None:
+            assert torch.equal(weight, given), weight_name
+        else:
+            assert torch.equal(weight[first:], given[first:].flip(0)), weight_name
+
+
+def test_items_without_embeddings_of_their_own_are_refused(base: Path, tmp_path: Path) -> None:
+    changes = {"model.name": "rpg", "model.digits": 4, "model.codebook": 4, "training.max_epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
+        patch.setattr(TextEncoder, "encode", hashed_words)
+        earlier = tiny_run(tiny_config(base / "tiny", changes), tmp_path / "runs")
+        with pytest.raises(ConfigError, match="is a rpg, whose items have no embeddings of their own"):
+            new_run(tiny_config(base / "grown", changes), tmp_path / "runs", "c", earlier)

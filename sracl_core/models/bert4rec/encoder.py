@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,8 @@ def build(settings: Settings, n_items: int, seed: int) -> BERT4Rec:
 
 class BERT4Rec(SequenceEncoder):
     """A bidirectional Transformer over at most `max_length` items and one mask."""
+
+    item_rows: ClassVar = {"items.weight": 1, "item_bias_N": 0}
 
     def __init__(self, settings: Settings, n_items: int, seed: int = 0) -> None:
         size = settings.hidden_size

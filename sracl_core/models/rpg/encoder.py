@@ -21,6 +21,7 @@ def build(settings: Settings, n_items: int, seed: int) -> RPG:
 class RPG(SASRec):
     """Reads items by their digits, and scores them by their digits."""
 
+    item_rows = None
     digits_NM: Tensor
     """int64 [N + 1, M]: rows of `items`, the digit j of value c at 1 + j * codebook + c; row 0 is padding."""
 
