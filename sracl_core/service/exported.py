@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import InputError
-from sracl_core.files import open_array
+from sracl_core.files import open_array, read_json
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.service import folder as names
 
@@ -47,6 +46,7 @@ def open_export(path: Path) -> Model:
             "update sracl" if isinstance(version, int) and version > names.VERSION else "export the run again"
         )
         raise InputError(f"{path} has format version {version}, this program reads {names.VERSION}; {way}")
+    _require_whole(path, about.get("files"))
     items = _read(path / names.ITEMS)
     arrays = {
         name: _array(path / name) for name in (names.VECTORS, names.TEXTS, names.REPEATS, names.POPULARITY)
@@ -117,13 +117,21 @@ def _text_encoder(name: str, expected: str | None) -> Callable[[str], NDArray[np
     return encode
 
 
+def _require_whole(path: Path, hashes: object) -> None:
+    """A byte of an array that changed would change answers without a word."""
+    for name in names.CHECKED:
+        try:
+            found = names.hash_of(path / name)
+        except OSError as error:
+            raise InputError(f"{path / name} is missing; export the run again") from error
+        if not isinstance(hashes, dict) or hashes.get(name) != found:
+            raise InputError(f"{path / name} is not as it was exported; export the run again")
+
+
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged; export the run again") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged; export the run again")
+    found = read_json(path)
+    if found is None:
+        raise InputError(f"{path} is missing or damaged; export the run again")
     return found
 
 

@@ -71,10 +71,11 @@ def export_run(loaded: LoadedRun, out: Path) -> dict[str, Any]:
             "index": {"space": "ip", "ef": SEARCHED, "recall_at_10": recall},
             "largest_difference": difference,
         }
-        write_json(work / names.ABOUT, about)
         for name in ("README.md", "recommend.py"):
             text = files("sracl_core.service").joinpath("export_files", name).read_text(encoding="utf-8")
             write_text(work / name, text)
+        about["files"] = {name: names.hash_of(work / name) for name in names.CHECKED}
+        write_json(work / names.ABOUT, about, seal=True)
     return about
 
 
@@ -110,7 +111,7 @@ def write_onnx(encoder: SequenceEncoder, path: Path) -> None:
                 dynamo=False,
             )
     except NotImplementedError as error:
-        raise InputError(f"{error}; sasrec, bert4rec, bsarec and gru4rec have") from error
+        raise InputError(f"{error}; `sracl serve RUN` answers for the run itself") from error
 
 
 @contextmanager

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 VERSION = 1
 ABOUT, ENCODER, INDEX = "export.json", "encoder.onnx", "items.hnsw"
 ITEMS, VECTORS, TEXTS = "items.json", "item_vectors.npy", "text_vectors.npy"
 REPEATS, POPULARITY = "repeat_bias.npy", "popularity.npy"
+CHECKED = (ENCODER, INDEX, ITEMS, VECTORS, TEXTS, REPEATS, POPULARITY)
+"""Files that decide an answer: export.json has the hash of each."""
+
+
+def hash_of(path: Path) -> str:
+    """sha256 of a file, hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,14 @@ from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.files import read_json, write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
 from sracl_core.rules import Rules
 from sracl_core.service import exporting
 from sracl_core.service.answering import Answers, Asked
 from sracl_core.service.exported import open_export
+from sracl_core.service.folder import CHECKED
 from tests.trained import ROOT
 
 WITHOUT_TORCH = """
@@ -120,11 +123,25 @@ def test_unknown_items_are_told_and_alone_give_the_most_popular(loaded: LoadedRu
 
 
 def test_an_export_of_another_version(export: Path, tmp_path: Path) -> None:
-    about = json.loads((export / "export.json").read_text())
+    about = read_json(export / "export.json")
+    assert about is not None
     for version, way in ((about["format_version"] + 1, "update sracl"), ("x", "export the run again")):
-        (tmp_path / "export.json").write_text(json.dumps({**about, "format_version": version}))
+        write_json(tmp_path / "export.json", {**about, "format_version": version})
         with pytest.raises(InputError, match=way):
             open_export(tmp_path)
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_byte_that_changed_is_noticed(export: Path, tmp_path: Path, name: str) -> None:
+    copied = shutil.copytree(export, tmp_path / "copy")
+    content = bytearray((copied / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copied / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} is not as it was exported"):
+        open_export(copied)
+    (copied / name).unlink()
+    with pytest.raises(InputError, match=f"{name} is missing"):
+        open_export(copied)
 
 
 def test_what_differs_from_the_run_is_refused(
@@ -137,7 +154,7 @@ def test_what_differs_from_the_run_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["bert4rec", "bsarec", "gru4rec", "sasrec"])
+@pytest.mark.parametrize("name", ["bert4rec", "bsarec", "gru4rec", "lares", "sasrec"])
 def test_every_exported_backbone_scores_as_the_encoder(name: str, tmp_path: Path) -> None:
     import onnxruntime
     import torch
@@ -159,8 +176,8 @@ def test_every_exported_backbone_scores_as_the_encoder(name: str, tmp_path: Path
         np.testing.assert_allclose(states @ encoder.searched.detach().numpy().T, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fmlprec", "lrurec"])
+@pytest.mark.parametrize("name", ["fmlprec", "lrurec", "wearec"])
 def test_a_backbone_without_such_a_form_says_so(name: str, tmp_path: Path) -> None:
     encoder = build_encoder(backbones()[name].settings(hidden_size=16, max_length=9), 30)
-    with pytest.raises(InputError, match="no form that can be exported; sasrec"):
+    with pytest.raises(InputError, match="no form that can be exported; `sracl serve RUN`"):
         exporting.write_onnx(encoder, tmp_path / "encoder.onnx")

@@ -19,6 +19,7 @@ import pytest
 
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.files import read_json, write_json
 from sracl_core.service.answering import Answers
 from sracl_core.service.exporting import export_run
 from sracl_core.service.http import MOST_BYTES, Busy, Desk
@@ -121,9 +122,9 @@ def test_what_cannot_be_answered_says_why(
 
 
 def test_a_newer_model_is_taken_up(loaded: LoadedRun, server: Server, export: Path) -> None:
-    about = json.loads((export / "export.json").read_text())
-    (export / "export.json.new").write_text(json.dumps({**about, "run": "newer"}))
-    (export / "export.json.new").replace(export / "export.json")
+    write_json(
+        export / "export.json", {**(read_json(export / "export.json") or {}), "run": "newer"}, seal=True
+    )
     end = time.monotonic() + 60
     while server.ask("/health")[1]["model"] != "newer":
         assert time.monotonic() < end
