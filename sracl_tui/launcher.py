@@ -81,19 +81,33 @@ def run(argv: list[str]) -> int:
         # Exported by some shells, they would hold the size against every resize of the terminal.
         for name in ("COLUMNS", "LINES"):
             os.environ.pop(name, None)
-    from sracl_core.settings.layers import load_config
     from sracl_tui.app import Dashboard
 
-    try:
-        load_config()  # a wrong sracl.yaml or variable is told before the screen is taken
-    except ConfigError as error:
-        print(f"error: {plain(str(error))}", file=sys.stderr)
+    if problem := _wrong_settings():
+        print(f"error: {plain(problem)}", file=sys.stderr)
         return USAGE_ERROR
     dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
     dashboard.run()
     if dashboard.last_words:
         print(dashboard.last_words, file=sys.stderr)
     return dashboard.return_code or 0
+
+
+def _wrong_settings() -> str:
+    """What is wrong with a settings file or variable, told before the screen is taken; "" where nothing is.
+
+    Where there is none nothing is loaded, which would take longer than all else until the first screen.
+    """
+    from sracl_core.settings.surroundings import any_settings
+
+    if any_settings(os.environ):
+        from sracl_core.settings.layers import load_config
+
+        try:
+            load_config()
+        except ConfigError as error:
+            return str(error)
+    return ""
 
 
 def _find_run(text: str, runs_dir: Path) -> Path | None:

@@ -154,7 +154,7 @@ def _cache() -> tuple[str, str]:
 
 
 def _config_folder() -> tuple[str, str]:
-    from sracl_core.settings.layers import user_file
+    from sracl_core.settings.surroundings import user_file
 
     folder = user_file().parent
     try:

@@ -29,9 +29,9 @@ from pydantic.fields import FieldInfo
 from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
+from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, PROJECT_FILE, user_file
 from sracl_core.settings.yaml_source import flat_settings
 
-ENVIRONMENT_PREFIX = "SRACL_"
 PRESETS = Path(__file__).parents[1] / "presets"
 
 
@@ -82,13 +82,6 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def user_file() -> Path:
-    """The user's own settings; need not exist."""
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("sracl", appauthor=False)) / "config.yaml"
-
-
 def load_config(
     *,
     preset: str | None = None,
@@ -108,7 +101,7 @@ def load_config(
     values, origins = _merge(
         known,
         _optional_file(user_file()),
-        _optional_file((project_folder or Path()) / "sracl.yaml"),
+        _optional_file((project_folder or Path()) / PROJECT_FILE),
         _environment_layer(os.environ if environment is None else environment, known),
         _preset_layer(preset),
         flat_settings(config_file) if config_file else [],
