@@ -54,8 +54,10 @@ def share_of_cores(config: RunConfig, parallel: int) -> RunConfig:
     training = config.training
     if training.threads or parallel == 1:
         return config
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // parallel)
+    # torch takes two seconds, which a table of runs that are all there need not pay.
+    from sracl_core.device import cores
+
+    threads = max(1, cores() // parallel)
     return config.model_copy(update={"training": training.model_copy(update={"threads": threads})})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 
 from sracl_core.errors import RunError, StorageError
 from sracl_core.evaluation.metrics import per_query
-from sracl_core.evaluation.significance import paired_tests
+from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory, RunSummary
 from sracl_core.runs.keeping import metric_of, note_of, require_metric
+from sracl_core.studies.protocols import differing
 
 SEED = "training.seed"
 _PARTS = ("test", "valid", "")
@@ -27,7 +29,8 @@ class BoardRow:
 
     value: mean of the metric, on test where every run of the row has it, else on validation (`part`); None
     where neither. deviation: over seeds, None of one. difference: to the marked row, relative. p_value: of
-    the paired test over users, None where there is none: other data, other users, no ranks.
+    the paired test over users, Holm-corrected over the rows; None where there is none: other data or
+    protocol, other users, no ranks.
     settings: those that are not the same in every row. created: unix time of the newest. seconds: of
     training, their mean.
     """
@@ -66,14 +69,15 @@ def leaderboard(
     for one in summaries:
         groups.setdefault(_kind(one, metas[one.path]) if fold else str(one.path), []).append(one)
     base = next((some for some in groups.values() if any(one.name == marked for one in some)), [])
-    tests = _tests(groups, base, mask, name)
+    alike = _alike(groups, base) if base else {}
+    tests = _tests(alike, base, mask, name)
     told = _differing({key: metas[some[0].path].get("config") for key, some in groups.items()}, fold)
     of_base, against, _ = _value(base, mask, name)
     rows = []
     for key, some in groups.items():
         measured = part, value, _ = _value(some, mask, name)
         difference = p_value = None
-        if base and some is not base and _data(metas[some[0].path]) == _data(metas[base[0].path]):
+        if base and some is not base and key in alike:
             p_value = tests.get(key)
             difference = value / against - 1 if value is not None and against and part == of_base else None
         rows.append(_row(some, measured, difference, p_value, told[key]))
@@ -109,15 +113,21 @@ def _kind(one: RunSummary, meta: Mapping[str, Any]) -> str:
     if not isinstance(config, dict) or not one.test:
         return str(one.path)
     held = {key: value for key, value in config.items() if key != SEED}
-    return json.dumps([_data(meta)[0], held], sort_keys=True, default=str)
+    dataset = meta.get("dataset")
+    identity = dataset.get("identity") if isinstance(dataset, dict) else None
+    return json.dumps([identity, held], sort_keys=True, default=str)
 
 
-def _data(meta: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What two rows must share for their figures to say something together."""
-    dataset, config = meta.get("dataset"), meta.get("config")
-    held = config if isinstance(config, dict) else {}
-    split = {key: value for key, value in held.items() if key.startswith("dataset.")}
-    return dataset.get("identity") if isinstance(dataset, dict) else None, split
+def _alike(
+    groups: Mapping[str, Sequence[RunSummary]], base: Sequence[RunSummary]
+) -> dict[str, Sequence[RunSummary]]:
+    """The groups whose figures say something beside those of `base`: the same data, read the same way."""
+    found = {}
+    for key, some in groups.items():
+        with suppress(RunError):
+            if not differing([RunDirectory(one.path) for one in (base[0], some[0])]):
+                found[key] = some
+    return found
 
 
 def _value(some: Sequence[RunSummary], mask: str, name: str) -> tuple[str, float | None, float | None]:
@@ -133,8 +143,8 @@ def _value(some: Sequence[RunSummary], mask: str, name: str) -> tuple[str, float
 def _tests(
     groups: Mapping[str, Sequence[RunSummary]], base: Sequence[RunSummary], mask: str, name: str
 ) -> dict[str, float]:
-    """p-values against `base` on test, by group; a user's value is its mean over the seeds."""
-    against = _of_users(base, mask, name)
+    """Holm-corrected p-values against `base` on test, by group; a user's value is its mean over seeds."""
+    against = _of_users(base, mask, name) if base else None
     if against is None:
         return {}
     users, expected = against
@@ -146,7 +156,7 @@ def _tests(
     if not found:
         return {}
     tests = paired_tests(np.array(list(found.values())))
-    return {key: test.p_value for key, test in zip(found, tests, strict=True)}
+    return dict(zip(found, holm([test.p_value for test in tests]), strict=True))
 
 
 def _of_users(some: Sequence[RunSummary], mask: str, name: str) -> tuple[np.ndarray, np.ndarray] | None:

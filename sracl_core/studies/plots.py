@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sracl_core.data.sources import Sources, sources_of
-from sracl_core.errors import ConfigError, InputError, RunError
+from sracl_core.errors import ConfigError, InputError
 from sracl_core.evaluation.groups import groups
 from sracl_core.evaluation.stored import load_lists
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.records import headline_of, metric
+from sracl_core.studies.protocols import require_comparable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +51,8 @@ def plot(runs: Sequence[RunDirectory], kinds: Sequence[str], path: Path, mask: s
     """Draw `kinds` of `runs`, one below the other, into `path`; returns those that were drawn.
 
     A kind of which no run has anything, as floors have no curves, is left out. Raises ConfigError where
-    matplotlib is not installed, InputError for a file of another kind or nothing to draw, RunError for runs
-    of different datasets.
+    matplotlib is not installed, InputError for a file of another kind or nothing to draw,
+    IncomparableError for runs of different data or protocols.
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: a picture ends in {', '.join(FORMATS)}")
@@ -61,8 +62,7 @@ def plot(runs: Sequence[RunDirectory], kinds: Sequence[str], path: Path, mask: s
         raise ConfigError(
             "pictures need matplotlib; install it with: pip install 'sracl-tui[plots]'"
         ) from None
-    if len({run.dataset_identity() for run in runs}) > 1:
-        raise RunError("the runs have different datasets; draw runs of the same")
+    require_comparable(runs)
     headline = headline_of(runs[0].meta())
     learned = [run for run in runs if curve(run, headline)[0]]
     drawn = [kind for kind in kinds if kind != "curves" or learned]

@@ -90,7 +90,7 @@ class BoardScreen(ModalScreen[Path | None]):
         many = f"{len(shown)} row{'s' * (len(shown) != 1)}"
         said = f"{many} by {self._metric or 'nothing yet'} (test; v: validation), {seeds}"
         if self._marked:
-            said += f"; Δ against {short_name(self._marked)}, p of the paired test over users"
+            said += f"; Δ against {short_name(self._marked)}, p of the paired test over users, Holm-corrected"
         self.query_one("#leaderboard-said", Static).update(
             said if self._rows else "no runs here yet; F2 starts one"
         )
