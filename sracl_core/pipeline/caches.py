@@ -22,7 +22,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.finding import run_folders
 from sracl_core.training.inputs import recorded, taken
 
-Kind = Literal["vectors", "table", "answers", "old"]
+Kind = Literal["vectors", "table", "model", "answers", "old"]
 IN_USE_SECONDS = 120.0
 """Whoever has just written to a file may be writing still."""
 
@@ -54,7 +54,12 @@ def cached(runs_dir: Path, folder: Path | None = None) -> list[Entry]:
     """Everything in the cache, the largest first; `runs_dir` holds the runs that may need it."""
     folder = folder or cache_folder()
     needs = _needs(runs_dir)
-    found = [*_vectors(folder, needs), *_tables(folder, needs), *_answers(folder, runs_dir)]
+    found = [
+        *_vectors(folder, needs),
+        *_tables(folder, needs),
+        *_models(folder, needs),
+        *_answers(folder, runs_dir),
+    ]
     return sorted(found, key=lambda entry: -entry.bytes)
 
 
@@ -108,6 +113,13 @@ def _tables(folder: Path, needs: dict[str, list[str]]) -> Iterator[Entry]:
             continue
         name = f"{table.method}, {table.k} neighbors"
         yield _entry("table", name, path, len(table), needs.get(table.hash, []))
+
+
+def _models(folder: Path, needs: dict[str, list[str]]) -> Iterator[Entry]:
+    """Static vectors of word pieces, distilled once (`semantics.static`)."""
+    for path in sorted((folder / "static").glob("*/")):
+        runs = [name for hash_, names in needs.items() if hash_[:32] == path.name for name in names]
+        yield _entry("model", "static", path, None, runs)
 
 
 def _answers(folder: Path, runs_dir: Path) -> Iterator[Entry]:

@@ -30,6 +30,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
     made = tiny_run(tiny_config(tiny_dataset(tmp_path), {"training.max_epochs": 1}), tmp_path / "runs")
     VectorStore().vectors(Other(), ["a text", "another"])
+    (tmp_path / "cache/static/4567").mkdir(parents=True)
+    (tmp_path / "cache/static/4567/model.safetensors").write_bytes(bytes(10))
     (tmp_path / "cache/vectors/0123").mkdir()
     (tmp_path / "cache/vectors/0123/x.npy").write_bytes(bytes(10))
     answers = LlmCache()
@@ -52,7 +54,13 @@ def test_it_shows_what_is_there_and_who_needs_it(
     found = told(capsys, "cache", "--runs-dir", tmp_path / "runs")
     shown = {(each["kind"], each["entries"], len(each["runs"])) for each in found}
     items = len(json.loads((run.model_dir / "items.json").read_text())["ids"])
-    assert {("vectors", 2, 0), ("old", None, 0), ("answers", 1, 0), ("table", items, 1)} <= shown
+    assert {
+        ("vectors", 2, 0),
+        ("old", None, 0),
+        ("model", None, 0),
+        ("answers", 1, 0),
+        ("table", items, 1),
+    } <= shown
     assert {each["name"] for each in found if each["kind"] == "vectors"} == {
         "all-MiniLM-L6-v2",
         "another encoder",
@@ -67,7 +75,7 @@ def test_it_clears_what_no_run_needs_and_runs_go_on(
     place = ("--runs-dir", tmp_path / "runs")
     before = told(capsys, "cache", *place)
     unneeded = {each["path"] for each in before if not each["runs"] and each["kind"] != "answers"}
-    assert len(unneeded) == 2
+    assert len(unneeded) == 3
     assert {each["path"] for each in told(capsys, "cache", "clear", "--dry-run", *place)} == unneeded
     assert told(capsys, "cache", *place) == before
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
