@@ -21,7 +21,7 @@ from sracl_core.plain import plain_json
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
 
-PROTOCOL = 1
+PROTOCOL = 2
 LONGEST = 1 << 24
 """Bytes of a request at most: a history of a million items."""
 
