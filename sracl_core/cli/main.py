@@ -78,7 +78,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("doctor", "doctor", "Check this machine and installation.", _SETUP),
 }
 
-TRAINS = ("train", "resume", "ablate", "compare", "demo")
+TRAINS = ("train", "resume", "ablate", "compare", "tune", "demo")
 
 
 def build_app(wanted: str | None) -> typer.Typer:

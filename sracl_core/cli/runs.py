@@ -189,7 +189,7 @@ def note(
 
     found = find_run(run, runs_dir)
     if text is None:
-        output.tell(plain(keeping.note_of(found)))
+        output.tell_lines(keeping.note_of(found))
     else:
         keeping.set_note(found, text)
 
