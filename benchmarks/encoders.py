@@ -24,7 +24,7 @@ from sracl_core.data.dataset import load_dataset
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import BUNDLED_NAME, STATIC_NAME, load_encoder
 from sracl_core.semantics.template import template_texts
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 NEAREST = 10
 

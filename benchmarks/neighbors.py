@@ -35,7 +35,7 @@ from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.profiles import prefix_vectors
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import template_texts
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 RESULT = Path(__file__).parent / "results" / "neighbors.json"
 T = TypeVar("T")

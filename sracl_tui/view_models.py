@@ -128,7 +128,7 @@ def count(number: Any) -> str:
 
 def value(snapshot: RunSnapshot, key: str) -> Any:
     """The setting `key`, e.g. "training.max_epochs", of a run; None where its file has none."""
-    from sracl_core.runs.directory import setting
+    from sracl_core.runs.summary import setting
 
     return setting(snapshot.settings, key)
 

@@ -104,7 +104,7 @@ class RunFollower:
                 return
 
     def _snapshot(self, state: dict[str, Any], word: str, vanished: bool) -> RunSnapshot:
-        from sracl_core.runs.directory import damage
+        from sracl_core.runs.summary import damage
 
         history, run = self._history, self._reader.run
         problem = None if vanished else damage(run)
@@ -224,8 +224,9 @@ class Watcher:
 
 
 def _line(folder: Path) -> RunLine:
-    from sracl_core.runs.directory import RunDirectory, summarize
+    from sracl_core.runs.directory import RunDirectory
     from sracl_core.runs.records import headline_name, metric
+    from sracl_core.runs.summary import summarize
 
     try:
         summary = summarize(RunDirectory(folder))

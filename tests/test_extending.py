@@ -18,7 +18,7 @@ import json, random, sys
 from pathlib import Path
 from sracl_core import load_config, prepare, train
 from sracl_core.data.prepare import PrepareOptions
-from sracl_core.settings.layers import settings
+from sracl_core.settings.known import settings
 from sracl_tui.screens import find
 
 random.seed(0)

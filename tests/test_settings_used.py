@@ -11,7 +11,7 @@ import pytest
 
 from sracl_core.methods import backbones, objectives
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.settings.layers import settings
+from sracl_core.settings.known import settings
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.section import Section
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run

@@ -12,11 +12,13 @@ import numpy as np
 
 from sracl_core import disk
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.pipeline.run import new_run, train
+from sracl_core.pipeline.new_run import new_run
+from sracl_core.pipeline.run import train
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.settings.layers import settings, validated
+from sracl_core.settings.known import settings
+from sracl_core.settings.layers import validated
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"

@@ -75,7 +75,7 @@ def ablate(
         output.print_json({**kept, "seeds": numbers, "rows": rows})
         return
     _print_rows(rows, numbers)
-    from sracl_core.cli.runs import protocol_line
+    from sracl_core.cli.show import protocol_line
 
     output.tell(protocol_line({"protocol": table.protocol}))
 

@@ -166,7 +166,7 @@ def _print(table: Table) -> None:
 
         output.tell()
         print_group_table(table.groups, table.tested[0].partition("/")[2])
-    from sracl_core.cli.runs import protocol_line
+    from sracl_core.cli.show import protocol_line
 
     output.tell(protocol_line({"protocol": table.protocol}))
 

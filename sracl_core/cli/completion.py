@@ -47,7 +47,7 @@ def settings(incomplete: str) -> list[str]:
 
 
 def _settings(incomplete: str) -> Iterator[str]:
-    from sracl_core.settings.layers import settings as known
+    from sracl_core.settings.known import settings as known
 
     key, equals, _ = incomplete.partition("=")
     every = known()

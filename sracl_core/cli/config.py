@@ -30,8 +30,8 @@ def show(
     Takes the same options as `sracl train`. Later sources win: defaults, the user file,
     ./sracl.yaml, SRACL_* variables, --preset, --config, --set and named options.
     """
-    from sracl_core.settings.layers import flatten
-    from sracl_core.settings.layers import settings as all_settings
+    from sracl_core.settings.known import flatten
+    from sracl_core.settings.known import settings as all_settings
 
     resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     known = all_settings(resolved.model.name)

@@ -69,20 +69,20 @@ def sample_folder() -> Path:
 
 
 def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
-    from sracl_core.cli.runs import protocol_line
+    from sracl_core.cli.show import protocol_line
     from sracl_core.cli.train import follow
-    from sracl_core.pipeline import run as pipeline
+    from sracl_core.pipeline.new_run import new_run
     from sracl_core.settings.models import RunConfig
 
     # Every part of SRA-CL; neighbors' states once an epoch, and on a slow machine a minute of training.
     config = RunConfig.model_validate(
         {
             "dataset": {"path": str(data_dir.resolve())},
-            "objective": {"sracl": {"neighbor_states": "cached"}},
+            "objectives": {"sracl": {"neighbor_states": "cached"}},
             "training": {"max_epochs": epochs, "max_minutes": 1.0},
         }
     )
-    run = pipeline.new_run(config, runs_dir, "demo")
+    run = new_run(config, runs_dir, "demo")
     results = follow(run, resumed=False, quiet=quiet)
     output.tell()
     output.print_metrics(results)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sracl_core.cli import output
 from sracl_core.cli.asking import MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
-from sracl_core.cli.runs import protocol_line
+from sracl_core.cli.show import protocol_line
 
 
 def evaluate(

@@ -63,16 +63,16 @@ def train(
         raise typer.Exit(launch(processes))
     first = os.environ.get("RANK", "0") == "0"
     output.say("loading", quiet or dry_run or not first)
-    from sracl_core.pipeline import run as pipeline
 
     if dry_run:
         _print_plan(resolved, as_json)
         return
+    from sracl_core.pipeline.new_run import new_run
     from sracl_core.runs.directory import open_run
     from sracl_core.team import joined
 
     with joined() as team:
-        made = str(pipeline.new_run(resolved, runs_dir, name, start).path) if team.first else ""
+        made = str(new_run(resolved, runs_dir, name, start).path) if team.first else ""
         run = open_run(team.from_first(made))
         output.say(f"run {run.path}", quiet or not team.first)
         results = follow(run, resumed=False, quiet=quiet, verbose=verbose, team=team)
@@ -199,7 +199,7 @@ def follow(
 
 
 def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) -> None:
-    from sracl_core.cli.runs import protocol_line
+    from sracl_core.cli.show import protocol_line
 
     if as_json:
         output.print_json({"run": str(run.path), **results})
@@ -212,9 +212,9 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
 def _print_plan(config: RunConfig, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from sracl_core.pipeline import run as pipeline
+    from sracl_core.pipeline.estimate import plan as measured
 
-    plan: dict[str, Any] = asdict(pipeline.plan(config))
+    plan: dict[str, Any] = asdict(measured(config))
     if as_json:
         output.print_json(plan)
     else:

@@ -72,7 +72,7 @@ def tune(
 
 
 def _print_plan(spec: Any, trials: int, runs_dir: Path, study: Path | None, as_json: bool) -> None:
-    from sracl_core.settings.layers import flatten
+    from sracl_core.settings.known import flatten
     from sracl_core.studies.trials import count_trials, load_study
     from sracl_core.studies.tuning import study_file, task_of
 

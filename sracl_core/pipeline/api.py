@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sracl_core.pipeline.run import new_run
+from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import train as train_run
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory

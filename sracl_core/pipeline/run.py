@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shlex
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.sources import Sources, load_sources, sources_of
+from sracl_core.data.sources import sources_of
 from sracl_core.device import (
     bfloat16_gain,
     forget_compiled_shapes,
@@ -29,24 +27,22 @@ from sracl_core.device import (
 )
 from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
-from sracl_core.evaluation.results import all_metrics, protocol, rank_split, write_results
+from sracl_core.evaluation.results import all_metrics, rank_split, write_results
 from sracl_core.files import read_json
 from sracl_core.notices import heard_by
 from sracl_core.pipeline.caveats import caveats
-from sracl_core.pipeline.estimate import Plan, plan
 from sracl_core.pipeline.floors import rank_floor
+from sracl_core.pipeline.new_run import versions
 from sracl_core.pipeline.resuming import semantics_of
-from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import stage
 from sracl_core.pipeline.starting import start_session
-from sracl_core.pipeline.warm import START, keep_start, require_fit
+from sracl_core.pipeline.warm import START
 from sracl_core.progress import Progress
-from sracl_core.runs.directory import RunDirectory, create_run, write_config
+from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.lock import only_writer
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
 from sracl_core.semantics.encode import require_given
-from sracl_core.settings.models import RunConfig
 from sracl_core.team import ALONE, Team
 from sracl_core.training.checkpoint import (
     STATE_FILE,
@@ -58,54 +54,6 @@ from sracl_core.training.checkpoint import (
 from sracl_core.training.loop import Metrics, Trainer
 from sracl_core.training.repeats import fit_repeats
 from sracl_core.training.stopping import StopSignals
-
-__all__ = [
-    "Plan",
-    "evaluate",
-    "move_dataset",
-    "new_run",
-    "plan",
-    "resume",
-    "run_meta",
-    "take_text_encoder",
-    "train",
-    "try_out",
-]
-
-PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
-
-
-def new_run(
-    config: RunConfig, runs_dir: Path, name: str | None = None, earlier: RunDirectory | None = None
-) -> RunDirectory:
-    """The folder of a run that has not begun. Raises whatever is wrong with its inputs.
-
-    Its config.yaml can be run again as it is, see `settled`. `earlier`: the run whose weights it starts
-    from, see `warm`.
-    """
-    config = settled(config)
-    if earlier is not None:
-        require_fit(config, earlier)
-    run = create_run(runs_dir, name, config, run_meta(config))
-    if earlier is not None:
-        keep_start(run, earlier)
-    return run
-
-
-def run_meta(config: RunConfig) -> dict[str, Any]:
-    """What meta.json says of a run before it starts. Raises whatever is wrong with its inputs."""
-    sources = load_sources(config)
-    device = pick_device(config.training.device)
-    return {
-        "argv": sys.argv,
-        "seed": config.training.seed,
-        "dataset": _dataset_identity(sources),
-        "protocol": protocol(config, sources),
-        "headline": config.training.monitor,
-        "device": str(device),
-        "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
-        "versions": _versions(),
-    }
 
 
 def train(
@@ -268,7 +216,7 @@ def _stages(
     with writer.beating():
         sources = sources_of(run, config)
         say = partial(writer.message, level="warning")
-        team.require_same({"dataset": sources.dataset.identity, **_versions()})
+        team.require_same({"dataset": sources.dataset.identity, **versions()})
         if not team.first:
             team.wait()  # until the first has made and kept them
         semantics = semantics_of(run, config, sources, say, told, report)
@@ -328,25 +276,3 @@ def _stages(
             test,
             team,
         )
-
-
-def _dataset_identity(sources: Sources) -> dict[str, Any]:
-    dataset = sources.dataset
-    return {
-        "name": dataset.name,
-        "path": str(dataset.folder),
-        "identity": dataset.identity,
-        "users": dataset.n_users,
-        "items": dataset.n_items,
-        "interactions": dataset.n_interactions,
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

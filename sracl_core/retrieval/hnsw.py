@@ -20,7 +20,7 @@ from sracl_core.retrieval.distinct import Distinct, best_of_flat
 from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress

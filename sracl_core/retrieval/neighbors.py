@@ -17,7 +17,7 @@ from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.seeding import generator
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress

@@ -18,12 +18,10 @@ import yaml
 from pydantic import ValidationError
 
 from sracl_core import disk
-from sracl_core.errors import ConfigError, InputError, RunError, SraclError
+from sracl_core.errors import ConfigError, InputError, RunError
 from sracl_core.files import make_folder, read_json, storage_error, write_json, write_text
 from sracl_core.runs.events import FORMAT_VERSION
-from sracl_core.runs.finding import run_folders
 from sracl_core.runs.liveness import fresh_state, status
-from sracl_core.runs.records import headline_of
 from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
 from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.models import RunConfig
@@ -167,30 +165,6 @@ class RunDirectory:
         return found
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """One line of `sracl runs list`; metrics are those of the best epoch on validation.
-
-    status: a word of `liveness.status`, or "damaged", and then `problem` says why. headline: the metric
-    that chose the best epoch, such as "unmasked/NDCG@20".
-    """
-
-    path: Path
-    name: str
-    status: str
-    problem: str | None
-    created: float
-    dataset: str
-    model: str
-    seed: int | None
-    epoch: int | None
-    best_epoch: int | None
-    headline: str
-    valid: dict[str, dict[str, float]]
-    test: dict[str, dict[str, float]]
-    training_seconds: float | None
-
-
 def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[str, Any]) -> RunDirectory:
     """Make ``runs_dir/<utc time>-<name>/`` with config.yaml, meta.json and a first state.json.
 
@@ -243,62 +217,6 @@ def open_run(path: Path | str) -> RunDirectory:
             "install a newer sracl"
         )
     return run
-
-
-def list_runs(runs_dir: Path | str) -> list[RunSummary]:
-    """The runs in `runs_dir`, newest first; folders that are no runs are passed over."""
-    found = [summarize(RunDirectory(folder)) for folder in run_folders(Path(runs_dir))]
-    return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
-
-
-def setting(settings: Mapping[str, Any], key: str) -> Any:
-    """The setting `key`, such as "training.seed", of unchecked settings; None where there is none."""
-    found: Any = settings
-    for part in key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
-
-
-def damage(run: RunDirectory) -> str | None:
-    """Why the run cannot be used, as far as its small files tell; None for a sound one."""
-    try:
-        open_run(run.path)
-        if not isinstance(read_yaml(run.config_path), dict):
-            return f"{run.config_path} holds no settings; the run cannot be used"
-    except SraclError as error:
-        return str(error)
-    if run.state_path.exists() and read_json(run.state_path) is None:
-        return f"{run.state_path} is damaged; `sracl resume {shlex.quote(str(run.path))}` writes it anew"
-    return None
-
-
-def summarize(run: RunDirectory) -> RunSummary:
-    """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
-    meta, state = run.meta(), run.state()
-    settings, problem = run.settings(), damage(run)
-    results: dict[str, Any] = {}
-    try:
-        results = run.results() or {}
-    except RunError as error:
-        problem = problem or str(error)
-    dataset, seed = meta.get("dataset"), setting(settings, "training.seed")
-    named = dataset.get("name") if isinstance(dataset, dict) else dataset
-    return RunSummary(
-        path=run.path,
-        name=run.name,
-        status="damaged" if problem else status(state),
-        problem=problem,
-        created=float(meta.get("created") or 0.0),
-        dataset=str(named or Path(str(setting(settings, "dataset.path") or "")).name),
-        model=str(setting(settings, "model.name") or ""),
-        seed=seed if isinstance(seed, int) else None,
-        headline=headline_of(meta),
-        epoch=state.get("epoch"),
-        best_epoch=results.get("best_epoch", state.get("best_epoch")),
-        valid=results.get("valid") or state.get("best_valid") or {},
-        test=results.get("test") or {},
-        training_seconds=results.get("training_seconds"),
-    )
 
 
 def run_label(name: str) -> str:

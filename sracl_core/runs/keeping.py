@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from sracl_core import disk
 from sracl_core.errors import InputError, RunError, nearest
 from sracl_core.files import storage_error, write_text
-from sracl_core.runs.directory import RunDirectory, RunSummary, run_label
+from sracl_core.runs.directory import RunDirectory, run_label
 from sracl_core.runs.lock import only_writer
+from sracl_core.runs.summary import RunSummary
 
 NOTE = "note.txt"
 MOST_CHARACTERS = 2000

@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
-from sracl_core.settings.layers import flatten
+from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 
 ELSEWHERE = frozenset(

@@ -18,63 +18,20 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 
 from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
+from sracl_core.settings.known import Setting, every_setting, settings
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, PROJECT_FILE, user_file
 from sracl_core.settings.yaml_source import flat_settings
 
 PRESETS = Path(__file__).parents[1] / "presets"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key that can be set, e.g. "training.seed"."""
-
-    key: str
-    field: FieldInfo
-
-    @property
-    def default(self) -> Any:
-        """Its value when nobody sets it."""
-        return self.field.get_default(call_default_factory=True, validated_data={})
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words that it allows, () when it is no choice among words."""
-        if self.key == "model.name":
-            return tuple(backbones())
-        if typing.get_origin(self.field.annotation) is typing.Literal:
-            return tuple(str(word) for word in typing.get_args(self.field.annotation))
-        return ()
-
-
-def settings(backbone: str | None = None) -> dict[str, Setting]:
-    """Every key that can be set, in the order of the configuration.
-
-    With a `backbone` or a floor, its own alone; else those of every backbone, each as the first that has it.
-    """
-    found: dict[str, Setting] = {}
-    for setting in _walk(RunConfig, "", backbone):
-        found.setdefault(setting.key, setting)
-    return found
-
-
-def _every_setting() -> dict[str, Setting]:
-    """Those of `settings`, and those of floors, which no form offers but a run's file may hold."""
-    found = settings()
-    for name in floors():
-        for key, setting in settings(name).items():
-            found.setdefault(key, setting)
-    return found
 
 
 def preset_names() -> list[str]:
@@ -97,7 +54,7 @@ def load_config(
     ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Raises ConfigError, in
     one line that names the key, the value and where it stood.
     """
-    known = _every_setting()
+    known = every_setting()
     values, origins = _merge(
         known,
         _optional_file(user_file()),
@@ -130,7 +87,7 @@ def validated_file(path: Path) -> dict[str, str]:
 
     Raises ConfigError as `load_config` does.
     """
-    values, origins = _merge(_every_setting(), flat_settings(path))
+    values, origins = _merge(every_setting(), flat_settings(path))
     validated(values, origins)
     return origins
 
@@ -148,31 +105,6 @@ def validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> RunConfi
         return RunConfig.model_validate(nested)
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(detail, origins) for detail in error.errors())) from error
-
-
-def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:
-    """The values of `config` by dotted key, in order."""
-    flat: dict[str, Any] = {}
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
-    return flat
-
-
-def _walk(model: type[BaseModel], prefix: str, backbone: str | None) -> Iterator[Setting]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if prefix + name == "model":
-            found = backbones() | floors()
-            for one in [backbone] if backbone else dict.fromkeys([FIRST_BACKBONE, *backbones()]):
-                yield from _walk(found[one].settings, "model.", backbone)
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _walk(kind, f"{prefix}{name}.", backbone)
-        else:
-            yield Setting(prefix + name, field)
 
 
 Layer = list[tuple[str, Any, str]]

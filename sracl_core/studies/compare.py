@@ -12,7 +12,7 @@ from sracl_core.errors import InputError, nearest
 from sracl_core.pipeline.settled import settled
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.settings.layers import flatten
+from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.filling import Filling
 from sracl_core.studies.grouping import group_table

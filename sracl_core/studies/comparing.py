@@ -13,7 +13,7 @@ from sracl_core.evaluation.metrics import cut_off, per_query
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.settings.layers import flatten
+from sracl_core.settings.known import flatten
 from sracl_core.studies.protocols import differing, require_comparable
 
 MASKS = ("unmasked", "masked")

@@ -11,7 +11,7 @@ from sracl_core.errors import SraclError
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.finding import run_folders
 from sracl_core.settings.deciding import deciding_settings
-from sracl_core.settings.layers import settings
+from sracl_core.settings.known import settings
 from sracl_core.settings.models import RunConfig
 
 

@@ -128,7 +128,8 @@ def _one(
     one: Planned, runs_dir: Path, say: Say, made: Callable[[RunDirectory], None], told: Progress
 ) -> RunDirectory:
     # torch takes two seconds, which a table of runs that are all there need not pay.
-    from sracl_core.pipeline.run import evaluate, new_run, resume, train
+    from sracl_core.pipeline.new_run import new_run
+    from sracl_core.pipeline.run import evaluate, resume, train
 
     if one.left == "there already":
         assert one.run is not None
@@ -171,7 +172,7 @@ def _together(
     made: Callable[[int, RunDirectory], None],
 ) -> None:
     """Train what is left in worker processes."""
-    from sracl_core.pipeline.run import new_run
+    from sracl_core.pipeline.new_run import new_run
 
     left = [(at, one) for at, one in enumerate(planned) if one.left in ("train", "resume")]
     if not left:

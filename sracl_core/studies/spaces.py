@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from sracl_core.errors import ConfigError
-from sracl_core.settings.layers import flatten, settings, validated
+from sracl_core.settings.known import flatten, settings
+from sracl_core.settings.layers import validated
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range, Space
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from sracl_core.errors import InputError, nearest
 from sracl_core.methods import backbones, floors, objectives
-from sracl_core.settings.layers import load_config, preset_names, settings
+from sracl_core.settings.known import settings
+from sracl_core.settings.layers import load_config, preset_names
 from sracl_core.settings.models import RunConfig
 
 OF_ALL = ("dataset", "semantics", "evaluation")

@@ -23,7 +23,7 @@ from sracl_core.runs.records import metric
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed
 from sracl_core.settings.deciding import deciding_settings
-from sracl_core.settings.layers import flatten
+from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range, Space
 from sracl_core.studies.crew import share_of_cores
@@ -260,7 +260,7 @@ def _begun(study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int)
     import optuna
     from optuna.trial import TrialState
 
-    from sracl_core.pipeline.run import new_run
+    from sracl_core.pipeline.new_run import new_run
 
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING, n_warmup_steps=1)
     values = {key: _suggested(trial, key, one) for key, one in task.space.items()}

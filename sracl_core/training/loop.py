@@ -17,9 +17,11 @@ from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
-from sracl_core.settings.models import RunConfig, TrainingConfig
+from sracl_core.settings.models import RunConfig
+from sracl_core.settings.stages import TrainingConfig
 from sracl_core.team import ALONE, Team
 from sracl_core.training.batches import epoch_batches, steps_per_epoch
+from sracl_core.training.measured import Clock, Report
 from sracl_core.training.session import LoopState, Session
 
 REPORT_SECONDS = 2.0
@@ -82,7 +84,7 @@ class Trainer:
 
     def _epoch(self) -> None:
         state, config = self.session.state, self.config
-        clock = _Clock(state)
+        clock = Clock(state)
         self.session.train_mode()
         if state.batch == 0:
             with self.writer.beating():
@@ -90,7 +92,7 @@ class Trainer:
                     objective.start_epoch(
                         self.session.encoder, generator(config.seed, "epoch", name, state.epoch)
                     )
-        report, saved = _Report(), time.monotonic()
+        report, saved = Report(), time.monotonic()
         batches = epoch_batches(
             self.prefixes, self.examples, config.batch_size, config.seed, state.epoch, state.batch
         )
@@ -99,7 +101,7 @@ class Trainer:
             clock.tick()
             if time.monotonic() - report.since >= REPORT_SECONDS:
                 self._tell(report)
-                report = _Report()
+                report = Report()
             if self.should_stop():
                 self._stop()
             if time.monotonic() - saved >= 60.0 * config.checkpoint_minutes:
@@ -181,7 +183,7 @@ class Trainer:
             "may help"
         )
 
-    def _finish_epoch(self, clock: _Clock) -> None:
+    def _finish_epoch(self, clock: Clock) -> None:
         session, state = self.session, self.session.state
         train_seconds = state.epoch_seconds
         with session.average.applied():
@@ -219,7 +221,7 @@ class Trainer:
         state.best_score, state.best_epoch, state.stale_epochs = score, state.epoch, 0
         return True
 
-    def _tell(self, report: _Report) -> None:
+    def _tell(self, report: Report) -> None:
         state = self.session.state
         seconds = time.monotonic() - report.since
         total = self.config.max_epochs * self.steps_per_epoch
@@ -278,36 +280,3 @@ def _require_shareable(session: Session, batch_size: int, team: Team) -> None:
 
 class _StopError(Exception):
     """Out of a validation, back to where a checkpoint can be written."""
-
-
-class _Report:
-    """Means since the last report."""
-
-    def __init__(self) -> None:
-        self.since = time.monotonic()
-        self.steps = 0
-        self.prefixes = 0
-        self.sums: dict[str, float] = {}
-
-    def add(self, values: dict[str, float], prefixes: int) -> None:
-        self.steps += 1
-        self.prefixes += prefixes
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def means(self) -> dict[str, float]:
-        return {name: total / self.steps for name, total in self.sums.items()}
-
-
-class _Clock:
-    """Adds the seconds that pass to the state, so that they survive a stop."""
-
-    def __init__(self, state: LoopState) -> None:
-        self.state = state
-        self.last = time.monotonic()
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        self.state.elapsed += now - self.last
-        self.state.epoch_seconds += now - self.last
-        self.last = now

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Objective
-from sracl_core.settings.models import TrainingConfig
+from sracl_core.settings.stages import TrainingConfig
 from sracl_core.training import checkpoint
 from sracl_core.training.adam import LazyAdam
 from sracl_core.training.average import WeightAverage

@@ -11,7 +11,7 @@ import pytest
 
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.settings.layers import flatten
+from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.ablation import VARIANTS
 from sracl_core.studies.earlier import EarlierRuns

@@ -14,7 +14,7 @@ import typer
 
 import sracl_core
 from sracl_core.cli.main import COMMANDS, build_app
-from sracl_core.settings.layers import settings
+from sracl_core.settings.known import settings
 
 PACKAGE = Path(sracl_core.__file__).parent
 OTHERS = {"--force-reinstall", "--no-deps", "--help", "--version", "--web", "--port", "--depth"}

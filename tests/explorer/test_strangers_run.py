@@ -12,7 +12,8 @@ from sracl_core.cli import settings
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.explorer import Explorer
 from sracl_core.files import write_json
-from sracl_core.pipeline.run import resume, run_meta, take_text_encoder
+from sracl_core.pipeline.new_run import run_meta
+from sracl_core.pipeline.run import resume, take_text_encoder
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder, bundled_folder

@@ -17,7 +17,8 @@ from sracl_core.errors import ConfigError, DataError
 from sracl_core.files import write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
-from sracl_core.pipeline.run import new_run, train
+from sracl_core.pipeline.new_run import new_run
+from sracl_core.pipeline.run import train
 from sracl_core.pipeline.warm import from_text, start_warm
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter

@@ -17,7 +17,7 @@ from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.stages import build_semantics
 from sracl_core.retrieval.neighbors import resolved_stride
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 from tests.tiny import hashed_words, tiny_config, tiny_dataset
 
 

@@ -24,13 +24,14 @@ from sracl_core.data.dataset import load_dataset
 from sracl_core.errors import SraclError
 from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.retrieval.neighbors import cached_neighbors
-from sracl_core.runs.directory import damage, open_run
+from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
+from sracl_core.runs.summary import damage
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import Answer, LlmCache
 from sracl_core.semantics.store import VectorStore
 from sracl_core.settings.deciding import deciding_settings
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 from sracl_core.training import checkpoint, inputs
 from tests.reliability.figures import SEED, note, tried
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run

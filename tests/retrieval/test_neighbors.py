@@ -14,7 +14,7 @@ from sracl_core import device as device_module
 from sracl_core.errors import SraclError
 from sracl_core.retrieval import exact as exact_module
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors, resolved_method, table_address
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 METHODS = ["exact", "hnsw", "random"]
 

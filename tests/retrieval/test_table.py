@@ -11,7 +11,7 @@ from sracl_core.errors import DataError, StorageError
 from sracl_core.retrieval import neighbors
 from sracl_core.retrieval.neighbors import cached_neighbors, find_neighbors, table_address
 from sracl_core.retrieval.table import NeighborTable
-from sracl_core.settings.models import RetrievalConfig
+from sracl_core.settings.stages import RetrievalConfig
 
 VECTORS = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
 SETTINGS = RetrievalConfig()

@@ -9,15 +9,8 @@ import pytest
 
 from sracl_core.errors import ConfigError
 from sracl_core.methods import backbones
-from sracl_core.settings.layers import (
-    PRESETS,
-    flatten,
-    load_config,
-    preset_names,
-    settings,
-    validated,
-    validated_file,
-)
+from sracl_core.settings.known import flatten, settings
+from sracl_core.settings.layers import PRESETS, load_config, preset_names, validated, validated_file
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 from sracl_core.settings.surroundings import user_file
 

@@ -23,8 +23,9 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import IncomparableError, InputError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
-from sracl_core.runs.directory import list_runs, open_run
+from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
+from sracl_core.runs.summary import list_runs
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.studies.compare import compare
 from sracl_core.studies.formats import as_csv, latex, markdown

@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from sracl_core.pipeline.run import new_run, train
+from sracl_core.pipeline.new_run import new_run
+from sracl_core.pipeline.run import train
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter

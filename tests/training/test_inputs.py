@@ -17,14 +17,16 @@ from sracl_core.cli.export import model as export_model
 from sracl_core.data.dataset import load_dataset
 from sracl_core.errors import DataError, InputError, RunError
 from sracl_core.explorer import Explorer
-from sracl_core.pipeline.run import new_run, resume, train
+from sracl_core.pipeline.new_run import new_run
+from sracl_core.pipeline.run import resume, train
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import LlmCache
 from sracl_core.settings.deciding import ELSEWHERE, settings_hash
-from sracl_core.settings.layers import flatten, validated
+from sracl_core.settings.known import flatten
+from sracl_core.settings.layers import validated
 from sracl_core.studies.earlier import EarlierRuns
 from sracl_core.training import inputs
 from tests.semantics.llm_shop import describe

@@ -10,7 +10,8 @@ import pytest
 
 from sracl_core import disk
 from sracl_core.errors import StorageError
-from sracl_core.pipeline.run import new_run, resume, train
+from sracl_core.pipeline.new_run import new_run
+from sracl_core.pipeline.run import resume, train
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from tests.tiny import hashed_words, left_behind, tiny_config, tiny_dataset, tiny_run

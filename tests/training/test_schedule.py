@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sracl_core.settings.models import TrainingConfig
+from sracl_core.settings.stages import TrainingConfig
 from sracl_core.training.loop import learning_rate
 
 

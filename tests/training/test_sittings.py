@@ -12,6 +12,7 @@ import pytest
 
 from sracl_core.errors import Interrupted
 from sracl_core.pipeline import run as pipeline
+from sracl_core.pipeline.new_run import new_run
 from sracl_core.runs import writer as writing
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
@@ -27,7 +28,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def begun(dataset: Path, runs: Path, **changes: Any) -> RunDirectory:
-    return pipeline.new_run(tiny_config(dataset, {"training.max_epochs": 3, **changes}), runs, "sittings")
+    return new_run(tiny_config(dataset, {"training.max_epochs": 3, **changes}), runs, "sittings")
 
 
 def stop_during(what: str, after: int, monkeypatch: pytest.MonkeyPatch) -> None:

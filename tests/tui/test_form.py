@@ -10,7 +10,8 @@ import pytest
 
 from sracl_core.errors import ConfigError
 from sracl_core.methods import backbones
-from sracl_core.settings.layers import preset_names, settings
+from sracl_core.settings.known import settings
+from sracl_core.settings.layers import preset_names
 from sracl_core.settings.models import FIRST_BACKBONE
 from sracl_core.settings.yaml_source import flat_settings
 from sracl_tui.screens.configure.form import DATASET, FormModel

@@ -193,7 +193,7 @@ def test_stages_follow_the_events_where_the_state_lags(tmp_path: Path) -> None:
 
 
 def test_catalog_reads_only_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sracl_core.runs.directory as directory
+    import sracl_core.runs.summary as summary
 
     for name in ("one", "two"):
         with RunWriter(new_run(tmp_path, name)) as writer:
@@ -202,8 +202,8 @@ def test_catalog_reads_only_what_moved(tmp_path: Path, monkeypatch: pytest.Monke
     catalog = Catalog(tmp_path / "runs")
     assert {line.short_name for line in catalog.read()} == {"one", "two"}
     calls: list[object] = []
-    original = directory.summarize
-    monkeypatch.setattr(directory, "summarize", lambda run: calls.append(run) or original(run))
+    original = summary.summarize
+    monkeypatch.setattr(summary, "summarize", lambda run: calls.append(run) or original(run))
     assert len(catalog.read()) == 2
     assert not calls
     os.utime(catalog.read()[0].path / "state.json", (1.0, 1.0))

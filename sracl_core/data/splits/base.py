@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.sequences import Sequences
-from sracl_core.settings.models import DatasetConfig
+from sracl_core.settings.stages import DatasetConfig
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]

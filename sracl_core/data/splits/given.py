@@ -9,7 +9,7 @@ from sracl_core.data.dataset import Dataset
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.splits.base import Split, Splitter, count_chosen, split_at
 from sracl_core.errors import ConfigError
-from sracl_core.settings.models import DatasetConfig
+from sracl_core.settings.stages import DatasetConfig
 
 
 def given(sequences: Sequences, parts: NDArray[np.int8]) -> Split:

@@ -32,7 +32,8 @@ from sracl_core.semantics.llm.prompt_inputs import (
 from sracl_core.semantics.llm.prompts import Prompt, What, guess_domain, load_prompt
 from sracl_core.semantics.llm.rate_limit import RateLimit
 from sracl_core.semantics.llm.tokens import Prices, token_counter
-from sracl_core.settings.models import DescribeConfig, RunConfig
+from sracl_core.settings.models import RunConfig
+from sracl_core.settings.stages import DescribeConfig
 
 ANSWER_TOKENS = {"items": 190, "users": 135}
 """An answer of the length that the prompts ask for: 120 and 100 words, and JSON's marks."""

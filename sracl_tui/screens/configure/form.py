@@ -10,7 +10,8 @@ from typing import Any
 
 from sracl_core.errors import ConfigError
 from sracl_core.methods import backbones
-from sracl_core.settings.layers import Setting, flatten, load_config, settings
+from sracl_core.settings.known import Setting, flatten, settings
+from sracl_core.settings.layers import load_config
 
 DATASET = "dataset.path"
 BACKBONE = "model.name"

@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from sracl_core.settings.layers import Setting
+from sracl_core.settings.known import Setting
 from sracl_tui.content import Content
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Select, Static

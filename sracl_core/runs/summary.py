@@ -1,0 +1,97 @@
+"""One line of what was trained: what the small files of a run say, and what is wrong with them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sracl_core.errors import RunError, SraclError
+from sracl_core.files import read_json
+from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.finding import run_folders
+from sracl_core.runs.liveness import status
+from sracl_core.runs.records import headline_of
+from sracl_core.settings.yaml_source import read_yaml
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of `sracl runs list`; metrics are those of the best epoch on validation.
+
+    status: a word of `liveness.status`, or "damaged", and then `problem` says why. headline: the metric
+    that chose the best epoch, such as "unmasked/NDCG@20".
+    """
+
+    path: Path
+    name: str
+    status: str
+    problem: str | None
+    created: float
+    dataset: str
+    model: str
+    seed: int | None
+    epoch: int | None
+    best_epoch: int | None
+    headline: str
+    valid: dict[str, dict[str, float]]
+    test: dict[str, dict[str, float]]
+    training_seconds: float | None
+
+
+def list_runs(runs_dir: Path | str) -> list[RunSummary]:
+    """The runs in `runs_dir`, newest first; folders that are no runs are passed over."""
+    found = [summarize(RunDirectory(folder)) for folder in run_folders(Path(runs_dir))]
+    return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
+
+
+def summarize(run: RunDirectory) -> RunSummary:
+    """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
+    meta, state = run.meta(), run.state()
+    settings, problem = run.settings(), damage(run)
+    results: dict[str, Any] = {}
+    try:
+        results = run.results() or {}
+    except RunError as error:
+        problem = problem or str(error)
+    dataset, seed = meta.get("dataset"), setting(settings, "training.seed")
+    named = dataset.get("name") if isinstance(dataset, dict) else dataset
+    return RunSummary(
+        path=run.path,
+        name=run.name,
+        status="damaged" if problem else status(state),
+        problem=problem,
+        created=float(meta.get("created") or 0.0),
+        dataset=str(named or Path(str(setting(settings, "dataset.path") or "")).name),
+        model=str(setting(settings, "model.name") or ""),
+        seed=seed if isinstance(seed, int) else None,
+        headline=headline_of(meta),
+        epoch=state.get("epoch"),
+        best_epoch=results.get("best_epoch", state.get("best_epoch")),
+        valid=results.get("valid") or state.get("best_valid") or {},
+        test=results.get("test") or {},
+        training_seconds=results.get("training_seconds"),
+    )
+
+
+def damage(run: RunDirectory) -> str | None:
+    """Why the run cannot be used, as far as its small files tell; None for a sound one."""
+    try:
+        open_run(run.path)
+        if not isinstance(read_yaml(run.config_path), dict):
+            return f"{run.config_path} holds no settings; the run cannot be used"
+    except SraclError as error:
+        return str(error)
+    if run.state_path.exists() and read_json(run.state_path) is None:
+        return f"{run.state_path} is damaged; `sracl resume {shlex.quote(str(run.path))}` writes it anew"
+    return None
+
+
+def setting(settings: Mapping[str, Any], key: str) -> Any:
+    """The setting `key`, such as "training.seed", of unchecked settings; None where there is none."""
+    found: Any = settings
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
