@@ -65,6 +65,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK
     ),
+    "items": Command("items", "app", "Add items that came after training to a run.", _ASK),
     "recommend": Command(
         "recommend", "recommend", "Recommend items for a user, a list of items, or everybody.", _ASK
     ),

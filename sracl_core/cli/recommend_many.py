@@ -65,6 +65,8 @@ def _say(written: Written, k: int, out: Path, seconds: float, quiet: bool) -> No
             f"{written.popular:,} people without a known item got the most popular items (source: popular)",
             quiet,
         )
+    if written.added:
+        output.say(f"{written.added:,} recommendations are of items that came after training", quiet)
     if written.short:
         output.say(f"{written.short:,} people got fewer than {k} items: no more are left for them", quiet)
     taken = f"{written.people:,} people in {out} ({output.duration(seconds)})"

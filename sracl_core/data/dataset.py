@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
@@ -36,6 +36,7 @@ class Dataset:
     timestamps: int64 or float64 [n], aligned with `sequences.values`.
     parts: int8 [n], of the split that was given with the log: 0 training, 1 validation, 2 test, in this
     order within each user; None where none was.
+    added: rows of the item table of items that came after training, see `with_items`.
     """
 
     folder: Path
@@ -47,6 +48,12 @@ class Dataset:
     sequences: Sequences
     timestamps: Times
     parts: NDArray[np.int8] | None = None
+    added: pl.DataFrame | None = None
+
+    def with_items(self, table: pl.DataFrame) -> Dataset:
+        """This dataset with more items, which nobody has touched; `table` as `item_table` gives it."""
+        ids = [*self.items.ids, *table["item_id"].to_list()]
+        return replace(self, items=Vocabulary(ids, first=1), added=table)
 
     @property
     def n_users(self) -> int:
@@ -62,7 +69,12 @@ class Dataset:
 
     def item_table(self) -> pl.DataFrame:
         """N rows in vocabulary order: item_id, title (null where missing), other attributes."""
-        return read_table(self.folder / ITEMS)
+        table = read_table(self.folder / ITEMS)
+        if self.added is None:
+            return table
+        import polars as pl
+
+        return pl.concat([table, self.added], how="diagonal_relaxed")
 
     def titles(self) -> list[str]:
         """N + 1 titles by item index; "" for padding, the item's id where the title is missing."""

@@ -53,6 +53,7 @@ class Explorer:
             "dataset": loaded.dataset.name,
             "users": loaded.dataset.n_users,
             "items": loaded.dataset.n_items,
+            "added_items": len(loaded.added or ()),
             "interactions": loaded.dataset.n_interactions,
             "search": "exact" if loaded.pools_items else getattr(loaded.prefix_table, "method", "none"),
             "synthesizer": loaded.synthesizer_kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,37 +31,57 @@ from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.training import checkpoint, inputs
+from sracl_core.training.added import Added, extended, read_added
 
 
 @dataclass
 class LoadedRun:
-    """A run, its dataset and its best encoder; the rest is loaded when first asked for."""
+    """A run, its dataset and its best encoder; the rest is loaded when first asked for.
+
+    Items that were added after training stand behind the trained ones, in the dataset and in the encoder.
+    """
 
     run: RunDirectory
     config: RunConfig
-    sources: Sources
+    trained: Sources
     encoder: SequenceEncoder
     given_text_encoder: str | None = None
+    added: Added | None = None
     _latest_text: tuple[str, NDArray[np.float32]] = field(
         default=("", np.empty(0, np.float32)), init=False, repr=False
     )
 
     @classmethod
     def open(
-        cls, path: Path | str, dataset: Path | str | None = None, text_encoder: str | None = None
+        cls,
+        path: Path | str,
+        dataset: Path | str | None = None,
+        text_encoder: str | None = None,
+        with_added: bool = True,
     ) -> LoadedRun:
         """Open a run; `dataset` is where its dataset lies now, when it was moved.
 
         `text_encoder` is the run's sentence encoder, given by the user: what the run itself names is
-        loaded only where the user gave it before (see `semantics.encode.load_encoder`).
+        loaded only where the user gave it before (see `semantics.encode.load_encoder`). `with_added`: whether
+        items that were added after training take part.
 
-        Raises RunError for a folder that is no run, or whose dataset is gone or has changed;
+        Raises RunError for a folder that is no run, or whose dataset or added items are gone or have changed;
         CheckpointError for a run without a whole checkpoint.
         """
         run = open_run(path)
         encoder = checkpoint.load_encoder(run)
         config = run.config if dataset is None else run.config.with_dataset(dataset)
-        return cls(run, config, sources_of(run, config), encoder, text_encoder)
+        added = read_added(run) if with_added else None
+        if added is not None:
+            encoder = extended(run, encoder, added)
+        return cls(run, config, sources_of(run, config), encoder, text_encoder, added)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """What the run learned from, with the items that were added since."""
+        if self.added is None:
+            return self.trained
+        return replace(self.trained, dataset=self.trained.dataset.with_items(self.added.table))
 
     @property
     def dataset(self) -> Dataset:
@@ -88,9 +108,11 @@ class LoadedRun:
     def item_vectors(self) -> NDArray[np.float32]:
         """float32 [N, E]; row i is item i + 1. Memory-mapped, or made now where training needed none."""
         if self.config.needs:
-            return inputs.read_vectors(self.run)
-        texts = item_texts(self.config, self.sources).texts
-        return VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
+            vectors = inputs.read_vectors(self.run)
+        else:
+            texts = item_texts(self.config, self.trained).texts
+            vectors = VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
+        return vectors if self.added is None else np.concatenate([vectors, self.added.vectors])
 
     @cached_property
     def text_encoder(self) -> TextEncoder:
@@ -162,6 +184,7 @@ class LoadedRun:
             repeats=repeat_share(self.dataset.sequences),
             vectors=lambda: np.asarray(self.item_vectors),
             encode=self.encode_text,
+            added=len(self.added or ()),
         )
 
     def encode_text(self, text: str) -> NDArray[np.float32]:

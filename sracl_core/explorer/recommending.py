@@ -53,6 +53,7 @@ def recommend(
     seen[query.items - 1] = True
     candidates = rules.candidates(scores.total, np.flatnonzero(seen))
     chosen = rules.choose(candidates, k)
+    trained = loaded.trained.dataset.n_items
     items = []
     for rank, row in enumerate(chosen, start=1):
         named = loaded.item(int(row) + 1)
@@ -75,13 +76,13 @@ def recommend(
         until=query.until,
         items=items,
         held_out={
-            part: _held_out(loaded.item(item), scores.total, candidates, item - 1)
+            part: _held_out(loaded.item(item), scores.total[:trained], candidates[:trained], item - 1)
             for part, item in query.next_held_out.items()
         },
         method="exact",
         text=steering.text if steering else None,
         text_weight=steering.weight if steering else 0.0,
-        notes=[*rules.notes, *rules.said_of(len(chosen), k)],
+        notes=[*rules.notes, *rules.said_of(len(chosen), k), *loaded.catalogue.said_of_added(chosen)],
     )
 
 

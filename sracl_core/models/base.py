@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.dropout import MaskSource
+from sracl_core.models.text_map import from_text
 from sracl_core.seeding import generator
 
 INIT_STD = 0.02
@@ -157,6 +158,34 @@ class SequenceEncoder(nn.Module, ABC):
         """Start the item embeddings from text: `vectors_ND` float32 [N, D], row i is item i + 1."""
         with torch.no_grad():
             self.items.weight[1:].copy_(torch.from_numpy(np.ascontiguousarray(vectors_ND)))
+
+    def new_rows(
+        self, vectors_NE: np.ndarray, asked_ME: np.ndarray, ridge: float, of: np.ndarray | None = None
+    ) -> dict[str, Tensor]:
+        """What items that nobody has touched get, for `build.with_items`: by default by a linear map.
+
+        Args:
+            vectors_NE: float32, the text vectors of the items that were trained.
+            asked_ME: float32, those of the new ones.
+            ridge: strength of the map's penalty, see `text_map.from_text`.
+            of: rows of the trained items that are learned from, int64; None is all.
+
+        Returns:
+            {name in the state dict: M rows}
+
+        Raises NotImplementedError where an item's weights do not come from its text.
+        """
+        if self.item_rows is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no rows for items that it was not built with"
+            )
+        of = np.arange(self.n_items) if of is None else of
+        state = self.state_dict()
+        learned = {name: state[name].cpu().numpy()[first + of] for name, first in self.item_rows.items()}
+        return {
+            name: torch.from_numpy(from_text(vectors_NE[of], rows, asked_ME, ridge))
+            for name, rows in learned.items()
+        }
 
     def scale_items(self, factor: float) -> None:
         """Multiply the item embeddings by `factor`."""

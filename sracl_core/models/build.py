@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch import Tensor
 
 from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
@@ -13,6 +16,20 @@ def build_encoder(settings: Backbone, n_items: int, seed: int = 0) -> SequenceEn
     """The encoder that `settings` describe, with weights drawn from `seed`."""
     encoder: SequenceEncoder = backbones()[settings.name].load("encoder").build(settings, n_items, seed)
     return encoder
+
+
+def with_items(settings: Backbone, encoder: SequenceEncoder, rows: Mapping[str, Tensor]) -> SequenceEncoder:
+    """`encoder`, which `settings` describe, with more items behind its own, in evaluation mode.
+
+    rows: {name in the state dict: M rows}, see `SequenceEncoder.new_rows`. Raises RuntimeError where they
+    do not fit.
+    """
+    more = len(next(iter(rows.values())))
+    larger = build_encoder(settings, encoder.n_items + more)
+    state = encoder.state_dict()
+    grown = {name: torch.cat([state[name], some.to(state[name])]) for name, some in rows.items()}
+    larger.load_state_dict(state | grown)
+    return larger.eval()
 
 
 def parameter_count(settings: Backbone, n_items: int) -> int:

@@ -13,6 +13,7 @@ from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import ConfigError
 from sracl_core.files import read_json, whole_folder, write_json
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.text_map import from_text
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.training import inputs
@@ -20,8 +21,6 @@ from sracl_core.training.checkpoint import find_checkpoint, load_encoder, model_
 
 START = "start"
 WEIGHTS, IDS = "model.safetensors", "items.json"
-RIDGE = 1e-2
-"""Of the map from text, as a share of the mean variance of a text's component."""
 
 
 def require_fit(config: RunConfig, earlier: RunDirectory) -> None:
@@ -86,19 +85,3 @@ def start_warm(
             mapped = from_text(vectors[known], embeddings[known], vectors[fresh])
             encoder.items.weight[torch.from_numpy(fresh + 1)] = torch.from_numpy(mapped)
     return len(known), len(fresh)
-
-
-def from_text(
-    vectors: NDArray[np.float32], embeddings: NDArray[np.float32], asked: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """What embeddings items of the text vectors `asked` [M, E] would have, float32 [M, D].
-
-    Ridge regression on the items that have both, `vectors` [N, E] and `embeddings` [N, D].
-    """
-    x, y = vectors.astype(np.float64), embeddings.astype(np.float64)
-    center, mean = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - center, y - mean
-    square = x.T @ x
-    square[np.diag_indices_from(square)] += RIDGE * max(np.trace(square) / len(square), 1e-9)
-    found = (asked - center) @ np.linalg.solve(square, x.T @ y) + mean
-    return np.asarray(found, dtype=np.float32)

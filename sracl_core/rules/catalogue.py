@@ -25,6 +25,7 @@ class Catalogue:
     repeats: share of the interactions that are with an item the person had taken before.
     vectors: gives the items' text vectors, float32 [N, E] of length 1; or raises InputError.
     encode: gives a text's vector, float32 [E] of length 1.
+    added: how many of the items, the last ones, came after training.
     """
 
     ids: Sequence[str]
@@ -33,9 +34,16 @@ class Catalogue:
     repeats: float
     vectors: Callable[[], NDArray[np.float32]]
     encode: Callable[[str], NDArray[np.float32]]
+    added: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def said_of_added(self, rows: NDArray[np.int64]) -> list[str]:
+        """What to say of a list that holds items which training did not know."""
+        count = int((rows >= len(self) - self.added).sum())
+        said = f"{count} of these items came after training: what is known of them is their text"
+        return [said] if count else []
 
     @cached_property
     def rows(self) -> dict[str, int]:

@@ -27,6 +27,9 @@ from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.yaml_source import read_yaml
 
+ADDED = "added/added.json"
+"""Says what was added to a run after its training, see `training.added`; in a folder of its own."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:

@@ -49,21 +49,22 @@ def template_texts(dataset: Dataset) -> ItemTexts:
     return describe_table(dataset.item_table())
 
 
-def describe_table(table: pl.DataFrame) -> ItemTexts:
+def describe_table(table: pl.DataFrame, like: pl.DataFrame | None = None) -> ItemTexts:
     """Describe every row of an item table (`item_id`, and any attributes).
 
     Title, brand, categories, price and description are known under their usual names; any other
     short text column is added as "column: value". Numbers and links say nothing to a sentence
     encoder and are left out, and so are statistics that know the held-out interactions. An item with
     nothing to say is described by its id alone: a sentence that all such items share would make them
-    each other's nearest neighbors.
+    each other's nearest neighbors. Which column plays which part is seen from `like`, where given: a table
+    whose texts these shall stand beside, and whose columns they have.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"item_id": ["a", "b"], "title": ["Rose soap", None], "brand": ["Acme", ""]})
     >>> describe_table(table)
     ItemTexts(texts=['Rose soap, by Acme.', 'b'], fallback_count=1)
     """
-    layout = _Layout.of(table)
+    layout = _Layout.of(table if like is None else like)
     texts: list[str] = []
     fallback_count = 0
     for row in table.iter_rows(named=True):

@@ -50,15 +50,18 @@ class Answers:
     def recommend(self, asked: Asked) -> dict[str, Any]:
         """The list; where no item of the history is known, the most popular items, and source "popular"."""
         rows, unknown = self._history(asked)
-        rules = self._rules(asked.rules)
+        rules, catalogue = self._rules(asked.rules), self.model.catalogue
         scores = self.model.scores(rows) if len(rows) else self._popular()
         if asked.more is not None and asked.more_weight:
-            catalogue = self.model.catalogue
             similar = catalogue.vectors() @ catalogue.encode(asked.more)
             weight = np.float32(asked.more_weight)
             scores = (1 - weight) * standard(scores) + weight * standard(similar)
         chosen = rules.choose(rules.candidates(scores, rows), asked.k)
-        notes = [*rules.notes, *rules.said_of(len(chosen), asked.k)]
+        notes = [
+            *rules.notes,
+            *rules.said_of(len(chosen), asked.k),
+            *catalogue.said_of_added(chosen),
+        ]
         if unknown:
             notes.append(f"{len(unknown)} items of the history are not known: {', '.join(unknown[:3])}")
         return {

@@ -33,7 +33,8 @@ class Written:
     """What `write_lists` did.
 
     popular: people who got the most popular items, since nothing is known of them. short: people whose
-    list has fewer than `k` items. taken: people whose lists an earlier, killed command had made.
+    list has fewer than `k` items. added: recommendations of items that came after training. taken: people
+    whose lists an earlier, killed command had made.
     notes: of the rules.
     """
 
@@ -41,6 +42,7 @@ class Written:
     rows: int
     popular: int
     short: int
+    added: int
     taken: int
     notes: list[str]
 
@@ -70,11 +72,13 @@ def write_lists(
         forms.join(paths, out, folder)
         lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
         rows = lists.select(pl.len()).collect().item()
+        came = loaded.dataset.items.ids[loaded.trained.dataset.n_items :]
+        added = lists.select(pl.col("item_id").is_in(came).sum()).collect().item() if came else 0
         firsts = lists.group_by("user_id").agg(pl.len(), pl.col("source").first()).collect()
     disk.remove(folder)
     short = len(asked.names) - int((firsts["len"] == k).sum())
     popular = int((firsts["source"] == "popular").sum())
-    return Written(len(asked.names), rows, popular, short, taken, applied.notes)
+    return Written(len(asked.names), rows, popular, short, added, taken, applied.notes)
 
 
 def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None) -> tuple[list[Path], int]:
@@ -107,6 +111,7 @@ def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:
     people.update(asked.histories.values.tobytes())
     return {
         "model": model_hash(loaded.run),
+        "added": loaded.added.identity if loaded.added else None,
         "dataset": loaded.dataset.identity,
         "people": people.hexdigest(),
         "k": k,

@@ -64,6 +64,7 @@ def open_export(path: Path) -> Model:
             repeats=float(about["repeats"]),
             vectors=lambda: np.asarray(arrays[names.TEXTS]),
             encode=_text_encoder(str(about["text_encoder"]), about.get("text_encoder_hash")),
+            added=int(about.get("added_items", 0)),
         ),
         titles=items["titles"],
         scores=_scores(path, np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])),

@@ -65,6 +65,7 @@ def export_run(loaded: LoadedRun, out: Path) -> dict[str, Any]:
             "text_encoder_hash": inputs.recorded(loaded.run).get("encoder"),
             "backbone": loaded.config.model.name,
             "items": len(catalogue),
+            "added_items": catalogue.added,
             "dimension": vectors.shape[1],
             "max_length": encoder.max_length,
             "repeats": catalogue.repeats,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from pathlib import Path
 
+from sracl_core.runs.directory import ADDED
 from sracl_core.service import folder as names
 from sracl_core.service.exported import Model, is_export, open_export
 
@@ -33,10 +34,12 @@ class Source:
         return stamp is not None and stamp != self._opened
 
     def _stamp(self) -> Hashable:
-        for name in (names.ABOUT, "checkpoints/best/state.json"):
+        files = (names.ABOUT, "checkpoints/best/state.json", ADDED)
+        stamp = []
+        for name in files:
             try:
                 found = (self.path / name).stat()
             except OSError:
                 continue
-            return name, found.st_ino, found.st_mtime_ns
-        return None
+            stamp.append((name, found.st_ino, found.st_mtime_ns))
+        return tuple(stamp) or None

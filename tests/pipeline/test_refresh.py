@@ -17,9 +17,10 @@ from sracl_core.errors import ConfigError, DataError
 from sracl_core.files import write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
+from sracl_core.models.text_map import from_text
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import train
-from sracl_core.pipeline.warm import from_text, start_warm
+from sracl_core.pipeline.warm import start_warm
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder

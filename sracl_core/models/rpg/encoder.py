@@ -44,6 +44,19 @@ class RPG(SASRec):
             quantized(item_vectors_NE, self.n_digits, self.codebook, generator(self.seed, "digits"))
         )
 
+    def new_rows(
+        self, vectors_NE: np.ndarray, asked_ME: np.ndarray, ridge: float, of: np.ndarray | None = None
+    ) -> dict[str, Tensor]:
+        """See `SequenceEncoder.new_rows`: in each part of the vectors the nearest mean of a digit's items."""
+        of = np.arange(self.n_items) if of is None else of
+        digits_NM = self.digits_NM[1:].cpu().numpy()[of]
+        parts = zip(
+            *(np.array_split(vectors, self.n_digits, axis=1) for vectors in (vectors_NE[of], asked_ME)),
+            strict=True,
+        )
+        found = [_nearest_mean(digits, *part) for digits, part in zip(digits_NM.T, parts, strict=True)]
+        return {"digits_NM": torch.from_numpy(np.stack(found, axis=1))}
+
     def embed(self, items: Tensor) -> Tensor:
         """See `SequenceEncoder.embed`: the mean of each item's digits' embeddings."""
         tokens_TM = self.digits_NM[items.flatten()]
@@ -98,3 +111,13 @@ def quantized(vectors_NE: np.ndarray, digits: int, codebook: int, rng: np.random
     parts = np.array_split(np.asarray(vectors_NE, dtype=np.float32), digits, axis=1)
     found = [kmeans(torch.from_numpy(np.ascontiguousarray(part)), codebook, rng)[1].numpy() for part in parts]
     return np.stack(found, axis=1)
+
+
+def _nearest_mean(labels: np.ndarray, vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """For each of `asked` [M, E] the label, of `labels` [N], whose `vectors` [N, E] have the nearest mean."""
+    known, at = np.unique(labels, return_inverse=True)
+    sums = np.zeros((len(known), vectors.shape[1]))
+    np.add.at(sums, at, vectors)
+    means = sums / np.bincount(at)[:, None]
+    found: np.ndarray = known[((means**2).sum(axis=1) - 2 * asked @ means.T).argmin(axis=1)]
+    return found
