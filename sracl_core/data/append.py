@@ -39,7 +39,7 @@ def append(
         form, files = detect(new, None, options)
         raw = read_source(form, files, options or ReadOptions(), scratch)
         old = read_table(folder / INTERACTIONS)
-        _same_kind(old, raw.interactions, folder, new[0])
+        require_same_kind(old["timestamp"], raw.interactions["timestamp"], folder, new[0])
         columns = ["user_id", "item_id", "timestamp"]
         log = pl.concat([old.select(columns), raw.interactions.select(columns)], how="vertical_relaxed")
         log.write_parquet(scratch / INTERACTIONS)
@@ -59,9 +59,12 @@ def append(
         return prepare([scratch / INTERACTIONS, scratch / ITEMS], out, kept, progress)
 
 
-def _same_kind(old: pl.DataFrame, new: pl.DataFrame, folder: Path, path: Path) -> None:
-    """Seconds beside milliseconds, or dates beside positions, would put new events at wrong places."""
-    ends = [float(frame["timestamp"].max() or 0) for frame in (old, new)]  # type: ignore[arg-type]
+def require_same_kind(old: pl.Series, new: pl.Series, folder: Path, path: Path) -> None:
+    """Seconds beside milliseconds, or dates beside positions, would put new events at wrong places.
+
+    Raises DataError.
+    """
+    ends = [float(times.max() or 0) for times in (old, new)]  # type: ignore[arg-type]
     most, least = max(ends), min(ends)
     if least <= 0 or most / least > 100:
         raise DataError(
