@@ -95,14 +95,14 @@ class Interrupted(SraclError):
         self.exit_code = 128 + number
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
+def nearest(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """A hint that names the closest of `choices`, or all of them when few, else nothing.
 
     >>> nearest("itemid", ["user_id", "item_id"])
     "; did you mean 'item_id'?"
     """
     options = [str(choice) for choice in choices]
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=cutoff)
     if close:
         return f"; did you mean '{close[0]}'?"
     if 0 < len(options) <= 12:

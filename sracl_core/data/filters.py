@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.kcore import k_core
-from sracl_core.data.times import LEAST_DATE
+from sracl_core.data.times import LEAST_DATE, span_of
 from sracl_core.errors import DataError
 
+EARLY_YEAR, LATE_YEAR = 1900, 2100
 LEAST_HISTORY = 3
 """Leave-one-out needs one interaction to learn from, one for validation and one for test."""
 
@@ -35,21 +36,24 @@ class Log:
     frame: pl.DataFrame
     funnel: list[FunnelStep] = field(default_factory=list)
 
-    def keep(self, step: str, frame: pl.DataFrame) -> None:
-        """Go on with `frame` and note in the funnel what is left; raises DataError if nothing is."""
+    def keep(self, step: str, frame: pl.DataFrame, advice: str = "loosen that filter") -> None:
+        """Go on with `frame` and note in the funnel what is left; raises DataError if nothing is.
+
+        advice: what a person may then do.
+        """
         before = self.frame.height
         self.frame = frame
         users, items = frame.select(pl.col("user", "item").n_unique()).row(0)
         self.funnel.append(FunnelStep(step=step, users=users, items=items, interactions=frame.height))
         if frame.is_empty():
             raise DataError(
-                f"nothing is left after '{step}' (of {before:,} interactions before it); loosen that filter"
+                f"nothing is left after '{step}' (of {before:,} interactions before it); {advice}"
             )
 
 
 def by_rating(log: Log, least: float) -> None:
     """Keep interactions rated `least` or more."""
-    log.keep(f"rating >= {least:g}", log.frame.filter(pl.col("rating") >= least))
+    log.keep(f"rating >= {least:g}", log.frame.filter(pl.col("rating") >= least), "lower --min-rating")
 
 
 def by_time(log: Log, since: float | None, until: float | None) -> None:
@@ -62,11 +66,15 @@ def by_time(log: Log, since: float | None, until: float | None) -> None:
                 f"{flag} {bound:.15g} is a date in seconds, the data's times ({first:.15g} to {last:.15g}) "
                 f"are no dates; give {flag} a number among them"
             )
+        if bound is not None and EARLY_YEAR <= bound <= LATE_YEAR and last > LEAST_DATE:
+            raise DataError(f"{flag} {bound:.15g} is no date; for the year give {flag} {bound:.0f}-01-01")
+    if since is not None and until is not None and since >= until:
+        raise DataError("--since is not before --until, so that no time lies between them; exchange them")
     if since is not None:
         frame, words = frame.filter(pl.col("timestamp") >= since), [f"{since:.15g} <= time"]
     if until is not None:
         frame, words = frame.filter(pl.col("timestamp") < until), [*words, f"time < {until:.15g}"]
-    log.keep(" and ".join(words), frame)
+    log.keep(" and ".join(words), frame, f"the times are {span_of(first, last)}: move --since or --until")
 
 
 def without_duplicates(log: Log) -> None:
@@ -88,13 +96,19 @@ def without_duplicates(log: Log) -> None:
 def by_core(log: Log, k: int) -> None:
     """Keep the k-core, then see that every user is left with the history that a split needs."""
     if k > 1:
-        log.keep(f"{k}-core", _core(log.frame, k, k))
+        log.keep(f"{k}-core", _core(log.frame, k, k), "lower --k-core, of which 1 keeps all")
     if "part" in log.frame.columns:
         return  # a split that was given says itself what is held out
     shortest = log.frame.group_by("user").len()["len"].min()
     if isinstance(shortest, int) and shortest < LEAST_HISTORY:
         step = f"users with fewer than {LEAST_HISTORY} interactions dropped"
-        log.keep(step, _core(log.frame, LEAST_HISTORY, k))
+        kept, users = _core(log.frame, LEAST_HISTORY, k), log.frame["user"].n_unique()
+        log.keep(
+            step,
+            kept,
+            f"the log has {users:,} users, and one interaction a row is needed: see that the right columns "
+            "are the users and the items (--user-col, --item-col)",
+        )
 
 
 def _core(frame: pl.DataFrame, user_min: int, item_min: int) -> pl.DataFrame:

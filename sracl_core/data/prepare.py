@@ -18,7 +18,7 @@ from sracl_core.data.filters import Log
 from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, number
 from sracl_core.data.readers import READERS, detect, read_source
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.readers.base import Raw, ReadOptions
 from sracl_core.data.readers.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
 from sracl_core.files import SCRATCH, whole_folder, write_json
@@ -114,7 +114,8 @@ def prepare(
         at("number")
         if log.funnel[-1]["items"] == 1:
             raise DataError(
-                "all interactions that are left are with one item; nothing can be ranked among one"
+                "all interactions that are left are with one item; nothing can be ranked among one: see that "
+                f"the right column is the item (taken: {_taken_item(raw)}; --item-col names another)"
             )
         numbered = number(encoded, log.frame)
         items, missing = item_rows(numbered.item_ids, raw.items)
@@ -126,6 +127,9 @@ def prepare(
             *ties.remarks(told),
         ]
         notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
+        notes += remarks.on_spellings(numbered.user_ids, "users")
+        notes += remarks.on_spellings(numbered.item_ids, "items")
+        notes += remarks.on_crowd(numbered)
         notes += remarks.on_given_split(numbered)
         at("write")
         manifest = _manifest(numbered, items) | {
@@ -150,6 +154,12 @@ def prepare(
     if progress:
         progress("prepare", len(STAGES), len(STAGES))
     return manifest
+
+
+def _taken_item(raw: Raw) -> str:
+    return next(
+        (f"'{taken.columns['item']}'" for taken in raw.taken if "item" in taken.columns), "the form's own"
+    )
 
 
 def _unpacked(paths: list[Path], scratch: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,13 +17,16 @@ from sracl_core.data.readers.search import files_in
 from sracl_core.data.splits.given import given
 
 SHOWN = 3
+CROWD, LEAST_CROWD = 0.2, 5
+"""A user with this share of all interactions, among so many users, is said."""
 ALWAYS = ("read", "exact duplicates dropped")
 
 
 def on_unread(paths: list[Path], files: list[Path]) -> list[str]:
     """A line about the files of the folders that were named which are not read."""
     folders = [path for path in paths if path.is_dir()]
-    left = [path.name for path in (files_in(folders) if folders else []) if path not in files]
+    read = {path.resolve() for path in files}
+    left = [path.name for path in (files_in(folders) if folders else []) if path.resolve() not in read]
     if not left:
         return []
     more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
@@ -33,9 +38,7 @@ def on_filters(funnel: list[FunnelStep]) -> list[str]:
     return [
         f"'{step['step']}' dropped nothing"
         for before, step in pairwise(funnel)
-        if step["interactions"] == before["interactions"]
-        and step["step"] not in ALWAYS
-        and not step["step"].endswith("-core")
+        if step["interactions"] == before["interactions"] and step["step"] not in ALWAYS
     ]
 
 
@@ -53,13 +56,18 @@ def on_given_split(numbered: Numbered) -> list[str]:
     parts, times = numbered.parts, numbered.timestamps
     same_user = np.ones(len(parts) - 1, dtype=bool)
     same_user[numbered.sequences.offsets[1:-1] - 1] = False
-    back = int((same_user & (parts[1:] > parts[:-1]) & (times[1:] < times[:-1])).sum())
+    users = np.repeat(np.arange(len(numbered.sequences)), numbered.sequences.lengths)
+    back = len(np.unique(users[1:][same_user & (parts[1:] > parts[:-1]) & (times[1:] < times[:-1])]))
+    if not len(split.valid_users) or not len(split.test_users):
+        notes.append(
+            "warning: a part asks nobody, so that nothing can be trained: its users need interactions in the "
+            "parts before it, under the same ids"
+        )
     if back:
         notes.append(
             f"warning: for {back:,} users a later part begins before the earlier one ends in time; training "
             "then knows what came after the question"
         )
-    users = np.repeat(np.arange(len(numbered.sequences)), numbered.sequences.lengths)
     rows = pl.DataFrame({"user": users, "item": numbered.sequences.values, "time": times, "part": parts})
     train_rows = rows.filter(pl.col("part") == 0)
     leaked = rows.filter(pl.col("part") > 0).join(train_rows, on=["user", "item", "time"], how="semi").height
@@ -80,7 +88,7 @@ def on_items(ids: pl.Series, items: pl.DataFrame, known: pl.DataFrame | None, mi
     """
     notes = []
     if known is not None and missing:
-        notes.append(_unmatched(ids, known["item_id"], missing))
+        notes.append(_unmatched(ids, known, missing))
     return notes + on_texts(without_text(items), items.height)
 
 
@@ -96,15 +104,52 @@ def on_texts(empty: int, total: int) -> list[str]:
     return [f"{empty:,} of {total:,} items have no text; their ids stand for it"]
 
 
-def _unmatched(ids: pl.Series, known: pl.Series, missing: int) -> str:
-    lost = ids.filter(~ids.is_in(known.implode()))
-    near = _nearly(lost, known)
-    pairs = ", ".join(f"'{one}' and '{other}'" for one, other in near)
+def on_spellings(ids: pl.Series, what: str) -> list[str]:
+    """A line where ids differ only by spaces around them or by a `.0`: two for what was likely one."""
+    odd = ids.filter(ids.str.contains(r"^\s|\s$|^-?\d+\.0+$"))
+    if odd.is_empty():
+        return []
+    plain = odd.str.strip_chars().str.replace(r"\.0+$", "")
+    pairs = pl.DataFrame([plain.alias("plain"), odd.alias("odd")]).filter(plain.is_in(ids.implode()))
+    if pairs.is_empty():
+        return []
+    said = ", ".join(f"'{one}' and '{other}'" for one, other in pairs.head(SHOWN).rows())
+    return [
+        f"warning: {pairs.height:,} ids of {what} are there in two spellings and count as two: {said}; make "
+        "them alike"
+    ]
+
+
+def on_crowd(numbered: Numbered) -> list[str]:
+    """A line where one user has a large share of all interactions, as those have whom nobody knows."""
+    lengths = numbered.sequences.lengths
+    largest, total = int(lengths.argmax()), int(lengths.sum())
+    most = int(lengths[largest])
+    if len(lengths) < LEAST_CROWD or most < CROWD * total:
+        return []
+    return [
+        f"user '{numbered.user_ids[largest]}' has {most:,} of {total:,} interactions ({most / total:.0%}); "
+        "where that stands for nobody, take sessions as users with --user-col, or leave those rows out"
+    ]
+
+
+def _unmatched(ids: pl.Series, known: pl.DataFrame, missing: int) -> str:
+    lost, table = ids.filter(~ids.is_in(known["item_id"].implode())), known["item_id"]
+    near = _nearly(lost, table)
+    pairs = ", ".join(f"{one} and {other}" for one, other in map(_told_apart, near))
     if missing == len(ids):
-        seen = pairs or f"'{lost[0]}' and '{known[0]}'"
+        held = [
+            name for name in known.columns if name != "item_id" and known[name].is_in(ids.implode()).any()
+        ]
+        seen = pairs or f"'{lost[0]}' and '{table[0]}'"
+        advice = (
+            f"the table's column '{held[0]}' has them: give --item-col {shlex.quote(held[0])}"
+            if held
+            else "make them alike, or name other columns with --item-col"
+        )
         return (
             "warning: no item of the log is in the item table, so that all texts are lost: the ids differ "
-            f"(in the log and in the table: {seen}); make them alike, or name other columns with --item-col"
+            f"(in the log and in the table: {seen}); {advice}"
         )
     line = f"{missing:,} of {len(ids):,} items of the log have no row in the item table"
     return line + (
@@ -112,15 +157,31 @@ def _unmatched(ids: pl.Series, known: pl.Series, missing: int) -> str:
     )
 
 
+def _told_apart(pair: tuple[str, str]) -> tuple[str, str]:
+    """Two ids in quotes; by their code points where they would look the same."""
+    one, other = pair
+    alike = unicodedata.normalize("NFKC", one).strip() == unicodedata.normalize("NFKC", other).strip()
+    return (ascii(one), ascii(other)) if alike else (f"'{one}'", f"'{other}'")
+
+
 def _nearly(lost: pl.Series, known: pl.Series) -> list[tuple[str, str]]:
-    """Pairs of ids that are one when case, spaces, leading zeros and a trailing .0 do not count."""
+    """Pairs of ids that are one when only letters and digits count, in either case, without leading zeros
+    and a trailing .0; or when one is the end of the other, as 12 is of item_12.
+    """
 
     def bare(ids: pl.Series) -> pl.Series:
-        text = ids.str.strip_chars().str.to_lowercase().str.replace(r"\.0$", "")
-        return text.str.strip_chars_start("0").alias("bare")
+        text = ids.str.normalize("NFKC").str.to_lowercase().str.strip_chars().str.replace(r"\.0+$", "")
+        return text.str.replace_all(r"[\W_]", "").str.strip_chars_start("0").alias("bare")
 
-    left = pl.DataFrame([lost.alias("lost"), bare(lost)])
-    right = pl.DataFrame([known.alias("known"), bare(known)]).unique(
-        "bare", keep="first", maintain_order=True
-    )
-    return left.join(right, on="bare", maintain_order="left").select("lost", "known").head(SHOWN).rows()
+    def end(ids: pl.Series) -> pl.Series:
+        return bare(ids).str.extract(r"(\d+)$").str.strip_chars_start("0").alias("bare")
+
+    for same in (bare, end):
+        left = pl.DataFrame([lost.alias("lost"), same(lost)]).filter(pl.col("bare") != "")
+        right = pl.DataFrame([known.alias("known"), same(known)]).unique(
+            "bare", keep="first", maintain_order=True
+        )
+        found = left.join(right, on="bare", maintain_order="left").select("lost", "known")
+        if (same is bare and found.height) or found.height * 2 > len(lost):
+            return found.head(SHOWN).rows()
+    return []

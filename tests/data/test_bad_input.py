@@ -46,7 +46,10 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "after a blank line": (GOOD + "\nu1,,5\n", "line 39: the item id is empty"),
     "too many fields": (GOOD + "u1,i1,5,6\n", "line 38 has 4 fields, the header names 3"),
     "open quote": (HEADER + '"a,b,1\n', "line 2 is not CSV"),
-    "nothing after k-core": (HEADER + "a,b,1\na,c,2\na,d,3\n", "nothing is left after '5-core' .*loosen"),
+    "nothing after k-core": (
+        HEADER + "a,b,1\na,c,2\na,d,3\n",
+        "nothing is left after '5-core' .*lower --k-core",
+    ),
 }
 
 

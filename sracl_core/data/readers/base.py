@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
+from sracl_core.data.readers.missing import missing
 from sracl_core.errors import DataError
 
 Locator = Callable[[int], str]
@@ -155,6 +156,14 @@ class Rows:
             return self
         kept = mask.arg_true()
         return Rows(self.frame.filter(mask), lambda row: self.locate(kept[row]))
+
+
+def counted(step: str, frame: pl.DataFrame) -> FunnelStep:
+    """A step of the funnel for a table of raw ids; missing ids count as none."""
+    users, items = (
+        int(frame[name].filter(~missing(frame[name])).n_unique()) for name in ("user_id", "item_id")
+    )
+    return FunnelStep(step=step, users=users, items=items, interactions=frame.height)
 
 
 def fixed(path: Path, keys: dict[str, str], part: str = "log") -> Taken:

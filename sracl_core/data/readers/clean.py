@@ -55,7 +55,10 @@ def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
         word = "" if column[row] is None or not column[row].strip() else f" ('{cut(column[row].strip())}')"
         count = int(bad.sum())
         how_many = f", as in {count:,} of {len(bad):,} rows" if count > 1 else ""
-        advice = hint or "correct it, or leave such rows out with --drop-empty"
+        if count < len(bad):
+            advice = f"{hint or 'correct it'}, or leave such rows out with --drop-empty"
+        else:
+            advice = hint or f"name another column with --{kind}-col"
         raise DataError(f"{locate(row)}: the {kind} id is empty or NaN{word}{how_many}; {advice}")
     return column
 
@@ -76,7 +79,7 @@ def clean_times(
     if column.dtype.is_temporal():
         return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate), "dates"
     if time_format not in (None, "auto"):
-        return _by_pattern(column.cast(pl.String), locate, str(time_format))
+        return _by_pattern(_as_written(column, str(time_format)), locate, str(time_format))
     if column.dtype == pl.String and _are_dates(column):
         if are_hours(column):
             raise DataError(
@@ -106,6 +109,12 @@ def _by_pattern(column: pl.Series, locate: Locator, pattern: str) -> tuple[pl.Se
         ) from error
     hint = f"is no date of the form {pattern}; correct it, or give its form with --time-format"
     return _epoch_seconds(times, column, locate, hint), f"dates '{pattern}'"
+
+
+def _as_written(column: pl.Series, pattern: str) -> pl.Series:
+    """Text of a column; a number of seven digits has lost the zero of a date that begins with its day."""
+    text = column.cast(pl.String)
+    return text.str.strip_chars().str.zfill(8) if pattern in ("%d%m%Y", "%m%d%Y") else text
 
 
 def _are_dates(column: pl.Series) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from sracl_core.errors import DataError, nearest
@@ -23,16 +24,35 @@ USUAL = {
     "day": "date day event_date eventdate order_date purchase_date transaction_date invoice_date t_dat",
 }
 # Names that end so are taken where no usual one is there and only one column has such a name.
-KEYED = "id|no|nr|num|number|key|code|hash|uid|uuid|unique_?id|identifier"
+MOST_SHOWN, NEAR = 12, 0.75
+"""So alike a misspelled name is (userr_id), and another such as course_id is not."""
+KEYED = "id|no|nr|num|number|nummer|key|code|hash|uid|uuid|unique_?id|identifier"
 ENTITIES = {
     "user": "user|customer|cust|visitor|member|household|client|buyer|shopper|account|consumer|subscriber|"
-    "reviewer|viewer|listener|reader|player|profile|device|student|patient",
+    "reviewer|viewer|listener|reader|player|profile|device|student|learner|patron|patient|person|"
+    "fan|card",
     "item": "item|product|prod|article|movie|film|book|track|song|video|news|content|sku|business|course|"
     "game|recipe|poi|venue|restaurant|hotel|listing|offer|material|stock|anime|podcast|episode|joke|ean|upc|isbn|"
     "gtin|page|app|artist|show|document|exercise|question",
 }
-PATTERNS = {role: re.compile(rf"(?:{words})s?(?:_?(?:{KEYED}))?") for role, words in ENTITIES.items()} | {
-    "time": re.compile(r"(?:.*_)?(?:timestamp|datetime|time|date|ts|at)|.*(?:timestamp|datetime)"),
+# The same in languages whose logs are met, without accents; a plural or a key may follow.
+OTHER_LANGUAGES = {
+    "user": "kunden?|benutzer|nutzer|cliente|usuario|utilisateur|acheteur|utente|klant|gebruiker|klient|kund|"
+    "kullanici|musteri|пользователь|клиент|покупатель|用户|客户|會員|会员|ユーザー|顧客|사용자|고객",
+    "item": "artikel|produkt|ware|film|buch|articulo|producto|pelicula|libro|article|produit|livre|articolo|"
+    "prodotto|produto|artigo|towar|urun|товар|продукт|артикул|商品|物品|产品|アイテム|상품",
+    "time": "datum|zeit|zeitpunkt|zeitstempel|fecha|fecha_hora|horodatage|data_hora|data_ora|"
+    "tijd|tijdstip|tarih|zaman|дата|время|时间|日期|時間|日時|시간|날짜",
+}
+PATTERNS = {
+    role: re.compile(rf"(?:{words}|{OTHER_LANGUAGES[role]})[sen]*(?:_?(?:{KEYED}))?")
+    for role, words in ENTITIES.items()
+} | {
+    "session": re.compile(rf"(?:.*_)?(?:session|visit)(?:_?(?:{KEYED}))?"),
+    "time": re.compile(
+        r"(?:.*_)?(?:timestamp|datetime|time|date|ts|at)|.*(?:timestamp|datetime)|unix_?time|created_utc|"
+        r"date_(?:added|created)|(?:" + OTHER_LANGUAGES["time"] + ")"
+    ),
 }
 NO_EVENT_TIME = re.compile(r"birth|born|expir|release|publish|updat|modif|end_|deliver|join|regist|signup")
 
@@ -53,6 +73,7 @@ def words(name: str) -> str:
     ('customer_key', 'order_date', 'household_id')
     """
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.split(":")[0])
+    apart = "".join(mark for mark in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(mark))
     return re.sub(r"[\W_]+", "_", apart.lower()).strip("_")
 
 
@@ -76,9 +97,14 @@ def find_column(role: str, given: tuple[str, ...] | None, columns: list[str], pa
         said = "', '".join(several[:4])
         raise DataError(f"{path} has no plain {role} column: it could be '{said}'; name it with {flag}")
     usual = USUAL[role].split()[0]
-    raise DataError(
-        f"{path} has no {role} column such as '{usual}'{nearest(usual, shown)}; name it with {flag}"
+    others = [other for other in ("item", "time") if role == "user" and guess(other, columns) is None]
+    flags = ", ".join([flag, *(f"--{other}-col" for other in others)])
+    what = " nor ".join([f"no {role} column such as '{usual}'", *(f"one of {other}s" for other in others)])
+    said = nearest(usual, shown, cutoff=NEAR) if not others else ""
+    said = said or f"; there is {', '.join(shown[:MOST_SHOWN])}" + (
+        ", ..." if len(shown) > MOST_SHOWN else ""
     )
+    raise DataError(f"{path} has {what}{said}; name {'them' if others else 'it'} with {flags}")
 
 
 def guess(role: str, columns: list[str]) -> str | None:

@@ -65,7 +65,8 @@ def check_pattern(pattern: str) -> None:
     if pattern != "auto" and not DAY.search(pattern):
         raise DataError(
             f"--time-format '{pattern}' has no day, so that all days would be one; "
-            "give a pattern with one, such as '%Y-%m-%d %H:%M:%S'"
+            "give a pattern with one, such as '%Y-%m-%d %H:%M:%S', or where the times have none, give "
+            "--order rows in place of it, the rows in the order of time"
         )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
+from sracl_core.data.readers.base import ReadOptions
 from sracl_core.data.readers.columns import find_column
 from sracl_core.data.readers.peek import DATE, NUMBER, Head
 from sracl_core.errors import DataError
@@ -28,9 +32,11 @@ def columns(head: Head, given: dict[str, tuple[str, ...] | None], path: Path) ->
         times = [column for column in free if is_time(head.cells(column))]
         if len(times) != 1:
             what = "several columns that look" if times else "no column that looks"
+            other = times[-1] if times else free[-1] if len(free) > 2 else None
+            name = "" if other is None else f"name it, such as --time-col {other}, or "
             raise DataError(
-                f"{path} line 1 is no header of column names, and {what} like times; name it, such as "
-                "--time-col column_3, or give --order rows where the rows stand in the order of time"
+                f"{path} line 1 is no header of column names, and {what} like times; {name}give --order rows "
+                "where the rows stand in the order of time"
             )
         roles["time"] = times[0]
         free.remove(times[0])
@@ -49,6 +55,34 @@ def columns(head: Head, given: dict[str, tuple[str, ...] | None], path: Path) ->
             )
         roles["rating"] = numbers[0]
     return {role: roles[role] for role in given}
+
+
+def is_list(head: Head) -> bool:
+    """Whether no two of the first rows begin alike, as in a table of items."""
+    first = [row[0] for row in head.rows if row]
+    return len(first) > 1 and len(set(first)) == len(first)
+
+
+def items_told(head: Head, options: ReadOptions, ids: pl.Series) -> ReadOptions:
+    """The options with the item and title columns of a table of items without names.
+
+    The item's is the column whose cells are items of the log most often; the title's is the one other that
+    holds no numbers.
+    """
+    if options.item_col is None or not set(options.item_col) & set(head.columns):
+        known = set(ids)
+        shares = {column: sum(cell in known for cell in head.cells(column)) for column in head.columns}
+        best = max(shares, key=lambda column: shares[column])
+        options = replace(options, item_col=(best if shares[best] else head.columns[0],))
+    if options.title_col is None:
+        texts = [
+            column
+            for column in head.columns
+            if column not in (options.item_col or ())
+            and not all(NUMBER.fullmatch(cell) for cell in head.cells(column))
+        ]
+        options = replace(options, title_col=(texts[0],)) if len(texts) == 1 else options
+    return options
 
 
 def is_time(cells: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,17 @@ import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.readers import headless
-from sracl_core.data.readers.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, refusing
+from sracl_core.data.readers.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
 from sracl_core.data.readers.clean import clean_interactions
-from sracl_core.data.readers.columns import find_column, guess, refuse_shared
+from sracl_core.data.readers.columns import candidates, find_column, guess, refuse_shared
 from sracl_core.data.readers.dates import check_pattern
-from sracl_core.data.readers.day_and_hour import day_column, joined_time
+from sracl_core.data.readers.day_and_hour import day_and_clock, joined_time, two_columns
+from sracl_core.data.readers.events import event_column, of_events
 from sracl_core.data.readers.missing import missing
 from sracl_core.data.readers.peek import Head
 from sracl_core.data.readers.tabular import Table
-from sracl_core.errors import DataError, nearest
+from sracl_core.data.readers.units import odd_times
+from sracl_core.errors import DataError
 
 NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": "rating", "event": "event"}
 NEEDED = ("user_id", "item_id", "timestamp", "rating")
@@ -29,11 +31,21 @@ NEEDED = ("user_id", "item_id", "timestamp", "rating")
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a log and what a first look at it showed; split: which part of an own split it is."""
+    """One file of a log and what a first look at it showed.
+
+    split: which part of an own split it is. borrowed: whether its columns' names are another part's.
+    """
 
     table: Table
     head: Head
     split: int | None = None
+    borrowed: bool = False
+
+    def called(self, columns: list[str]) -> Part:
+        """The part with other names of columns, which a file without any takes from the one beside it."""
+        frame = self.table.frame.rename(dict(zip(self.table.columns, columns, strict=True)))
+        table = replace(self.table, frame=frame, columns=columns, header=True)
+        return replace(self, table=table, head=replace(self.head, columns=columns), borrowed=True)
 
     @property
     def path(self) -> Path:
@@ -85,7 +97,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         raise DataError(f"{path} holds no rows; give a file with interactions")
     funnel: list[FunnelStep] = []
     if "event" in rows.frame.columns:
-        rows = _of_events(rows, options, path, funnel)
+        rows = of_events(rows, options, path, funnel)
     if "day" in rows.frame.columns:
         rows = joined_time(rows, options.time_format)
     rows = without_empty(rows, options, funnel)
@@ -99,6 +111,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
     if "part" in rows.frame.columns:
         interactions = interactions.with_columns(rows.frame["part"])
     notes += _said_of_time(taken[0].columns, times)
+    notes += odd_times(interactions["timestamp"], times)
     return Log(interactions, rows, times, taken, notes, funnel)
 
 
@@ -108,52 +121,45 @@ def interaction_columns(part: Part, options: ReadOptions) -> tuple[dict[str, str
     given = {"user": options.user_col, "item": options.item_col}
     if options.order != "rows":
         given["time"] = options.time_col
-    elif options.time_col is not None:
-        raise DataError("--order rows takes no times; leave --time-col out, or --order rows")
+    elif options.time_col is not None or options.time_format is not None:
+        flag = "--time-format" if options.time_col is None else "--time-col"
+        raise DataError(f"--order rows takes no times; leave {flag} out, or --order rows")
+    elif time := guess("time", table.columns):
+        notes.append(
+            f"{table.path.name}: column '{time}' is called as times are, and is not read (--order rows)"
+        )
     if options.with_ratings:
         given["rating"] = options.rating_col
     if table.header:
-        roles = {role: _found(role, names, table) for role, names in given.items()}
+        roles = {role: _found(role, names, part) for role, names in given.items()}
     else:
         roles = headless.columns(part.head, given, table.path)
         notes.append(
             f"{table.path.name}: line 1 holds values, not names of columns, so the columns are numbered "
             "(--header says otherwise)"
         )
-    if options.time_col is None and "time" in roles:
-        roles |= _day_beside(part, roles["time"])
-    if options.events:
-        roles["event"] = find_column("event", _one_name(options.event_col), table.columns, table.path)
-    elif event := guess("event", table.columns):
-        values = list(dict.fromkeys(part.head.cells(event)))[:4]
-        if len(values) > 1:
-            notes.append(
-                f"{table.path.name}: every kind of '{event}' counts as an interaction ({', '.join(values)}); "
-                "choose with --events"
-            )
+    if "time" in roles:
+        roles |= day_and_clock(table, part.head, roles["time"], options.time_col is not None)
+    event, said = event_column(table, part.head, roles, options)
+    roles |= event
+    notes += said
     refuse_shared(roles, table.path)
     return roles, notes
 
 
-def _found(role: str, names: tuple[str, ...] | None, table: Table) -> str:
+def _found(role: str, names: tuple[str, ...] | None, part: Part) -> str:
+    table = part.table
     known = None if names is None else tuple(name for name in names if name in table.columns)
     try:
         return find_column(role, known or names, table.columns, table.path)
     except DataError as error:
         if role != "time" or names is not None:
             raise
+        day = two_columns(table, part.head, candidates("time", table.columns))
+        if day is not None:
+            return day
         advice = ", or give --order rows where the rows stand in the order of time"
         raise DataError(str(error) + advice) from error
-
-
-def _one_name(name: str | None) -> tuple[str, ...] | None:
-    return None if name is None else (name,)
-
-
-def _day_beside(part: Part, time: str) -> dict[str, str]:
-    """{"day": the column of dates} where the time column holds times of day and another one dates."""
-    day = day_column(part.table, part.head, time)
-    return {} if day is None else {"day": day}
 
 
 def has_part(table: Table) -> bool:
@@ -199,21 +205,6 @@ def _one(parts: list[Part], pieces: list[Rows]) -> Rows:
     return Rows(frame, locate)
 
 
-def _of_events(rows: Rows, options: ReadOptions, path: Path, funnel: list[FunnelStep]) -> Rows:
-    """The rows whose event is one of those asked for."""
-    wanted = list(options.events or ())
-    events = rows.frame["event"].cast(pl.String).str.strip_chars()
-    known = events.unique().drop_nulls().sort().to_list()
-    for name in wanted:
-        if name not in known:
-            hint = nearest(name, known) or f"; there is {', '.join(known[:8])}, ..."
-            raise DataError(f"{path} has no event '{name}'{hint}; correct --events")
-    funnel.append(counted("read", rows.frame))
-    kept = rows.keep(events.is_in(pl.Series(wanted).implode()).fill_null(False))
-    funnel.append(counted(f"events {', '.join(wanted)}", kept.frame))
-    return kept
-
-
 def without_empty(rows: Rows, options: ReadOptions, funnel: list[FunnelStep]) -> Rows:
     """The rows without a missing cell, where that is asked for; how many went is in the funnel."""
     if not options.drop_empty:
@@ -228,16 +219,12 @@ def without_empty(rows: Rows, options: ReadOptions, funnel: list[FunnelStep]) ->
     funnel.append(counted("rows with an empty cell dropped", kept.frame))
     if kept.frame.is_empty():
         worst = max(names, key=lambda name: int(missing(rows.frame[name]).sum()))
-        raise DataError(f"{rows.locate(0)}: no row is left without an empty cell; '{worst}' is missing most")
+        flag = {"user_id": "--user-col", "item_id": "--item-col", "timestamp": "--time-col"}.get(worst)
+        advice = f"name another column with {flag or '--rating-col'}"
+        raise DataError(
+            f"{rows.locate(0)}: no row is left without an empty cell; '{worst}' is missing most: {advice}"
+        )
     return kept
-
-
-def counted(step: str, frame: pl.DataFrame) -> FunnelStep:
-    """A step of the funnel for a table of raw ids; missing ids count as none."""
-    users, items = (
-        int(frame[name].filter(~missing(frame[name])).n_unique()) for name in ("user_id", "item_id")
-    )
-    return FunnelStep(step=step, users=users, items=items, interactions=frame.height)
 
 
 def _session(part: Part) -> str:
@@ -246,7 +233,7 @@ def _session(part: Part) -> str:
     if session is None:
         return ""
     name = shlex.quote(session)
-    return f"take the sessions as users with --user-col {name}, or leave such rows out with --drop-empty"
+    return f"take the sessions as users with --user-col {name}"
 
 
 def _said_of_time(columns: dict[str, str], times: str) -> list[str]:

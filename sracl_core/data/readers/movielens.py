@@ -51,7 +51,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     read_rows = _ratings_csv if own_csv else _ratings_without_header
     funnel: list[FunnelStep] = []
     rows = without_empty(read_rows(files[0], scratch, list(keys)), options, funnel)
-    interactions, times = clean_interactions(rows, files[0], unit=1)
+    interactions, times = clean_interactions(rows, files[0])
     raw = Raw(interactions, None, taken=[fixed(files[0], keys)], times=times, funnel=funnel)
     if len(files) == 1:
         return raw

@@ -26,6 +26,8 @@ UNQUOTED = ("inter", "item", "user")
 NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s*")
 DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?\s*")
 NO_NAME = "column_"
+LONG_NUMBER, FEW_VALUES = 8, 11
+"""A column of numbers so long beside others is of times; one of so few values beside others, of ratings."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def _peek_text(text: str, kind: str, header: bool | None, separator: str | None)
     lines = [line for line in text.replace("\r\n", "\n").split("\n")[: ROWS + 1] if line.strip()]
     if not lines:
         return Head("text", [], [])
-    separator = separator or SEPARATORS.get(kind) or _separator(lines)
+    usual = SEPARATORS.get(kind)
+    separator = separator or (usual if usual and usual in lines[0] else _separator(lines))
     try:
         if len(separator) == 1 and kind in UNQUOTED:
             rows = list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
@@ -201,9 +204,16 @@ def _whole_numbers(tokens: list[str]) -> bool:
 
 
 def _is_table(lines: list[list[str]]) -> bool:
+    """Whether lines of one width above two have the same user twice, or columns of kinds of their own."""
     widths = {len(tokens) for tokens in lines}
-    users = Counter(tokens[0] for tokens in lines)
-    return len(widths) == 1 and widths != {2} and max(users.values()) > 1
+    if len(widths) > 1 or widths == {2}:
+        return False
+    if len({tokens[0] for tokens in lines}) < len(lines):
+        return True
+    columns = [set(column) for column in list(zip(*lines, strict=True))[1:]]
+    larger = [all(len(token) >= LONG_NUMBER for token in column) for column in columns]
+    kinds = [len(column) <= FEW_VALUES for column in columns]
+    return any(larger) != all(larger) or (len(lines) > FEW_VALUES**2 and any(kinds) != all(kinds))
 
 
 def _recurring(lines: list[list[str]]) -> bool:

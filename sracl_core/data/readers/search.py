@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ def files_in(paths: list[Path]) -> list[Path]:
             deeper = [file for entry in inside if entry.is_dir() for file in entry.iterdir()]
             found += [file for file in (*inside, *deeper) if file.is_file()]
     return sorted(file for file in found if not file.name.startswith("."))
+
+
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """The paths without those that name a file a second time, however they are written."""
+    return list({path.resolve(): path for path in reversed(list(paths))}.values())[::-1]
 
 
 def named(paths: list[Path], pattern: str) -> Path | None:

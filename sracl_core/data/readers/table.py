@@ -7,29 +7,32 @@ table is seen from the columns: a log has users and items, an item table has ite
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import TEST, TRAIN, VALID, Raw, Reader, ReadOptions, Taken, file_kind
+from sracl_core.data.readers import headless
+from sracl_core.data.readers.base import (
+    MOST_NAMED,
+    TEST,
+    TRAIN,
+    VALID,
+    Raw,
+    Reader,
+    ReadOptions,
+    Taken,
+    file_kind,
+)
 from sracl_core.data.readers.clean import clean_items
 from sracl_core.data.readers.columns import find_column, guess, refuse_shared
 from sracl_core.data.readers.log import Log, Part, read_log, texts_of_log
 from sracl_core.data.readers.missing import missing, null_words
-from sracl_core.data.readers.peek import Head, peek
-from sracl_core.data.readers.search import files_in
+from sracl_core.data.readers.peek import peek
+from sracl_core.data.readers.search import distinct, files_in
+from sracl_core.data.readers.sorting import guess_id, sort_files
 from sracl_core.data.readers.tabular import KINDS, Table, open_table
 from sracl_core.errors import DataError
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """Files by what they are: parts of the log, the item table, and what is neither."""
-
-    log: list[Path]
-    items: Path | None
-    other: list[Path]
 
 
 def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
@@ -39,12 +42,12 @@ def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """
     named = [path for path in paths if path.is_file()]
     if len(named) == len(paths):
-        return named or None
-    files = sorted({*named, *(file for file in files_in(paths) if file_kind(file) in KINDS)})
+        return distinct(named) or None
+    files = sorted(distinct([*named, *(file for file in files_in(paths) if file_kind(file) in KINDS)]))
     usual = [_stem(files, "interactions"), _stem(files, "items")]
     if usual[0] is not None:
         own = [path for path in named if path not in usual]
-        return [path for path in (usual[0], *own, usual[1]) if path is not None]
+        return distinct(path for path in (usual[0], *own, usual[1]) if path is not None)
     found = sort_files(files, options, chosen=False)
     return [*found.log, *([found.items] if found.items else [])] if found.log else None
 
@@ -52,42 +55,63 @@ def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     """Read the log and the item table; raises DataError."""
     found = sort_files(files, options, chosen=True)
-    for path in found.other:
-        table = open_table(path, scratch, header=options.header)  # this may say what is wrong with it
-        find_column("item", None, table.columns, path)
-    split = _own_split(options)
-    parts = [
-        Part(
-            open_table(path, scratch, header=options.header),
-            peek(path, options.header),
-            split.get(path, TRAIN) if split else None,
-        )
-        for path in found.log
-    ]
-    if split and all(part.split != TRAIN for part in parts):
-        raise DataError(f"{parts[0].path} is no training part; name the log itself before --valid and --test")
-    if found.items is None:
+    unknown = [open_table(path, scratch, header=options.header) for path in found.other]
+    if unknown and (found.items is not None or len(unknown) > 1 or options.header is not None):
+        raise _neither(unknown[0])
+    parts = with_names(
+        [
+            Part(open_table(path, scratch, header=options.header), peek(path, options.header), split)
+            for path, split in _splits(found.log, options)
+        ]
+    )
+    if found.items is None and not unknown:
         return _log_alone(parts, options)
-    table = open_table(found.items, scratch, header=options.header)
+    path = found.items or unknown[0].path
+    table = open_table(path, scratch, header=options.header)
     log = read_log(parts, _of_log(options, parts, table))
-    columns, notes = item_columns(table, options, log.taken[0].columns["item"])
+    ids = log.interactions["item_id"].unique()
+    if table.header and options.header is None and set(table.columns) & set(ids):
+        table = open_table(path, scratch, header=False)
+    elif unknown:
+        raise _neither(table)
+    columns, notes = item_columns(table, options, log.taken[0].columns["item"], ids)
     rows = table.select(columns)
     if options.drop_empty:
         rows = rows.keep(~missing(rows.frame["item_id"]))
-    notes += [note for name in rows.frame.columns for note in _of_null_words(found.items, rows.frame[name])]
+    notes += [note for name in rows.frame.columns for note in _of_null_words(path, rows.frame[name])]
     items = clean_items(rows.frame, rows.locate)
     taken = _taken_items(table, columns)
     return _raw(log, items, [*_of_parts(parts), *log.notes, *notes], [*log.taken, taken])
+
+
+def _neither(table: Table) -> DataError:
+    there = ", ".join(column[:40] for column in table.columns[:MOST_NAMED])
+    return DataError(
+        f"{table.path} has no item column such as 'item_id' (there is {there}), so it is neither a log nor "
+        "an item table; leave it out, or name its column with --item-col"
+    )
+
+
+def _splits(files: list[Path], options: ReadOptions) -> list[tuple[Path, int | None]]:
+    """The files with the part of a person's own split that each is; None where there is no such split."""
+    split = _own_split(options)
+    if not split:
+        return [(path, None) for path in files]
+    found: list[tuple[Path, int | None]] = [(path, split.get(path.resolve(), TRAIN)) for path in files]
+    if all(part != TRAIN for _, part in found):
+        raise DataError(f"{files[0]} is no training part; name the log itself before --valid and --test")
+    return found
 
 
 def _own_split(options: ReadOptions) -> dict[Path, int]:
     """Which part each file of a person's own split is."""
     if options.valid is None or options.test is None:
         return {}
-    both = set(options.valid) & set(options.test)
-    if both:
-        raise DataError(f"{both.pop()} is given for --valid and for --test; a file is one part")
-    return dict.fromkeys(options.valid, VALID) | dict.fromkeys(options.test, TEST)
+    valid, test = ({path.resolve() for path in part} for part in (options.valid, options.test))
+    if valid & test:
+        path = next(path for path in options.valid if path.resolve() in test)
+        raise DataError(f"{path} is given for --valid and for --test; a file is one part")
+    return dict.fromkeys(valid, VALID) | dict.fromkeys(test, TEST)
 
 
 def _of_log(options: ReadOptions, parts: list[Part], items: Table) -> ReadOptions:
@@ -99,60 +123,16 @@ def _of_log(options: ReadOptions, parts: list[Part], items: Table) -> ReadOption
     return replace(options, item_col=names or None)
 
 
-def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
-    """Tell the log from the item table by their columns.
-
-    chosen: whether a person named each of the files, so that none may be left out.
-    Raises DataError where two different tables look like the log, or two like the item table.
-    """
-    if chosen and len(files) == 1:
-        return Sorted(files, None, [])
-    heads = {path: peek(path, options.header) for path in files}
-    log = [path for path in files if _is_log(heads[path], options)]
-    items = [path for path in files if path not in log and _has_items(heads[path], options)]
-    other = [path for path in files if path not in log and path not in items]
-    if chosen:
-        if not log:  # let the reader of the log say what is missing, of the likelier file
-            log = items[:1] if len(items) == len(files) else other[:1] or files[:1]
-            items = [path for path in items if path not in log]
-            other = [path for path in other if path not in log]
-    elif len(log) > 1 and any(set(heads[path].columns) != set(heads[log[0]].columns) for path in log):
-        odd = next(path for path in log if set(heads[path].columns) != set(heads[log[0]].columns))
-        raise DataError(
-            f"{log[0]} and {odd} both have users and items, in different columns; name the one to read"
-        )
-    if len(items) > 1:
-        titled = [path for path in items if guess("title", heads[path].columns)]
-        if chosen or len(titled) != 1:
-            said = " and ".join(str(path) for path in items[:2])
-            raise DataError(f"{said} both look like item tables; name the log and one of them")
-        items = titled
-    return Sorted(log, items[0] if items else None, other)
-
-
-def _is_log(head: Head, options: ReadOptions) -> bool:
-    if not head.header:
-        return len(head.columns) > 1
-    return _has(head, "user", options.user_col) and _has(head, "item", options.item_col)
-
-
-def _has_items(head: Head, options: ReadOptions) -> bool:
-    return _has(head, "item", options.item_col) or guess_id(head.columns) is not None
-
-
-def _has(head: Head, role: str, names: tuple[str, ...] | None) -> bool:
-    if _known(names, head) is not None:
-        return True
-    return (names is None or role == "item") and guess(role, head.columns) is not None
-
-
-def _known(names: tuple[str, ...] | None, head: Head) -> tuple[str, ...] | None:
-    return tuple(name for name in names or () if name in head.columns) or None
-
-
-def guess_id(columns: list[str]) -> str | None:
-    """A column called just `id`, which in an item table is the item's."""
-    return next((column for column in columns if column.split(":")[0].lower() == "id"), None)
+def with_names(parts: list[Part]) -> list[Part]:
+    """The parts, where those without names of columns take them from the one that has some, by position."""
+    named = next((part for part in parts if part.table.header), None)
+    if named is None:
+        return parts
+    columns = named.table.columns
+    return [
+        part if part.table.header or len(part.table.columns) != len(columns) else part.called(columns)
+        for part in parts
+    ]
 
 
 def _log_alone(parts: list[Part], options: ReadOptions) -> Raw:
@@ -195,21 +175,36 @@ def _taken_items(table: Table, columns: dict[str, str]) -> Taken:
 
 
 def _of_parts(parts: list[Part]) -> list[str]:
+    bare = [part.path.name for part in parts if part.borrowed]
+    said = (
+        [f"{', '.join(bare[:5])}: line 1 holds values; the columns are called as in the other part"]
+        if bare
+        else []
+    )
     if len(parts) == 1 or parts[0].split is not None:
-        return []
+        return said
     names = ", ".join(part.path.name for part in parts[:5]) + (", ..." if len(parts) > 5 else "")
     return [
         f"{names}: each has users and items, so they are {len(parts)} parts of one log, joined (a split of "
-        "your own is given with --valid and --test)"
+        "your own is given with --valid and --test)",
+        *said,
     ]
 
 
-def item_columns(table: Table, options: ReadOptions, of_log: str) -> tuple[dict[str, str], list[str]]:
+def item_columns(
+    table: Table, options: ReadOptions, of_log: str, ids: pl.Series
+) -> tuple[dict[str, str], list[str]]:
     """{our name: column} of the item table, and notes on what was guessed.
 
-    of_log: the log's item column, which the item table may have as well.
+    of_log: the log's item column, which the item table may have as well. ids: the items of the log.
     """
-    columns = table.columns
+    columns, notes = table.columns, []
+    if not table.header:
+        options = headless.items_told(peek(table.path, header=False), options, ids)
+        notes.append(
+            f"{table.path.name}: line 1 holds values, not names of columns, so the columns are numbered "
+            "(--header says otherwise)"
+        )
     given = tuple(name for name in options.item_col or () if name in columns)
     alike = next((column for column in columns if column.split(":")[0] == of_log.split(":")[0]), None)
     item = (given[0] if given else None) or alike or guess("item", columns) or guess_id(columns)
@@ -226,8 +221,8 @@ def item_columns(table: Table, options: ReadOptions, of_log: str) -> tuple[dict[
     taken = set(named.values()) | set(named)
     named |= {column: column for column in texts if column not in taken}
     if "title" not in roles:
-        return named, [f"{table.path.name}: no column is the title; --title-col names one"]
-    return named, []
+        notes.append(f"{table.path.name}: no column is the title; --title-col names one")
+    return named, notes
 
 
 def _of_null_words(path: Path, column: pl.Series) -> list[str]:

@@ -81,6 +81,7 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
     columns, separator = head.columns, head.separator
     if not any(name.strip() for name in columns):
         raise DataError(f"{path} line 1 is no header of column names; begin with one")
+    _refuse_what_stands_above(path, head)
     repeated = next((name for name in columns if name and columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
@@ -103,6 +104,24 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
     columns = [name or given for name, given in zip(columns, found, strict=True)]
     renamed = frame.rename(dict(zip(found, columns, strict=True)))
     return Table(path, renamed, columns, again.locate, again.blank_rows, again.fault, head.header)
+
+
+def _refuse_what_stands_above(path: Path, head: Head) -> None:
+    """Raises DataError where line 1 is a title or a remark, and the names of columns come later."""
+    if not head.header or not head.rows:
+        return
+    wide = [row for row in head.rows if len(row) > len(head.columns)]
+    nameless = sum(not name.strip() for name in head.columns)
+    if len(wide) * 2 > len(head.rows):
+        what = f"has {len(head.columns)} fields and the lines below have {len(wide[0])}"
+    elif len(head.columns) > 2 and nameless * 2 > len(head.columns):
+        what = "leaves most columns without a name"
+    else:
+        return
+    raise DataError(
+        f"{path} line 1 {what}, so it is no header of column names; remove what stands above the header, or "
+        "name every column"
+    )
 
 
 def _one_mark(text: Path, separator: str, scratch: Path) -> tuple[Path, str]:

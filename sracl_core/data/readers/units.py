@@ -9,8 +9,17 @@ from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 
 UNITS = (("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9))
-CALENDAR = (("%Y%m%d%H%M%S", 10**10), ("%Y%m%d%H%M", 10**8), ("%Y%m%d", 10**4))
+CALENDAR = (
+    ("%Y%m%d%H%M%S", 10**10),
+    ("%Y%m%d%H%M", 10**8),
+    ("%Y%m%d%H", 10**6),
+    ("%Y%m%d", 10**4),
+)
 """Patterns of dates written as one number, and what a year is in it."""
+YEAR_LAST = (("%d%m%Y", 10**6, 10**4), ("%m%d%Y", 10**4, 10**6))
+"""Patterns whose numbers stand in no order, and what a day and a month are in them."""
+LEAST_DIFFERENT = 3
+HOURS = 24
 STEP = 1000
 """A unit's times lie in [LEAST_DATE, LEAST_DATE * STEP) times its part of a second: 1973 to 5138."""
 
@@ -21,6 +30,7 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
     Raises DataError where some are of a larger unit than most: their order would be wrong.
     """
     middle = numbers.median()
+    _refuse_year_last(numbers, locate)
     if not isinstance(middle, int | float) or middle < LEAST_DATE / 10:
         return numbers, "numbers that are no dates"
     calendar = _calendar(numbers)
@@ -29,7 +39,8 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
     if middle < LEAST_DATE:
         return numbers, "numbers that are no dates"
     name, parts = _unit(float(middle))
-    odd = numbers >= LEAST_DATE * STEP * parts
+    smaller = (numbers >= LEAST_DATE) & (numbers < LEAST_DATE * parts)  # a date in a smaller unit
+    odd = (numbers >= LEAST_DATE * STEP * parts) | smaller
     if odd.any():
         row = int(odd.arg_max() or 0)
         raise DataError(
@@ -65,6 +76,25 @@ def _unit(number: float) -> tuple[str, int]:
     return UNITS[-1]
 
 
+def _refuse_year_last(numbers: pl.Series, locate: Locator) -> None:
+    """Raises DataError where every number is a date such as 31012020: as numbers they stand in no order."""
+    if not numbers.dtype.is_integer() or numbers.n_unique() < LEAST_DIFFERENT:
+        return
+    if not (numbers % 10**4).is_between(1900, 2100).all() or not numbers.is_between(10**6, 10**8).all():
+        return
+    fits = [
+        pattern
+        for pattern, day, month in YEAR_LAST
+        if (numbers // day % 100).is_between(1, 31).all() and (numbers // month % 100).is_between(1, 12).all()
+    ]
+    if fits:
+        said = "' or '".join(fits)
+        raise DataError(
+            f"{locate(0)}: the time {numbers[0]:08} is a date whose year stands last; say which with "
+            f"--time-format '{said}'"
+        )
+
+
 def _calendar(numbers: pl.Series) -> tuple[pl.Series, str] | None:
     """Dates written as numbers, such as 20200131: where every one is a date of 1900 to 2100."""
     if not numbers.dtype.is_integer():
@@ -72,7 +102,31 @@ def _calendar(numbers: pl.Series) -> tuple[pl.Series, str] | None:
     for pattern, year in CALENDAR:
         if not numbers.is_between(1900 * year, 2101 * year).all():
             continue
-        times = numbers.cast(pl.String).str.to_datetime(pattern, strict=False, time_unit="us")
+        hours = pattern.endswith("%H")  # polars reads no hour without its minutes
+        text = numbers.cast(pl.String) + ("00" if hours else "")
+        form = pattern + ("%M" if hours else "")
+        times = text.str.to_datetime(form, strict=False, time_unit="us")
         if not times.is_null().any():
             return times.dt.epoch("s").alias(numbers.name), f"dates '{pattern}'"
     return None
+
+
+def odd_times(times: pl.Series, what: str) -> list[str]:
+    """Lines about times that may be none: hours of the day, and zeros among dates.
+
+    what: what the times are, as `clean_times` says it.
+    """
+    if what == "numbers that are no dates":
+        if times.min() == 0 and times.max() == HOURS - 1 and times.n_unique() * 2 > HOURS:
+            return [
+                "times are whole numbers from 0 to 23: hours of the day put nothing in order; name a column "
+                "of dates with --time-col, or give --order rows"
+            ]
+        return []
+    none = int((times <= 0).sum())
+    if what == "positions in the file" or not none or none * 2 > len(times):
+        return []
+    return [
+        f"{none:,} of {len(times):,} times are 0 or less, which is 1970 or before; where they stand for a "
+        "missing time, --since 1970-01-02 leaves them out"
+    ]

@@ -1,0 +1,100 @@
+"""Tells the log from the table of items, and both from other files, by their columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sracl_core.data.readers import headless
+from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.readers.columns import guess
+from sracl_core.data.readers.peek import Head, peek
+from sracl_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Files by what they are: parts of the log, the item table, and what is neither."""
+
+    log: list[Path]
+    items: Path | None
+    other: list[Path]
+
+
+def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
+    """Tell the log from the item table by their columns.
+
+    chosen: whether a person named each of the files, so that none may be left out.
+    Raises DataError where two different tables look like the log, or two like the item table.
+    """
+    if chosen and len(files) == 1:
+        return Sorted(files, None, [])
+    heads = {path: peek(path, options.header) for path in files}
+    log = logs(heads, options)
+    items = [path for path in files if path not in log and _has_items(heads[path], options)]
+    other = [path for path in files if path not in log and path not in items]
+    if chosen:
+        if not log:  # let the reader of the log say what is missing, of the likelier file
+            log = items[:1] if len(items) == len(files) else other[:1] or files[:1]
+            items = [path for path in items if path not in log]
+            other = [path for path in other if path not in log]
+    elif len({frozenset(heads[path].columns) for path in log if heads[path].header}) > 1:
+        odd = next(path for path in log if set(heads[path].columns) != set(heads[log[0]].columns))
+        raise DataError(
+            f"{log[0]} and {odd} both have users and items, in different columns; name the one to read, or "
+            "each file where they are parts of one log"
+        )
+    if len(items) > 1:
+        titled = [path for path in items if guess("title", heads[path].columns)]
+        if chosen or len(titled) != 1:
+            said = " and ".join(str(path) for path in items[:2])
+            raise DataError(f"{said} both look like item tables; name the log and one of them")
+        items = titled
+    return Sorted(log, items[0] if items else None, other)
+
+
+def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
+    """The files with users and items; of those without names of columns, the ones that look so.
+
+    Without names a log is told from a table of items by its first column: users come again, and items in
+    a table of theirs do not.
+    """
+    found = [path for path, head in heads.items() if head.header and _is_log(head, options)]
+    bare = [path for path, head in heads.items() if not head.header and len(head.columns) > 1]
+    parts = [path for path in bare if not headless.is_list(heads[path])]
+    alike = {len(heads[path].columns) for path in found}
+    parts += [
+        path
+        for path in bare
+        if path not in parts
+        and (len(heads[path].columns) in alike if alike else not parts)
+        and any(headless.is_time(heads[path].cells(column)) for column in heads[path].columns)
+    ]
+    if not found and not parts:
+        parts = bare
+    return [path for path in heads if path in found or path in parts]
+
+
+def _is_log(head: Head, options: ReadOptions) -> bool:
+    return _has(head, "user", options.user_col) and _has(head, "item", options.item_col)
+
+
+def _has_items(head: Head, options: ReadOptions) -> bool:
+    if not head.header:
+        return headless.is_list(head)
+    return _has(head, "item", options.item_col) or guess_id(head.columns) is not None
+
+
+def _has(head: Head, role: str, names: tuple[str, ...] | None) -> bool:
+    if _known(names, head) is not None:
+        return True
+    return (names is None or role == "item") and guess(role, head.columns) is not None
+
+
+def _known(names: tuple[str, ...] | None, head: Head) -> tuple[str, ...] | None:
+    return tuple(name for name in names or () if name in head.columns) or None
+
+
+def guess_id(columns: list[str]) -> str | None:
+    """A column called just `id`, which in an item table is the item's."""
+    return next((column for column in columns if column.split(":")[0].lower() == "id"), None)
