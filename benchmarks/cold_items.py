@@ -109,13 +109,22 @@ def main() -> None:
     )
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--train", nargs="*", default=["--preset", "fast"], help="options of sracl train")
+    parser.add_argument("--train", default="--preset fast", help="options of sracl train, in one word")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     held = hold_out(args.dataset, args.work, args.share, args.seed)
     runs = args.work / "runs"
     if not runs.is_dir():
-        sracl("train", "--dataset", args.work / "warm", "--runs-dir", runs, "--name", "warm", *args.train)
+        sracl(
+            "train",
+            "--dataset",
+            args.work / "warm",
+            "--runs-dir",
+            runs,
+            "--name",
+            "warm",
+            *args.train.split(),
+        )
     run = next(path for path in sorted(runs.iterdir()) if path.name.endswith("-warm"))
     sracl("items", "add", run, args.work / "new.csv")
     loaded = LoadedRun.open(run)

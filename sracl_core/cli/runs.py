@@ -171,12 +171,25 @@ def compare(
         bool,
         typer.Option("--mixed", help="Also runs of different data or protocols, marked; nothing is tested."),
     ] = False,
+    refreshed: Annotated[
+        bool,
+        typer.Option(
+            "--refreshed",
+            help="LIVE TONIGHT, where tonight's log holds the live one's and more: both on tonight's test "
+            "events. Fails where tonight's is worse.",
+        ),
+    ] = False,
     as_json: output.JsonOption = False,
 ) -> None:
     """Compare runs: settings that differ, metrics side by side, and whether the difference is real.
 
     The last is a paired test over the users that both runs ranked.
     """
+    if refreshed:
+        from sracl_core.cli.refreshed import compare_refreshed
+
+        compare_refreshed([find_run(run, runs_dir) for run in runs], as_json)
+        return
     from sracl_core.cli.comparison import print_comparison
     from sracl_core.errors import IncomparableError, InputError
     from sracl_core.studies.comparing import compare_runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from sracl_core.cli.main import run as sracl
 from sracl_core.data.append import append
 from sracl_core.data.dataset import load_dataset
+from sracl_core.data.sequences import Sequences
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import ConfigError, DataError
+from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.files import write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
@@ -24,6 +28,7 @@ from sracl_core.pipeline.warm import start_warm
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.studies.refreshed import compare_refreshed
 from sracl_core.training.checkpoint import load_encoder
 from sracl_core.training.inputs import read_vectors
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -114,6 +119,47 @@ def test_it_starts_from_yesterday_s_weights(base: Path) -> None:
     np.testing.assert_allclose(started.items.weight[at].detach().numpy(), mapped, rtol=1e-5)
     with np.load(fresh.ranks_path) as ranks:
         assert len(ranks["test_users"]) == grown.n_users
+
+
+def test_both_are_asked_for_the_events_of_the_grown_log(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live, fresh = (
+        run_named(base, "tiny"),
+        RunDirectory(shutil.copytree(run_named(base, "b").path, tmp_path / "b")),
+    )
+    found = compare_refreshed(live, fresh)
+    old, grown = load_dataset(base / "tiny"), load_dataset(base / "grown")
+    encoder, ranks = load_encoder(live), []
+    for user in range(grown.n_users):
+        names = [grown.items.id_of(int(item)) for item in grown.sequences.of(user)]
+        known = [old.items.index(name) for name in names[:-1] if name in old.items]
+        if names[-1] not in old.items:
+            ranks.append(grown.n_items)
+            continue
+        rows = Sequences.from_lists([known])
+        with torch.no_grad():
+            scores = encoder.score(encoder.encode(rows.latest(encoder.max_length)), rows)[0].numpy()
+        ranks.append(int((scores >= scores[old.items.index(names[-1]) - 1]).sum()))
+    expected = mean_metrics(np.array(ranks), (5, 10, 20))
+    assert {name: values[0] for name, values in found["metrics"]["unmasked"].items()} == pytest.approx(
+        expected
+    )
+    own = (fresh.results() or {})["test"]["unmasked"]
+    assert {name: values[1] for name, values in found["metrics"]["unmasked"].items()} == pytest.approx(own)
+    assert found["unknown_targets"] == 2
+    assert found["may_go_live"]
+
+    with np.load(fresh.ranks_path) as stored:
+        arrays = dict(stored)
+    for name in ("test_unmasked", "test_masked"):
+        arrays[name] = np.full_like(arrays[name], grown.n_items)
+    np.savez(fresh.ranks_path, **arrays)
+    words = ["runs", "compare", str(live.path), str(fresh.path), "--refreshed"]
+    assert sracl(words) == 1
+    assert "may not go live: unmasked/NDCG@20 differs by -0." in capsys.readouterr().err
+    assert sracl([*words, str(live.path)]) == 2
+    assert "--refreshed compares two runs" in capsys.readouterr().err
 
 
 def test_the_map_from_text_is_the_ridge_regression() -> None:
