@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 import uuid
@@ -17,6 +18,18 @@ _ELSEWHERE_SECONDS = 7 * 24 * 3600.0
 """Another machine's process cannot be asked whether it still writes; after this long it does not."""
 
 _SET_ASIDE = ".sracl-old-"
+_SURROUNDINGS = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_AUTH,
+}
 _AT_CWD, _EXCHANGE, _SWAP = -100, 2, 2
 
 
@@ -104,6 +117,11 @@ def restore(path: Path) -> None:
             remove(old)
         else:
             old.rename(path)
+
+
+def is_about_surroundings(error: BaseException | None) -> bool:
+    """Whether SQLite reports the disk or the system; everything else is damage of the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURROUNDINGS
 
 
 def _exchange(one: Path, other: Path) -> bool:

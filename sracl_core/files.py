@@ -44,6 +44,15 @@ _REASONS = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EIO: "the disk reports an input/output error",
 }
+_OF_THE_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+}
 
 
 def storage_error(error: Exception, path: Path, doing: str = "write") -> StorageError:
@@ -57,6 +66,12 @@ def storage_error(error: Exception, path: Path, doing: str = "write") -> Storage
     elif doing == "write" and cache_folder() in (path, *path.parents):
         reason += "; or set SRACL_CACHE_DIR to another folder"
     return StorageError(f"cannot {doing} {path}: {reason}")
+
+
+def disk_reason(error: BaseException) -> str | None:
+    """What the disk has refused, where `error` says so without a path; None for whatever else."""
+    number = error_number(error)
+    return _REASONS.get(number) if number in _OF_THE_DISK else None
 
 
 def error_number(error: BaseException) -> int | None:
@@ -137,6 +152,28 @@ def whole_folder(
                 parent.rmdir()
 
 
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A folder for what is only needed while `path` is being made, on the same disk.
+
+    What a kill leaves of it is removed by the next one. Raises StorageError.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100
+    place = next(parent for parent in path.parents if parent.exists())
+    disk.sweep(place)
+    work = disk.beside(place / path.name)
+    try:
+        work.mkdir()
+        yield work
+    except Exception as error:
+        number = error_number(error)
+        if isinstance(error, SraclError) or number is None or _is_about_another(error, work, path):
+            raise
+        raise storage_error(error, path) from error
+    finally:
+        disk.remove(work)
+
+
 def recovered(path: Path) -> Path:
     """`path`, put back where a kill fell between the two moves that replace a folder on some systems."""
     with suppress(OSError):
@@ -153,6 +190,15 @@ def move(made: Path, path: Path) -> None:
         disk.sync(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a .npy file into a folder that is being made (`whole_folder`). Raises OSError with its reason."""
+    import numpy as np
+
+    # Opened for reading, too: see `whole_file`.
+    with path.open("w+b") as stream:
+        np.save(stream, array, allow_pickle=False)
 
 
 def make_folder(path: Path) -> None:
@@ -257,8 +303,8 @@ def _may_be_replaced(path: Path, mark: str) -> bool:
 
 def _is_about_another(error: Exception, work: Path, path: Path) -> bool:
     """Whether `error` names a file that is not being written here, such as a source that is read."""
-    named = getattr(error, "filename", None)
-    if not isinstance(named, str | os.PathLike):
-        return False
-    place = Path(named)
-    return place not in path.parents and not any(mine in (place, *place.parents) for mine in (work, path))
+    # A copy that fails names its source, and second what it writes.
+    named = [getattr(error, name, None) for name in ("filename", "filename2")]
+    places = [Path(name) for name in named if isinstance(name, str | os.PathLike)]
+    ours = [place in path.parents or bool({work, path} & {place, *place.parents}) for place in places]
+    return bool(ours) and not any(ours)

@@ -207,6 +207,11 @@ def _report(error: BaseException, command: str | None) -> int:
             path = context.command_path if context is not None else "sracl"
             _tell(f"error: {_one_line(usage())} (`{path} --help` shows the usage)")
         return int(getattr(error, "exit_code", 2))
+    from sracl_core.files import disk_reason
+
+    if (reason := disk_reason(error)) is not None:
+        _tell(f"error: {reason}")
+        return 1
     name = type(error).__name__
     _tell(f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)")
     return 1

@@ -45,7 +45,7 @@ def tune(
     """
     output.say("loading", quiet or dry_run)
     from sracl_core.studies.compare import resolve_rows
-    from sracl_core.studies.trials import require_optuna
+    from sracl_core.studies.storage import require_optuna
     from sracl_core.studies.tuning import tune_spec
 
     require_optuna()
@@ -73,7 +73,8 @@ def tune(
 
 def _print_plan(spec: Any, trials: int, runs_dir: Path, study: Path | None, as_json: bool) -> None:
     from sracl_core.settings.known import flatten
-    from sracl_core.studies.trials import count_trials, load_study
+    from sracl_core.studies.storage import load_study
+    from sracl_core.studies.trials import count_trials
     from sracl_core.studies.tuning import study_file, task_of
 
     task = task_of(spec)

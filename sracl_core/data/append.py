@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import detect, read_source
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.errors import DataError
+from sracl_core.files import scratch_folder
 from sracl_core.progress import Progress
 
 
@@ -34,8 +34,7 @@ def append(
     dataset = load_dataset(folder)
     if dataset.parts is not None:
         raise DataError(f"{folder} has a split of its own; prepare it again from both logs")
-    with tempfile.TemporaryDirectory() as place:
-        scratch = Path(place)
+    with scratch_folder(out) as scratch:
         form, files = detect(new, None, options)
         raw = read_source(form, files, options or ReadOptions(), scratch)
         old = read_table(folder / INTERACTIONS)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.errors import DataError
-from sracl_core.files import open_array, whole_folder, write_json
+from sracl_core.files import open_array, save_array, whole_folder, write_json
 
 FORMAT_VERSION = 2
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"
@@ -84,8 +84,7 @@ class NeighborTable:
         }
         with whole_folder(folder, replace=True) as work:
             for name, array in ((_IDS, self.ids), (_SCORES, self.scores)):
-                with (work / name).open("w+b") as file:
-                    np.save(file, array, allow_pickle=False)
+                save_array(work / name, array)
             write_json(work / _ABOUT, about)
         return folder
 

@@ -47,17 +47,17 @@ def distilled(teacher: Any, folder: Path, progress: Progress | None) -> Any:
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     about = read_json(folder / _ABOUT)
-    if about is not None and about.get("weights") == _hash_of_weights(folder):
+    if about is not None and about.get("files") == _hash_of_files(folder):
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     if folder.exists():
-        warn(f"the static vectors in {folder} are damaged; they are made again")
+        warn(f"the static vectors in {folder} are damaged, or of an earlier version; they are made again")
     model = teacher()
     make_folder(folder.parent)
     with whole_folder(folder, replace=True) as work:
         static = StaticEmbedding(_plain_tokenizer(model), embedding_weights=_table(model, progress))
         made = SentenceTransformer(modules=[static, Normalize()], device="cpu")
         made.save(str(work), create_model_card=False)
-        write_json(work / _ABOUT, {"weights": _hash_of_weights(work)}, seal=True)
+        write_json(work / _ABOUT, {"files": _hash_of_files(work)}, seal=True)
     return made
 
 
@@ -97,8 +97,9 @@ def _table(model: Any, progress: Progress | None) -> NDArray[np.float32]:
     return table
 
 
-def _hash_of_weights(folder: Path) -> str:
+def _hash_of_files(folder: Path) -> str:
+    """Of all that is loaded: a changed letter of the tokenizer changes vectors, too."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(path.read_bytes())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _ABOUT):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

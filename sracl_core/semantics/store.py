@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core import disk
 from sracl_core.errors import StorageError
 from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
@@ -44,19 +45,6 @@ PRAGMA page_size = 16384;
 CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS encoder (name TEXT PRIMARY KEY);
 """
-_SURROUNDINGS = {
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_AUTH,
-}
-"""What SQLite reports of the disk and the system; everything else is damage of the file."""
 
 
 class VectorStore:
@@ -250,8 +238,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _SURROUNDINGS:
+        if disk.is_about_surroundings(error):
             reason = f"{error}; free space, or set SRACL_CACHE_DIR to a folder that can be written"
             raise StorageError(f"cannot use the vectors in {path}: {reason}") from error
         raise _DamagedError(f"{path} is damaged ({error})") from error

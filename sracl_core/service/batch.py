@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sracl_core import disk
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import make_folder, read_json, storage_error, whole_file, write_json
+from sracl_core.notices import warn
 from sracl_core.progress import Progress
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import apply
@@ -88,10 +90,9 @@ def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None
         progress("recommend", 0, people)
     for start in range(0, people, PEOPLE_OF_A_PART):
         stop = min(start + PEOPLE_OF_A_PART, people)
-        path = folder / f"{start:012d}.parquet"
-        paths.append(path)
-        if path.is_file():
+        if (made := _made(folder, start)) is not None:
             taken += stop - start
+            paths.append(made)
             continue
         frames = []
         for first in range(start, stop, lister.rows_at_once):
@@ -99,9 +100,32 @@ def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None
             frames.append(lister.lists(asked.names[first:last], asked.histories.take(np.arange(first, last))))
             if progress:
                 progress("recommend", last, people)
-        with whole_file(path) as stream:
-            pl.concat(frames).write_parquet(stream, compression="zstd", compression_level=1)
+        paths.append(_keep(folder, start, pl.concat(frames)))
     return paths, taken
+
+
+def _keep(folder: Path, start: int, lists: pl.DataFrame) -> Path:
+    """Write a part; its name has the hash of its content."""
+    content = BytesIO()
+    lists.write_parquet(content, compression="zstd", compression_level=1)
+    path = folder / f"{start:012d}-{_hash(content.getvalue())}.parquet"
+    with whole_file(path) as stream:
+        stream.write(content.getvalue())
+    return path
+
+
+def _made(folder: Path, start: int) -> Path | None:
+    """The part from `start` on, if it is there and as it was written."""
+    for path in folder.glob(f"{start:012d}-*.parquet"):
+        if path.stem.partition("-")[2] == _hash(path.read_bytes()):
+            return path
+        warn(f"{path} is damaged; its lists are made again")
+        path.unlink()
+    return None
+
+
+def _hash(content: bytes) -> str:
+    return sha256(content).hexdigest()[:32]
 
 
 def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.files import whole_folder, write_json, write_text
+from sracl_core.files import save_array, storage_error, whole_folder, write_json, write_text
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.service import folder as names
@@ -148,10 +149,10 @@ def _difference(loaded: LoadedRun, path: Path, vectors: np.ndarray) -> tuple[flo
 
 
 def _write_arrays(loaded: LoadedRun, catalogue: Catalogue, vectors: np.ndarray, work: Path) -> None:
-    np.save(work / names.VECTORS, vectors)
-    np.save(work / names.TEXTS, np.asarray(catalogue.vectors()))
-    np.save(work / names.REPEATS, loaded.encoder.repeat_bias.numpy())
-    np.save(work / names.POPULARITY, catalogue.popularity)
+    save_array(work / names.VECTORS, vectors)
+    save_array(work / names.TEXTS, np.asarray(catalogue.vectors()))
+    save_array(work / names.REPEATS, loaded.encoder.repeat_bias.numpy())
+    save_array(work / names.POPULARITY, catalogue.popularity)
     write_json(
         work / names.ITEMS, {"ids": catalogue.ids, "titles": loaded.titles[1:], "columns": catalogue.columns}
     )
@@ -169,5 +170,7 @@ def _write_index(vectors: np.ndarray, states: np.ndarray, path: Path) -> float:
     found, _ = index.knn_query(states, k)
     exact = np.argsort(-(states @ vectors.T), axis=1)[:, :k]
     index.save_index(str(path))
+    if path.stat().st_size != index.index_file_size():  # hnswlib does not look whether its writes succeed
+        raise storage_error(OSError(errno.ENOSPC, "the index is cut"), path)
     shared = [len(set(a) & set(b)) for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
     return float(np.mean(shared)) / k

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from sracl_core.errors import InputError
-from sracl_core.files import move
+from sracl_core.files import error_number, move, storage_error
 
 Join = Callable[[list[Path], Path], None]
 COLUMNS = {
@@ -31,7 +31,12 @@ def form_of(out: Path) -> Join:
 def join(parts: list[Path], out: Path, scratch: Path) -> None:
     """Make `out` of the parts, in their order; it takes the place of an earlier file in one move."""
     made = scratch / f"whole{out.suffix.lower()}"
-    form_of(out)(parts, made)
+    try:
+        form_of(out)(parts, made)
+    except Exception as error:
+        if error_number(error) is None:
+            raise
+        raise storage_error(error, out) from error
     move(made, out)
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from sracl_core import disk
 from sracl_core.files import make_folder, write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.deciding import settings_hash
@@ -53,5 +54,6 @@ class Filling:
 def write_filling(path: Path, about: Mapping[str, Any], rows: Mapping[str, Sequence[str | None]]) -> None:
     """`about` has kind, dataset, metric and baseline; rows: the names of runs, None for one that waits."""
     make_folder(path.parent)
+    disk.sweep(path.parent)  # what is not durable does not do so itself
     told = [{"name": name, "runs": list(runs)} for name, runs in rows.items()]
-    write_json(path, {**about, "rows": told}, durable=False)
+    write_json(path, {**about, "rows": told}, durable=False, seal=True)

@@ -12,6 +12,7 @@ from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.evaluation.groups import groups
 from sracl_core.evaluation.stored import load_lists
+from sracl_core.files import make_folder, whole_file
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.records import headline_of, metric
@@ -78,8 +79,9 @@ def plot(runs: Sequence[RunDirectory], kinds: Sequence[str], path: Path, mask: s
         elif sources is not None:
             (_draw_groups if kind == "groups" else _draw_tail)(panel, runs, sources, mask)
         panel.legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    make_folder(path.parent)
+    with whole_file(path) as stream:
+        figure.savefig(stream, dpi=150, format=path.suffix[1:] or None)
     return drawn
 
 

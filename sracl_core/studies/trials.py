@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, InputError, Interrupted, NonFiniteLossError, RunError
+from sracl_core.files import make_folder
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.events import Record
 from sracl_core.runs.lock import is_written
@@ -26,6 +26,7 @@ from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range, Space
+from sracl_core.studies import storage
 from sracl_core.studies.crew import share_of_cores
 from sracl_core.studies.earlier import EarlierRuns
 from sracl_core.studies.filling import FOLDER, write_filling
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
-STUDY = "tune"
 BEFORE_PRUNING = 4
 """Trials that are finished before any is pruned: fewer have no middle that says anything."""
 
@@ -74,61 +74,19 @@ def _space(told: dict[str, Any]) -> Space:
     return Choices(tuple(told["values"])) if "values" in told else Range(**told)
 
 
-def require_optuna() -> None:
-    """Raise ConfigError where the extra is not installed."""
-    try:
-        import optuna
-    except ImportError:
-        raise ConfigError("tuning needs Optuna; install it with: pip install 'sracl-tui[tune]'") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 def open_study(path: Path, task: Task) -> Study:
     """The study in `path`, which is made where there is none; its first trial has the settings as they are.
 
     Raises InputError for a study of another dataset, of other settings or of another space.
     """
-    require_optuna()
-    import optuna
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path):
-        study = optuna.create_study(
-            storage=_storage(path), study_name=STUDY, direction="maximize", load_if_exists=True
-        )
-        if "task" not in study.user_attrs:
-            study.set_user_attr("task", task.told())
-            values = flatten(task.config)
-            study.enqueue_trial(
-                {key: values[key] for key, one in task.space.items() if one.holds(values[key])}
-            )
-    _require_same(path, task, Task.read(study.user_attrs["task"]))
+    make_folder(path.parent)
+    values = flatten(task.config)
+    first = {key: values[key] for key, one in task.space.items() if one.holds(values[key])}
+    with storage.alone(path):
+        storage.begin(path, task.told(), first)
+        study = storage.load_study(path)
+        _require_same(path, task, Task.read(storage.about(path, study)))
     return study
-
-
-def load_study(path: Path) -> Study:
-    """An existing one."""
-    require_optuna()
-    import optuna
-
-    try:
-        return optuna.load_study(study_name=STUDY, storage=_storage(path))
-    except KeyError as error:
-        raise InputError(f"{path} holds no study of this program; name another") from error
-
-
-def _storage(path: Path) -> Any:
-    import optuna
-
-    try:
-        # Workers wait for one another rather than fail.
-        return optuna.storages.RDBStorage(
-            f"sqlite:///{path.resolve()}", engine_kwargs={"connect_args": {"timeout": 120}}
-        )
-    except Exception as error:
-        raise InputError(
-            f"{path} is no study that can be read ({type(error).__name__}); name another"
-        ) from error
 
 
 def _require_same(path: Path, task: Task, held: Task) -> None:
@@ -142,14 +100,6 @@ def _require_same(path: Path, task: Task, held: Task) -> None:
     if differing or task.space != held.space:
         what = ", ".join(f"{key} {then.get(key)}, now {now[key]}" for key in differing) or "what is searched"
         raise InputError(f"{path} was begun with other settings ({what}); name another")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    with FileLock(f"{path}.lock"):
-        yield
 
 
 class Attempt:
@@ -183,17 +133,17 @@ class Attempt:
                 if not self.pruned:
                     raise
                 writer.message("pruned: at this epoch half of the trials before were better")
-                self._study.tell(self._trial, state=TrialState.PRUNED)
+                storage.tell(self._study, self._trial, state=TrialState.PRUNED)
             except NonFiniteLossError as error:
                 self._trial.set_user_attr("problem", str(error))
-                self._study.tell(self._trial, state=TrialState.FAIL)
+                storage.tell(self._study, self._trial, state=TrialState.FAIL)
             else:
-                self._study.tell(self._trial, metric(results["valid"], self._task.metric))
+                storage.tell(self._study, self._trial, metric(results["valid"], self._task.metric))
 
 
 def _show(study: Study, task: Task, runs_dir: Path) -> None:
     """Which trials there are, for anybody who watches."""
-    name = f"tune-{derive_seed(0, str(study.user_attrs['task'])):016x}"[:13]
+    name = f"tune-{derive_seed(0, str(study.user_attrs[storage.ABOUT])):016x}"[:13]
     trials = study.get_trials(deepcopy=False)
     rows = {f"trial {one.number}": [one.user_attrs["run"]] for one in trials if "run" in one.user_attrs}
     about = {"kind": "tune", "dataset": f"{task.dataset}  {task.method}", "metric": task.metric}
@@ -202,20 +152,21 @@ def _show(study: Study, task: Task, runs_dir: Path) -> None:
 
 def try_settings(path: Path, runs_dir: Path, most: int, workers: int) -> None:
     """Try settings of the study in `path` until it has `most` trials, beside others. Raises SraclError."""
-    while (attempt := claim(path, runs_dir, most, workers)) is not None:
-        attempt.go()
+    with storage.told(path):
+        while (attempt := claim(path, runs_dir, most, workers)) is not None:
+            attempt.go()
 
 
 def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | None:
     """The next trial: one that nobody goes on with, else a new one, else None where there are `most`."""
-    with _alone(path):
-        study = load_study(path)
-        task = Task.read(study.user_attrs["task"])
+    with storage.alone(path):
+        study = storage.load_study(path)
+        task = Task.read(storage.about(path, study))
         for trial in _left(study, runs_dir):
-            if (found := _begun(study, trial, task, runs_dir, workers)) is not None:
+            if (found := _begun(path, study, trial, task, runs_dir, workers)) is not None:
                 return found
         while count_trials(study) < most:
-            if (found := _begun(study, _asked(study, task), task, runs_dir, workers)) is not None:
+            if (found := _begun(path, study, _asked(study, task), task, runs_dir, workers)) is not None:
                 return found
     return None
 
@@ -255,7 +206,9 @@ def run_of(trial: FrozenTrial, runs_dir: Path) -> RunDirectory | None:
         return None
 
 
-def _begun(study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int) -> Attempt | None:
+def _begun(
+    path: Path, study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int
+) -> Attempt | None:
     """A trial with its run; None where it needs none, and was told at once."""
     import optuna
     from optuna.trial import TrialState
@@ -268,14 +221,16 @@ def _begun(study: Study, trial: Trial, task: Task, runs_dir: Path, workers: int)
         config = chosen(task.config, values)
     except ConfigError as error:
         trial.set_user_attr("problem", str(error))
-        study.tell(trial, state=TrialState.FAIL)
+        storage.tell(study, trial, state=TrialState.FAIL)
         return None
     load_sources(config)
     run = run_of(study.get_trials(deepcopy=False)[trial.number], runs_dir)
+    if run is not None and deciding_settings(run.config) != deciding_settings(config):
+        raise storage.damaged(path, f"trial {trial.number} has other settings than its run {run.name}")
     run = run or EarlierRuns(runs_dir).find(config, task.identity)
     if run is not None and run.status() == "finished":
         trial.set_user_attr("run", run.name)
-        study.tell(trial, metric((run.results() or {}).get("valid"), task.metric))
+        storage.tell(study, trial, metric((run.results() or {}).get("valid"), task.metric))
         return None
     if run is not None and is_written(run):
         run = None

@@ -20,7 +20,8 @@ from sracl_core.studies.filling import FOLDER
 from sracl_core.studies.running import Say, share_texts
 from sracl_core.studies.spaces import chosen, search_space
 from sracl_core.studies.specs import Spec, resolve_specs
-from sracl_core.studies.trials import Task, claim, count_trials, load_study, open_study
+from sracl_core.studies.storage import load_study, told
+from sracl_core.studies.trials import Task, claim, count_trials, open_study
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -138,14 +139,15 @@ def tune_spec(
     path = study or study_file(task, runs_dir)
     held = open_study(path, task)
     say(f"{task.method}: {len(task.space)} settings, {trials} trials, {path}")
-    _tell(held, trials, progress)
-    if workers == 1:
-        _alone(path, held, runs_dir, trials, progress)
-    elif count_trials(held) < trials or _unfinished(held):
-        share_texts([task.config], None, say)
-        jobs = [["tune", str(path), str(runs_dir), str(trials), str(workers)]] * workers
-        run_crew(jobs, workers, lambda: _tell(held, trials, progress))
-    return _outcome(task, path)
+    with told(path):
+        _tell(held, trials, progress)
+        if workers == 1:
+            _alone(path, held, runs_dir, trials, progress)
+        elif count_trials(held) < trials or _unfinished(held):
+            share_texts([task.config], None, say)
+            jobs = [["tune", str(path), str(runs_dir), str(trials), str(workers)]] * workers
+            run_crew(jobs, workers, lambda: _tell(held, trials, progress))
+        return _outcome(task, path)
 
 
 def _alone(path: Path, study: Study, runs_dir: Path, trials: int, progress: Progress | None) -> None:
@@ -172,7 +174,7 @@ def _outcome(task: Task, path: Path) -> Tuned:
             one.user_attrs.get("run"),
             one.state.name.lower(),
             one.value,
-            {key: value for key, value in one.params.items() if key in task.space},
+            {key: one.params[key] for key in task.space if key in one.params},
             one.user_attrs.get("problem"),
         )
         for one in load_study(path).get_trials(deepcopy=False)

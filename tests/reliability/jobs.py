@@ -21,6 +21,9 @@ from sracl_core.data.dataset import load_dataset
 from sracl_core.runs import finding
 from sracl_core.runs.directory import open_run
 from sracl_core.semantics.llm.answers_db import LlmCache
+from sracl_core.service.exported import open_export
+from sracl_core.service.folder import ABOUT, INDEX
+from sracl_core.studies.storage import load_study
 from tests.reliability.zygote import Ended, Zygote
 from tests.semantics.llm_stub import Stub
 from tests.tiny import SAMPLE, TINY
@@ -29,6 +32,11 @@ SETS = [word for name, value in TINY.items() for word in ("--set", f"{name}={val
 SETS += ["--set", "training.max_epochs=2", "--set", "training.checkpoint_minutes=0.0001"]
 PREPARE = ["data", "prepare", str(SAMPLE), "--out", "data/s", "--sample-users"]
 TRAIN = ["train", "--dataset", "data/s", "--name", "t", *SETS]
+MORE = ["data", "append", "data/s", "new.csv"]
+FEW = [word for word in SETS if word != "--set" and not word.startswith("retrieval")]
+TUNE = ["tune", "--model", "sasrec", "--dataset", "data/s", "--trials", "3"]
+TUNE += [word for setting in FEW for word in ("--set", setting)]
+ABLATE = ["ablate", "--dataset", "data/s", "--variants", "full,next_item", *SETS]
 LONGER = ["resume", "t", "--epochs", "3"]
 DESCRIBE = ["describe", "data/s", "--what", "items", "--limit", "40", "--model", "m", "--concurrency", "4"]
 LEFT = (".sracl-*", "*.tmp", "*.part", "*-journal")
@@ -79,6 +87,41 @@ def earlier_or_new(world: Path) -> None:
     assert load_dataset(world / "data/s").n_users in (30, 40)
 
 
+def more(world: Path) -> list[Any]:
+    found = load_dataset(world / "data/more")
+    return [found.identity, found.manifest["funnel"], found.titles()]
+
+
+def added(world: Path, words: list[str]) -> list[str] | None:
+    """New events are added once; another command of that folder then puts away what was left there."""
+    done = load_dataset(world / "data/s").n_users == 41
+    return [*MORE, "--out", "data/more"] if done else words
+
+
+def before_or_after(world: Path) -> None:
+    """A dataset that is added to is there at any moment."""
+    assert load_dataset(world / "data/s").n_users in (40, 41)
+
+
+def exported(world: Path) -> Any:
+    """What an export answers; its index is another graph each time."""
+    found = open_export(world / "exported")
+    scores = found.scores(np.arange(3))
+    return [tree(world / "exported", INDEX, ABOUT), scores.tolist(), found.titles]
+
+
+def tuned(world: Path) -> list[Any]:
+    """The trials of the one study, and the runs that they are."""
+    (path,) = (world / "runs/studies").glob("tune-*.sqlite")
+    trials = load_study(path).get_trials(deepcopy=False)
+    return [[(one.number, one.state.name, one.params, one.value) for one in trials], *compared(world)]
+
+
+def renamed(world: Path, words: list[str]) -> list[str] | None:
+    (run,) = run_folders(world)
+    return None if run.name.endswith("-new") else words
+
+
 def of_run(path: Path) -> dict[str, Any]:
     """All that a finished run found out, to the last bit."""
     run = open_run(path)
@@ -86,7 +129,7 @@ def of_run(path: Path) -> dict[str, Any]:
     assert run.status() == "finished", run.state()
     with np.load(run.ranks_path) as ranks:
         found = {name: hashlib.blake2b(ranks[name].tobytes()).hexdigest() for name in ranks.files}
-    told = {name: results[name] for name in ("valid", "test", "best_epoch")}
+    told = {name: results.get(name) for name in ("valid", "test", "best_epoch")}
     return {
         **told,
         "ranks": found,
@@ -132,6 +175,8 @@ def compared(world: Path) -> list[Any]:
 JOBS: dict[str, Job] = {
     "prepare": Job("nothing", lambda _: [*PREPARE, "40"], dataset),
     "prepare over another": Job("another", lambda _: [*PREPARE, "40"], dataset, kept=earlier_or_new),
+    "append": Job("more", lambda _: [*MORE, "--out", "data/more"], more, kept=dataset),
+    "append in place": Job("more", lambda _: [*MORE, "--out", "data/s"], dataset, added, before_or_after),
     "fetch": Job(
         "nothing",
         lambda at: ["data", "fetch", "ml-latest-small", "--mirror", at.host, "--raw-dir", "raw"],
@@ -151,12 +196,32 @@ JOBS: dict[str, Job] = {
         lambda _: ["compare", "--models", "popular,markov", "--dataset", "data/s", "--seeds", "1"],
         compared,
     ),
+    "ablate": Job("prepared", lambda _: ABLATE, compared),
+    "tune": Job("prepared", lambda _: TUNE, tuned),
     "evaluate": Job("trained", lambda _: ["evaluate", "t"], runs),
     "export model": Job(
         "trained",
         lambda _: ["export", "model", "t", "--out", "model"],
         lambda world: tree(world / "model"),
         again=lambda world, words: None if (world / "model").exists() else words,
+    ),
+    "export": Job("trained", lambda _: ["export", "t", "--out", "exported"], exported),
+    "recommend": Job(
+        "trained",
+        lambda _: ["recommend", "t", "--all", "--out", "lists.parquet"],
+        lambda world: tree(world)["lists.parquet"],
+    ),
+    "rename": Job(
+        "trained",
+        lambda _: ["runs", "rename", "t", "new"],
+        lambda world: [runs(world), [path.name.partition("-")[2][-5:] for path in run_folders(world)]],
+        again=renamed,
+    ),
+    "remove": Job(
+        "trained",
+        lambda _: ["runs", "rm", "t", "--yes"],
+        run_folders,
+        again=lambda world, words: words if run_folders(world) else None,
     ),
     "export metrics": Job(
         "trained",
@@ -242,6 +307,10 @@ def _make_templates(bench: Bench) -> None:
     done("another", *PREPARE, "30")
     bench.lay_out("nothing")
     done("prepared", *PREPARE, "40")
+    rows = [f"new,aquarium-00{number},170000000{number}" for number in range(1, 6)]
+    (bench.world / "new.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    done("more")
+    (bench.world / "new.csv").unlink()
     done("trained", *TRAIN)
     shutil.rmtree(bench.world / "runs")
     done("warm")

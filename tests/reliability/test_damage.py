@@ -23,6 +23,7 @@ import pytest
 from sracl_core.data.dataset import load_dataset
 from sracl_core.errors import SraclError
 from sracl_core.evaluation.stored import load_lists, load_ranks
+from sracl_core.explorer.loading import LoadedRun
 from sracl_core.retrieval.neighbors import cached_neighbors
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
@@ -30,8 +31,11 @@ from sracl_core.runs.summary import damage
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import Answer, LlmCache
 from sracl_core.semantics.store import VectorStore
+from sracl_core.service.exported import open_export
+from sracl_core.service.exporting import export_run
 from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.stages import RetrievalConfig
+from sracl_core.studies import storage
 from sracl_core.training import checkpoint, inputs
 from tests.reliability.figures import SEED, note, tried
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -70,7 +74,22 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         with_answers.close()
         assert set(read(Kept(base), "llm.sqlite")) == {subject for subject, _ in SUBJECTS}
         VectorStore().vectors(Words(), TEXTS)
+        export_run(LoadedRun.open(Kept(base).run), base / "export")
+        make_study(base / "study.sqlite")
         yield Kept(base)
+
+
+def make_study(path: Path) -> None:
+    """Three trials, one of them pruned."""
+    from optuna.trial import TrialState
+
+    storage.begin(path, {"method": "m", "searched": [1, 2, 3]}, {"layers": 2})
+    for value in (0.25, None, 0.5):
+        study = storage.load_study(path)
+        trial = study.ask()
+        trial.report(trial.suggest_int("layers", 1, 3) / 8, 1)
+        trial.set_user_attr("run", f"tune-{trial.number}")
+        storage.tell(study, trial, value, TrialState.PRUNED if value is None else None)
 
 
 class Words(TextEncoder):
@@ -141,6 +160,23 @@ def goes_on(kept: Kept) -> Any:
     return [told, {name: {key: v.tolist() for key, v in part.items()} for name, part in tensors.items()}]
 
 
+def study(kept: Kept) -> Any:
+    path = kept.base / "study.sqlite"
+    with storage.told(path):
+        found = storage.load_study(path)
+        trials = [
+            (one.state.name, sorted(one.params.items()), one.value, one.user_attrs)
+            for one in found.get_trials(deepcopy=False)
+        ]
+        return [storage.about(path, found), trials]
+
+
+def exported(kept: Kept) -> Any:
+    found = open_export(kept.base / "export")
+    about = known(found.about, "run dataset dataset_identity model max_length repeats")
+    return [about, found.catalogue.ids, found.titles, found.scores(np.arange(5)).tolist()]
+
+
 def dataset(kept: Kept) -> Any:
     found = load_dataset(kept.base / "tiny")
     told = known(found.manifest, "name identity counts source filters funnel licence citation notes files")
@@ -185,6 +221,8 @@ ARTEFACTS: dict[str, tuple[str, Read]] = {
     ),
     "neighbors": ("cache/neighbors/*/*", table),
     "llm.sqlite": ("cache/llm.sqlite", answers),
+    "export": ("export/[!Rr]*", exported),
+    "study": ("study.sqlite", study),
 }
 
 
@@ -245,10 +283,11 @@ def test_damage_never_changes_an_answer_in_silence(
     right, rng = repr(read(kept, name)), random.Random(f"{SEED} {name}")
     assert not caplog.messages
     outcomes = Counter(
-        trial(kept, name, right, rng, _Said(caplog)) for _ in range(TRIALS // len(ARTEFACTS) or 12)
+        trial(kept, name, right, rng, _Said(caplog))
+        for _ in range(TRIALS // len(ARTEFACTS) + 1 if TRIALS else 4 if name == "study" else 12)
     )
     assert repr(read(kept, name)) == right
-    if name not in ("config.yaml", "llm.sqlite", "vectors"):  # much of these decides nothing
+    if name not in ("config.yaml", "llm.sqlite", "study", "vectors"):  # much of these decides nothing
         assert outcomes["refused"] + outcomes["told"] > 0, outcomes
     note("mutations", name, outcomes)
 

@@ -109,7 +109,7 @@ def _import_all() -> None:
     from tests.tiny import hashed_words
 
     build_app("*")
-    for name in ("filelock", "hnswlib", "openai", "psutil", "torch._dynamo"):
+    for name in ("filelock", "hnswlib", "openai", "optuna.storages", "psutil", "torch._dynamo"):
         importlib.import_module(name)
     TextEncoder.encode = hashed_words  # type: ignore[method-assign]
     # Nobody is to wait: for a killed run to count as one, and for a cache to count as at rest.

@@ -93,14 +93,15 @@ def test_it_is_distilled_once_and_again_when_damaged(teacher: Teacher, tmp_path:
     again = load_encoder("static")
     assert np.array_equal(again.encode(["red tea"]), first)
     assert teacher.asked == asked
-    weights = next((tmp_path / "static").rglob("*.safetensors"))
-    damaged = bytearray(weights.read_bytes())
-    damaged[-3] ^= 1
-    weights.write_bytes(damaged)
-    heard: list[str] = []
-    with heard_by(heard.append):
-        assert np.array_equal(load_encoder("static").encode(["red tea"]), first)
-    assert "damaged; they are made again" in heard[0]
+    for name in ("*.safetensors", "tokenizer.json"):
+        path = next((tmp_path / "static").rglob(name))
+        damaged = bytearray(path.read_bytes())
+        damaged[-3] ^= 1
+        path.write_bytes(damaged)
+        heard: list[str] = []
+        with heard_by(heard.append):
+            assert np.array_equal(load_encoder("static").encode(["red tea"]), first)
+        assert "they are made again" in heard[0]
     assert again.fingerprint == load_encoder("static").fingerprint
 
 

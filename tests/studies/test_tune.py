@@ -113,6 +113,17 @@ def test_after_a_kill_the_same_trial_goes_on(base: Path, whole: Tuned) -> None:
     assert sum(read_history(path.parent).resumes for path in (base / "killed").glob("*/meta.json")) == 1
 
 
+def test_another_study_takes_up_finished_runs(base: Path, whole: Tuned, tmp_path: Path) -> None:
+    """So that a damaged one costs nothing; a path is a path, whatever letters it has."""
+    before = len(list((base / "runs").iterdir()))
+    (tmp_path / "a?b").mkdir()
+    again = tuned(base, "runs", trials=1, study=tmp_path / "a?b" / "of#mine%20.sqlite")
+    assert again.trials == [one for one in whole.trials if one.number == 0]
+    assert len(list((base / "runs").iterdir())) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a?b"]
+    assert (tmp_path / "a?b" / "of#mine%20.sqlite").is_file()
+
+
 def test_a_study_of_something_else_is_refused(base: Path, whole: Tuned, tmp_path: Path) -> None:
     assert whole.study is not None
     with pytest.raises(InputError, match=r"other settings \(training.batch_size 192, now 96\)"):
@@ -127,7 +138,7 @@ def test_a_study_of_something_else_is_refused(base: Path, whole: Tuned, tmp_path
         )
     damaged = tmp_path / "damaged.sqlite"
     damaged.write_bytes(b"no database at all" * 100)
-    with pytest.raises(InputError, match="no study that can be read"):
+    with pytest.raises(InputError, match="damaged, or no study"):
         tuned(base, "runs", study=damaged)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import hnswlib
@@ -10,6 +11,9 @@ import onnxruntime
 
 folder = Path(__file__).parent
 about, items = (json.loads((folder / name).read_text("utf-8")) for name in ("export.json", "items.json"))
+for name, hash_of_file in about["files"].items():
+    if sha256((folder / name).read_bytes()).hexdigest() != hash_of_file:
+        sys.exit(f"error: {name} is not as it was exported; export the run again")
 row_of = {name: row for row, name in enumerate(items["ids"])}
 vectors, bias = np.load(folder / "item_vectors.npy"), np.load(folder / "repeat_bias.npy")
 session = onnxruntime.InferenceSession(str(folder / "encoder.onnx"))
