@@ -33,6 +33,8 @@ def neighbors(
     asking.one_of(user=user, item=item, history=history)
     items = asking.split_ids(history)
     explorer = asking.open_explorer(run, runs_dir, dataset)
+    for line in explorer.without_text():
+        output.say(f"note: {line}")
     if item is not None:
         of_item = explorer.neighbors_of_item(item, k)
         output.print_json(asdict(of_item)) if as_json else print_item_neighbors(of_item)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.data.remarks import on_texts
 from sracl_core.errors import InputError, RunError
 from sracl_core.explorer import answers
 from sracl_core.explorer.attribution import NEIGHBORS, attribute
@@ -136,6 +137,11 @@ class Explorer:
         scores = self.loaded.item_vectors @ self.loaded.item_vectors[index - 1]
         scores[index - 1] = -np.inf
         return answers.ItemNeighbors(self.loaded.item(index), self._similar(scores, k), "exact", None)
+
+    def without_text(self) -> list[str]:
+        """A line about items that are near others by their ids' spelling only; [] where all have a text."""
+        empty = (self.loaded.run.meta().get("semantics") or {}).get("items_without_text")
+        return on_texts(empty if isinstance(empty, int) else 0, self.loaded.dataset.n_items)
 
     def search(self, text: str, k: int = 10) -> answers.SearchResults:
         """The `k` items whose texts are nearest to `text` in meaning."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from sracl_core.data import remarks, ties
 from sracl_core.data.dataset import Dataset
+from sracl_core.files import write_json
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 
 
@@ -27,6 +29,13 @@ def caveats(config: RunConfig, dataset: Dataset, notes: dict[str, Any]) -> list[
             f"retrieval.k {config.retrieval.k}: an item has only {others} others, so {others} are taken"
         )
     return said + fallbacks(notes)
+
+
+def keep_caveats(run: RunDirectory, said: list[str]) -> None:
+    """Write the lines into the run's meta.json, where they outlast its log."""
+    meta = run.meta()
+    if meta.get("caveats") != said:
+        write_json(run.meta_path, {**meta, "caveats": said}, seal=True)
 
 
 def fallbacks(notes: dict[str, Any]) -> list[str]:

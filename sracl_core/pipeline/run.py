@@ -30,7 +30,7 @@ from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, rank_split, write_results
 from sracl_core.files import read_json
 from sracl_core.notices import heard_by
-from sracl_core.pipeline.caveats import caveats
+from sracl_core.pipeline.caveats import caveats, keep_caveats
 from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.new_run import versions
 from sracl_core.pipeline.resuming import semantics_of
@@ -222,8 +222,11 @@ def _stages(
         semantics = semantics_of(run, config, sources, say, told, report)
         if team.first:
             team.wait()
-    for text in caveats(config, sources.dataset, semantics.notes):
+    said = caveats(config, sources.dataset, semantics.notes)
+    for text in said:
         writer.message(text, "warning")
+    if team.first:
+        keep_caveats(run, said)
     if config.floor is not None:
         return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
     session = start_session(config, sources, semantics, device, run.model_dir / START)

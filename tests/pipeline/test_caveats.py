@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from sracl_core.cli.main import run as main
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import DataError
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.retrieval.neighbors import find_neighbors
+from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import template_texts
 from sracl_core.settings.models import RunConfig
+from tests.tiny import hashed_words, tiny_config, tiny_run
 
 
 def shop(folder: Path, rows: list[tuple[str, str, int]]) -> Path:
@@ -64,3 +68,19 @@ def test_a_split_by_date_of_one_time_names_one_that_works(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"all interactions have one time.*--set dataset.split=leave_one_out"):
         load_sources(config(folder, split="temporal"))
     assert len(load_sources(config(folder, split="leave_one_out")).split.test_users) == 9
+
+
+def test_what_was_said_outlasts_the_log_and_neighbors_say_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    folder = shop(
+        tmp_path, [(f"u{user}", f"i{(user + time) % 6}", time // 2) for user in range(9) for time in range(6)]
+    )
+    run = tiny_run(tiny_config(folder, {"training.max_epochs": 1}), tmp_path / "runs", "said")
+    said = json.loads(run.meta_path.read_text())["caveats"]
+    assert len(said) == 2
+    assert any("share their user's time" in line for line in said)
+    capsys.readouterr()
+    assert main(["neighbors", str(run.path), "--item", "i1"]) == 0
+    assert "note: no item has a text (of 6)" in capsys.readouterr().err
