@@ -21,7 +21,8 @@ _NUMBERS = ("created", "seed", "epoch", "best_epoch", "training_seconds")
 def note_of(run: RunDirectory) -> str:
     """What a person wrote about the run, "" where nothing."""
     try:
-        return (run.path / NOTE).read_text(encoding="utf-8", errors="replace")[:MOST_CHARACTERS].strip()
+        with (run.path / NOTE).open(encoding="utf-8", errors="replace") as file:
+            return file.read(MOST_CHARACTERS).strip()
     except OSError:
         return ""
 

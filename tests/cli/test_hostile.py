@@ -36,15 +36,17 @@ class Shop:
 
     def words(self, line: str) -> list[str]:
         """`line` as a list, with the names in capitals filled in."""
-        places = {"LOG": "log.csv", "DATA": "data", "RUNS": "runs", "OUT": "out"}
+        places = {"LOG": "log.csv", "LATER": "later.csv", "NEW": "new.csv"}
+        places |= {"DATA": "data", "RUNS": "runs", "OUT": "out"}
         places["RUN"] = f"runs/{self.run.name}"
-        texts = {"USER": USER, "ITEM": ITEM, "ODD": EVERYTHING}
+        texts = {"USER": USER, "ITEM": ITEM, "ODD": EVERYTHING, "COLUMN": f"made {NAMES['markup']}"}
 
         def filled(word: str) -> str:
             first, slash, rest = word.partition("/")
             if first in places:
                 return f"{self.base / places[first]}{slash}{rest}"
-            return texts.get(word, word)
+            left, sign, right = word.partition("=")
+            return texts.get(word) or texts.get(left, left) + sign + texts.get(right, right)
 
         return [filled(word) for word in line.split()]
 
@@ -68,6 +70,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             for step in range(8)
         ]
         _table(base / "log.csv", ("user_id", "item_id", "timestamp"), log)
+        _table(base / "later.csv", ("user_id", "item_id", "timestamp"), [(u, i, t + 9) for u, i, t in log])
+        _table(base / "new.csv", ("item_id", "title"), [(f"new {name}", name) for name in TITLES])
         shown = [(item, TITLES[at % len(TITLES)], EVERYTHING) for at, item in enumerate(items)]
         _table(base / "items.csv", ("item_id", "title", f"made {NAMES['markup']}"), shown)
         prepare(
@@ -131,7 +135,24 @@ CALLS: dict[str, list[str]] = {
         "--model sasrec --dataset ODD",
     ],
     "evaluate": ["RUN", "ODD --runs-dir RUNS"],
-    "recommend": ["RUN --user USER", "RUN --history ITEM --why", "RUN --user ODD", "RUN --user USER --json"],
+    "monitor": ["RUN LATER", "RUN LATER --json", "RUN ODD", "ODD LOG --runs-dir RUNS"],
+    "items add": ["RUN NEW", "RUN NEW --json", "RUN ODD", "ODD NEW --runs-dir RUNS"],
+    "items list": ["RUN", "RUN --json", "ODD --runs-dir RUNS"],
+    "items remove": ["RUN ODD", "RUN --all"],
+    "recommend": [
+        "RUN --user USER",
+        "RUN --history ITEM --why",
+        "RUN --user ODD",
+        "RUN --user USER --json",
+        "RUN --user USER --only COLUMN=ODD",
+        "RUN --user USER --only ODD=x --not ODD",
+        "RUN --user USER --at-most 1:COLUMN --diversity 0.5 --not-like ODD --more ODD --why",
+        "RUN --user USER --exclude LOG",
+        "RUN --user USER --exclude ODD",
+        "RUN --all --out OUT/all.csv",
+        "RUN --users LOG --out OUT/some.jsonl",
+        "RUN --histories LOG --out OUT/ODD.csv",
+    ],
     "neighbors": ["RUN --user USER", "RUN --item ITEM", "RUN --item ODD", "RUN --item ITEM --json"],
     "explore": ["RUN --json-lines", "ODD --json-lines"],
     "export metrics": ["RUN", "RUN --steps --out OUT/m.csv", "ODD"],

@@ -137,6 +137,37 @@ async def test_odd_runs_on_the_train_screen(tmp_path: Path, frozen: Path, read_a
     assert not read_as_markup
 
 
+async def test_odd_runs_and_studies_in_lists_of_them(
+    tmp_path: Path, frozen: Path, read_as_markup: list[str]
+) -> None:
+    for number, spoil in enumerate(list(ODD.values())[::4]):  # the train screen is shown them all
+        odd = frozen.with_name(f"20260102-1200{number:02}-[x] {MARK}{number}")
+        shutil.copytree(frozen, odd)
+        spoil(odd)
+        (odd / "note.txt").write_text(EVERYTHING)
+    shutil.copytree(frozen, frozen.with_name(f"20260103-120000-{NAMES['markup'].replace('/', '')}"))
+    studies = frozen.parent / "studies"
+    studies.mkdir()
+    row = {"name": NAMES["markup"], "runs": [frozen.name, {}, 3, None, NAMES["escape"]]}
+    rows: list[Any] = [row, {"name": [], "runs": {}}, 3, {"runs": [[]]}, {**row, "name": EVERYTHING}]
+    for number, kind in enumerate(("compare", "tune", EVERYTHING, {})):
+        told = {"kind": kind, "dataset": EVERYTHING, "metric": [], "rows": rows, "baseline": {}}
+        (studies / f"{number}.json").write_text(json.dumps(told))
+    (studies / "deep.json").write_text("[" * 100_000)
+    (studies / "odd.json").write_text('{"rows": {}}')
+    app = without_net(dashboard(tmp_path, frozen))
+    async with app.run_test(notifications=True, size=(160, 48)) as pilot:
+        await until(pilot, shows(app, "✓ finished"))
+        await pilot.press("c")
+        await until(pilot, shows(app, "Comparisons and studies", MARK, "Drama [DVD]"))
+        assert harmless(app)
+        await pilot.press("escape", "b")
+        await until(pilot, shows(app, "Leaderboard", "by unmasked/NDCG@20"))
+        await pilot.press("f", "m", "s", "slash", *"[/x]", "enter")
+        await until(pilot, lambda: harmless(app) and "cannot be" not in drawn(app))
+    assert not read_as_markup
+
+
 async def test_a_follower_that_fails_is_that_runs_banner(
     tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

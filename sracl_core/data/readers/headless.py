@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
-
 from sracl_core.data.readers.base import ReadOptions
 from sracl_core.data.readers.columns import find_column
 from sracl_core.data.readers.peek import DATE, NUMBER, Head
@@ -63,14 +61,13 @@ def is_list(head: Head) -> bool:
     return len(first) > 1 and len(set(first)) == len(first)
 
 
-def items_told(head: Head, options: ReadOptions, ids: pl.Series) -> ReadOptions:
+def items_told(head: Head, options: ReadOptions, known: set[str]) -> ReadOptions:
     """The options with the item and title columns of a table of items without names.
 
-    The item's is the column whose cells are items of the log most often; the title's is the one other that
+    The item's is the column whose cells are `known`, the items of the log, most often; the title's is the one other that
     holds no numbers.
     """
     if options.item_col is None or not set(options.item_col) & set(head.columns):
-        known = set(ids)
         shares = {column: sum(cell in known for cell in head.cells(column)) for column in head.columns}
         best = max(shares, key=lambda column: shares[column])
         options = replace(options, item_col=(best if shares[best] else head.columns[0],))

@@ -192,15 +192,17 @@ def _of_parts(parts: list[Part]) -> list[str]:
 
 
 def item_columns(
-    table: Table, options: ReadOptions, of_log: str, ids: pl.Series
+    table: Table, options: ReadOptions, of_log: str, ids: pl.Series | None = None
 ) -> tuple[dict[str, str], list[str]]:
     """{our name: column} of the item table, and notes on what was guessed.
 
-    of_log: the log's item column, which the item table may have as well. ids: the items of the log.
+    of_log: the log's item column, which the item table may have as well. ids: the items of the log,
+    where there is one.
     """
     columns, notes = table.columns, []
     if not table.header:
-        options = headless.items_told(peek(table.path, header=False), options, ids)
+        known = set() if ids is None else set(ids)
+        options = headless.items_told(peek(table.path, header=False), options, known)
         notes.append(
             f"{table.path.name}: line 1 holds values, not names of columns, so the columns are numbered "
             "(--header says otherwise)"
