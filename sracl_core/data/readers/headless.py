@@ -64,8 +64,8 @@ def is_list(head: Head) -> bool:
 def items_told(head: Head, options: ReadOptions, known: set[str]) -> ReadOptions:
     """The options with the item and title columns of a table of items without names.
 
-    The item's is the column whose cells are `known`, the items of the log, most often; the title's is the one other that
-    holds no numbers.
+    The item's is the column whose cells are `known`, the items of the log, most often; the title's is the
+    one other that holds no numbers.
     """
     if options.item_col is None or not set(options.item_col) & set(head.columns):
         shares = {column: sum(cell in known for cell in head.cells(column)) for column in head.columns}
