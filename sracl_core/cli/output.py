@@ -101,7 +101,7 @@ def tell(text: str = "", *, flush: bool = False) -> None:
 
 def tell_lines(text: str) -> None:
     """A text of several lines on stdout, which no terminal obeys either."""
-    print(plain_lines(text))
+    print(plain_lines(text).expandtabs())
 
 
 def say(text: str, quiet: bool = False) -> None:
