@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import INTERACTIONS, ITEMS, load_dataset, read_table
+from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.mapping import choose
 from sracl_core.files import write_json
+from sracl_core.models.build import with_items
 
 K = 20
 
@@ -98,6 +102,38 @@ def measured(loaded: LoadedRun, histories: list[np.ndarray], targets: np.ndarray
     }
 
 
+def trained_items(loaded: LoadedRun) -> dict[str, float]:
+    """What the added items cost the others: recall at K with them and without."""
+    split, n = loaded.trained.split, loaded.trained.dataset.n_items
+    sequences = loaded.trained.dataset.sequences
+    hits: dict[str, list[np.ndarray]] = {"with": [], "without": []}
+    for start in range(0, len(split.valid_users), 512):
+        users, ends = (part[start : start + 512] for part in (split.valid_users, split.valid_ends))
+        bounds = zip(sequences.offsets[users], ends, strict=True)
+        scores = loaded.scores([sequences.values[first:end] for first, end in bounds])
+        target = sequences.values[ends].astype(np.int64) - 1
+        hits["with"].append(recall(scores, target))
+        hits["without"].append(recall(scores[:, :n], target))
+    return {name: float(np.concatenate(parts).mean()) for name, parts in hits.items()}
+
+
+def by_lift(
+    run: Path, loaded: LoadedRun, histories: list[np.ndarray], targets: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """New items raised more or less: what that finds of them, and what it costs the others."""
+    base, found = LoadedRun.open(run, with_added=False), {}
+    split, sequences = base.trained.split, base.trained.dataset.sequences
+    valid = query_prefixes(sequences, split.valid_users, split.valid_ends, base.config.model.max_length)
+    known = np.asarray(base.item_vectors)
+    chosen = choose(base.encoder, known, base.prefixes, valid, base.config.training.seed)
+    for lift in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
+        rows = replace(chosen, lift=lift).rows(base.encoder, known, loaded.added.vectors)
+        loaded.encoder = with_items(base.config.model, base.encoder, rows)
+        new = measured(loaded, histories, targets)["run, among all"]
+        found[f"{lift:g}"] = {"new": new, "trained": trained_items(loaded)["with"]}
+    return found
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(
@@ -137,8 +173,10 @@ def main() -> None:
         "held_out_items": len(held),
         "events": len(targets),
         "best_epoch": (loaded.run.results() or {}).get("best_epoch"),
-        "map": loaded.added.about["tried"],
+        "map": {name: loaded.added.about.get(name) for name in ("ridge", "scale", "lift", "tried", "ranked")},
         f"recall@{K}": measured(loaded, histories, targets),
+        f"recall@{K} of trained items on the validation events": trained_items(loaded),
+        f"recall@{K} among all by lift": by_lift(run, loaded, histories, targets),
         "train": args.train,
     }
     print(json.dumps(found, indent=2))

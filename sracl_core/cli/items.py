@@ -19,6 +19,14 @@ app = typer.Typer(no_args_is_help=True)
 def add(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Table of items: item_id, title, ...")],
+    lift: Annotated[
+        float | None,
+        typer.Option(
+            "--lift",
+            help="How far all new items are raised, in standard deviations of a list's scores; 0 leaves them "
+            "where the map puts them. Without it: what ranks old and new items best together.",
+        ),
+    ] = None,
     dataset: asking.MovedOption = None,
     encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
@@ -37,7 +45,7 @@ def add(
     table, notes = read_items(file)
     for note in notes:
         output.say(note, quiet)
-    done = add_items(directory.path, table, dataset, encoder)
+    done = add_items(directory.path, table, dataset, encoder, lift)
     if as_json:
         output.print_json(asdict(done))
     if done.known:
@@ -51,11 +59,14 @@ def add(
         )
     again = f", {done.again:,} in place of earlier ones" if done.again else ""
     output.say(f"{done.new:,} items added to {directory.name}{again}; {done.total:,} in all", quiet)
-    tried = done.about["tried"]
-    if tried:
-        how = f"ridge {done.about['ridge']:g}, whose mean reciprocal rank of held-out items is"
+    if ranked := done.about.get("ranked"):
+        names = ("held out", "held out, plain", "trained", "trained, plain")
+        now, plain, trained, before = (f"{ranked[name]:.4f}" for name in names)
+        how = f"ridge {done.about['ridge']:g}, scale {done.about['scale']:g}, lift {done.about['lift']:g}"
         output.say(
-            f"map from text: {how} {max(tried.values()):.3f} ({min(tried.values()):.3f} at worst)", quiet
+            f"map from text ({how}): mean reciprocal rank of items held out of it {now} ({plain} without "
+            f"scale and lift), of the others {trained} ({before})",
+            quiet,
         )
 
 

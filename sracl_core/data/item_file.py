@@ -19,7 +19,8 @@ def read_items(path: Path) -> tuple[pl.DataFrame, list[str]]:
     Raises DataError for a file that is no such table, and for an id that is missing or stands there twice.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        table = open_table(path, Path(scratch))
-        columns, notes = item_columns(table, ReadOptions(), "item_id")
+        # Ids that nobody knows yet cannot tell which of several columns without names is theirs.
+        table = open_table(path, Path(scratch), header=True)
+        columns, notes = item_columns(table, ReadOptions(), "item_id", pl.Series([], dtype=pl.String))
         rows = table.select(columns)
         return clean_items(rows.frame, rows.locate), notes

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 
-from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.prefixes import query_prefixes
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.models.base import SequenceEncoder
+from sracl_core.explorer.mapping import choose
 from sracl_core.models.text_map import RIDGE
 from sracl_core.runs.lock import only_writer
-from sracl_core.seeding import generator
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import describe_table
 from sracl_core.training.added import read_added, write_added
-
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
-HELD_SHARE, MOST_QUERIES, LEAST_HELD = 0.1, 4000, 20
 
 
 @dataclass(frozen=True)
@@ -46,9 +40,15 @@ class Outcome:
 
 
 def add_items(
-    path: Path, table: pl.DataFrame, dataset: Path | None = None, text_encoder: str | None = None
+    path: Path,
+    table: pl.DataFrame,
+    dataset: Path | None = None,
+    text_encoder: str | None = None,
+    lift: float | None = None,
 ) -> Outcome:
     """Keep the items of `table` (see `data.item_file`) beside the run in `path`, ready to be recommended.
+
+    lift: what is added to their scores, see `mapping.TextMap`; None takes what ranks all items best.
 
     Raises InputError where none can be added, or the run's items do not come from texts that this can write.
     """
@@ -74,7 +74,7 @@ def add_items(
         before = fresh.clear() if earlier is None else earlier.table
         kept = before.filter(~pl.col("item_id").is_in(fresh["item_id"].to_list()))
         merged = _alike(pl.concat([kept, fresh], how="diagonal_relaxed"), own)
-        about = _write(loaded, merged, own)
+        about = _write(loaded, merged, own, lift)
     return Outcome(
         new=fresh.height - (before.height - kept.height),
         again=before.height - kept.height,
@@ -121,62 +121,20 @@ def _nothing(table: pl.DataFrame, without: list[str]) -> str:
     return f"all {table.height:,} items are among those that the run was trained on; nothing is added"
 
 
-def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame) -> dict[str, Any]:
+def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: float | None) -> dict[str, Any]:
     texts = describe_table(merged, own).texts
     vectors = VectorStore().vectors(loaded.text_encoder, texts, loaded.config.semantics.batch_size, None)
     known = np.asarray(loaded.item_vectors)
-    ridge, tried = choose_ridge(loaded.encoder, known, loaded.prefixes, loaded.config.training.seed)
-    try:
-        rows = loaded.encoder.new_rows(known, vectors, RIDGE if ridge is None else ridge)
-    except NotImplementedError as error:
-        raise InputError(f"{error}; nothing can be added to {loaded.run.name}") from error
-    about = {"map": "digits" if ridge is None else "ridge", "ridge": ridge, "tried": tried}
+    if loaded.encoder.item_rows is not None:
+        split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
+        valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
+        chosen = choose(loaded.encoder, known, loaded.prefixes, valid, loaded.config.training.seed)
+        chosen = chosen if lift is None else replace(chosen, lift=lift)
+        rows, about = chosen.rows(loaded.encoder, known, np.asarray(vectors)), chosen.told()
+    else:
+        try:
+            rows, about = loaded.encoder.new_rows(known, np.asarray(vectors), RIDGE), {"map": "composed"}
+        except NotImplementedError as error:
+            raise InputError(f"{error}; nothing can be added to {loaded.run.name}") from error
     write_added(loaded.run, merged, np.asarray(vectors), rows, about)
     return about
-
-
-@torch.no_grad()
-def choose_ridge(
-    encoder: SequenceEncoder, vectors_NE: NDArray[np.float32], prefixes: Prefixes, seed: int
-) -> tuple[float | None, dict[str, float]]:
-    """The strength of the map that ranks trained items best when they are held out of it.
-
-    A tenth of the items is mapped from the other items, and stands with its mapped rows among the trained
-    ones; what is compared is the mean reciprocal rank of such items, each among the held-out ones, after
-    training prefixes that they followed.
-
-    Returns:
-        (strength, {strength: mean reciprocal rank}); RIDGE and {} where there are too few items to hold some
-        out, None and {} where the backbone's rows come from no such map.
-    """
-    if encoder.item_rows is None:
-        return None, {}
-    rng = generator(seed, "added-items")
-    held = np.sort(rng.permutation(encoder.n_items)[: int(encoder.n_items * HELD_SHARE)])
-    asked = np.flatnonzero(np.isin(prefixes.targets, held + 1))
-    if len(held) < LEAST_HELD or not len(asked):
-        return RIDGE, {}
-    asked = rng.permutation(asked)[:MOST_QUERIES]
-    queries = prefixes.take(asked)
-    places = np.searchsorted(held + 1, prefixes.targets[asked])
-    others = np.setdiff1d(np.arange(encoder.n_items), held)
-    states = encoder.encode(queries)
-    stand_in, tried = copy.deepcopy(encoder), {}
-    for ridge in RIDGES:
-        state = stand_in.state_dict()
-        for name, rows in encoder.new_rows(vectors_NE, vectors_NE[held], ridge, others).items():
-            state[name][torch.from_numpy(held + encoder.item_rows[name])] = rows
-        tried[f"{ridge:g}"] = _reciprocal_rank(stand_in, states, held, places)
-    return float(max(tried, key=lambda name: tried[name])), tried
-
-
-def _reciprocal_rank(
-    encoder: SequenceEncoder, states: torch.Tensor, held: NDArray[np.int64], places: NDArray[np.int64]
-) -> float:
-    """Mean over the states of 1 / rank of the item at `places` among the `held` ones."""
-    total = 0.0
-    for start in range(0, len(states), 512):
-        scores = encoder.item_scores(states[start : start + 512])[:, torch.from_numpy(held)]
-        wanted = scores.gather(1, torch.from_numpy(places[start : start + 512])[:, None])
-        total += float((1.0 / (scores >= wanted).sum(dim=1)).sum())
-    return total / len(states)

@@ -13,11 +13,12 @@ import pytest
 import torch
 
 from sracl_core.cli.main import run as sracl
+from sracl_core.data.prefixes import Prefixes, query_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError, RunError
 from sracl_core.explorer import Explorer, adding
-from sracl_core.explorer.adding import RIDGES, choose_ridge
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.mapping import RIDGES, choose, raising
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder, with_items
 from sracl_core.models.text_map import from_text
@@ -76,7 +77,7 @@ def test_what_is_added_is_known_everywhere(
     source = Source(run.path)
     source.open()
     assert not source.changed()
-    assert sracl(["items", "add", str(run.path), str(new)]) == 0
+    assert sracl(["items", "add", str(run.path), str(new), "--lift", "0"]) == 0
     said = capsys.readouterr().err
     for text in (
         "1 items are left as they are",
@@ -91,9 +92,10 @@ def test_what_is_added_is_known_everywhere(
     assert loaded.dataset.items.ids == [*before.dataset.items.ids, "twin", "new, two"]
     vectors = np.asarray(before.item_vectors)
     np.testing.assert_allclose(loaded.item_vectors[n], vectors[7], atol=1e-6)
-    ridge = json.loads((run.path / "added/added.json").read_text())["ridge"]
+    about = json.loads((run.path / "added/added.json").read_text())
     weights = before.encoder.items.weight[1:].detach().numpy()
-    expected = from_text(vectors, weights, vectors[[7, 3]], ridge)
+    mapped = from_text(vectors, weights, vectors[[7, 3]], about["ridge"])
+    expected = weights.mean(axis=0) + about["scale"] * (mapped - weights.mean(axis=0))
     np.testing.assert_allclose(loaded.encoder.items.weight[n + 1 :].detach().numpy(), expected, atol=1e-6)
 
     explorer = Explorer(loaded)
@@ -205,10 +207,35 @@ def test_the_ridge_is_chosen_by_items_that_it_has_not_seen(trained: RunDirectory
     noisy = np.concatenate([learned / learned.std(), rng.standard_normal((n, 400))], axis=1)
     chosen = {}
     for kind, vectors in (("exact", exact), ("noisy", noisy)):
-        chosen[kind], tried = choose_ridge(loaded.encoder, vectors.astype(np.float32), loaded.prefixes, 3)
-        assert list(tried) == [f"{ridge:g}" for ridge in RIDGES]
-        assert tried[f"{chosen[kind]:g}"] == max(tried.values())
+        found = choose(loaded.encoder, vectors.astype(np.float32), loaded.prefixes, validation(loaded), 3)
+        assert list(found.tried) == [f"{ridge:g}" for ridge in RIDGES]
+        assert found.tried[f"{found.ridge:g}"] == max(found.tried.values())
+        chosen[kind] = found.ridge
+        # No scale and no lift is among what is tried, so that the best of all is never below it.
+        now, plain = (
+            found.ranked[f"held out{end}"] + 3 * found.ranked[f"trained{end}"] for end in ("", ", plain")
+        )
+        assert now >= plain
     assert chosen["exact"] < chosen["noisy"]
+
+
+def validation(loaded: LoadedRun) -> Prefixes:
+    split = loaded.trained.split
+    return query_prefixes(loaded.dataset.sequences, split.valid_users, split.valid_ends, 50)
+
+
+def test_a_lift_raises_new_items_and_no_others(run: RunDirectory, new: Path) -> None:
+    history = [LoadedRun.open(run.path).dataset.sequences.of(0)]
+    scores = {}
+    for lift in ("0", "2"):
+        assert sracl(["items", "add", str(run.path), str(new), "-q", "--lift", lift]) == 0
+        scores[lift] = LoadedRun.open(run.path).scores(history)[0]
+    rise = scores["2"] - scores["0"]
+    assert np.abs(rise[:-2]).max() < 1e-6
+    deviation = scores["0"][:-2].std()
+    assert 1.0 * deviation < rise[-1] < 3.0 * deviation
+    states = np.random.default_rng(0).standard_normal((50, 4)) + np.array([3.0, 0, 0, 0])
+    assert (states @ raising(states.astype(np.float32))).mean() == pytest.approx(1.0, abs=0.1)
 
 
 def test_texts_of_a_language_model_cannot_be_made_of_a_table(
