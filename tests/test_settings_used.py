@@ -23,7 +23,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "shared targets": {**SHARED, "objectives.sracl.synthesizer": "mean"},
     "sampled": {"objectives.next_item.loss": "sampled", "objectives.next_item.negatives": 20},
     "by time": {"dataset.split": "temporal", "semantics.users": "recency"},
-    "anchored": {"model.item_anchor": 0.001, "model.repeats": "fitted"},
+    "anchored": {"model.item_anchor": 0.001, "model.repeats": "fitted", "model.evidence": "both"},
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
     **{name: {"model.name": name} for name in backbones() if name not in ("sasrec", "gru4rec")},
 }

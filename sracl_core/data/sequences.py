@@ -95,3 +95,12 @@ def gathered(
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     addresses = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
     return Sequences(values[addresses], offsets)
+
+
+def aged(rows: Sequences, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The latest `most` items of each row: (row, item, age) int64 [T] each; the last item's age is 0."""
+    rows = rows.latest(most)
+    lengths = rows.lengths
+    row = np.repeat(np.arange(len(rows)), lengths)
+    age = np.repeat(rows.offsets[1:], lengths) - 1 - np.arange(rows.offsets[-1])
+    return row, rows.values.astype(np.int64), age

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sracl_core.data import ties
-from sracl_core.data.prefixes import query_prefixes
+from sracl_core.data.prefixes import Prefixes, query_prefixes
 from sracl_core.data.sources import Sources
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, Scores, rank_queries
@@ -26,6 +26,15 @@ LIST_LENGTH = 20
 """Items kept of each test user's list, from which coverage and the like are told later."""
 
 
+def queries_of(sources: Sources, part: str, most: int) -> Prefixes:
+    """The latest `most` items before each held-out item of `part`, "valid" or "test", which is the target."""
+    split = sources.split
+    users, ends = (
+        (split.valid_users, split.valid_ends) if part == "valid" else (split.test_users, split.test_ends)
+    )
+    return query_prefixes(sources.dataset.sequences, users, ends, most)
+
+
 def rank_split(
     config: RunConfig,
     sources: Sources,
@@ -36,18 +45,15 @@ def rank_split(
     team: Team = ALONE,
 ) -> Ranks:
     """Ranks of the held-out items of `part`, "valid" or "test", and the best `top` items of each user."""
-    split, sequences = sources.split, sources.dataset.sequences
-    users, ends = (
-        (split.valid_users, split.valid_ends) if part == "valid" else (split.test_users, split.test_ends)
-    )
-    queries = query_prefixes(sequences, users, ends, config.model.max_length)
-    histories = query_prefixes(sequences, users, ends, WHOLE_HISTORY)
+    queries = queries_of(sources, part, config.model.max_length)
+    histories = queries_of(sources, part, WHOLE_HISTORY)
     told = partial(progress, "evaluate") if progress else None
     return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
     """How every metric of a run is to be read."""
+    kinds = () if config.floor else config.model.kinds_of_evidence
     return {
         "split": sources.split.name,
         "ranking": "all items",
@@ -63,6 +69,7 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "repeats": "a bias by recency on items of the history, fitted on training prefixes"
         if config.floor is None and config.model.repeats == "fitted"
         else "none: scores of items in the history are as they come",
+        "evidence": f"{' and '.join(kinds)}, their weights fitted on validation" if kinds else "none",
         "chosen_by": "nothing" if config.floor else f"validation {config.training.monitor}",
     }
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sracl_core.data.sequences import Sequences
+from sracl_core.data.sequences import Sequences, aged
 from sracl_core.models.dropout import MaskSource
+from sracl_core.models.evidence import Evidence
 from sracl_core.models.text_map import from_text
 from sracl_core.seeding import generator
 
@@ -50,6 +51,7 @@ class SequenceEncoder(nn.Module, ABC):
         self.items = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
         self.repeat_bias: Tensor
         self.register_buffer("repeat_bias", torch.zeros(max_length))
+        self.evidence: Evidence | None = None
 
     @abstractmethod
     def encode(self, rows: Sequences) -> Tensor:
@@ -100,19 +102,28 @@ class SequenceEncoder(nn.Module, ABC):
         """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
 
         An item that the history holds gets `repeat_bias` of its age, once for each time that it stands
-        there (see `training.repeats`); this is what is ranked, recommended and explained.
+        there (see `training.repeats`); other items get what the `evidence` says, where there is some. This is
+        what is ranked, recommended and explained.
 
         Args:
             states_RD: what `encode` returned.
             histories: the sequences that the states stand for; without them no repeat is known.
         """
         scores = self.item_scores(states_RD)
-        if histories is None or not bool(self.repeat_bias.any()):
+        if histories is None:
             return scores
+        if self.evidence is not None:
+            scores = self.evidence.add(scores, histories, self.max_length)
+        return self.with_repeats(scores, histories)
+
+    def with_repeats(self, scores_RN: Tensor, histories: Sequences) -> Tensor:
+        """Scores with the `repeat_bias` of each place that an item has in the history."""
+        if not bool(self.repeat_bias.any()):
+            return scores_RN
         rows, items, ages = (
             torch.from_numpy(part).to(self.device) for part in aged(histories, self.max_length)
         )
-        return scores.index_put((rows, items - 1), self.repeat_bias[ages], accumulate=True)
+        return scores_RN.index_put((rows, items - 1), self.repeat_bias[ages], accumulate=True)
 
     def item_scores(self, states_RD: Tensor) -> Tensor:
         """Scores by the states alone, float32 [R, N]: the dot product, unless a backbone says otherwise."""
@@ -191,15 +202,6 @@ class SequenceEncoder(nn.Module, ABC):
         """Multiply the item embeddings by `factor`."""
         with torch.no_grad():
             self.items.weight.mul_(factor)
-
-
-def aged(rows: Sequences, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The latest `most` items of each row: (row, item, age) int64 [T] each; the last item's age is 0."""
-    rows = rows.latest(most)
-    lengths = rows.lengths
-    row = np.repeat(np.arange(len(rows)), lengths)
-    age = np.repeat(rows.offsets[1:], lengths) - 1 - np.arange(rows.offsets[-1])
-    return row, rows.values.astype(np.int64), age
 
 
 def text_start(item_vectors: np.ndarray, hidden_size: int) -> np.ndarray:

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.evidence import Evidence
 from sracl_core.settings.section import Backbone
 
 
 def build_encoder(settings: Backbone, n_items: int, seed: int = 0) -> SequenceEncoder:
     """The encoder that `settings` describe, with weights drawn from `seed`."""
     encoder: SequenceEncoder = backbones()[settings.name].load("encoder").build(settings, n_items, seed)
+    if settings.kinds_of_evidence:
+        encoder.evidence = Evidence(n_items, settings.kinds_of_evidence)
     return encoder
 
 
@@ -28,6 +31,8 @@ def with_items(settings: Backbone, encoder: SequenceEncoder, rows: Mapping[str, 
     larger = build_encoder(settings, encoder.n_items + more)
     state = encoder.state_dict()
     grown = {name: torch.cat([state[name], some.to(state[name])]) for name, some in rows.items()}
+    if encoder.evidence is not None:
+        grown |= {f"evidence.{name}": rows for name, rows in encoder.evidence.grown(more).items()}
     larger.load_state_dict(state | grown)
     return larger.eval()
 

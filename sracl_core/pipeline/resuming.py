@@ -14,7 +14,8 @@ from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.by_row import PrefixVectors
 from sracl_core.semantics.encode import load_encoder
-from sracl_core.semantics.texts import prefix_texts
+from sracl_core.semantics.texts import item_texts, prefix_texts
+from sracl_core.semantics.words import same_words
 from sracl_core.settings.models import RunConfig
 from sracl_core.training import inputs
 from sracl_core.training.checkpoint import has_checkpoint
@@ -78,6 +79,13 @@ def _kept(
     notes = run.meta().get("semantics") or {}
     if not config.needs:
         return Semantics(notes=notes, hashes=expected)
+    words = None
+    if "item_words" in config.needs:
+        texts = item_texts(config, sources, inputs.taken(run).get("item_texts")).texts
+        _require(run, expected, expected | {"item_texts": inputs.hash_of_texts(texts)})
+        words = same_words(texts, progress)
+    if config.needs == {"item_words"}:
+        return Semantics(words, notes=notes, hashes=expected)
     with stage("embed", report):
         vectors = inputs.read_vectors(run)
         of_prefixes = None
@@ -85,7 +93,7 @@ def _kept(
             of_prefixes = _prefix_vectors(run, config, sources, vectors, expected, progress)
     kinds = ("item_neighbors", "prefix_neighbors")
     tables = [inputs.read_table(run, name) if name in config.needs else None for name in kinds]
-    return Semantics(vectors, tables[0], of_prefixes, tables[1], notes, expected)
+    return Semantics(words, vectors, tables[0], of_prefixes, tables[1], notes, expected)
 
 
 def _prefix_vectors(

@@ -31,6 +31,7 @@ from sracl_core.evaluation.results import all_metrics, rank_split, write_results
 from sracl_core.files import read_json
 from sracl_core.notices import heard_by
 from sracl_core.pipeline.caveats import caveats, keep_caveats
+from sracl_core.pipeline.fitting import fit_scores
 from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.new_run import versions
 from sracl_core.pipeline.resuming import semantics_of
@@ -52,7 +53,6 @@ from sracl_core.training.checkpoint import (
     read_state,
 )
 from sracl_core.training.loop import Metrics, Trainer
-from sracl_core.training.repeats import fit_repeats
 from sracl_core.training.stopping import StopSignals
 
 
@@ -235,12 +235,8 @@ def _stages(
         session.load(run.checkpoints / "last")
 
     def validate(beat: Progress) -> Metrics:
-        fitted = config.model.repeats == "none" or fit_repeats(
-            encoder, sources.prefixes, config.training.seed
-        )
-        team.from_first(encoder.repeat_bias)
-        if not fitted:
-            writer.message("model.repeats: too few training prefixes to fit a bias on; it stays 0", "warning")
+        for text in fit_scores(config, encoder, sources, team):
+            writer.message(text, "warning")
         return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", beat, team=team))
 
     trainer = Trainer(

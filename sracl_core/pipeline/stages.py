@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sracl_core.data.related import Related
 from sracl_core.data.sources import Sources
 from sracl_core.device import CPU, search_device
 from sracl_core.errors import SraclError
@@ -24,6 +25,7 @@ from sracl_core.semantics.llm.texts import LlmTexts, Taken
 from sracl_core.semantics.profiles import prefix_vectors
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import Texts, item_texts, prefix_texts
+from sracl_core.semantics.words import same_words
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.inputs import hash_of_texts
 
@@ -37,12 +39,14 @@ NOTHING_TAKEN: Mapping[str, Taken] = {}
 class Semantics:
     """What the texts say; None where no method of the run asked for it.
 
+    item_words: the items of like words.
     item_vectors: float32 [N, E], row i is item i + 1.   prefix_vectors: by row of a prefix.
     item_neighbors, prefix_neighbors: K nearest of each, as row numbers.
     notes: counts worth keeping beside the run, such as texts that fell back.
     hashes: of the texts, and of the sentence encoder's files.
     """
 
+    item_words: Related | None = None
     item_vectors: np.ndarray | None = None
     item_neighbors: NeighborTable | None = None
     prefix_vectors: PrefixVectors | None = None
@@ -79,6 +83,9 @@ def build_semantics(
             hashes["prefix_texts"] = hash_of_texts(of_prefixes.texts)
         details |= _told_of_texts(texts, of_prefixes)
         notes |= details
+        words = same_words(texts.texts, progress) if "item_words" in config.needs else None
+    if config.needs == {"item_words"}:
+        return Semantics(words, notes=notes, hashes=hashes)
     with stage("embed", report) as details:
         encoder = load_encoder(config.semantics.encoder)
         hashes["encoder"] = encoder.fingerprint
@@ -98,7 +105,7 @@ def build_semantics(
             near_prefixes = _near_prefixes(config, sources, searched, progress)
             counts = {"searched": len(searched), "of": len(near_prefixes)}
             details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | counts
-    return Semantics(items, near_items, by_row, near_prefixes, notes, hashes)
+    return Semantics(words, items, near_items, by_row, near_prefixes, notes, hashes)
 
 
 def _told_of_texts(items: Texts, prefixes: Texts | None) -> dict[str, Any]:

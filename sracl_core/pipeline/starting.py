@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from sracl_core.data.related import following
 from sracl_core.data.sources import Sources
 from sracl_core.errors import ConfigError
 from sracl_core.models.base import INIT_STD, SequenceEncoder
@@ -35,6 +36,11 @@ def start_session(
     encoder = start_encoder(config, sources, semantics)
     if earlier is not None and earlier.is_dir():
         start_warm(earlier, encoder, sources.dataset.items, semantics.item_vectors)
+    if encoder.evidence is not None:
+        if "transitions" in encoder.evidence.kinds:
+            encoder.evidence.know("transitions", following(sources.split.train, encoder.n_items))
+        if semantics.item_words is not None:
+            encoder.evidence.know("words", semantics.item_words)
     encoder = encoder.to(device)
     objectives = start_objectives(config, sources, semantics)
     return Session(

@@ -26,7 +26,7 @@ WEIGHTS, IDS = "model.safetensors", "items.json"
 def require_fit(config: RunConfig, earlier: RunDirectory) -> None:
     """Raise ConfigError where the backbones differ, CheckpointError for a run without a whole checkpoint."""
     ours, theirs = (one.model.model_dump() for one in (config, earlier.config))
-    read = ("dropout", "attention_dropout", "item_init", "item_std", "item_anchor", "repeats")
+    read = ("dropout", "attention_dropout", "item_init", "item_std", "item_anchor", "repeats", "evidence")
     for name in ours:
         if name not in read and ours[name] != theirs.get(name):
             raise ConfigError(
@@ -77,7 +77,7 @@ def start_warm(
             if name in of_items:
                 first = of_items[name]
                 weight[torch.from_numpy(known + first)] = kept[name][torch.from_numpy(rows[known] + first)]
-            else:
+            elif not name.startswith("evidence."):  # found anew
                 weight.copy_(kept[name])
         fresh = np.flatnonzero(rows < 0)
         if len(fresh) and vectors is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def open_export(path: Path) -> Model:
     _require_whole(path, about.get("files"))
     items = _read(path / names.ITEMS)
     arrays = {
-        name: _array(path / name) for name in (names.VECTORS, names.TEXTS, names.REPEATS, names.POPULARITY)
+        name: _array(path / name)
+        for name in (names.VECTORS, names.TEXTS, names.REPEATS, names.POPULARITY, names.RELATED, names.SHARES)
     }
     n = len(items["ids"])
     if not all(len(arrays[name]) == n for name in (names.VECTORS, names.TEXTS, names.POPULARITY)):
@@ -67,13 +68,16 @@ def open_export(path: Path) -> Model:
             added=int(about.get("added_items", 0)),
         ),
         titles=items["titles"],
-        scores=_scores(path, np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])),
+        scores=_scores(path, about["evidence"], arrays),
     )
 
 
 def _scores(
-    path: Path, vectors: NDArray[np.float32], bias: NDArray[np.float32]
+    path: Path, evidence: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    vectors, bias = np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])
+    related, shares = np.asarray(arrays[names.RELATED]), np.asarray(arrays[names.SHARES])
+    kinds = [(float(kind["weight"]), float(kind["floor"])) for kind in evidence["kinds"].values()]
     try:
         import onnxruntime
     except ImportError as error:
@@ -90,6 +94,15 @@ def _scores(
         latest = rows[-len(bias) :]
         state = session.run(None, {"items": latest[None] + 1})[0][0]
         found: NDArray[np.float32] = vectors @ state
+        held = found[latest].copy()
+        weight = float(evidence["decay"]) ** np.arange(len(latest) - 1, -1, -1.0)
+        weight = (weight / weight.sum()).astype(np.float32)
+        for of_kind, share, (strength, floor) in zip(related, shares, kinds, strict=True):
+            there = share[latest] > 0
+            items, place = np.unique(of_kind[latest][there], return_inverse=True)
+            sums = np.bincount(place, (share[latest] * weight[:, None])[there])
+            found[items] += (strength * np.log1p(sums / floor)).astype(np.float32)
+        found[latest] = held + float(evidence["lift"])
         np.add.at(found, latest, bias[len(latest) - 1 :: -1])
         return found
 

@@ -18,6 +18,7 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import save_array, storage_error, whole_folder, write_json, write_text
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.evidence import DECAY, FLOORS
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.service import folder as names
 from sracl_core.training import inputs
@@ -70,6 +71,7 @@ def export_run(loaded: LoadedRun, out: Path) -> dict[str, Any]:
             "dimension": vectors.shape[1],
             "max_length": encoder.max_length,
             "repeats": catalogue.repeats,
+            "evidence": _evidence(encoder),
             "index": {"space": "ip", "ef": SEARCHED, "recall_at_10": recall},
             "largest_difference": difference,
         }
@@ -148,10 +150,27 @@ def _difference(loaded: LoadedRun, path: Path, vectors: np.ndarray) -> tuple[flo
     return difference, states
 
 
+def _evidence(encoder: SequenceEncoder) -> dict[str, Any]:
+    """What export.json says of the tables of related items, whose kinds are in this order."""
+    if encoder.evidence is None:
+        return {"decay": DECAY, "lift": 0.0, "kinds": {}}
+    weights = dict(zip(encoder.evidence.kinds, encoder.evidence.weights.tolist(), strict=True))
+    kinds = {kind: {"weight": weight, "floor": FLOORS[kind]} for kind, weight in weights.items()}
+    return {"decay": DECAY, "lift": float(encoder.evidence.lift), "kinds": kinds}
+
+
 def _write_arrays(loaded: LoadedRun, catalogue: Catalogue, vectors: np.ndarray, work: Path) -> None:
+    evidence = loaded.encoder.evidence
+    none = np.zeros((0, len(catalogue), 0))
     save_array(work / names.VECTORS, vectors)
     save_array(work / names.TEXTS, np.asarray(catalogue.vectors()))
     save_array(work / names.REPEATS, loaded.encoder.repeat_bias.numpy())
+    save_array(
+        work / names.RELATED, (none if evidence is None else evidence.items.numpy() - 1).astype(np.int32)
+    )
+    save_array(
+        work / names.SHARES, (none if evidence is None else evidence.shares.numpy()).astype(np.float32)
+    )
     save_array(work / names.POPULARITY, catalogue.popularity)
     write_json(
         work / names.ITEMS, {"ids": catalogue.ids, "titles": loaded.titles[1:], "columns": catalogue.columns}

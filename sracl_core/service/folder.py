@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 ABOUT, ENCODER, INDEX = "export.json", "encoder.onnx", "items.hnsw"
 ITEMS, VECTORS, TEXTS = "items.json", "item_vectors.npy", "text_vectors.npy"
 REPEATS, POPULARITY = "repeat_bias.npy", "popularity.npy"
-CHECKED = (ENCODER, INDEX, ITEMS, VECTORS, TEXTS, REPEATS, POPULARITY)
+RELATED, SHARES = "related_items.npy", "related_shares.npy"
+CHECKED = (ENCODER, INDEX, ITEMS, VECTORS, TEXTS, REPEATS, POPULARITY, RELATED, SHARES)
 """Files that decide an answer: export.json has the hash of each."""
 
 

@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
 
-Need = Literal["item_vectors", "item_neighbors", "prefix_vectors", "prefix_neighbors"]
+Need = Literal["item_words", "item_vectors", "item_neighbors", "prefix_vectors", "prefix_neighbors"]
 """What a method can ask of the texts; no stage computes what nobody asked for."""
 
 
@@ -67,6 +67,11 @@ class Backbone(Section):
         description="fitted: after each epoch, the encoder frozen, a bias by recency on the scores of items "
         "that a history holds; negative where people do not buy again, positive where they do.",
     )
+    evidence: Literal["none", "transitions", "words", "both"] = Field(
+        "none",
+        description="What is added to the scores of items that the history does not hold, by weights fitted "
+        "on validation, the encoder frozen: what followed its items in training, or has the same words.",
+    )
 
     @model_validator(mode="after")
     def _anchor_is_read(self) -> Backbone:
@@ -77,7 +82,16 @@ class Backbone(Section):
     @property
     def needs(self) -> frozenset[Need]:
         """What the backbone asks of the texts."""
-        return frozenset({"item_vectors"} if self.item_init == "text" else ())
+        asked: dict[Need, bool] = {
+            "item_vectors": self.item_init == "text",
+            "item_words": "words" in self.kinds_of_evidence,
+        }
+        return frozenset(need for need, there in asked.items() if there)
+
+    @property
+    def kinds_of_evidence(self) -> tuple[str, ...]:
+        """The kinds that `evidence` names."""
+        return {"none": (), "both": ("transitions", "words")}.get(self.evidence, (self.evidence,))
 
     @property
     def floats_per_token(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from sracl_core.errors import IncomparableError
 from sracl_core.runs.directory import RunDirectory
 
-OF_A_METHOD = frozenset({"learned_from", "chosen_by", "repeats"})
+OF_A_METHOD = frozenset({"learned_from", "chosen_by", "repeats", "evidence"})
 """What a protocol says of a method, and not of how its ranks are to be read."""
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.prefixes import Prefixes
-from sracl_core.models.base import SequenceEncoder, aged
+from sracl_core.data.sequences import aged
+from sracl_core.models.base import SequenceEncoder
 from sracl_core.seeding import generator
 
 SAMPLE = 20_000

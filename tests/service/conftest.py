@@ -14,6 +14,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
         patch.setattr(TextEncoder, "encode", hashed_words)
-        changes = {"model.repeats": "fitted", "training.max_epochs": 2}
+        changes = {"model.repeats": "fitted", "model.evidence": "both", "training.max_epochs": 2}
         run = tiny_run(tiny_config(tiny_dataset(base), changes), base / "runs")
     return LoadedRun.open(run.path)

@@ -29,7 +29,12 @@ STILL: dict[str, Any] = {
 }
 BARE: dict[str, Any] = {**STILL, "objectives.sracl.weight": 0.0}
 CASES: dict[str, dict[str, Any]] = {
-    "every-loss-gathered": {**STILL, "objectives.next_item.smoothing": 0.2, "model.repeats": "fitted"},
+    "every-loss-gathered": {
+        **STILL,
+        "objectives.next_item.smoothing": 0.2,
+        "model.repeats": "fitted",
+        "model.evidence": "both",
+    },
     "sampled-lazily": {
         **BARE,
         "objectives.next_item.loss": "sampled",

@@ -16,9 +16,23 @@ for name, hash_of_file in about["files"].items():
         sys.exit(f"error: {name} is not as it was exported; export the run again")
 row_of = {name: row for row, name in enumerate(items["ids"])}
 vectors, bias = np.load(folder / "item_vectors.npy"), np.load(folder / "repeat_bias.npy")
+related, shares = np.load(folder / "related_items.npy"), np.load(folder / "related_shares.npy")
 session = onnxruntime.InferenceSession(str(folder / "encoder.onnx"))
 index = hnswlib.Index("ip", about["dimension"])
 index.load_index(str(folder / "items.hnsw"))
+
+
+def evidence(latest: np.ndarray) -> dict[int, float]:
+    """What the tables of related items add to scores."""
+    told, said = about["evidence"], {}
+    weight = told["decay"] ** np.arange(len(latest) - 1, -1, -1.0)
+    for items, share, kind in zip(related, shares, told["kinds"].values(), strict=True):
+        there = share[latest] > 0
+        rows, place = np.unique(items[latest][there], return_inverse=True)
+        means = np.bincount(place, (share[latest] * (weight / weight.sum())[:, None])[there])
+        for row, mean in zip(rows.tolist(), means.tolist(), strict=True):
+            said[row] = said.get(row, 0.0) + kind["weight"] * float(np.log1p(mean / kind["floor"]))
+    return {**said, **dict.fromkeys(latest.tolist(), told["lift"])}
 
 
 def recommend(history: list[str], k: int = 10) -> list[tuple[str, float]]:
@@ -31,7 +45,9 @@ def recommend(history: list[str], k: int = 10) -> list[tuple[str, float]]:
     wanted = min(len(vectors), k + len(set(seen)))
     index.set_ef(max(about["index"]["ef"], wanted))
     found = index.knn_query(state[None], wanted)[0][0].astype(int)
-    scores = {row: float(vectors[row] @ state) for row in {*found.tolist(), *latest.tolist()}}
+    said = evidence(latest)
+    rows = {*found.tolist(), *latest.tolist(), *said}
+    scores = {row: float(vectors[row] @ state) + said.get(row, 0.0) for row in rows}
     for age, row in enumerate(reversed(latest.tolist())):
         scores[row] += float(bias[age])
     left = [row for row in scores if about["repeats"] >= 0.1 or row not in seen]
