@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from sracl_core.data.related import KEPT, Related, strongest
 from sracl_core.progress import Progress
@@ -24,6 +23,8 @@ def same_words(texts: Sequence[str], progress: Progress | None = None) -> Relate
     Args:
         texts: of items 1..N.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer  # half a second, which few commands need
+
     most = min(max(int(COMMON * len(texts)), RARE), MOST)
     counts = TfidfVectorizer(sublinear_tf=True, min_df=2, max_df=most, ngram_range=(1, 2), dtype=np.float32)
     try:

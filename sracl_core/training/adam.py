@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,12 @@ class LazyAdam(torch.optim.Adam):
     has read, not with the table. No weight decay: it would have to reach every row.
     """
 
+    # torch wraps these for its compiler, which it loads for that: seconds before the first step, and nothing
+    # here is compiled.
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    _adam_step = inspect.unwrap(torch.optim.Adam.step)
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step on the gradients that are there; a sparse one is coalesced, and let go."""
@@ -29,7 +36,7 @@ class LazyAdam(torch.optim.Adam):
                 if weight.grad is not None and weight.grad.is_sparse:
                     self._step_rows(weight, group)
                     weight.grad = None
-        return super().step(closure)
+        return self._adam_step(closure)
 
     def _step_rows(self, weight: Tensor, group: dict[str, Any]) -> None:
         if group["weight_decay"]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.models.base import SequenceEncoder
@@ -58,6 +57,8 @@ def fit_evidence(encoder: SequenceEncoder, queries: Prefixes, seed: int, sample:
         value = (np.log(sums_R) - of_targets_RF @ weights_F).mean()
         slope = ((factors_S / sums_R[row])[:, None] * said_SF).sum(axis=0) / len(of_targets_RF)
         return float(value), slope - of_targets_RF.mean(axis=0)
+
+    from scipy.optimize import minimize  # half a second, which few commands need
 
     start = np.full(len(evidence.kinds), 0.1)
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST)] * len(start)).x

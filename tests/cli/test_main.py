@@ -47,7 +47,7 @@ def test_help_loads_nothing_heavy_and_is_fast() -> None:
         unwanted = eval(done.stdout.rpartition("HEAVY ")[2])
         assert set(unwanted) <= {"pydantic"}, unwanted
     # Processor time, and the best of four: the machine that runs the tests has other things to do.
-    assert min(seconds) < 0.5, seconds
+    assert min(seconds) < 1.5, seconds
 
 
 def test_every_command_exists_and_is_described_as_its_module_says() -> None:

@@ -38,7 +38,8 @@ def train_command(dataset: Path, runs: Path, name: str, *extra: str) -> list[str
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data") / "sample"
-    subprocess.run(sracl("data", "prepare", str(ROOT / "sample_data"), "--out", str(out)), check=True)
+    words = ("data", "prepare", str(ROOT / "sample_data"), "--out", str(out), "--sample-users", "300")
+    subprocess.run(sracl(*words), check=True)
     return out
 
 
