@@ -72,7 +72,10 @@ COMMANDS: dict[str, Command] = {
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
     "monitor": Command(
-        "monitor", "monitor", "Measure a run on events after its training, and say when to train anew.", _ASK
+        "monitor",
+        "monitor",
+        "Measure a run on events after its training, week by week, and say when to train anew.",
+        _ASK,
     ),
     "export": Command("export", "app", "Write a run for use without torch, or its metrics as CSV.", _ASK),
     "serve": Command("serve", "serve", "Answer questions about a run or an export over HTTP.", _ASK),
