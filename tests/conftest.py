@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from hypothesis import settings
+
+# Before torch and numpy are there: the tests share the cores among themselves, and threads that wait for each
+# other made a test of a second one of a minute.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no fault of what is tested
 settings.load_profile("whole")
