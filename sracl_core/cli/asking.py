@@ -14,6 +14,7 @@ from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
+    from sracl_core.service.reloading import Source
 
 UserOption = Annotated[str | None, typer.Option("--user", help="A user of the run's dataset.")]
 HistoryOption = Annotated[
@@ -49,15 +50,21 @@ def open_explorer(
 ) -> Explorer:
     """The run that `run` names, ready to be asked."""
     directory = find_run(run, runs_dir)
-    # One short history at a time: threads gain nothing, and beside a training that holds the cores
-    # they wait for each other (470 ms a question on Beauty, 26 ms with one thread). It takes effect
-    # only before numpy and torch are loaded.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    _one_thread()
     # After the run was found: a typing error should not cost the second that torch takes.
     from sracl_core.explorer import Explorer
 
     return Explorer.open(directory.path, dataset, text_encoder)
+
+
+def source_of(what: str, runs_dir: Path, dataset: Path | None) -> Source:
+    """The export or the run that `what` names, for questions of one history at a time."""
+    _one_thread()
+    from sracl_core.service.exported import is_export
+    from sracl_core.service.reloading import Source
+
+    path = Path(what) if is_export(Path(what)) else find_run(what, runs_dir).path
+    return Source(path, dataset)
 
 
 def one_of(**given: object) -> None:
@@ -65,6 +72,14 @@ def one_of(**given: object) -> None:
     names = " or ".join(f"--{name}" for name in given)
     if sum(value is not None for value in given.values()) != 1:
         raise InputError(f"give one of {names}")
+
+
+def _one_thread() -> None:
+    # One short history at a time: threads gain nothing, and beside a training that holds the cores
+    # they wait for each other (470 ms a question on Beauty, 26 ms with one thread). It takes effect
+    # only before numpy and torch are loaded.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 
 def split_ids(text: str | None) -> list[str] | None:

@@ -71,6 +71,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
+    "mcp": Command("mcp", "mcp", "Serve a run or an export to an assistant (Model Context Protocol).", _ASK),
     "monitor": Command(
         "monitor",
         "monitor",

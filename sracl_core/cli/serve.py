@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sracl_core.cli import asking, output
-from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption, find_run
+from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError
 
 TOKEN = "SRACL_TOKEN"
@@ -34,20 +33,16 @@ def serve(
     token = os.environ.get(TOKEN) or None
     if token is None and host not in LOCAL and not host.startswith("127."):
         raise InputError(f"--host {host} is open to others; set {TOKEN} to a secret that clients must send")
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    source = asking.source_of(what, runs_dir, dataset)
     try:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn
     except ImportError as error:
         raise InputError(f"serve needs {error.name}: pip install 'sracl-tui[serve]'") from error
-    from sracl_core.service.exported import is_export
     from sracl_core.service.http import service
-    from sracl_core.service.reloading import Source
 
-    path = Path(what) if is_export(Path(what)) else find_run(what, runs_dir).path
-    app = service(Source(path, dataset), token=token, queue=queue)
+    app = service(source, token=token, queue=queue)
     config = uvicorn.Config(app, host, port, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     try:

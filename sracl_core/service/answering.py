@@ -92,6 +92,10 @@ class Answers:
         rows = [row for row, key in enumerate(self._keys) if needle in key]
         return {"items": [self._item(row) for row in rows[:k]], "total": len(rows)}
 
+    def health(self) -> dict[str, Any]:
+        """That it answers, and with which model."""
+        return {"ok": True, "model": self.model.name, "items": len(self.model.catalogue)}
+
     def _history(self, asked: Asked) -> tuple[NDArray[np.int64], list[str]]:
         """(rows of the known items int64 [L], ids of the others)"""
         if (asked.user is None) == (asked.history is None):

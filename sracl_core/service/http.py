@@ -149,7 +149,7 @@ def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        return {"ok": True, "model": desk.answers.model.name, "items": len(desk.answers.model.catalogue)}
+        return desk.answers.health()
 
 
 def _refuse(app: FastAPI) -> None:
