@@ -15,6 +15,8 @@ from sracl_core.settings.layers import preset_names
 from sracl_tui import launcher, starting
 from sracl_tui.commands import error_line
 from sracl_tui.last_words import last_words
+from sracl_tui.screens.confirm import ConfirmScreen
+from sracl_tui.screens.data.importing import ImportScreen
 from sracl_tui.screens.quit import QuitScreen
 from tests.tui.dashboards import dashboard, drawn, shows, until
 
@@ -136,3 +138,14 @@ def test_settings_that_are_none_are_told_before_the_screen_is_taken(
 def test_an_error_that_a_person_can_mend_is_no_fault_of_the_dashboard() -> None:
     said = last_words(ConfigError("sracl.yaml:2: there is no setting 'x'"))
     assert said.startswith("error: sracl.yaml:2: there is no setting 'x'\ntrainings go on")
+
+
+@pytest.mark.parametrize("size", [(120, 30), (80, 24)])
+async def test_what_a_dialog_says_is_never_cut(tmp_path: Path, size: tuple[int, int]) -> None:
+    app, said = dashboard(tmp_path), [f"word{number:02}" for number in range(24)]
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, shows(app, "✓ ready"))
+        for screen in (ImportScreen(problem=" ".join(said)), ConfirmScreen(" ".join(said), "Go")):
+            app.push_screen(screen)
+            await until(pilot, shows(app, *said))
+            app.pop_screen()

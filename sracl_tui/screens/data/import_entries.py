@@ -36,7 +36,7 @@ ENTRIES = (
     Entry("user-col", "user column", "found by itself where empty"),
     Entry("item-col", "item column", "found by itself where empty"),
     Entry("time-col", "time column", "found by itself where empty"),
-    Entry("time-format", "time format", "empty: seconds; for dates: auto, or as in %d/%m/%Y"),
+    Entry("time-format", "time format", "found by itself; else such as %d/%m/%Y"),
     Entry("title-col", "title column", "found by itself where empty"),
     Entry("text-cols", "text columns", "of the items, such as brand,color; empty keeps all"),
     Entry("rating-col", "rating column", "found by itself where empty"),
