@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ HELD_SHARE, LEAST_HELD, FOLDS = 0.1, 20, 4
 MOST_QUERIES, SCORES_AT_ONCE = 1000, 1 << 24
 WEIGHT = "items.weight"
 
-Floats, Rows = NDArray[np.float32], NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float32]
+Rows: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _with_rows(encoder: SequenceEncoder, states: Tensor, held: Rows, rows: dict[
     for name, part in rows.items():
         state[name][torch.from_numpy(held + (encoder.item_rows or {})[name])] = part
     wanted = torch.from_numpy(held)
-    parts = [stand_in.item_scores(some)[:, wanted] for some in states.split(256)]
+    parts = [stand_in.item_scores(some)[:, wanted] for some in torch.split(states, 256)]
     found: Floats = torch.cat(parts).numpy()
     return found
 

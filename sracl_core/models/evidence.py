@@ -62,7 +62,7 @@ class Evidence(nn.Module):
             shares_TK = shares[item_T - 1] * weight_T[:, None]
             there = shares_TK > 0
             found.append(((row_T[:, None] * size + items[item_T - 1])[there], shares_TK[there]))
-        keys, place = torch.cat([key for key, _ in found]).unique(return_inverse=True)
+        keys, place = torch.unique(torch.cat([key for key, _ in found]), return_inverse=True)
         values = torch.zeros(len(keys), len(self.kinds), device=keys.device)
         begin = 0
         for column, (kind, (key, share)) in enumerate(zip(self.kinds, found, strict=True)):
@@ -76,7 +76,7 @@ class Evidence(nn.Module):
     def held(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor]:
         """The distinct (row int64 [U], item int64 [U]) of the latest `most` items of each history."""
         row_T, item_T, _ = self._weighed(histories, most)
-        keys = (row_T * (self.n_items + 1) + item_T).unique()
+        keys = torch.unique(row_T * (self.n_items + 1) + item_T)
         return keys // (self.n_items + 1), keys % (self.n_items + 1)
 
     def add(self, scores_RN: Tensor, histories: Sequences, most: int) -> Tensor:

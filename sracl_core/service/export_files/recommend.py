@@ -24,7 +24,8 @@ index.load_index(str(folder / "items.hnsw"))
 
 def evidence(latest: np.ndarray) -> dict[int, float]:
     """What the tables of related items add to scores."""
-    told, said = about["evidence"], {}
+    told = about["evidence"]
+    said: dict[int, float] = {}
     weight = told["decay"] ** np.arange(len(latest) - 1, -1, -1.0)
     for items, share, kind in zip(related, shares, told["kinds"].values(), strict=True):
         there = share[latest] > 0
