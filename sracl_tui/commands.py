@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 LINE_LIMIT = 64 << 20
+END_SECONDS = 2.0
 _running: set[asyncio.subprocess.Process] = set()
 
 
@@ -46,11 +47,11 @@ def _signal_name(number: int) -> str:
 
 async def ask(*args: str) -> Any:
     """What ``sracl ARGS --json`` answers. Raises CommandError with the command's own words."""
-    process = await _spawn(*args, "--json")
+    process = await spawn(*args, "--json")
     try:
         out, err = await process.communicate()
     except asyncio.CancelledError:
-        await _end(process)
+        await end(process)
         raise
     _running.discard(process)
     if process.returncode != 0:
@@ -66,7 +67,7 @@ async def follow(*args: str, on_line: Callable[[str], None]) -> str:
 
     Raises CommandError with the command's own words. Cancelling ends the command.
     """
-    process = await _spawn(*args)
+    process = await spawn(*args)
     said: list[str] = []
 
     async def read_messages() -> None:
@@ -85,7 +86,7 @@ async def follow(*args: str, on_line: Callable[[str], None]) -> str:
         _, out = await asyncio.gather(read_messages(), read_output())
         await process.wait()
     except asyncio.CancelledError:
-        await _end(process)
+        await end(process)
         raise
     _running.discard(process)
     if process.returncode != 0:
@@ -113,11 +114,15 @@ def start_detached(args: list[str], output: Path) -> subprocess.Popen[bytes]:
         raise CommandError(f"the training cannot be started: {error}") from error
 
 
-async def _spawn(*args: str) -> asyncio.subprocess.Process:
+async def spawn(*args: str, talking: bool = False) -> asyncio.subprocess.Process:
+    """Start ``sracl ARGS`` with pipes, that of stdin only for one that is `talking`; see `end`.
+
+    Raises CommandError.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *sracl(*args),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if talking else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_LIMIT,
@@ -132,15 +137,16 @@ async def _spawn(*args: str) -> asyncio.subprocess.Process:
 async def end_all() -> None:
     """End every question that is still open; trainings are sessions of their own and go on."""
     for process in list(_running):
-        await _end(process)
+        await end(process)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Ask it to end, and wait for that; not for ever, for it may be slow to hear of it."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-    with contextlib.suppress(asyncio.CancelledError):
-        await process.wait()
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(process.wait(), END_SECONDS)
     _running.discard(process)
 
 

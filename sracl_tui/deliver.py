@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from textual.widget import Widget
+
+from sracl_core.errors import StorageError
+from sracl_core.files import make_folder, write_json, write_text
 
 
 def copy(widget: Widget, text: str, what: str) -> None:
@@ -17,8 +19,8 @@ def copy(widget: Widget, text: str, what: str) -> None:
     widget.app.copy_to_clipboard(text)
     try:
         path = write_copy(text)
-    except OSError as error:
-        widget.notify(f"{what}: copied; no file: {error.strerror or error}", severity="warning")
+    except StorageError as error:
+        widget.notify(f"{what}: copied; no file: {error}", severity="warning")
         return
     widget.notify(f"{what}: copied, also in {path}")
 
@@ -27,7 +29,7 @@ def export(widget: Widget, stem: str, rows: list[dict[str, Any]], whole: Any) ->
     """Write CSV and JSON into ./exports and say where."""
     try:
         paths = write_export(Path("exports"), stem, rows, whole)
-    except OSError as error:
+    except StorageError as error:
         widget.notify(f"not exported: {error}", severity="error")
         return
     widget.notify("written: " + ", ".join(str(path) for path in paths))
@@ -41,10 +43,10 @@ def copy_file() -> Path:
 
 
 def write_copy(text: str) -> Path:
-    """Write `text` to the copy file. Raises OSError."""
+    """Write `text` to the copy file. Raises StorageError."""
     path = copy_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    make_folder(path.parent)
+    write_text(path, text if text.endswith("\n") else text + "\n", durable=False)
     return path
 
 
@@ -60,10 +62,10 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_export(folder: Path, stem: str, rows: Sequence[Mapping[str, Any]], whole: Any) -> list[Path]:
-    """Write `rows` as ``stem.csv`` and `whole` as ``stem.json`` into `folder`. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `rows` as ``stem.csv`` and `whole` as ``stem.json`` into `folder`. Raises StorageError."""
+    make_folder(folder)
     safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in stem)[:120]
     table, document = folder / f"{safe}.csv", folder / f"{safe}.json"
-    table.write_text(as_csv(rows), encoding="utf-8", newline="")
-    document.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(table, as_csv(rows))
+    write_json(document, whole)
     return [table, document]

@@ -1,8 +1,9 @@
-"""Starting and resuming trainings from the dashboard, and learning what became of them."""
+"""Starting, resuming and killing trainings from the dashboard, and learning what became of them."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from textual.app import App
 
+from sracl_core.errors import SraclError
 from sracl_tui.commands import CommandError, error_line, start_detached
 from sracl_tui.session import Session
 
@@ -34,6 +36,18 @@ def start_run(app: App[Any], session: Session, arguments: list[str]) -> None:
 def resume_run(app: App[Any], session: Session, path: Path) -> None:
     """Start ``sracl resume``, and show its error if it cannot go on."""
     _start(app, session, ["resume", str(path)], path, set(), (str(path),))
+
+
+def kill_run(app: App[Any], session: Session, path: Path) -> None:
+    """End the process of a run at once, without a checkpoint."""
+    from sracl_core.runs.directory import RunDirectory
+    from sracl_core.runs.signaling import send
+
+    try:
+        send(RunDirectory(path), signal.SIGKILL)
+    except SraclError as error:
+        app.notify(str(error), severity="error", title="not killed")
+    session.look()
 
 
 def _start(

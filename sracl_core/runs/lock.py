@@ -6,30 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sracl_core.errors import RunError
-from sracl_core.files import storage_error
+from sracl_core.locks import holding
 from sracl_core.runs.directory import RunDirectory
 
 
 @contextmanager
 def only_writer(run: RunDirectory) -> Iterator[None]:
     """Hold `run` for this process. Raises RunError while another one does, StorageError where it cannot."""
-    # 100 ms that whoever only reads runs need not pay.
-    from filelock import FileLock, Timeout
 
-    lock = FileLock(run.lock_path, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
+    def refusal() -> RunError:
         pid = run.state().get("pid")
-        raise RunError(
-            f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it"
-        ) from error
-    except OSError as error:
-        raise storage_error(error, run.lock_path) from error
-    try:
+        return RunError(f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it")
+
+    with holding(run.lock_path, refusal):
         yield
-    finally:
-        lock.release()
 
 
 def is_written(run: RunDirectory) -> bool:

@@ -16,7 +16,8 @@ import polars as pl
 from sracl_core import disk
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.files import make_folder, read_json, storage_error, whole_file, write_json
+from sracl_core.files import make_folder, read_json, whole_file, write_json
+from sracl_core.locks import holding
 from sracl_core.notices import warn
 from sracl_core.progress import Progress
 from sracl_core.rules import Rules
@@ -155,19 +156,7 @@ def _empty_unless(folder: Path, job: dict[str, Any]) -> None:
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
     """Hold the folder of parts for this process. Raises InputError while another one does."""
-    from filelock import FileLock, Timeout
-
     make_folder(folder)
-    lock = FileLock(folder / "lock", timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"another process is writing {folder}; wait for it, or give another --out"
-        ) from error
-    except OSError as error:
-        raise storage_error(error, folder / "lock") from error
-    try:
+    refusal = InputError(f"another process is writing {folder}; wait for it, or give another --out")
+    with holding(folder / "lock", lambda: refusal):
         yield
-    finally:
-        lock.release()

@@ -81,7 +81,7 @@ def plot(runs: Sequence[RunDirectory], kinds: Sequence[str], path: Path, mask: s
         panel.legend(fontsize="small")
     make_folder(path.parent)
     with whole_file(path) as stream:
-        figure.savefig(stream, dpi=150, format=path.suffix[1:] or None)
+        figure.savefig(stream, dpi=150, format=path.suffix[1:].lower())
     return drawn
 
 

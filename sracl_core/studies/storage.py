@@ -33,15 +33,6 @@ def require_optuna() -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the study for this process."""
-    from filelock import FileLock
-
-    with FileLock(f"{path}.lock"):
-        yield
-
-
-@contextmanager
 def told(path: Path) -> Iterator[None]:
     """Say in one line what the database reports: StorageError for the disk, InputError for damage."""
     from optuna.exceptions import StorageInternalError

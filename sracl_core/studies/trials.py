@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, InputError, Interrupted, NonFiniteLossError, RunError
 from sracl_core.files import make_folder
+from sracl_core.locks import holding
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.events import Record
 from sracl_core.runs.lock import is_written
@@ -82,7 +83,7 @@ def open_study(path: Path, task: Task) -> Study:
     make_folder(path.parent)
     values = flatten(task.config)
     first = {key: values[key] for key, one in task.space.items() if one.holds(values[key])}
-    with storage.alone(path):
+    with holding(Path(f"{path}.lock")):
         storage.begin(path, task.told(), first)
         study = storage.load_study(path)
         _require_same(path, task, Task.read(storage.about(path, study)))
@@ -159,7 +160,7 @@ def try_settings(path: Path, runs_dir: Path, most: int, workers: int) -> None:
 
 def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | None:
     """The next trial: one that nobody goes on with, else a new one, else None where there are `most`."""
-    with storage.alone(path):
+    with holding(Path(f"{path}.lock")):
         study = storage.load_study(path)
         task = Task.read(storage.about(path, study))
         for trial in _left(study, runs_dir):

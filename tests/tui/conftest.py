@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sracl_tui import commands
-from sracl_tui.screens.explore import query_client
 from tests.trained import Shop, shared_shop
 from tests.tui.dashboards import FIXTURES, ROOT, recorded
 
@@ -64,4 +63,3 @@ def dataset(tmp_path: Path) -> Path:
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers of `sracl` and of the explorer as they were recorded, without their start-up time."""
     monkeypatch.setattr(commands, "sracl", recorded)
-    monkeypatch.setattr(query_client, "sracl", recorded)

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Button, Input, Select
 
 from sracl_tui import commands
+from sracl_tui.screens.configure import outcome
 from sracl_tui.screens.configure import screen as configure
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
@@ -99,7 +100,7 @@ async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch
         asked.append(args[0])
         return await commands.ask(*args)
 
-    monkeypatch.setattr(configure, "ask", listening)
+    monkeypatch.setattr(outcome, "ask", listening)
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f2")
@@ -109,7 +110,7 @@ async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch
         await pilot.press("ctrl+u", *"nonsense")
         await until(pilot, shows(app, "No setting has “nonsense”"))
         await pilot.press("escape", "question_mark", "escape")
-        await pilot.pause(2 * configure.ESTIMATE_SECONDS)
+        await pilot.pause(2 * outcome.ESTIMATE_SECONDS)
         assert "training prefixes" in drawn(app)
         assert asked == ["train"]
         await pilot.press("f6")

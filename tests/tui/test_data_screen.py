@@ -13,6 +13,7 @@ from sracl_tui import commands
 from sracl_tui.screens.data import import_entries
 from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, FORMATS, arguments
 from sracl_tui.screens.data.importing import ImportScreen, PathSuggester
+from sracl_tui.screens.data.job_line import JobLine
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -70,7 +71,7 @@ async def test_a_job_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Mon
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "● to prepare"))
-        app.screen._run_job("preparing sample", ["nonsense", "sample"])
+        app.screen.query_one(JobLine).start("preparing", "sample", ["nonsense", "sample"])
         await until(pilot, shows(app, "✗ preparing sample: nothing was recorded"))
 
 

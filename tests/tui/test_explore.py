@@ -14,9 +14,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from sracl_tui import commands
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
-from sracl_tui.screens.explore import query_client
 from sracl_tui.widgets.row_list import RowList
 from tests.tui.dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
 
@@ -202,7 +202,7 @@ async def test_the_reason_of_an_end_is_readable(
     tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     reason = f"{'folder/' * 12}model.pt is missing"
-    monkeypatch.setattr(query_client, "sracl", lambda *args: recorded(reason))
+    monkeypatch.setattr(commands, "sracl", lambda *args: recorded(reason))
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:
         await pilot.press("f4")
@@ -273,11 +273,11 @@ async def test_a_run_that_cannot_be_asked_says_why(
 ) -> None:
     app = dashboard(tmp_path, frozen)
     with monkeypatch.context() as patch:
-        patch.setattr(query_client, "sracl", lambda *args: recorded("nothing"))
+        patch.setattr(commands, "sracl", lambda *args: recorded("nothing"))
         async with app.run_test(notifications=True, size=WIDE) as pilot:
             await pilot.press("f4")
             await until(pilot, shows(app, "the explorer has ended", "nothing was recorded for nothing"))
-            patch.setattr(query_client, "sracl", recorded)
+            patch.setattr(commands, "sracl", recorded)
             await pilot.press("f5")
             await until(pilot, shows(app, "1,200 users"))
 

@@ -13,8 +13,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from tests.tui.dashboards import dashboard, recorded, shows, until
 from sracl_tui import commands
-from sracl_tui.screens.explore import query_client
-commands.sracl = query_client.sracl = recorded
+commands.sracl = recorded
 
 async def visit():
     app = dashboard(Path("."), Path({run!r}))

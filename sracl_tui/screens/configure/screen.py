@@ -6,23 +6,23 @@ import asyncio
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Input, TabbedContent, TabPane
+from textual.widgets import Input, TabbedContent
 
-from sracl_core.errors import ConfigError
-from sracl_tui.commands import CommandError, ask
-from sracl_tui.content import Content
+from sracl_core.errors import ConfigError, StorageError
+from sracl_core.files import write_text
 from sracl_tui.datasets import prepared
 from sracl_tui.deliver import copy
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.configure import view
 from sracl_tui.screens.configure.editor import EditorError, edit
 from sracl_tui.screens.configure.form import BACKBONE, DATASET, FormModel, Resolved
+from sracl_tui.screens.configure.outcome import Outcome
 from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
 from sracl_tui.screens.configure.setting_field import SettingField
 from sracl_tui.session import Session
@@ -32,11 +32,9 @@ from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Button, Select, Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
-ESTIMATE_SECONDS = 1.0
 PASSING_SECONDS = 0.15
 MOST_FIELDS = 24
 """Each one is five widgets; a first letter would find them all."""
-SIDES = (("estimate", "Estimate"), ("changes", "Changes"), ("yaml", "YAML"))
 
 
 class ConfigureScreen(TabScreen):
@@ -60,7 +58,6 @@ class ConfigureScreen(TabScreen):
         self.form = FormModel()
         self._resolved = Resolved()
         self._section = "dataset"
-        self._measured: Any = None
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
@@ -72,18 +69,13 @@ class ConfigureScreen(TabScreen):
                 VerticalScroll(id="fields", can_focus=False),
                 id="form",
             ),
-            Panel("What comes of it", TabbedContent(id="sides"), id="outcome"),
+            Outcome(self.form),
             id="configure-body",
         )
         yield Vertical(Static("", id="whole-problem"), Static("", id="command"), id="bottom")
 
     async def on_mount(self) -> None:
-        """Fill the tabs and show the first section."""
-        sides = self.query_one("#sides", TabbedContent)
-        for name, title in SIDES:
-            await sides.add_pane(
-                TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=f"side-{name}")
-            )
+        """Show the first section."""
         self._offer_datasets()
         await self._show_section()
         self._check()
@@ -91,9 +83,8 @@ class ConfigureScreen(TabScreen):
 
     def on_screen_resume(self) -> None:
         """A dataset may have been prepared, or chosen, on the Data screen."""
-        if self.query("#side-changes"):
-            self._offer_datasets()
-            self._check()
+        self._offer_datasets()
+        self._check()
 
     def _offer_datasets(self) -> None:
         select = self.query_one("#pick-dataset", Select)
@@ -130,28 +121,12 @@ class ConfigureScreen(TabScreen):
         """Resolve the entries and show what comes of them."""
         self._resolved = self.form.resolve()
         self._mark()
-        self.query_one("#changes-text", Static).update(view.changes(self.form, self._resolved))
-        if self._resolved.values:
-            self.query_one("#yaml-text", Static).update(Content(self.form.as_yaml(self._resolved)))
+        self.query_one(Outcome).show(self._resolved)
         self.query_one("#command", Static).update(view.command(self.form.command_line(self.session.runs_dir)))
         whole = self.query_one("#whole-problem", Static)
         whole.display = not self._resolved.valid
         whole.update(view.problems(self._resolved))
         self.query_one("#run", Button).disabled = not self._resolved.valid
-        if not self._resolved.valid:
-            self._measured = None
-            self.workers.cancel_group(self, "estimate")
-            self.query_one("#estimate-text", Static).update(
-                view.estimate(None, "the settings do not hold yet")
-            )
-        elif self.is_current and self._measured != self._subject():
-            self._measure()
-
-    def _subject(self) -> tuple[Any, ...]:
-        """All that an estimate is made of: the settings, and the dataset as it lies there now."""
-        manifest = Path(self.form.shown(DATASET)) / "dataset.json"
-        written = manifest.stat().st_mtime_ns if manifest.is_file() else None
-        return self.form.preset, dict(self.form.entries), written
 
     def _mark(self) -> None:
         for field in self.query(SettingField):
@@ -162,24 +137,6 @@ class ConfigureScreen(TabScreen):
         rows = view.section_rows(self.form, self._resolved)
         with self.prevent(RowList.OptionHighlighted):
             self.query_one("#section-rows", RowList).show(rows)
-
-    @work(group="estimate", exclusive=True, exit_on_error=False)
-    async def _measure(self) -> None:
-        self._measured = self._subject()
-        said = self.query_one("#estimate-text", Static)
-        said.update(view.estimate(None, "measuring the dataset…"))
-        await asyncio.sleep(ESTIMATE_SECONDS)
-        texts: list[dict[str, Any]] = []
-        try:
-            # What texts cost is wanted most while they are missing, and then training has no plan yet.
-            for question in view.describe_questions(self.form):
-                texts.append(await ask("describe", *question))
-            plan = await ask("train", *self.form.arguments(), "--dry-run")
-        except CommandError as error:
-            problem = Content.assemble(("✗ ", "bold $error"), str(error))
-            said.update(Content("\n").join([problem, *view.cost_of_texts(texts)]))
-            return
-        said.update(view.estimate(plan, "", texts))
 
     @on(RowList.OptionHighlighted, "#section-rows")
     def _section_chosen(self, event: RowList.OptionHighlighted) -> None:
@@ -268,14 +225,14 @@ class ConfigureScreen(TabScreen):
         self._show_outcome(narrow)
         self.query_one("#sides", TabbedContent).active = "side-estimate"
         if self._resolved.valid:
-            self._measure()
+            self.query_one(Outcome).measure()
 
     def _show_outcome(self, shown: bool) -> None:
         """On a small terminal: the outcome, or the form."""
         if shown == self.has_class("-show-outcome"):
             return
         self.set_class(shown, "-show-outcome")
-        self.query_one("#outcome", Panel).note("F6 back to the settings" if shown else "")
+        self.query_one(Outcome).note("F6 back to the settings" if shown else "")
         self.set_focus(None)
         self.query_one("#sides Tabs" if shown else "#section-rows").focus()
 
@@ -286,9 +243,9 @@ class ConfigureScreen(TabScreen):
             return
         path = Path(f"{self.form.name or 'sracl-run'}.yaml")
         try:
-            path.write_text(self.form.as_yaml(self._resolved), encoding="utf-8")
-        except OSError as error:
-            self.notify(f"{path}: {error.strerror or error}", severity="error", title="not saved")
+            write_text(path, self.form.as_yaml(self._resolved))
+        except StorageError as error:
+            self.notify(str(error), severity="error", title="not saved")
             return
         self.notify(f"written: {path}; `sracl train --config {path}` runs it")
 

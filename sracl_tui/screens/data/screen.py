@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, TabbedContent, TabPane
 
-from sracl_tui.commands import CommandError, ask, follow
+from sracl_tui.commands import CommandError, ask
 from sracl_tui.content import Content
 from sracl_tui.datasets import DatasetLine, prepared
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.data import view
+from sracl_tui.screens.data.job_line import JobLine
 from sracl_tui.session import Session
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
@@ -60,7 +61,6 @@ class DataScreen(TabScreen):
         self._ready: list[DatasetLine] = []
         self._entries: list[dict[str, Any]] = []
         self._facts: dict[str, dict[str, Any]] = {}
-        self._busy = ""
 
     def body(self) -> Iterable[Widget]:
         """List on the left, the dataset under the cursor on the right, what is going on below."""
@@ -79,7 +79,7 @@ class DataScreen(TabScreen):
             ),
             id="data-body",
         )
-        yield Vertical(Static("", id="job-lines"), id="job")
+        yield JobLine()
 
     async def on_mount(self) -> None:
         """Prepared datasets at once, the catalogue as soon as the command line has told it."""
@@ -87,7 +87,6 @@ class DataScreen(TabScreen):
         for name, title, _ in TABS:
             await tabs.add_pane(TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=name))
         tabs.display = False
-        self.query_one("#job").display = False
         self._scan()
         self.query_one(RowList).focus()
         self._load_catalog()
@@ -184,9 +183,8 @@ class DataScreen(TabScreen):
             self.app.switch_mode("configure")
         elif line.state == "here":
             out = self.session.data_dir / line.name
-            self._run_job(
-                f"preparing {line.name}", ["data", "prepare", *self._source(line), "--out", str(out)]
-            )
+            words = ["data", "prepare", *self._source(line), "--out", str(out)]
+            self.query_one(JobLine).start("preparing", line.name, words)
         elif line.state == "fetch":
             self.action_fetch()
         else:
@@ -222,7 +220,7 @@ class DataScreen(TabScreen):
                 # What was entered is kept: most imports fail once, by one field.
                 self._ask_import(source, entered, in_words_of_the_form(said))
 
-            self._run_job(f"preparing {name}", ["data", "prepare", *words, *raw], failed)
+            self.query_one(JobLine).start("preparing", name, ["data", "prepare", *words, *raw], failed)
 
         self.app.push_screen(ImportScreen(source, held, problem), start)
 
@@ -234,59 +232,23 @@ class DataScreen(TabScreen):
         if line is None or line.state != "fetch":
             self.notify("only a known dataset that is not here can be fetched")
             return
-        raw = ["--raw-dir", str(self.session.data_dir / "raw")]
+        words = ["data", "fetch", *self._source(line)]
         question = f"Fetch {line.name}?\nTerms: {line.entry.get('licence') or 'not stated'}."
         self.app.push_screen(
             ConfirmScreen(question, "Fetch"),
-            lambda yes: (
-                self._run_job(f"fetching {line.name}", ["data", "fetch", line.name, *raw]) if yes else None
-            ),
+            lambda yes: self.query_one(JobLine).start("fetching", line.name, words) if yes else None,
         )
 
-    def _run_job(self, title: str, arguments: list[str], failed: Callable[[str], None] | None = None) -> None:
-        if self._busy:
-            self.notify(f"still {self._busy}; ctrl+x ends it", severity="warning")
-            return
-        self._busy = title
-        self._job(title, arguments, failed)
-
-    @work(group="job", exit_on_error=False)
-    async def _job(self, title: str, arguments: list[str], failed: Callable[[str], None] | None) -> None:
-        self.query_one("#job").display = True
-        said = self.query_one("#job-lines", Static)
-        said.update(Content.assemble(("▸ ", "bold $primary"), (title, "bold"), "…"))
-
-        def tell(line: str) -> None:
-            said.update(Content.assemble(("▸ ", "bold $primary"), (title, "bold"), f"  {line}"))
-
-        try:
-            await follow(*arguments, on_line=tell)
-        except CommandError as error:
-            said.update(Content.assemble(("✗ ", "bold $error"), (title, "bold"), f": {error}"))
-            if failed is not None:
-                failed(str(error))
-            else:
-                self.notify(str(error), severity="error", title=f"{title} failed", timeout=12)
-        else:
-            said.update(Content.assemble(("✓ ", "bold $success"), (title, "bold"), ": done"))
-            self._facts.clear()
-            self._scan()
-            name = title.partition(" ")[2]
-            made = next((line for line in self._ready if line.name == name), None)
-            if made is not None:
-                self.query_one(RowList).select_id(made.key)
-            self._load_catalog()
-        finally:
-            self._busy = ""
+    @on(JobLine.Done)
+    def _made(self, event: JobLine.Done) -> None:
+        self.action_reload()
+        made = next((line for line in self._ready if line.name == event.name), None)
+        if made is not None:
+            self.query_one(RowList).select_id(made.key)
 
     def action_cancel(self) -> None:
         """End the present job."""
-        if self._busy:
-            self.workers.cancel_group(self, "job")
-            self.query_one("#job-lines", Static).update(f"{self._busy}: ended on request")
-            self._busy = ""
-        else:
-            self.notify("nothing is going on here")
+        self.query_one(JobLine).cancel()
 
     def action_reload(self) -> None:
         """Look again."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sracl_tui.commands import LINE_LIMIT, child_environment, error_line, sracl
+from sracl_tui.commands import CommandError, end, error_line, spawn
 
 
 class QueryError(Exception):
@@ -84,15 +84,8 @@ class QueryClient:
 
     async def _live(self) -> None:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *sracl("explore", str(self.run), "--json-lines"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=LINE_LIMIT,
-                env=child_environment(),
-            )
-        except OSError as error:
+            process = await spawn("explore", str(self.run), "--json-lines", talking=True)
+        except CommandError as error:
             self._die(str(error))
             return
         self._process = process
@@ -104,7 +97,7 @@ class QueryClient:
             self._die(error_line("\n".join(self._said), code))
         finally:
             listening.cancel()
-            await self._end(process)
+            await end(process)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -130,15 +123,6 @@ class QueryClient:
         while line := await process.stderr.readline():
             self._said.append(line.decode("utf-8", "replace").rstrip())
             del self._said[:-50]
-
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(process.wait(), 2.0)
 
     def _die(self, problem: str) -> None:
         self.problem = problem

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widget import Widget
 
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.train import view
-from sracl_tui.screens.train.banner_stack import BannerStack
-from sracl_tui.screens.train.chart import ChartTile
 from sracl_tui.screens.train.curves import SMOOTHINGS, X_AXES
-from sracl_tui.screens.train.log_pane import LogPane
-from sracl_tui.screens.train.run_header import RunHeader
 from sracl_tui.screens.train.run_list import RunList
+from sracl_tui.screens.train.watched_run import WatchedRun
 from sracl_tui.session import Session
-from sracl_tui.starting import resume_run
-from sracl_tui.view_models import Banner, RunLine, RunSnapshot, banners, short_name
-from sracl_tui.widgets.plain import Static, entitle
+from sracl_tui.starting import kill_run, resume_run
+from sracl_tui.view_models import RunLine, RunSnapshot, short_name
 
 MOST_OVERLAYS = 3
 SNUG = 120
 """Below as many columns the list gives some of its own to the charts."""
-WELCOME = Content.assemble(
-    ("Nothing to watch yet.\n\n", "bold"),
-    ("F1", "bold"),
-    "  choose a dataset (the sample is ready in a second)\n",
-    ("F2", "bold"),
-    "  set up a run and start it\n\n",
-    ("A run that you start in a shell with `sracl train` appears here by itself.", "$muted"),
-)
 
 
 class TrainScreen(TabScreen):
@@ -78,24 +64,7 @@ class TrainScreen(TabScreen):
 
     def body(self) -> Iterable[Widget]:
         """List on the left, the run on the right."""
-        yield Horizontal(
-            RunList(),
-            Vertical(
-                Static(WELCOME, id="welcome"),
-                RunHeader(id="run-header"),
-                BannerStack(id="banners"),
-                Grid(
-                    ChartTile("Loss", "The first steps draw the losses here.", "tile-loss"),
-                    ChartTile("Speed", "The first steps draw what else is measured here.", "tile-parts"),
-                    ChartTile("Validation", "The first epoch draws its metric here.", "tile-headline"),
-                    ChartTile("Validation", "The first epoch draws its metrics here.", "tile-metric"),
-                    id="tiles",
-                ),
-                LogPane(),
-                id="watched",
-            ),
-            id="train-body",
-        )
+        yield Horizontal(RunList(), WatchedRun(), id="train-body")
 
     def on_mount(self) -> None:
         """Show what is known."""
@@ -132,41 +101,15 @@ class TrainScreen(TabScreen):
         self.query_one(RunList).show(session.runs or (), session.current, session.overlays)
 
     def _redraw(self) -> None:
-        session = self.session
-        snapshot = session.snapshots.get(session.current) if session.current else None
-        self.query_one("#welcome").display = snapshot is None
+        session, watched = self.session, self.query_one(WatchedRun)
+        held, chosen = session.snapshots, session.current
+        snapshot = held.get(chosen) if chosen else None
         if snapshot is None:
-            self.query_one("#welcome", Static).update(
-                WELCOME if session.current is None else "reading the run…"
-            )
-        self.query_one("#watched").set_class(snapshot is None, "-nothing")
-        if snapshot is None:
-            self.query_one(BannerStack).show([])
+            watched.show_nothing(chosen is not None)
             return
         self._shown = snapshot
-        try:
-            self._draw(snapshot)
-        except Exception as error:
-            # Whatever stands in a run's files must not take the others off the screen.
-            fault = f"this run cannot be drawn: {type(error).__name__}: {error}"
-            self.query_one(BannerStack).show([Banner("error", fault)])
-
-    def _draw(self, snapshot: RunSnapshot) -> None:
-        session = self.session
-        self.query_one(RunHeader).show(snapshot)
-        self.query_one(BannerStack).show(banners(snapshot))
-        self.query_one(LogPane).show(snapshot.log)
-        held = session.snapshots
-        drawn = [
-            snapshot,
-            *(held[path] for path in session.overlays if path in held),
-        ]
-        settings = view.ChartSettings.of(session.preferences)
-        for tile in view.tiles(drawn, settings):
-            widget = self.query_one(f"#{tile.id}", ChartTile)
-            entitle(widget, tile.title)
-            widget.note(tile.note + ("  frozen" if self._frozen else ""))
-            widget.show(tile.curves, settings.x_axis, tile.log)
+        overlays = [held[path] for path in session.overlays if path in held]
+        watched.show([snapshot, *overlays], view.ChartSettings.of(session.preferences), self._frozen)
 
     @on(RunList.Chosen)
     def _choose(self, event: RunList.Chosen) -> None:
@@ -338,19 +281,9 @@ class TrainScreen(TabScreen):
         if path := self._watched(("running",), "kill"):
             question = "End the process at once? What it learned since the last checkpoint is lost."
             self.app.push_screen(
-                ConfirmScreen(question, "Kill"), lambda yes: self._kill(path) if yes else None
+                ConfirmScreen(question, "Kill"),
+                lambda yes: kill_run(self.app, self.session, path) if yes else None,
             )
-
-    def _kill(self, path: Path) -> None:
-        from sracl_core.errors import SraclError
-        from sracl_core.runs.directory import RunDirectory
-        from sracl_core.runs.signaling import send
-
-        try:
-            send(RunDirectory(path), signal.SIGKILL)
-        except SraclError as error:
-            self.notify(str(error), severity="error", title="not killed")
-        self.session.look()
 
     def action_resume(self) -> None:
         """Start `sracl resume` as a process of its own."""
