@@ -22,6 +22,11 @@ from typing import Any
 
 from sracl_core.errors import ConfigError
 
+READERS = "sracl_core.data.readers", "sracl.readers"
+SPLITS = "sracl_core.data.splits", "sracl.splits"
+METRICS = "sracl_core.evaluation.metrics", "sracl.metrics"
+"""Where methods without settings of their own are, and the group of others' entry points."""
+
 
 @dataclass(frozen=True)
 class Method:

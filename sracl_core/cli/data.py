@@ -70,7 +70,7 @@ def prepare(
     from sracl_core.data.catalog import resolve
     from sracl_core.data.prepare import PrepareOptions
     from sracl_core.data.prepare import prepare as run
-    from sracl_core.data.readers.base import ReadOptions
+    from sracl_core.data.reading.base import ReadOptions
     from sracl_core.data.times import as_time
 
     paths, entry = resolve(source, raw_dir)
@@ -129,7 +129,7 @@ def _listed(given: str | None) -> tuple[str, ...] | None:
 
 def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
     """What each file was taken for and why, and what else a person should know, on stderr."""
-    from sracl_core.data.readers.base import Taken
+    from sracl_core.data.reading.base import Taken
 
     source = manifest["source"]
     output.say(f"read as {source['format']} ({source['why']})", quiet)

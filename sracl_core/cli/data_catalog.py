@@ -109,7 +109,9 @@ def fetch(
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    form: Annotated[str, typer.Option("--format", help="recbole, csv, parquet or sequences.")] = "csv",
+    form: Annotated[
+        str, typer.Option("--format", help="csv, parquet, or another tool's (docs/data.md).")
+    ] = "csv",
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:

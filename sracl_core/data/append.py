@@ -10,7 +10,7 @@ import polars as pl
 from sracl_core.data.dataset import INTERACTIONS, ITEMS, load_dataset, read_table
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import detect, read_source
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.errors import DataError
 from sracl_core.files import scratch_folder
 from sracl_core.progress import Progress

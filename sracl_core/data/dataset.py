@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -66,6 +67,10 @@ class Dataset:
     @property
     def n_interactions(self) -> int:
         return len(self.sequences.values)
+
+    def interaction_table(self) -> pl.DataFrame:
+        """user_id, item_id and timestamp, by user and time; with an own split also part."""
+        return read_table(self.folder / INTERACTIONS)
 
     def item_table(self) -> pl.DataFrame:
         """N rows in vocabulary order: item_id, title (null where missing), other attributes."""
@@ -143,6 +148,16 @@ def load_dataset(folder: Path | str) -> Dataset:
         timestamps=table["timestamp"].to_numpy(),
         parts=table["part"].to_numpy() if "part" in table.columns else None,
     )
+
+
+def file_name(name: str, most: int = 100) -> str:
+    """A dataset's name as a file's: letters, digits and `. _ -` stay, all else becomes `-`.
+
+    >>> file_name("../../tea & cake"), file_name("...")
+    ('tea-cake', 'dataset')
+    """
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    return safe.encode()[:most].decode(errors="ignore") or "dataset"
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pl.DataFrame:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import ReadOptions
-from sracl_core.data.readers.clean import clean_items
 from sracl_core.data.readers.table import item_columns
-from sracl_core.data.readers.tabular import open_table
+from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.reading.clean import clean_items
+from sracl_core.data.reading.tabular import open_table
 
 
 def read_items(path: Path) -> tuple[pl.DataFrame, list[str]]:

@@ -18,8 +18,8 @@ from sracl_core.data.filters import Log
 from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, number
 from sracl_core.data.readers import READERS, detect, read_source
-from sracl_core.data.readers.base import Raw, ReadOptions
-from sracl_core.data.readers.units import one_as_seconds
+from sracl_core.data.reading.base import Raw, ReadOptions
+from sracl_core.data.reading.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
 from sracl_core.files import SCRATCH, whole_folder, write_json
 from sracl_core.progress import Progress

@@ -12,8 +12,8 @@ import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.numbering import Numbered
-from sracl_core.data.readers.base import MOST_NAMED
-from sracl_core.data.readers.search import files_in
+from sracl_core.data.reading.base import MOST_NAMED
+from sracl_core.data.reading.search import files_in
 from sracl_core.data.splits.given import given
 
 SHOWN = 3

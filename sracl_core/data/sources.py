@@ -10,7 +10,7 @@ from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.splits.base import Split, Splitter
 from sracl_core.errors import ConfigError, DataError, RunError
-from sracl_core.methods import values
+from sracl_core.methods import SPLITS, values
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 
@@ -93,7 +93,7 @@ def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> s
 
 
 def _split(config: RunConfig, dataset: Dataset) -> Split:
-    splitters: dict[str, Splitter] = values("sracl_core.data.splits", "sracl.splits", "SPLIT")
+    splitters: dict[str, Splitter] = values(*SPLITS, "SPLIT")
     return splitters[config.dataset.split].split(dataset, config.dataset)
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.readers.base import file_kind
-from sracl_core.data.readers.columns import USUAL, guess
-from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.search import first_object
-from sracl_core.data.readers.tabular import json_objects, open_table
-from sracl_core.data.readers.text import plain
+from sracl_core.data.reading.base import file_kind
+from sracl_core.data.reading.columns import USUAL, guess
+from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.search import first_object
+from sracl_core.data.reading.tabular import json_objects, open_table
+from sracl_core.data.reading.text import plain
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError, nearest
 from sracl_core.explorer.histories import Histories

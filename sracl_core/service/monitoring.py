@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sracl_core.data.append import require_same_kind
 from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.readers import detect, read_source
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError, InputError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, create_model, model_validator
 
-from sracl_core.methods import backbones, floors, names, objectives
+from sracl_core.methods import METRICS, backbones, floors, names, objectives
 from sracl_core.settings.section import Backbone, Floor, Need, ObjectiveSettings, Section
 from sracl_core.settings.stages import (
     DatasetConfig,
@@ -120,7 +120,7 @@ class RunConfig(Section):
     def _fits_together(self) -> RunConfig:
         mask, _, metric = self.training.monitor.partition("/")
         name, _, k = metric.partition("@")
-        known = names("sracl_core.evaluation.metrics", "sracl.metrics")
+        known = names(*METRICS)
         if mask not in MASKS or name.lower() not in known or k not in map(str, self.evaluation.ks):
             allowed = [
                 f"{mask}/{name.upper()}@{k}" for mask in MASKS for name in known for k in self.evaluation.ks

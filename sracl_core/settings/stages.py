@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from sracl_core.methods import names, values
+from sracl_core.methods import SPLITS, names, values
 from sracl_core.settings.section import Positive, Section, Share
 from sracl_core.settings.space import Range
 
-SPLITS = "sracl_core.data.splits", "sracl.splits"
 _OWN_SPLITS = ("leave_one_out", "given")
 """Known not to read the shares, so that no settings have to import them."""
 

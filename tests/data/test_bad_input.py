@@ -14,8 +14,8 @@ import pytest
 import zstandard
 
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.data.readers import packed
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading import packed
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.errors import DataError
 
 HEADER = "user_id,item_id,timestamp\n"

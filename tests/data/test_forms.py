@@ -17,7 +17,7 @@ import pytest
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.errors import DataError
 
 RANDOM = random.Random(5)

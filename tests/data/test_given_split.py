@@ -10,7 +10,7 @@ import pytest
 
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, DataError
 from sracl_core.pipeline.caveats import caveats

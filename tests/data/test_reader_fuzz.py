@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sracl_core.data.readers import READERS, detect, read_source
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.errors import DataError
 
 

@@ -15,7 +15,7 @@ import zstandard
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import READERS, detect
-from sracl_core.data.readers.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions
 from sracl_core.errors import DataError
 
 KEEP_ALL = PrepareOptions(k_core=1)

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from sracl_tui import commands
 from sracl_tui.screens.data import import_entries
-from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, FORMATS, arguments
+from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, arguments
 from sracl_tui.screens.data.importing import ImportScreen, PathSuggester
 from sracl_tui.screens.data.job_line import JobLine
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
@@ -160,7 +160,7 @@ def test_the_form_asks_for_every_option_or_leaves_it_out_on_purpose() -> None:
     asked = {each.option for each in (*ENTRIES, *CHOICES)} - {"source"}
     assert asked | ELSEWHERE == known
     assert not asked & ELSEWHERE
-    assert set(FORMATS) == set(READERS)
+    assert {name for name, _ in CHOICES[0].others} == set(READERS)
 
 
 def test_what_is_chosen_reaches_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions
 from sracl_core.errors import DataError, nearest
+from sracl_core.methods import READERS as OWN
 from sracl_core.methods import values
 
 READERS: dict[str, Reader] = {
     reader.name: reader
     for reader in sorted(
-        values("sracl_core.data.readers", "sracl.readers", "READER").values(),
+        values(*OWN, "READER").values(),
         key=lambda reader: (reader.generic, reader.name),
     )
 }

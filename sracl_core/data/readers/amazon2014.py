@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions, fixed
-from sracl_core.data.readers.reviews import item_table, read_reviews
-from sracl_core.data.readers.search import json_with, named
-from sracl_core.data.readers.text import lines_of, plain
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions, fixed
+from sracl_core.data.reading.reviews import item_table, read_reviews
+from sracl_core.data.reading.search import json_with, named
+from sracl_core.data.reading.text import lines_of, plain
 from sracl_core.errors import DataError
 
 KEYS = {"user_id": "reviewerID", "item_id": "asin", "timestamp": "unixReviewTime", "rating": "overall"}

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions, fixed
-from sracl_core.data.readers.reviews import item_table, read_reviews
-from sracl_core.data.readers.search import json_with, named
-from sracl_core.data.readers.tabular import json_objects
-from sracl_core.data.readers.text import plain
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions, fixed
+from sracl_core.data.reading.reviews import item_table, read_reviews
+from sracl_core.data.reading.search import json_with, named
+from sracl_core.data.reading.tabular import json_objects
+from sracl_core.data.reading.text import plain
 from sracl_core.errors import DataError
 
 KEYS = {"user_id": "user_id", "item_id": "parent_asin", "timestamp": "timestamp", "rating": "rating"}

@@ -10,14 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions, Rows, Taken, fixed, refusing
-from sracl_core.data.readers.clean import clean_interactions, clean_items
-from sracl_core.data.readers.log import without_empty
-from sracl_core.data.readers.packed import decompressed, refusing_damage
-from sracl_core.data.readers.peek import text_start
-from sracl_core.data.readers.search import named
-from sracl_core.data.readers.tabular import open_table
-from sracl_core.data.readers.text import CHUNK, lines_of, plain
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions, Rows, Taken, fixed, refusing
+from sracl_core.data.reading.clean import clean_interactions, clean_items
+from sracl_core.data.reading.log import without_empty
+from sracl_core.data.reading.packed import decompressed, refusing_damage
+from sracl_core.data.reading.peek import text_start
+from sracl_core.data.reading.search import named
+from sracl_core.data.reading.tabular import open_table
+from sracl_core.data.reading.text import CHUNK, lines_of, plain
 from sracl_core.errors import DataError
 
 FORMS = (("ratings.csv", "movies.csv"), ("ratings.dat", "movies.dat"), ("u.data", "u.item"))

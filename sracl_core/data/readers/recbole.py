@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
+from sracl_core.data.dataset import Dataset, file_name
 from sracl_core.data.readers import table
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions
-from sracl_core.data.readers.search import named
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions
+from sracl_core.data.reading.search import named
 
 
 def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
@@ -26,6 +29,21 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     return replace(raw, items=raw.items.rename(lambda name: name.split(":")[0]))
 
 
+def write(dataset: Dataset, folder: Path) -> None:
+    """NAME.inter and NAME.item; these files know no quotes, so tabs and line ends in a text become spaces."""
+    types = {"user_id": "token", "item_id": "token", "timestamp": "float", "part": "token"}
+    log, items = dataset.interaction_table(), dataset.item_table()
+    _write(log, types, folder / f"{file_name(dataset.name)}.inter")
+    types = {name: "token" if name == "item_id" else "token_seq" for name in items.columns}
+    _write(items, types, folder / f"{file_name(dataset.name)}.item")
+
+
+def _write(frame: pl.DataFrame, types: dict[str, str], path: Path) -> None:
+    spaced = frame.with_columns(pl.col(pl.String).str.replace_all(r"[\t\r\n]+", " "))
+    named = spaced.rename({name: f"{name}:{types[name]}" for name in frame.columns})
+    named.write_csv(path, separator="\t", quote_style="never")
+
+
 READER = Reader(
     name="recbole",
     about="RecBole atomic files: .inter and .item",
@@ -33,4 +51,5 @@ READER = Reader(
     find=find,
     read=read,
     takes_columns=True,
+    write=write,
 )

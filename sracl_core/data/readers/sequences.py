@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from sracl_core.data.readers.base import Raw, Reader, ReadOptions, Taken
-from sracl_core.data.readers.peek import sequence_lines
-from sracl_core.data.readers.search import files_in
-from sracl_core.data.readers.text import lines_of, plain
+from sracl_core.data.dataset import Dataset, file_name
+from sracl_core.data.reading.base import Raw, Reader, ReadOptions, Taken
+from sracl_core.data.reading.peek import sequence_lines
+from sracl_core.data.reading.search import files_in
+from sracl_core.data.reading.text import lines_of, plain
 from sracl_core.errors import DataError
 
 
@@ -56,11 +59,25 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     )
 
 
+def write(dataset: Dataset, folder: Path) -> None:
+    """NAME.txt, `user item` with numbers from 1, items by first appearance: the published form."""
+    users = np.repeat(np.arange(1, dataset.n_users + 1), dataset.sequences.lengths)
+    frame = pl.DataFrame({"user": users, "item": _by_first_appearance(dataset.sequences.values)})
+    frame.write_csv(folder / f"{file_name(dataset.name)}.txt", separator=" ", include_header=False)
+
+
+def _by_first_appearance(items: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The same sequence with its distinct values called 1, 2, 3 ... as they come."""
+    _, first, inverse = np.unique(items, return_index=True, return_inverse=True)
+    return (np.argsort(np.argsort(first)) + 1)[inverse]
+
+
 READER = Reader(
     name="sequences",
     about="text lines: user item, or user item item ...",
     sign="its lines are ids with spaces between: a user and items, oldest first",
     find=find,
     read=read,
+    write=write,
     generic=1,
 )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers import headless
-from sracl_core.data.readers.base import (
+from sracl_core.data.reading import headless
+from sracl_core.data.reading.base import (
     MOST_NAMED,
     TEST,
     TRAIN,
@@ -24,14 +24,14 @@ from sracl_core.data.readers.base import (
     Taken,
     file_kind,
 )
-from sracl_core.data.readers.clean import clean_items
-from sracl_core.data.readers.columns import find_column, guess, refuse_shared
-from sracl_core.data.readers.log import Log, Part, read_log, texts_of_log
-from sracl_core.data.readers.missing import missing, null_words
-from sracl_core.data.readers.peek import peek
-from sracl_core.data.readers.search import distinct, files_in
-from sracl_core.data.readers.sorting import guess_id, sort_files
-from sracl_core.data.readers.tabular import KINDS, Table, open_table
+from sracl_core.data.reading.clean import clean_items
+from sracl_core.data.reading.columns import find_column, guess, refuse_shared
+from sracl_core.data.reading.log import Log, Part, read_log, texts_of_log
+from sracl_core.data.reading.missing import missing, null_words
+from sracl_core.data.reading.peek import peek
+from sracl_core.data.reading.search import distinct, files_in
+from sracl_core.data.reading.sorting import guess_id, sort_files
+from sracl_core.data.reading.tabular import KINDS, Table, open_table
 from sracl_core.errors import DataError
 
 

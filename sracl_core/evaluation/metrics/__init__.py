@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from sracl_core.evaluation.metrics.base import Metric
-from sracl_core.methods import values
+from sracl_core.methods import METRICS, values
 
 
 def metrics() -> dict[str, Metric]:
     """Every metric that is found, by the name that tables give it."""
-    found: dict[str, Metric] = values("sracl_core.evaluation.metrics", "sracl.metrics", "METRIC")
+    found: dict[str, Metric] = values(*METRICS, "METRIC")
     return {metric.name: metric for metric in found.values()}
 
 

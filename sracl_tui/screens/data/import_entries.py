@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-FORMATS = ("table", "recbole", "amazon2014", "amazon2023", "yelp", "movielens", "sequences")
+from sracl_core.methods import READERS, names
+
 Held = dict[str, str]
 """What stands in the form, by option."""
 
@@ -49,7 +50,7 @@ ENTRIES = (
     Entry("test", "test part", "files, where the split is your own"),
 )
 CHOICES = (
-    Choice("format", "format", "found by itself", tuple((name, name) for name in FORMATS)),
+    Choice("format", "format", "found by itself", tuple((name, name) for name in names(*READERS))),
     Choice("header", "first line", "found by itself", (("names of columns", "yes"), ("data", "no"))),
     Choice("order", "order of rows", "by their times", (("as they stand, without times", "rows"),)),
     Choice("ties", "rows of one time", "as they stand", (("shuffled", "shuffle"), ("by item id", "id"))),

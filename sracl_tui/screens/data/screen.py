@@ -47,7 +47,7 @@ class DataScreen(TabScreen):
             "enter", "use", "Use", show=False, tooltip="Prepare or fetch it; a ready one goes to Configure"
         ),
         Binding("p", "prepare", "Prepare", tooltip="Prepare with filters of your own"),
-        Binding("a", "add", "Import", tooltip="Import files: CSV, Parquet, RecBole, Amazon, Yelp, MovieLens"),
+        Binding("a", "add", "Import", tooltip="Import files of your own, or those of a known dataset"),
         Binding("g", "fetch", "Fetch", tooltip="Download a known dataset"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("left", "tab(-1)", "Tab", show=False, tooltip="The tab on the left"),

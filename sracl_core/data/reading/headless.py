@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sracl_core.data.readers.base import ReadOptions
-from sracl_core.data.readers.columns import find_column
-from sracl_core.data.readers.peek import DATE, NUMBER, Head
+from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.reading.columns import find_column
+from sracl_core.data.reading.peek import DATE, NUMBER, Head
 from sracl_core.errors import DataError
 
 LEAST_TIME = 1e7

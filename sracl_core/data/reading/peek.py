@@ -13,11 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from sracl_core.data.readers.base import file_kind
-from sracl_core.data.readers.columns import guess
-from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.packed import DAMAGE, decompressed, start_of
-from sracl_core.data.readers.text import UTF16, whole_characters
+from sracl_core.data.reading.base import file_kind
+from sracl_core.data.reading.columns import guess
+from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.packed import DAMAGE, decompressed, start_of
+from sracl_core.data.reading.text import UTF16, whole_characters
 
 SNIFF = 1 << 18
 ROWS = 1000

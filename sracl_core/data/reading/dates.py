@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from sracl_core.data.readers.base import Locator, cut
-from sracl_core.data.readers.missing import missing
+from sracl_core.data.reading.base import Locator, cut
+from sracl_core.data.reading.missing import missing
 from sracl_core.errors import DataError
 
 DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]")

@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
-from sracl_core.data.readers.base import ReadOptions, Rows, counted
-from sracl_core.data.readers.columns import find_column, guess, normalized
-from sracl_core.data.readers.day_and_hour import first_cells
-from sracl_core.data.readers.peek import Head
-from sracl_core.data.readers.tabular import Table
+from sracl_core.data.reading.base import ReadOptions, Rows, counted
+from sracl_core.data.reading.columns import find_column, guess, normalized
+from sracl_core.data.reading.day_and_hour import first_cells
+from sracl_core.data.reading.peek import Head
+from sracl_core.data.reading.tabular import Table
 from sracl_core.errors import DataError, nearest
 
 WORDS = "view click cart addtocart order purchase buy like play rating impression wishlist fav"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sracl_core.data.readers import headless
-from sracl_core.data.readers.base import ReadOptions
-from sracl_core.data.readers.columns import guess
-from sracl_core.data.readers.peek import Head, peek
+from sracl_core.data.reading import headless
+from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.reading.columns import guess
+from sracl_core.data.reading.peek import Head, peek
 from sracl_core.errors import DataError
 
 

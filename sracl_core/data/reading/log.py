@@ -12,17 +12,17 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
-from sracl_core.data.readers import headless
-from sracl_core.data.readers.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
-from sracl_core.data.readers.clean import clean_interactions
-from sracl_core.data.readers.columns import candidates, find_column, guess, refuse_shared
-from sracl_core.data.readers.dates import check_pattern
-from sracl_core.data.readers.day_and_hour import day_and_clock, joined_time, two_columns
-from sracl_core.data.readers.events import event_column, of_events
-from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.peek import Head
-from sracl_core.data.readers.tabular import Table
-from sracl_core.data.readers.units import odd_times
+from sracl_core.data.reading import headless
+from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
+from sracl_core.data.reading.clean import clean_interactions
+from sracl_core.data.reading.columns import candidates, find_column, guess, refuse_shared
+from sracl_core.data.reading.dates import check_pattern
+from sracl_core.data.reading.day_and_hour import day_and_clock, joined_time, two_columns
+from sracl_core.data.reading.events import event_column, of_events
+from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.peek import Head
+from sracl_core.data.reading.tabular import Table
+from sracl_core.data.reading.units import odd_times
 from sracl_core.errors import DataError
 
 NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": "rating", "event": "event"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from sracl_core.data.readers.base import Locator, Rows, cut
-from sracl_core.data.readers.dates import are_hours, check_pattern, parse, parse_auto
-from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.units import as_seconds, in_unit
+from sracl_core.data.reading.base import Locator, Rows, cut
+from sracl_core.data.reading.dates import are_hours, check_pattern, parse, parse_auto
+from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.units import as_seconds, in_unit
 from sracl_core.errors import DataError
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sracl_core.data.readers.packed import decompressed, packing, refuse_no_table, refusing_damage
+from sracl_core.data.reading.packed import decompressed, packing, refuse_no_table, refusing_damage
 from sracl_core.errors import DataError
 
 CHUNK = 1 << 20
@@ -89,7 +89,7 @@ class CsvText:
     """A CSV file as text, read again to name lines: for messages and for empty lines only.
 
     shown: the file that a person named, of which `text` may be the decompressed form.
-    quoted: whether `"` encloses fields (not so in RecBole's files).
+    quoted: whether `"` encloses fields.
     header: whether the first record names the columns.
     """
 

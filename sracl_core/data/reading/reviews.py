@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
-from sracl_core.data.readers.base import Raw, ReadOptions, Rows, fixed
-from sracl_core.data.readers.clean import clean_interactions, clean_items
-from sracl_core.data.readers.log import without_empty
-from sracl_core.data.readers.tabular import as_text, json_objects
-from sracl_core.data.readers.text import plain
+from sracl_core.data.reading.base import Raw, ReadOptions, Rows, fixed
+from sracl_core.data.reading.clean import clean_interactions, clean_items
+from sracl_core.data.reading.log import without_empty
+from sracl_core.data.reading.tabular import as_text, json_objects
+from sracl_core.data.reading.text import plain
 from sracl_core.errors import DataError
 
 CHUNK = 200_000

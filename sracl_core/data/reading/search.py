@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.readers.base import COMPRESSED
-from sracl_core.data.readers.peek import text_start
+from sracl_core.data.reading.base import COMPRESSED
+from sracl_core.data.reading.peek import text_start
 from sracl_core.errors import DataError
 
 

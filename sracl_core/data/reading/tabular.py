@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sracl_core.data.readers.base import Locator, Rows, file_kind, refusing
-from sracl_core.data.readers.packed import refuse_no_table
-from sracl_core.data.readers.peek import UNQUOTED, Head, is_parquet, peek
-from sracl_core.data.readers.text import CsvText, lines_of, plain, whole_characters
+from sracl_core.data.reading.base import Locator, Rows, file_kind, refusing
+from sracl_core.data.reading.packed import refuse_no_table
+from sracl_core.data.reading.peek import UNQUOTED, Head, is_parquet, peek
+from sracl_core.data.reading.text import CsvText, lines_of, plain, whole_characters
 from sracl_core.errors import DataError
 
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from sracl_core.data.filters import FunnelStep
-from sracl_core.data.readers.missing import missing
+from sracl_core.data.reading.missing import missing
 from sracl_core.errors import DataError
+
+if TYPE_CHECKING:
+    from sracl_core.data.dataset import Dataset
 
 Locator = Callable[[int], str]
 """Row number (0-based) of a table -> where a person finds it, such as "log.csv line 17"."""
@@ -132,6 +135,7 @@ class Reader:
     options.format equal to its own name, names of files are enough.
     generic: above 0 for a form that many files could be of; it is asked after the others.
     read: raises DataError that names the file and the line.
+    write: the way out, a dataset's files of this form in a folder; None where there is none.
     """
 
     name: str
@@ -141,6 +145,7 @@ class Reader:
     read: Callable[[list[Path], ReadOptions, Path], Raw]
     takes_columns: bool = False
     generic: int = 0
+    write: Callable[[Dataset, Path], None] | None = None
 
 
 @dataclass(frozen=True)

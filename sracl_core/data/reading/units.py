@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from sracl_core.data.readers.base import Locator
+from sracl_core.data.reading.base import Locator
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 

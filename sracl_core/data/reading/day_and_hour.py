@@ -6,13 +6,13 @@ import re
 
 import polars as pl
 
-from sracl_core.data.readers.base import Locator, Rows, cut, refusing
-from sracl_core.data.readers.columns import NO_EVENT_TIME, USUAL, normalized, words
-from sracl_core.data.readers.dates import are_hours, parse, parse_auto
-from sracl_core.data.readers.missing import missing
-from sracl_core.data.readers.peek import Head
-from sracl_core.data.readers.tabular import Table
-from sracl_core.data.readers.units import HOURS, as_seconds
+from sracl_core.data.reading.base import Locator, Rows, cut, refusing
+from sracl_core.data.reading.columns import NO_EVENT_TIME, USUAL, normalized, words
+from sracl_core.data.reading.dates import are_hours, parse, parse_auto
+from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.peek import Head
+from sracl_core.data.reading.tabular import Table
+from sracl_core.data.reading.units import HOURS, as_seconds
 from sracl_core.errors import DataError
 
 MINUTES, SECONDS = 2400, 240_000

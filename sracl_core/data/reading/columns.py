@@ -58,7 +58,7 @@ NO_EVENT_TIME = re.compile(r"birth|born|expir|release|publish|updat|modif|end_|d
 
 
 def normalized(name: str) -> str:
-    """Letters and digits in lower case, without RecBole's ":type": "reviewerID" ~ "reviewer_id".
+    """Letters and digits in lower case, without a type after a colon: "reviewerID" ~ "reviewer_id".
 
     >>> normalized("User_ID:token")
     'userid'
