@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from textual.widget import Widget
 
 from sracl_core.errors import StorageError
 from sracl_core.files import make_folder, write_json, write_text
+from sracl_core.runs.records import as_csv
 
 
 def copy(widget: Widget, text: str, what: str) -> None:
@@ -48,17 +47,6 @@ def write_copy(text: str) -> Path:
     make_folder(path.parent)
     write_text(path, text if text.endswith("\n") else text + "\n", durable=False)
     return path
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """`rows` as CSV; the columns are those of the first row."""
-    if not rows:
-        return ""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def write_export(folder: Path, stem: str, rows: Sequence[Mapping[str, Any]], whole: Any) -> list[Path]:

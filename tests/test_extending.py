@@ -19,7 +19,14 @@ from pathlib import Path
 from sracl_core import load_config, prepare, train
 from sracl_core.data.prepare import PrepareOptions
 from sracl_core.settings.known import settings
+from sracl_core.runs.keeping import metrics_of
+from sracl_core.runs.summary import list_runs
+from sracl_core.studies.leaderboard import leaderboard
 from sracl_tui.screens import find
+from sracl_tui.screens.configure.form import FormModel
+from sracl_tui.screens.data.import_entries import CHOICES
+from sracl_tui.screens.train import view
+from sracl_tui.watcher import RunFollower
 
 random.seed(0)
 items = [f"i{n}" for n in range(12)]
@@ -34,7 +41,14 @@ sets = [
 events = []
 run = train("data", sets=sets, name="toy", on_event=events.append)
 epochs = [event for event in events if event["event"] == "epoch"]
-config, origins = load_config(sets=["model.name=average"])
+form = FormModel()
+form.enter("model.name", "average")
+follower = RunFollower(run.path)
+snapshot = follower.poll()
+how = view.ChartSettings("step", 1, False, "masked", "TOP")
+charts = [curve.name for tile in view.tiles([snapshot], how) for curve in tile.curves]
+_, board = leaderboard(list_runs(run.path.parent))
+rows, whole = view.export(snapshot)
 print(json.dumps({
     "parts": sorted(set(epochs[-1]) & {"next_item", "centered"}),
     "losses": [event["loss"] for event in epochs],
@@ -45,6 +59,12 @@ print(json.dumps({
     "unknown": "model.heads" in settings("average"),
     "screens": [place.title for place in find()],
     "reader": "pairs" in Path("data/dataset.json").read_text(),
+    "form": [key in form.known for key in ("model.decay", "objectives.centered.sample", "model.heads")],
+    "import": [name for name, _ in CHOICES[0].others],
+    "charts": charts,
+    "csv": list(rows[0]),
+    "measured": metrics_of(list_runs(run.path.parent)),
+    "board": board[0].value,
 }))
 """
 
@@ -90,3 +110,8 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert set(found["settings"]) >= {"model.decay", "objectives.centered.sample"}
     assert not found["unknown"]
     assert "Board" in found["screens"]
+    assert (found["form"], "pairs" in found["import"]) == ([True, True, False], True)
+    assert {"centered", "next_item", "TOP@5"} <= set(found["charts"])
+    assert {"centered", "masked/TOP@5"} <= set(found["csv"])
+    assert "masked/TOP@20" in found["measured"]
+    assert found["board"] == found["test"]["TOP@5"]

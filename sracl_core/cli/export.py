@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +13,11 @@ from sracl_core.cli import output
 from sracl_core.cli.asking import EncoderOption, MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError, RunError
+from sracl_core.runs.records import as_csv, epoch_rows
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
+    from sracl_core.runs.history import RunHistory
 
 
 class _RunFirst(TyperGroup):
@@ -69,22 +69,20 @@ def metrics(
     runs_dir: RunsDirOption = RUNS_DIR,
 ) -> None:
     """Write the course of a run as CSV: a row an epoch, or with --steps about one every 2 s."""
+    from sracl_core.runs.reader import read_history
+
     directory = find_run(run, runs_dir)
-    rows = _step_rows(directory) if steps else _epoch_rows(directory)
+    history = read_history(directory.path)
+    rows = _step_rows(history) if steps else epoch_rows(history.epochs)
     if not rows:
         raise RunError(f"{directory.path} has recorded no {'steps' if steps else 'epochs'} yet")
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
+    text = as_csv(rows)
     if out is None:
-        output.tell_lines(text.getvalue().removesuffix("\n"))
+        output.tell_lines(text.removesuffix("\n"))
         return
     from sracl_core.files import write_text
 
-    write_text(out, text.getvalue())
+    write_text(out, text)
     output.say(f"{len(rows)} rows in {out}")
 
 
@@ -130,22 +128,6 @@ def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
             shutil.copy2(directory.results_path, work / "results.json")
 
 
-def _epoch_rows(run: RunDirectory) -> list[dict[str, Any]]:
-    rows = []
-    for record in _history(run).epochs:
-        valid = record.get("valid") or {}
-        row = {key: value for key, value in record.items() if key not in ("event", "valid", "non_finite")}
-        measured = {f"{mask}/{name}": value for mask, part in valid.items() for name, value in part.items()}
-        rows.append({**row, **measured})
-    return rows
-
-
-def _step_rows(run: RunDirectory) -> list[dict[str, Any]]:
-    steps = _history(run).steps
+def _step_rows(history: RunHistory) -> list[dict[str, Any]]:
+    steps = history.steps
     return [dict(zip(steps, values, strict=True)) for values in zip(*steps.values(), strict=True)]
-
-
-def _history(run: RunDirectory) -> Any:
-    from sracl_core.runs.reader import read_history
-
-    return read_history(run.path)

@@ -88,9 +88,16 @@ def _needs(runs_dir: Path) -> dict[str, list[str]]:
     """Hash of a table, or of a sentence encoder's files: the runs that were made with it."""
     needs: dict[str, list[str]] = {}
     for run in _runs(runs_dir):
-        for value in recorded(run).values():
+        for value in {*recorded(run).values(), *_searched(run)}:
             needs.setdefault(value, []).append(run.name)
     return needs
+
+
+def _searched(run: RunDirectory) -> list[str]:
+    """The table of the prefixes that were searched, of which the run's own was made (`retrieval.stride`)."""
+    notes = run.meta().get("semantics")
+    found = notes.get("prefix_neighbors") if isinstance(notes, dict) else None
+    return [str(found["table"])] if isinstance(found, dict) and "table" in found else []
 
 
 def _vectors(folder: Path, needs: dict[str, list[str]]) -> Iterator[Entry]:

@@ -102,9 +102,9 @@ def build_semantics(
             near_items = _neighbors(config, items, None, progress)
             details["items"] = notes["item_neighbors"] = _told(near_items)
         if searched is not None:
-            near_prefixes = _near_prefixes(config, sources, searched, progress)
-            counts = {"searched": len(searched), "of": len(near_prefixes)}
-            details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | counts
+            found, near_prefixes = _near_prefixes(config, sources, searched, progress)
+            search = {"searched": len(found), "of": len(near_prefixes), "table": found.hash}
+            details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | search
     return Semantics(words, items, near_items, by_row, near_prefixes, notes, hashes)
 
 
@@ -160,12 +160,12 @@ def _searched_vectors(
 
 def _near_prefixes(
     config: RunConfig, sources: Sources, vectors: np.ndarray, progress: Progress | None
-) -> NeighborTable:
-    """The table of all prefixes, from a search among those whose `vectors` are given."""
+) -> tuple[NeighborTable, NeighborTable]:
+    """The table of the prefixes whose `vectors` are given, and from it that of all."""
     prefixes, (rows, of) = sources.prefixes, searched_prefixes(config, sources)
     users = prefixes.users[rows] if config.retrieval.same_user == "exclude" else None
     table = _neighbors(config, vectors, users, progress)
-    return table if len(table) == len(prefixes) else table.spread(rows, of)
+    return table, table if len(table) == len(prefixes) else table.spread(rows, of)
 
 
 def _neighbors(

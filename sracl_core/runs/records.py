@@ -5,6 +5,8 @@ A new loss part, metric or cut-off shows wherever these functions are asked, wit
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,6 +42,29 @@ def loss_names(records: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) ->
 
 def _listed(meta: Mapping[str, Any]) -> Sequence[str]:
     return meta.get("parts") or ()
+
+
+def epoch_rows(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The epochs of a run as flat rows, their metrics as "masked/NDCG@20"."""
+    rows = []
+    for record in records:
+        row = {key: value for key, value in record.items() if key not in ("event", "valid", "non_finite")}
+        for mask, metrics in (record.get("valid") or {}).items():
+            row |= {f"{mask}/{name}": value for name, value in metrics.items()}
+        rows.append(row)
+    return rows
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """`rows` as CSV, with a column for each name that one of them has; "" for no rows."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(
+            text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
 
 
 def headline_of(meta: Mapping[str, Any]) -> str:

@@ -28,7 +28,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     """A run, and beside what it left in the cache: vectors of nobody, an old store, a paid answer."""
     monkeypatch.setattr(TextEncoder, "encode", hashed_words)
     monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
-    made = tiny_run(tiny_config(tiny_dataset(tmp_path), {"training.max_epochs": 1}), tmp_path / "runs")
+    settings = {"training.max_epochs": 1, "retrieval.stride": 3}
+    made = tiny_run(tiny_config(tiny_dataset(tmp_path), settings), tmp_path / "runs")
     VectorStore().vectors(Other(), ["a text", "another"])
     (tmp_path / "cache/static/4567").mkdir(parents=True)
     (tmp_path / "cache/static/4567/model.safetensors").write_bytes(bytes(10))
@@ -61,6 +62,8 @@ def test_it_shows_what_is_there_and_who_needs_it(
         ("answers", 1, 0),
         ("table", items, 1),
     } <= shown
+    tables = [each for each in found if each["kind"] == "table"]
+    assert [len(each["runs"]) for each in tables] == [1, 1], "that of the searched prefixes, too"
     assert {each["name"] for each in found if each["kind"] == "vectors"} == {
         "all-MiniLM-L6-v2",
         "another encoder",

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sracl_core.runs.records import as_csv
 from sracl_core.runs.writer import RunWriter
-from sracl_tui.deliver import as_csv, write_export
+from sracl_tui.deliver import write_export
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
@@ -171,3 +172,4 @@ def test_export_writes_both_forms(tmp_path: Path) -> None:
     assert table.read_text(encoding="utf-8").splitlines() == ["x,y", '1,"é,"']
     assert document.read_text(encoding="utf-8").startswith("{")
     assert as_csv([]) == ""
+    assert as_csv([{"x": 1}, {"y": 2}]) == "x,y\n1,\n,2\n"

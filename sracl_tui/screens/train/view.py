@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sracl_core.runs.records import TOTAL
+from sracl_core.runs.records import TOTAL, epoch_rows
 from sracl_core.studies.protocols import unlike
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import (
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sracl_tui.preferences import Preferences
 
 
-NO_COLUMN = ("event", "time", "valid", "non_finite")
 USUAL = ("NDCG", "HR")
 """What the empty charts are called before the first epoch says what is measured."""
 
@@ -146,14 +145,6 @@ def _aside(field: str) -> str:
 
 def export(snapshot: RunSnapshot) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The epochs as flat rows, and all that is known as one document."""
-    rows = []
-    for record in snapshot.epochs:
-        row = {
-            key: held for key, held in record.items() if key not in ("event", "time", "valid", "non_finite")
-        }
-        for masking, metrics in (record.get("valid") or {}).items():
-            row |= {f"{masking}/{name}": number for name, number in metrics.items()}
-        rows.append(row)
     whole = {
         "run": str(snapshot.path),
         "status": snapshot.status,
@@ -162,7 +153,7 @@ def export(snapshot: RunSnapshot) -> tuple[list[dict[str, Any]], dict[str, Any]]
         "epochs": [dict(record) for record in snapshot.epochs],
         "results": snapshot.results,
     }
-    return rows, whole
+    return epoch_rows(snapshot.epochs), whole
 
 
 def summary(snapshot: RunSnapshot) -> str:
