@@ -16,7 +16,8 @@
     ├── TeamError                  exit 3   processes that train together lost or did not find one another
     └── Interrupted                exit 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 
-The message of each is one line that says what was found, where, and what to do.
+The message of each is one line that says what was found, where, and what to do. What can be given is
+written as the command line has it, and read as whoever asked has it (see `in_flags`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,35 @@ from __future__ import annotations
 import difflib
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+_flags = False
+_QUOTED = r"`[^`]*`|(?<!\w)'[^']*'"
+
+
+@contextmanager
+def in_flags() -> Iterator[None]:
+    """Until this ends, messages name options of the command line, and not arguments and settings."""
+    global _flags
+    before, _flags = _flags, True
+    try:
+        yield
+    finally:
+        _flags = before
+
+
+def in_arguments(message: str) -> str:
+    """`message` for a caller in Python; whole commands and quoted data stay as they are.
+
+    >>> in_arguments("name it with --time-col, or `sracl data --help`; --set training.seed=1")
+    'name it with time_col, or `sracl data --help`; training.seed=1'
+    """
+
+    def told(found: re.Match[str]) -> str:
+        return found[1].replace("-", "_") if found[1] else "" if found[2] else found[0]
+
+    return re.sub(rf"{_QUOTED}|(?<![\w-])--(?!set )([a-z][a-z-]*)|(?<![\w-])(--set )", told, message)
 
 
 class SraclError(Exception):
@@ -34,6 +63,10 @@ class SraclError(Exception):
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if _flags else in_arguments(message)
 
     def __init__(self, message: str = "") -> None:
         super().__init__(re.sub(r"\s*\n\s*", " ", message))

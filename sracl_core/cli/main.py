@@ -19,7 +19,7 @@ import typer
 
 from sracl_core import memory
 from sracl_core.cli import completion
-from sracl_core.errors import Interrupted, SraclError
+from sracl_core.errors import Interrupted, SraclError, in_flags
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
 from sracl_core.plain import plain
 
@@ -125,6 +125,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command line on `argv` and return the exit code."""
+    with in_flags():
+        return _run(argv)
+
+
+def _run(argv: list[str]) -> int:
     # Idle threads of a parallel loop spin a third of a million times before they sleep; beside other
     # work on the machine a step was seen to take nine times as long. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")

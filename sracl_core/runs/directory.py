@@ -124,7 +124,7 @@ class RunDirectory:
         if changed:
             raise RunError(
                 f"{self.config_path} has changed since {self.name} began: {'; '.join(changed)}. Put that "
-                f"back, or train anew: sracl train --config {shlex.quote(str(self.config_path))}"
+                f"back, or train anew: `sracl train --config {shlex.quote(str(self.config_path))}`"
             )
 
     def settings(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class RunDirectory:
             raise RunError(
                 f"{self.path} does not say on which data it was trained, as the runs of earlier versions do "
                 "not (they numbered items otherwise); train it anew with its config.yaml: "
-                f"sracl train --config {shlex.quote(str(self.config_path))}"
+                f"`sracl train --config {shlex.quote(str(self.config_path))}`"
             )
         return found
 

@@ -102,5 +102,5 @@ def test_times_as_people_type_them() -> None:
     assert as_time("--since", "12.5") == 12.5
     assert as_time("--since", "2019-01-01T00:00:00+00:00") == as_time("--since", "2019-01-01") == 1546300800
     assert as_time("--since", None) is None
-    with pytest.raises(DataError, match="--since 'soon' is neither"):
+    with pytest.raises(DataError, match="since 'soon' is neither"):
         as_time("--since", "soon")

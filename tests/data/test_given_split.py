@@ -87,7 +87,7 @@ def test_leaks_between_the_parts_are_said(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_one_line_that_helps(tmp_path: Path) -> None:
     folder = write(tmp_path, PARTS)
-    with pytest.raises(DataError, match="--valid and --test belong together"):
+    with pytest.raises(DataError, match="valid and test belong together"):
         ReadOptions(valid=(folder / "valid.csv",))
     prepare(folder / "train.csv", folder / "out", PrepareOptions(k_core=1))
     with pytest.raises(ConfigError, match="has no split of its own; prepare it with"):

@@ -344,7 +344,7 @@ def test_named_columns_and_texts(tmp_path: Path) -> None:
             "unread": ["other"],
         },
     ]
-    with pytest.raises(DataError, match=r"no column 'lable'; did you mean 'label'\?; correct --title-col"):
+    with pytest.raises(DataError, match=r"no column 'lable'; did you mean 'label'\?; correct title_col"):
         prepare(
             [log, items],
             tmp_path / "out",
@@ -355,7 +355,7 @@ def test_named_columns_and_texts(tmp_path: Path) -> None:
 
 
 def test_column_options_are_never_ignored(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--user-col is for tables"):
+    with pytest.raises(DataError, match="user_col is for tables"):
         prepared(tmp_path, MOVIES["csv"], PrepareOptions(read=ReadOptions(user_col="userId")))
     options = PrepareOptions(k_core=1, read=ReadOptions(format="table", user_col="userId"))
     prepare(tmp_path / "raw" / "ratings.csv", tmp_path / "out", options)

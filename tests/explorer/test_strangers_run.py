@@ -38,7 +38,7 @@ def theirs(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_its_encoder_is_taken_when_the_user_gives_it(shop: Shop, theirs: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"--encoder '{tmp_path / 'encoder'}'"):
+    with pytest.raises(ConfigError, match=f"encoder '{tmp_path / 'encoder'}'"):
         Explorer.open(theirs).search("tea")
     ask = ("recommend", theirs, "--history", "tea-003", "--text", "tea", "--json", "--k", "2")
     cache = str(tmp_path / "cache")
@@ -64,7 +64,7 @@ def test_resume_and_settings_files_ask_too(tmp_path: Path, monkeypatch: pytest.M
     with RunWriter(run) as writer, pytest.raises(ConfigError, match="never given here by yourself"):
         resume(run, writer)
     (tmp_path / "sracl.yaml").write_text("semantics: {encoder: ./encoder}")
-    with pytest.raises(ConfigError, match=r"--set semantics\.encoder='\./encoder'"):
+    with pytest.raises(ConfigError, match=r"semantics\.encoder='\./encoder'"):
         settings.resolve(None, None, [])
     assert settings.resolve(None, None, ["semantics.encoder=./encoder"])[0].semantics.encoder == "./encoder"
     run = take_text_encoder(run, "./encoder")

@@ -65,7 +65,7 @@ def test_a_split_that_nothing_can_mend_asks_for_another_log(tmp_path: Path) -> N
 
 def test_a_split_by_date_of_one_time_names_one_that_works(tmp_path: Path) -> None:
     folder = shop(tmp_path, [(f"u{user}", f"i{item}", 7) for user in range(9) for item in range(5)])
-    with pytest.raises(DataError, match=r"all interactions have one time.*--set dataset.split=leave_one_out"):
+    with pytest.raises(DataError, match=r"all interactions have one time.*dataset.split=leave_one_out"):
         load_sources(config(folder, split="temporal"))
     assert len(load_sources(config(folder, split="leave_one_out")).split.test_users) == 9
 

@@ -174,7 +174,7 @@ def test_the_map_from_text_is_the_ridge_regression() -> None:
 def test_weights_that_do_not_fit_are_refused(base: Path) -> None:
     earlier = run_named(base, "tiny")
     before = set((base / "runs").iterdir())
-    with pytest.raises(ConfigError, match=r"model.hidden_size is 8, and 16 in .*--set model.hidden_size=16"):
+    with pytest.raises(ConfigError, match=r"model.hidden_size is 8, and 16 in .*model.hidden_size=16"):
         new_run(tiny_config(base / "grown", {"model.hidden_size": 8}), base / "runs", "c", earlier)
     assert set((base / "runs").iterdir()) == before
     assert pl.read_parquet(base / "grown/interactions.parquet").height

@@ -164,8 +164,8 @@ class _Where:
         )
         return DataError(
             f"semantics.{self.what}=llm needs texts of {self.what}{by} for {self.dataset.name}, "
-            f"and {reason}; write them with: sracl describe {place} --what {self.what}{flag} "
-            f"--model {model} --base-url URL"
+            f"and {reason}; write them with `sracl describe {place} --what {self.what}{flag} "
+            f"--model {model} --base-url URL`"
         )
 
 
