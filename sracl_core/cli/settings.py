@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import completion
+from sracl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from sracl_core.settings.models import RunConfig
@@ -69,3 +71,10 @@ def resolve(
 
         require_given(settings.semantics.encoder)
     return settings, origins
+
+
+def require_read(settings: RunConfig, origins: Mapping[str, str]) -> None:
+    """Raises ConfigError for a --set that would have no effect: no method of the run reads the setting."""
+    for key, needed in settings.unread.items():
+        if origins.get(key, "").startswith("--set "):
+            raise ConfigError(f"{origins[key]}: {key} is not read by this run; it needs {needed}")

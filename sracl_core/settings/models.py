@@ -101,6 +101,27 @@ class RunConfig(Section):
         return next((name for name, value in reaching.items() if value), "")
 
     @property
+    def unread(self) -> dict[str, str]:
+        """Settings of its objectives, semantics and retrieval that this run does not read, and what would.
+
+        A file may hold them, as a run's config.yaml does; a person who sets one is told.
+        """
+        found: dict[str, str] = {}
+        for name in objectives():
+            one: ObjectiveSettings = getattr(self.objectives, name)
+            key = f"objectives.{name}"
+            found |= {f"{key}.{field}": f"{key}.{why} above 0" for field, why in one.unread.items()}
+        if self.needs.isdisjoint({"item_neighbors", "prefix_neighbors"}):
+            found |= {
+                f"retrieval.{name}": "an objective with neighbors" for name in RetrievalConfig.model_fields
+            }
+        if self.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"}):
+            found["semantics.users"] = "an objective with near prefixes"
+        if not self.needs:
+            found |= {f"semantics.{key}": "a method with texts" for key in SemanticsConfig.model_fields}
+        return found
+
+    @property
     def needs(self) -> frozenset[Need]:
         """What the methods of this run ask of the texts."""
         asked: frozenset[Need] = self.model.needs

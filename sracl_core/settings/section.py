@@ -132,6 +132,11 @@ class ObjectiveSettings(Section):
         return frozenset()
 
     @property
+    def unread(self) -> dict[str, str]:
+        """Its settings that a run of these values does not read, and the setting because of which."""
+        return {} if self.on else {name: "weight" for name in type(self).model_fields if name != "weight"}
+
+    @property
     def reads_every_item(self) -> bool:
         """Whether its loss scores all items in each step, so that each embedding has a gradient."""
         return self.main

@@ -18,7 +18,7 @@ import pytest
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.reading.base import ReadOptions
-from sracl_core.errors import DataError
+from sracl_core.errors import DataError, in_flags
 
 RANDOM = random.Random(5)
 BEGIN = datetime(2020, 1, 2, 5, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_no_header_loses_no_row(tmp_path: Path, plain: tuple[Path, str], mark: s
 def test_null_words_are_missing(tmp_path: Path, word: str) -> None:
     rows = [(word if at % 4 == 0 else user, item, time) for at, (user, item, time) in enumerate(SECONDS)]
     path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
-.*40 of 160 rows.*drop_empty"):
+    with pytest.raises(DataError, match=r"line 2: the user id is empty or NaN.*40 of 160 rows.*drop_empty"):
         made(path, tmp_path / "out")
     _, manifest = made(path, tmp_path / "out", drop_empty=True)
     assert [step["interactions"] for step in manifest["funnel"]][:2] == [160, 120]
@@ -467,3 +467,10 @@ def test_a_filter_that_dropped_nothing_is_said(tmp_path: Path) -> None:
     _, manifest = made(path, tmp_path / "out", since=1.5e9, drop_empty=True)
     assert "'1500000000 <= time' dropped nothing" in manifest["notes"]
     assert "'rows with an empty cell dropped' dropped nothing" in manifest["notes"]
+
+
+def test_an_error_names_arguments_in_python_and_options_to_the_command_line() -> None:
+    told = DataError("each user's --drop-empty; `sracl data info --json`; '--x': --set dataset.split=given")
+    assert str(told) == "each user's drop_empty; `sracl data info --json`; '--x': dataset.split=given"
+    with in_flags():
+        assert f"{told}".startswith("each user's --drop-empty; `sracl")

@@ -7,7 +7,8 @@ from typing import Any
 import platformdirs
 import pytest
 
-from sracl_core.errors import ConfigError
+from sracl_core.cli.settings import require_read
+from sracl_core.errors import ConfigError, in_flags
 from sracl_core.methods import backbones
 from sracl_core.settings.known import flatten, settings
 from sracl_core.settings.layers import PRESETS, load_config, preset_names, validated, validated_file
@@ -169,7 +170,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_settings_are_one_line(case: str) -> None:
     layers, expected = BAD[case]
-    with pytest.raises(ConfigError, match=expected) as caught:
+    with in_flags(), pytest.raises(ConfigError, match=expected) as caught:
         load(**layers)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
@@ -267,3 +268,24 @@ def test_no_neighbors_are_asked_for_as_the_error_says() -> None:
     advised = re.findall(r"[a-z.]+=0", str(raised.value).partition("set objectives")[2])
     config, _ = load(sets=[f"objectives{advised[0]}", *advised[1:]])
     assert (config.objectives.sracl.alpha, config.objectives.sracl.beta) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("sets", "key"),
+    [
+        (["objectives.duorec.temperature=0.3"], "objectives.duorec.temperature"),
+        (["objectives.sracl.weight=0", "objectives.sracl.temperature=0.3"], "objectives.sracl.temperature"),
+        (["objectives.sracl.beta=0", "objectives.sracl.substitution=0.3"], "objectives.sracl.substitution"),
+        (["objectives.sracl.alpha=0", "objectives.sracl.synthesizer=mean"], "objectives.sracl.synthesizer"),
+        (["objectives.sracl.weight=0", "retrieval.k=20"], "retrieval.k"),
+        (["objectives.sracl.weight=0", "semantics.users=titles"], "semantics.users"),
+        (["objectives.sracl.weight=0", "model.item_init=random", "semantics.encoder=x"], "semantics.encoder"),
+    ],
+)
+def test_a_setting_without_effect_is_refused_where_a_person_sets_it(sets: list[str], key: str) -> None:
+    config, origins = load_config(sets=sets)
+    with pytest.raises(ConfigError, match=f"{key} is not read by this run; it needs"):
+        require_read(config, origins)
+    require_read(config, dict.fromkeys(origins, "config.yaml:3"))
+    on = [f"objectives.{name}=0.1" for name in ("duorec.weight", "sracl.weight", "sracl.alpha", "sracl.beta")]
+    require_read(*load_config(sets=[*sets, *on]))

@@ -63,6 +63,19 @@ class Settings(ObjectiveSettings):
             found |= {"item_neighbors"}
         return frozenset(found)
 
+    @property
+    def unread(self) -> dict[str, str]:
+        """What belongs to a part whose weight is 0."""
+        if not self.weight:
+            return super().unread
+        found = {} if self.beta else {"substitution": "beta"}
+        if not self.alpha:
+            inter = ("synthesizer", "synthesizer_dropout", "neighbor_states", "neighbors_per_step")
+            found |= dict.fromkeys(inter, "alpha")
+            if not self.beta:
+                found |= dict.fromkeys(("similarity", "temperature"), "alpha")
+        return found
+
     def sequences_per_anchor(self, k: int) -> int:
         """Two views, and the neighbors where they are encoded live."""
         live = (self.neighbors_per_step or k) if self.neighbor_states == "live" else 0

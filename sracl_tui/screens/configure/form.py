@@ -105,7 +105,8 @@ class FormModel:
             config, origins = load_config(preset=self.preset, sets=sets)
         except ConfigError as error:
             return Resolved(problems=self._by_setting(str(error)))
-        problems = {}
+        unread = config.unread
+        problems = {key: f"not read; it needs {unread[key]}" for key in self.entries if key in unread}
         if not config.dataset.path:
             problems[DATASET] = "choose a dataset; F1 prepares one"
         return Resolved(flatten(config), origins, problems)
