@@ -111,7 +111,7 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert not found["unknown"]
     assert "Board" in found["screens"]
     assert (found["form"], "pairs" in found["import"]) == ([True, True, False], True)
-    assert {"centered", "next_item", "TOP@5"} <= set(found["charts"])
+    assert {"centered", "TOP@5"} <= set(found["charts"])
     assert {"centered", "masked/TOP@5"} <= set(found["csv"])
     assert "masked/TOP@20" in found["measured"]
     assert found["board"] == found["test"]["TOP@5"]

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sracl_core.cli import output
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.records import at_largest
+from sracl_core.settings.models import MASKS
 
 if TYPE_CHECKING:
     from sracl_core.studies.grouping import Groups
-
-MASKS = ("unmasked", "masked")
 
 
 def show_groups(run: RunDirectory, as_json: bool) -> None:
@@ -25,7 +25,7 @@ def show_groups(run: RunDirectory, as_json: bool) -> None:
     if as_json:
         output.print_json({"run": str(run.path), "groups": found, "beyond_accuracy": beyond})
         return
-    names = [f"{metric}@{max(ks)}" for metric in ("HR", "NDCG")]
+    names = at_largest(name for row in found for name in row[MASKS[0]])
     columns = ["by", "group", "test users", *(f"{name} {mask}" for mask in MASKS for name in names)]
     rows = [
         [row["by"], row["group"], row["users"], *(row[mask].get(name) for mask in MASKS for name in names)]

@@ -15,8 +15,8 @@ from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.settings.models import MASKS
 
-MASKS = ("unmasked", "masked")
 ROWS_AT_ONCE = 1024
 LENGTHS = (5, 10, 20, 50)
 """Histories of up to 5 items, of 6 to 10, and so on."""

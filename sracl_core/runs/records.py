@@ -91,6 +91,16 @@ def headline_name(headline: str) -> str:
     return headline.removeprefix("unmasked/").replace("/", " ", 1)
 
 
+def at_largest(names: Iterable[str]) -> list[str]:
+    """Those of the metrics at their largest cut-off, once each.
+
+    >>> at_largest(["HR@5", "NDCG@5", "HR@20", "NDCG@20", "HR@20"])
+    ['HR@20', 'NDCG@20']
+    """
+    cut_offs = {name: int(name.rpartition("@")[2]) for name in names}
+    return [name for name, k in cut_offs.items() if k == max(cut_offs.values())]
+
+
 def metric(metrics: Metrics | None, headline: str) -> float | None:
     """The value of `headline` in {"unmasked": {"NDCG@20": 0.1}}, None where it was not measured."""
     mask, _, name = headline.partition("/")

@@ -14,9 +14,8 @@ from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.known import flatten
+from sracl_core.settings.models import MASKS
 from sracl_core.studies.protocols import differing, require_comparable
-
-MASKS = ("unmasked", "masked")
 
 
 def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -> dict[str, Any]:

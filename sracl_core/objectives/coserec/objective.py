@@ -37,6 +37,7 @@ class CoSeRec(Objective):
         # Buffers, so that a resumed run counts on, and reads what its epoch began with.
         self.register_buffer("partners_N", torch.from_numpy(self.correlated_N.copy()))
         self.register_buffer("epochs_begun", torch.zeros((), dtype=torch.long))
+        self._held_N: np.ndarray | None = None
 
     def start_epoch(self, encoder: SequenceEncoder, rng: np.random.Generator) -> None:
         """After the warm-up: of both partners of an item the one of the larger share of the highest."""
@@ -46,6 +47,7 @@ class CoSeRec(Objective):
             closer_N = np.where(self.amount_N >= share_N, self.correlated_N, alike_N)
             self.partners_N.copy_(torch.from_numpy(closer_N))
         self.epochs_begun += 1
+        self._held_N = None
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
@@ -62,7 +64,9 @@ class CoSeRec(Objective):
 
     def _operators(self) -> list[Operator]:
         """The first FOR_SHORT are those that short sequences get."""
-        settings, partners_N = self.settings, self.partners_N.cpu().numpy()
+        if self._held_N is None:  # once an epoch: rows are made on the host
+            self._held_N = self.partners_N.cpu().numpy().copy()
+        settings, partners_N = self.settings, self._held_N
         return [
             lambda rows, rng: replace(rows, partners_N, settings.substitute, rng),
             lambda rows, rng: insert(rows, partners_N, settings.insert, rng),

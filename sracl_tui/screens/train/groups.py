@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sracl_core.runs.records import at_largest
+from sracl_core.settings.models import MASKS
 from sracl_tui.content import Content
 
-MASKS = ("unmasked", "masked")
 SHARES = ("coverage", "head")
 """Of 1, so that they read as per cent."""
 
@@ -15,8 +16,7 @@ SHARES = ("coverage", "head")
 def group_text(answer: Mapping[str, Any]) -> Content:
     """The answer of ``sracl runs show RUN --groups --json``, narrow enough for eighty columns."""
     found, beyond = answer["groups"], answer["beyond_accuracy"]
-    cutoffs = {int(name.partition("@")[2]) for row in found for name in row["masked"]}
-    metrics = [f"{name}@{max(cutoffs, default=0)}" for name in ("HR", "NDCG")]
+    metrics = at_largest(name for row in found for name in row[MASKS[0]])
     parts: list[Any] = []
     for mask in MASKS:
         rows = [
@@ -25,7 +25,7 @@ def group_text(answer: Mapping[str, Any]) -> Content:
         ]
         parts += [
             (f"Test, seen items {mask}\n", "bold"),
-            table(("by", "group", "users", *metrics), rows, range(2, 5)),
+            table(("by", "group", "users", *metrics), rows, range(2, 3 + len(metrics))),
             "\n\n",
         ]
     measures = [name for name in beyond[MASKS[0]] if name != "length"]
