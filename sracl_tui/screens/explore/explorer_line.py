@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual import work
 
 from sracl_tui.content import Content, line
 from sracl_tui.screens.explore.query_client import QueryClient
@@ -15,17 +18,32 @@ SEARCHES = {"exact": "exact search", "hnsw": "HNSW search"}
 
 
 class ExplorerLine(Static):
-    """The walk on the left, then the run's facts; or that it loads, or why it has ended."""
+    """Holds the explorer; the walk on the left, then the run's facts, or that it loads or has ended."""
 
-    def show(
-        self,
-        client: QueryClient | None,
-        trail: Sequence[str],
-        asked: Question,
-        answered: Question,
-        said: str,
-    ) -> None:
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.client: QueryClient | None = None
+
+    def open(self, run: Path, on_change: Callable[[], None]) -> QueryClient:
+        """Start an explorer for `run` in the place of the one that there is."""
+        if self.client is not None:
+            self._close(self.client)
+        self.client = QueryClient(run, on_change)
+        self.client.start()
+        return self.client
+
+    @work(group="client", exit_on_error=False)
+    async def _close(self, client: QueryClient) -> None:
+        await client.close()
+
+    async def on_unmount(self) -> None:
+        """End the explorer with the screen."""
+        if self.client is not None:
+            await self.client.close()
+
+    def show(self, trail: Sequence[str], asked: Question, answered: Question, said: str) -> None:
         """Draw what is known; `said` is how far `asked` is. What is shown answers `answered`."""
+        client = self.client
         self.set_class(client is not None and client.state == "dead", "-dead")
         if client is None:
             self.update(Content.styled(NO_RUN, "$muted"))

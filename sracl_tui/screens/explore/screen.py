@@ -58,7 +58,6 @@ class ExploreScreen(TabScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.client: QueryClient | None = None
         self._question = self._answered = Question()
         self._answers: Answers | None = None
         self._trail: list[str] = []
@@ -82,11 +81,14 @@ class ExploreScreen(TabScreen):
         self.board.empty(NO_RUN)
 
     @property
+    def client(self) -> QueryClient | None:
+        """The explorer of the run."""
+        return self.query_one(ExplorerLine).client
+
+    @property
     def board(self) -> AnswerBoard:
         """The panels."""
         return self.query_one(AnswerBoard)
-
-    # The explorer and the run it answers for.
 
     def on_screen_resume(self) -> None:
         """The explorer starts when it is first needed, and again when another run was chosen."""
@@ -108,14 +110,11 @@ class ExploreScreen(TabScreen):
 
     def _open(self, path: Path) -> None:
         """Start an explorer for `path`, and ask it about the user that is shown."""
-        if self.client is not None:
-            self._close(self.client)
         self._answers, self._answered, self._pending = None, Question(), False
-        self.client = QueryClient(path, self._tell_state)
-        self.client.start()
+        client = self.query_one(ExplorerLine).open(path, self._tell_state)
         self.board.empty("loading…")
         if self._question.user is None:
-            self._await_first(self.client)
+            self._await_first(client)
         else:
             self._load(self._question, self._trail)
 
@@ -130,16 +129,12 @@ class ExploreScreen(TabScreen):
         box = self.query_one(UserBox)
         box.suggest(box.typed)
 
-    @work(group="client", exit_on_error=False)
-    async def _close(self, client: QueryClient) -> None:
-        await client.close()
-
     def _tell_state(self) -> None:
         if self.is_mounted:
             spent = "" if self._answers is None else f"answered in {view.spent(self._answers.milliseconds)}"
             said = "asking…" if self._pending else spent
             asked = self._question if self._pending else self._answered
-            self.query_one(ExplorerLine).show(self.client, self._trail, asked, self._answered, said)
+            self.query_one(ExplorerLine).show(self._trail, asked, self._answered, said)
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
@@ -150,8 +145,6 @@ class ExploreScreen(TabScreen):
         second = self.board.second
         if second.run is not None:
             second.open(second.run, self._question)
-
-    # Users.
 
     @on(UserBox.Picked)
     def _picked(self, event: UserBox.Picked) -> None:
@@ -212,8 +205,6 @@ class ExploreScreen(TabScreen):
     @on(AnswerBoard.Walked)
     def _walk(self, event: AnswerBoard.Walked) -> None:
         self._ask_about(replace(self._question, user=event.user), [*self._trail, event.user])
-
-    # Items, free text, and the rules.
 
     @on(AnswerBoard.Opened)
     @work(group="item", exclusive=True, exit_on_error=False)
@@ -276,8 +267,6 @@ class ExploreScreen(TabScreen):
         history = self._answers.history
         self.app.push_screen(TextScreen(KINDS[history["profile_kind"]], history["profile"]))
 
-    # Panels, the second run, and taking answers away.
-
     def action_panel(self, by: int) -> None:
         """To the next panel."""
         self.board.step(by)
@@ -305,8 +294,3 @@ class ExploreScreen(TabScreen):
         whole = {"run": str(self.client.run), **answers.as_json(), **self.board.second.as_json()}
         stem = f"{short_name(self.client.run.name)}-{self._question.user}"
         export(self, stem, view.export_rows(answers.recommended), whole)
-
-    async def on_unmount(self) -> None:
-        """End the explorer with the screen."""
-        if self.client is not None:
-            await self.client.close()
