@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sracl_core.errors import RunError
-from sracl_core.evaluation.metrics import cut_off, per_query
+from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.records import at_largest
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import MASKS
 from sracl_core.studies.protocols import differing, require_comparable
@@ -51,9 +52,7 @@ def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -
 def _tested(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
     """The metrics at the largest cut-off that all runs have."""
     every = [list(one) for some in measured.values() for one in some if one]
-    common = [name for name in (every[0] if every else []) if all(name in names for names in every)]
-    largest = max((cut_off(name) for name in common), default=0)
-    return [name for name in common if cut_off(name) == largest]
+    return at_largest(name for name in (every[0] if every else []) if all(name in names for names in every))
 
 
 def _paired(

@@ -27,7 +27,6 @@ class Split:
     name: str
     train: Sequences
     valid_users: Int32
-    valid_targets: Int32
     valid_ends: Int64
     test_users: Int32
     test_targets: Int32
@@ -66,7 +65,6 @@ def split_at(
         name=name,
         train=sequences.heads(kept),
         valid_users=valid[0].astype(np.int32),
-        valid_targets=sequences.values[valid[1]],
         valid_ends=valid[1],
         test_users=test[0].astype(np.int32),
         test_targets=sequences.values[test[1]],

@@ -22,15 +22,6 @@ def per_query(name: str, ranks: np.ndarray) -> np.ndarray:
     return metrics()[metric].per_query(ranks, int(k))
 
 
-def cut_off(name: str) -> int:
-    """The k of a metric's name.
-
-    >>> cut_off("NDCG@20")
-    20
-    """
-    return int(name.rpartition("@")[2])
-
-
 def mean_metrics(ranks: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
     """Means over queries, e.g. ``{"HR@5": 0.05, "NDCG@5": 0.03, "MRR@5": 0.02, ...}``."""
     if not len(ranks):
