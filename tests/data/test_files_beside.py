@@ -69,7 +69,7 @@ def test_a_file_written_in_two_ways_is_one(tmp_path: Path, monkeypatch: pytest.M
         dataset, manifest = made(source, tmp_path / "out", **split)
         assert dataset.n_interactions == 160, source
         assert not any("also in the training part" in note for note in manifest["notes"])
-    with pytest.raises(DataError, match="is given for --valid and for --test"):
+    with pytest.raises(DataError, match="is given for valid and for test"):
         made([folder / "train.csv"], tmp_path / "out", valid=(folder / "test.csv",), test=split["test"])
     rows = csv([("nobody", "i01", 5)])
     write(folder, valid__csv=rows, test__csv=rows.replace("nobody", "somebody"))
@@ -168,7 +168,7 @@ def test_names_of_columns_in_other_languages_and_trades(tmp_path: Path, header: 
 
 def test_every_column_that_is_not_found_is_named_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, log__csv=csv(SECONDS, "a,b,c")) / "log.csv"
-    with pytest.raises(DataError, match="there is a, b, c; name them with --user-col, --item-col, --t"):
+    with pytest.raises(DataError, match="there is a, b, c; name them with user_col, item_col, t"):
         made(path, tmp_path / "out")
 
 

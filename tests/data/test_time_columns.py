@@ -57,8 +57,8 @@ def test_the_time_of_a_delivery_is_not_that_of_the_order(tmp_path: Path) -> None
 REFUSED: dict[str, tuple[Cells, str]] = {
     "hours and minutes": (lambda t: (f"{t:%H%M}",), "times of day without a date"),
     "hours, minutes and seconds": (lambda t: (f"{t:%H%M%S}",), "times of day without a date"),
-    "day, month, year in one number": (lambda t: (f"{t:%d%m%Y}",), "--time-format '%d%m%Y'"),
-    "month, day, year in one number": (lambda t: (f"{t:%m%d%Y}",), "--time-format '%m%d%Y'"),
+    "day, month, year in one number": (lambda t: (f"{t:%d%m%Y}",), "time_format '%d%m%Y'"),
+    "month, day, year in one number": (lambda t: (f"{t:%m%d%Y}",), "time_format '%m%d%Y'"),
     "some in seconds, most in milliseconds": (
         lambda t: (int(t.timestamp()) * (1 if t.second % 3 == 0 else 1000),),
         "is of another size than most, which are milliseconds",
@@ -77,7 +77,7 @@ def test_numbers_that_stand_in_no_order_are_refused(tmp_path: Path, case: str) -
     path = write(tmp_path, log__csv=csv(rows, "user,item,time")) / "log.csv"
     with pytest.raises(DataError, match=re.escape(said)) as caught:
         made(path, tmp_path / "out")
-    if advised := re.search(r"--time-format '(\S+)'", str(caught.value)):
+    if advised := re.search(r"time_format '(\S+)'", str(caught.value)):
         times = made(path, tmp_path / "out", time_format=advised[1])[0].timestamps
         assert datetime.fromtimestamp(int(times.max()), UTC).date() == max(t for *_, t in ROWS).date()
 
@@ -104,16 +104,16 @@ def test_times_that_may_be_none_are_said(tmp_path: Path, case: str) -> None:
 
 def test_a_bound_is_a_date_in_order(tmp_path: Path) -> None:
     path = write(tmp_path, log__csv=csv([(u, i, int(t.timestamp())) for u, i, t in ROWS])) / "log.csv"
-    with pytest.raises(DataError, match="--since 2020 is no date; for the year give --since 2020-01-01"):
+    with pytest.raises(DataError, match="since 2020 is no date; for the year give since 2020-01-01"):
         made(path, tmp_path / "out", since=2020.0)
-    with pytest.raises(DataError, match="--since is not before --until"):
+    with pytest.raises(DataError, match="since is not before until"):
         made(path, tmp_path / "out", since=1.6e9, until=1.5e9)
 
 
 def test_order_of_rows_takes_no_flags_of_times(tmp_path: Path) -> None:
     path = write(tmp_path, log__csv=csv([(u, i, f"{t:%Y-%m-%d}") for u, i, t in ROWS])) / "log.csv"
     for flags in ({"time_col": "timestamp"}, {"time_format": "auto"}):
-        with pytest.raises(DataError, match="--order rows takes no times; leave --time-"):
+        with pytest.raises(DataError, match="order rows takes no times; leave time_"):
             made(path, tmp_path / "out", order="rows", **flags)
     notes = made(path, tmp_path / "out", order="rows")[1]["notes"]
     assert any("'timestamp' is called as times are, and is not read" in note for note in notes)
