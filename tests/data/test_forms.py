@@ -105,7 +105,7 @@ def test_sessions_are_offered_beside_an_empty_user_column(tmp_path: Path) -> Non
     path = write(tmp_path, log__csv=csv(rows, "sessionId,userId,itemId,timestamp")) / "log.csv"
     with pytest.raises(DataError, match="take the sessions as users with user_col sessionId") as caught:
         made(path, tmp_path / "out")
-    column = str(caught.value).split("--user-col ")[1].split(",")[0]
+    column = str(caught.value).split("user_col ")[1].split(",")[0]
     assert made(path, tmp_path / "out", user_col=column)[0].n_users == 20
 
 
