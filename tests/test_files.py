@@ -88,15 +88,16 @@ def test_a_finished_file_takes_its_name(tmp_path: Path) -> None:
 
 
 FULL = """
-import sys
+import shutil, sys
 from pathlib import Path
 import numpy as np, polars as pl, torch
 from safetensors.torch import save_file
 from sracl_core.errors import StorageError
-from sracl_core.files import whole_file, whole_folder, write_text
+from sracl_core.files import save_array, scratch_folder, whole_file, whole_folder, write_text
+from sracl_core.service import exporting, forms
 from sracl_core.training.checkpoint import save_checkpoint
 
-folder, many = Path(sys.argv[1]), np.arange(100_000)
+elsewhere, folder, many = Path(sys.argv[1]), Path(sys.argv[2]), np.arange(100_000)
 
 def array():
     with whole_file(folder / "a.npy") as file:
@@ -110,13 +111,41 @@ def table():
     with whole_folder(folder / "out") as work:
         pl.DataFrame({"a": many}).write_parquet(work / "x.parquet")
 
+def array_of_a_folder():
+    with whole_folder(folder / "out") as work:
+        save_array(work / "x.npy", many)
+
+def scratch():
+    with scratch_folder(folder / "no" / "out") as work:
+        (work / "x").write_bytes(many.tobytes())
+
+def copy():
+    (elsewhere / "large").write_bytes(many.tobytes())
+    with whole_folder(folder / "out") as work:
+        shutil.copyfile(elsewhere / "large", work / "large")
+
+def index():
+    with whole_folder(folder / "out") as work:
+        vectors = np.random.default_rng(0).random((500, 64), np.float32)
+        exporting._write_index(vectors, vectors[:9], work / "items.hnsw")
+
+def lists():
+    part = elsewhere / "part.parquet"
+    columns = {"user_id": pl.String, "rank": pl.Int32, "item_id": pl.String}
+    rows = pl.DataFrame({"user_id": many, "rank": many, "item_id": many, "score": many, "source": many})
+    rows.cast(columns).write_parquet(part)
+    try:
+        forms.join([part], folder / "out.jsonl", folder)
+    finally:
+        (folder / "whole.jsonl").unlink(missing_ok=True)
+
 def text():
     write_text(folder / "a.txt", "x" * 1_000_000)
 
 def weights():
     save_checkpoint(folder / "last", {"model": {"w": torch.zeros(100_000)}}, {})
 
-for write in (array, archive, table, text, weights):
+for write in (array, archive, table, array_of_a_folder, scratch, copy, index, lists, text, weights):
     try:
         write()
         print(write.__name__, "was written")
@@ -127,9 +156,10 @@ print(sorted(path.name for path in folder.iterdir()))
 
 
 def test_a_full_disk_is_called_full_whoever_writes(tmp_path: Path) -> None:
-    ran = on_a_small_disk(tmp_path, FULL, size="64k")
+    (tmp_path / "disk").mkdir()
+    ran = on_a_small_disk(tmp_path / "disk", FULL, str(tmp_path), size="64k")
     *said, left = ran.stdout.splitlines()
-    assert len(said) == 5, ran.stderr
+    assert len(said) == 10, ran.stderr
     assert [line for line in said if "no space is left on the disk" not in line] == []
     assert left == "['ballast']"
 

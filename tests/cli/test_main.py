@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -81,6 +82,22 @@ def test_an_unexpected_error_is_one_line(
     monkeypatch.setenv("SRACL_DEBUG", "1")
     with pytest.raises(KeyError):
         run(["doctor"])
+
+
+@pytest.mark.parametrize(
+    "raised", [OSError(errno.ENOSPC, "No space left"), ValueError("No space left on device (os error 28)")]
+)
+def test_a_full_disk_is_called_so_without_a_path(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: Exception
+) -> None:
+    """As where stdout is a file."""
+
+    def fails() -> None:
+        raise raised
+
+    monkeypatch.setattr(cli, "_load", lambda command: fails)
+    assert cli.run(["doctor"]) == 1
+    assert capsys.readouterr().err.startswith("error: no space is left on the disk; free some")
 
 
 def test_an_error_that_quotes_lines_has_one() -> None:
