@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.data.reading.base import Raw, Reader, ReadOptions, fixed
-from sracl_core.data.reading.reviews import item_table, read_reviews
-from sracl_core.data.reading.search import json_with, named
+from sracl_core.data.reading.reviews import find_reviews, item_table, read_reviews
 from sracl_core.data.reading.text import lines_of, plain
 from sracl_core.errors import DataError
 
@@ -26,13 +25,7 @@ ASIN = re.compile(r"""['"]asin['"]: ['"]([^'"\\]*)['"]""")
 
 def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[reviews] or [reviews, metadata]."""
-    reviews = json_with(paths, {"reviewerID", "asin"})
-    if not reviews:
-        return None
-    if len(reviews) > 1:
-        raise DataError(f"{reviews[0]} and {reviews[1]} are both reviews; name the one to read")
-    meta = named(paths, "meta_*.json")
-    return [reviews[0]] if meta is None else [reviews[0], meta]
+    return find_reviews(paths, {"reviewerID", "asin"}, "meta_*.json")
 
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:

@@ -7,24 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.data.reading.base import Raw, Reader, ReadOptions, fixed
-from sracl_core.data.reading.reviews import item_table, read_reviews
-from sracl_core.data.reading.search import json_with, named
+from sracl_core.data.reading.reviews import find_reviews, item_table, read_reviews
 from sracl_core.data.reading.tabular import json_objects
 from sracl_core.data.reading.text import plain
-from sracl_core.errors import DataError
 
 KEYS = {"user_id": "user_id", "item_id": "parent_asin", "timestamp": "timestamp", "rating": "rating"}
 
 
 def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     """[reviews] or [reviews, metadata]."""
-    reviews = json_with(paths, {"user_id", "parent_asin"})
-    if not reviews:
-        return None
-    if len(reviews) > 1:
-        raise DataError(f"{reviews[0]} and {reviews[1]} are both reviews; name the one to read")
-    meta = named(paths, "meta_*.jsonl")
-    return [reviews[0]] if meta is None else [reviews[0], meta]
+    return find_reviews(paths, {"user_id", "parent_asin"}, "meta_*.jsonl")
 
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:

@@ -14,11 +14,26 @@ from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading.base import Raw, ReadOptions, Rows, fixed
 from sracl_core.data.reading.clean import clean_interactions, clean_items
 from sracl_core.data.reading.log import without_empty
+from sracl_core.data.reading.search import json_with, named
 from sracl_core.data.reading.tabular import as_text, json_objects
 from sracl_core.data.reading.text import plain
 from sracl_core.errors import DataError
 
 CHUNK = 200_000
+
+
+def find_reviews(paths: list[Path], keys: set[str], metadata: str) -> list[Path] | None:
+    """The file whose records have `keys`, and the one of the name `metadata`, where there is one.
+
+    Raises DataError where two files hold reviews.
+    """
+    reviews = json_with(paths, keys)
+    if not reviews:
+        return None
+    if len(reviews) > 1:
+        raise DataError(f"{reviews[0]} and {reviews[1]} are both reviews; name the one to read")
+    meta = named(paths, metadata)
+    return [reviews[0]] if meta is None else [reviews[0], meta]
 
 
 def read_reviews(
