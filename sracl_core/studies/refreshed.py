@@ -12,7 +12,7 @@ from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import IncomparableError, RunError
-from sracl_core.evaluation.metrics import cut_off, mean_metrics, per_query
+from sracl_core.evaluation.metrics import mean_metrics, per_query
 from sracl_core.evaluation.ranking import rank_queries, scores_of
 from sracl_core.evaluation.results import WHOLE_HISTORY
 from sracl_core.evaluation.significance import paired_test
@@ -20,6 +20,8 @@ from sracl_core.evaluation.stored import load_ranks
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.records import at_largest
+from sracl_core.settings.models import MASKS
 
 ALPHA = 0.05
 Ranks = dict[str, NDArray[np.int64]]
@@ -45,10 +47,9 @@ def compare_refreshed(
     if not np.array_equal(own["users"], sources.split.test_users):
         raise RunError(f"{fresh.name} ranked other users than its dataset has; `sracl evaluate` it again")
     ks = fresh.config.evaluation.ks
-    masks = ("unmasked", "masked")
-    means = {mask: (mean_metrics(ranked[mask], ks), mean_metrics(own[mask], ks)) for mask in masks}
-    names = [name for name in means["masked"][1] if cut_off(name) == max(ks)]
-    paired = [_tested(name, mask, ranked, own) for name in names for mask in masks]
+    means = {mask: (mean_metrics(ranked[mask], ks), mean_metrics(own[mask], ks)) for mask in MASKS}
+    names = at_largest(means["masked"][1])
+    paired = [_tested(name, mask, ranked, own) for name in names for mask in MASKS]
     headline = fresh.config.training.monitor
     mask, _, metric = headline.partition("/")
     test = _tested(metric, mask, ranked, own)
