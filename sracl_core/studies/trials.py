@@ -200,7 +200,9 @@ def _left(study: Study, runs_dir: Path) -> Iterator[Trial]:
 
 def run_of(trial: FrozenTrial, runs_dir: Path) -> RunDirectory | None:
     """The run of a trial, where it has one that is still there."""
-    name = trial.user_attrs.get("run")
+    name = str(trial.user_attrs.get("run") or "")
+    if Path(name).name != name:  # a study may be somebody else's; its names are no paths
+        return None
     try:
         return open_run(runs_dir / name) if name else None
     except RunError:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,6 +24,7 @@ from sracl_core.settings.space import Choices, Range
 from sracl_core.studies.compare import compare
 from sracl_core.studies.spaces import chosen, search_space
 from sracl_core.studies.specs import resolve_specs
+from sracl_core.studies.trials import run_of
 from sracl_core.studies.tuning import Tuned, tune
 from tests.tiny import SAMPLE, TINY, tiny_dataset
 
@@ -111,6 +113,15 @@ def test_after_a_kill_the_same_trial_goes_on(base: Path, whole: Tuned) -> None:
     ]
     assert told[0] == told[1], "as if it had not been killed"
     assert sum(read_history(path.parent).resumes for path in (base / "killed").glob("*/meta.json")) == 1
+
+
+def test_a_study_of_somebody_else_names_no_path(base: Path, whole: Tuned) -> None:
+    name = whole.trials[0].run
+    found = [
+        run_of(SimpleNamespace(user_attrs={"run": one}), base / "runs")  # type: ignore[arg-type]
+        for one in (name, f"../runs/{name}", str(base / "runs" / str(name)), "..", 3, None)
+    ]
+    assert [run and run.name for run in found] == [name, None, None, None, None, None]
 
 
 def test_another_study_takes_up_finished_runs(base: Path, whole: Tuned, tmp_path: Path) -> None:
