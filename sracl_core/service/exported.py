@@ -90,10 +90,13 @@ def _scores(
     except Exception as error:
         raise InputError(f"{path / names.ENCODER} is missing or damaged; export the run again") from error
 
+    # A product with one state takes a third of the time where a dimension's numbers stand together.
+    by_dimension = np.ascontiguousarray(vectors.T)
+
     def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         latest = rows[-len(bias) :]
         state = session.run(None, {"items": latest[None] + 1})[0][0]
-        found: NDArray[np.float32] = vectors @ state
+        found: NDArray[np.float32] = state @ by_dimension
         held = found[latest].copy()
         weight = float(evidence["decay"]) ** np.arange(len(latest) - 1, -1, -1.0)
         weight = (weight / weight.sum()).astype(np.float32)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import ValidationError
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
 from sracl_core.service.answering import MOST, Answers, Asked
@@ -113,10 +115,14 @@ def service(source: Source, *, token: str | None = None, queue: int = 64) -> Fas
     _refuse(app)
     _watch(desk, measures)
 
-    async def allowed(authorization: Annotated[str, Header()] = "") -> None:
+    def require(authorization: str) -> None:
         if token is not None and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise PermissionError
 
+    async def allowed(authorization: Annotated[str, Header()] = "") -> None:
+        require(authorization)
+
+    _lists(app, desk, require)
     _questions(app, desk, [Depends(allowed)])
 
     @app.get("/metrics", dependencies=[Depends(allowed)], include_in_schema=False)
@@ -126,12 +132,34 @@ def service(source: Source, *, token: str | None = None, queue: int = 64) -> Fas
     return app
 
 
+def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
+    """/recommend, which is asked most: its body is read here, as FastAPI's own way takes longer."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Asked"}}}
+    body = {"requestBody": {"required": True, "content": content}}
+
+    @app.post("/recommend", responses=REFUSALS, openapi_extra=body)
+    async def recommend(request: Request) -> JSONResponse:
+        require(request.headers.get("authorization", ""))
+        try:
+            asked = Asked.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
+        return JSONResponse(await desk.ask(lambda answers: answers.recommend(asked), asked.reads_text))
+
+    plain = app.openapi
+
+    def with_asked() -> dict[str, Any]:
+        schema = plain()
+        asked = Asked.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(asked.pop("$defs", {}), Asked=asked)
+        return schema
+
+    app.openapi = with_asked  # type: ignore[method-assign]
+
+
 def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
     guarded: dict[str, Any] = {"dependencies": dependencies, "responses": REFUSALS}
-
-    @app.post("/recommend", **guarded)
-    async def recommend(asked: Asked) -> JSONResponse:
-        return JSONResponse(await desk.ask(lambda answers: answers.recommend(asked), asked.reads_text))
 
     @app.get("/neighbors", **guarded)
     async def neighbors(item: Text, k: Count = 10) -> JSONResponse:

@@ -91,6 +91,39 @@ def test_it_answers_as_the_run_does(loaded: LoadedRun, server: Server) -> None:
     assert 'sracl_requests_total{path="/recommend",status="200"}' in found
 
 
+def test_what_a_list_is_asked_with_is_described(server: Server) -> None:
+    status, found = server.ask("/openapi.json")
+    assert status == 200
+    asked = found["paths"]["/recommend"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert asked == {"$ref": "#/components/schemas/Asked"}
+    schemas = found["components"]["schemas"]
+    assert set(schemas["Asked"]["properties"]) == {"user", "history", "k", "rules", "more", "more_weight"}
+    assert "only" in schemas["Rules"]["properties"]
+
+
+def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Server, export: Path) -> None:
+    known = (read_json(export / "items.json") or {})["ids"][:2]
+    status, found = server.ask(
+        "/recommend",
+        {
+            "history": known,
+            "k": 5,
+            "rules": {
+                "exclude_seen": "yes",
+                "at_most": "1:title",
+                "only": [f"item_id={name}" for name in known],
+            },
+        },
+    )
+    assert (status, found["items"]) == (200, [])
+    assert "0 of 5 items: the rules and the history leave no more" in found["notes"]
+    status, found = server.ask("/recommend", {"history": ["nowhere"], "k": 3})
+    assert (status, found["source"], len(found["items"])) == (200, "popular", 3)
+    counts = [item["score"] for item in found["items"]]
+    assert counts == sorted(counts, reverse=True)
+    assert found["notes"] == ["1 items of the history are not known: nowhere"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "token", "status", "expected"),
     [
