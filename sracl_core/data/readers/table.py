@@ -70,7 +70,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     table = open_table(path, scratch, header=options.header)
     log = read_log(parts, _of_log(options, parts, table))
     ids = log.interactions["item_id"].unique()
-    if table.header and options.header is None and set(table.columns) & set(ids):
+    if table.header and options.header is None and pl.Series(table.columns).is_in(ids.implode()).any():
         table = open_table(path, scratch, header=False)
     elif unknown:
         raise _neither(table)

@@ -78,9 +78,9 @@ def _unit(number: float) -> tuple[str, int]:
 
 def _refuse_year_last(numbers: pl.Series, locate: Locator) -> None:
     """Raises DataError where every number is a date such as 31012020: as numbers they stand in no order."""
-    if not numbers.dtype.is_integer() or numbers.n_unique() < LEAST_DIFFERENT:
+    if not numbers.dtype.is_integer() or not numbers.is_between(10**6, 10**8).all():
         return
-    if not (numbers % 10**4).is_between(1900, 2100).all() or not numbers.is_between(10**6, 10**8).all():
+    if not (numbers % 10**4).is_between(1900, 2100).all() or numbers.n_unique() < LEAST_DIFFERENT:
         return
     fits = [
         pattern
