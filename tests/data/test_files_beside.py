@@ -180,3 +180,21 @@ def test_rows_of_four_numbers_are_no_sequences_though_each_user_is_new(tmp_path:
     lines = [[at, *(at * step % 50 for step in (3, 7, 11))] for at in range(1200)]
     path = write(tmp_path, seq__txt="\n".join(" ".join(map(str, line)) for line in lines)) / "seq.txt"
     assert made(path, tmp_path / "out")[1]["source"]["format"] == "sequences"
+
+
+def test_parts_lie_at_any_depth_and_under_any_name(tmp_path: Path) -> None:
+    write(tmp_path / "raw" / "2019", a__csv=csv(SECONDS[:50]))
+    write(tmp_path / "raw" / "2020" / "month=01", b__csv=csv(SECONDS[50:100]))
+    (tmp_path / "raw" / "part-00000").write_text(csv(SECONDS[100:]))
+    assert made(tmp_path / "raw", tmp_path / "out")[0].n_interactions == 160
+
+
+def test_rows_inside_one_object_are_named(tmp_path: Path) -> None:
+    import json
+
+    rows = [{"user": user, "item": item, "time": time} for user, item, time in SECONDS]
+    path = write(tmp_path, log__json=json.dumps({"data": rows})) / "log.json"
+    with pytest.raises(DataError, match="is one object, whose 'data' holds the rows; give that list alone"):
+        made(path, tmp_path / "out")
+    path.write_text(json.dumps(rows))
+    assert made(path, tmp_path / "out")[0].n_users == 20

@@ -43,13 +43,18 @@ def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
     named = [path for path in paths if path.is_file()]
     if len(named) == len(paths):
         return distinct(named) or None
-    files = sorted(distinct([*named, *(file for file in files_in(paths) if file_kind(file) in KINDS)]))
+    files = sorted(distinct([*named, *(file for file in files_in(paths) if _may_be_table(file))]))
     usual = [_stem(files, "interactions"), _stem(files, "items")]
     if usual[0] is not None:
         own = [path for path in named if path not in usual]
         return distinct(path for path in (usual[0], *own, usual[1]) if path is not None)
     found = sort_files(files, options, chosen=False)
     return [*found.log, *([found.items] if found.items else [])] if found.log else None
+
+
+def _may_be_table(path: Path) -> bool:
+    """By its name: parts of a log are often called part-00000, without an ending."""
+    return file_kind(path) in KINDS or path.name.startswith("part-")
 
 
 def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:

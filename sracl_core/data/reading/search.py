@@ -12,18 +12,25 @@ from sracl_core.data.reading.base import COMPRESSED
 from sracl_core.data.reading.peek import text_start
 from sracl_core.errors import DataError
 
+DEPTH = 4
+"""So many folders below one that is named are looked into: parts lie in year=2020/month=01/day=31."""
+
 
 def files_in(paths: list[Path]) -> list[Path]:
-    """The files named, and those in the folders named and one folder deeper, by name."""
+    """The files named, and those in the folders named and in folders below them, by name."""
     found: list[Path] = []
     for path in paths:
-        if path.is_file():
-            found.append(path)
-        else:
-            inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-            deeper = [file for entry in inside if entry.is_dir() for file in entry.iterdir()]
-            found += [file for file in (*inside, *deeper) if file.is_file()]
+        found += [path] if path.is_file() else _below(path, DEPTH)
     return sorted(file for file in found if not file.name.startswith("."))
+
+
+def _below(folder: Path, depth: int) -> list[Path]:
+    inside = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    found = [entry for entry in inside if entry.is_file()]
+    for entry in inside if depth else ():
+        if entry.is_dir() and not entry.is_symlink():
+            found += _below(entry, depth - 1)
+    return found
 
 
 def distinct(paths: Iterable[Path]) -> list[Path]:

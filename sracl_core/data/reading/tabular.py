@@ -202,6 +202,12 @@ def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:
             rows = []
     frames.append(_strings(rows))
     table = pl.concat(frames, how="diagonal")
+    wrapped = [name for name in table.columns if (table[name][0] or "").startswith("[{")] if numbers else []
+    if table.height == 1 and wrapped:
+        raise DataError(
+            f"{path} is one object, whose '{wrapped[0]}' holds the rows; give that list alone, or "
+            "one object a line"
+        )
     return Table(path, table.lazy(), table.columns, lambda row: f"{path} line {numbers[row]}")
 
 
