@@ -47,7 +47,7 @@ def test_queries_are_the_first_of_each_part(tmp_path: Path) -> None:
         for user, item, _ in rows:
             by_user[user][part].append(item)
     for asked, users, targets, ends in (
-        ("valid", split.valid_users, split.valid_targets, split.valid_ends),
+        ("valid", split.valid_users, dataset.sequences.values[split.valid_ends], split.valid_ends),
         ("test", split.test_users, split.test_targets, split.test_ends),
     ):
         expected = {user for user, parts in by_user.items() if parts[asked] and parts["train"]}
