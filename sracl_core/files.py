@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sracl_core import disk
 from sracl_core.errors import DataError, SraclError, StorageError
+from sracl_core.json_values import jsonable
 from sracl_core.sealed import sealed, unsealed
 
 if TYPE_CHECKING:
@@ -221,8 +221,10 @@ def write_json(path: Path, value: Any, *, durable: bool = True, seal: bool = Fal
     seal: `value` is an object and gets a checksum, which `read_json` compares.
     """
     if seal:
-        value = sealed(json.loads(json.dumps(value, default=plain)))
-    write_text(path, json.dumps(value, indent=2, default=plain, ensure_ascii=False) + "\n", durable=durable)
+        value = sealed(json.loads(json.dumps(value, default=jsonable)))
+    write_text(
+        path, json.dumps(value, indent=2, default=jsonable, ensure_ascii=False) + "\n", durable=durable
+    )
 
 
 MOST_JSON_BYTES = 64 << 20
@@ -252,39 +254,6 @@ def open_array(path: Path) -> NDArray[Any]:
     except Exception as error:
         raise ValueError(f"{path.name} is no array: {str(error).splitlines()[0]}") from error
     return found
-
-
-def plain(value: Any) -> Any:
-    """What `json.dumps` asks about values it does not know: numpy numbers and arrays, paths."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def without_non_finite(value: Any, name: str = "") -> tuple[Any, list[str]]:
-    """`value` with NaN and infinities as None, and the dotted names of where they stood.
-
-    >>> without_non_finite({"loss": float("nan"), "valid": {"HR@5": 0.5}})
-    ({'loss': None, 'valid': {'HR@5': 0.5}}, ['loss'])
-    """
-    if isinstance(value, dict):
-        parts = {
-            key: without_non_finite(inner, f"{name}.{key}" if name else str(key))
-            for key, inner in value.items()
-        }
-        return {key: part[0] for key, part in parts.items()}, [
-            bad for part in parts.values() for bad in part[1]
-        ]
-    if isinstance(value, list | tuple):
-        listed = [without_non_finite(inner, f"{name}.{place}") for place, inner in enumerate(value)]
-        return [part[0] for part in listed], [bad for part in listed for bad in part[1]]
-    if hasattr(value, "tolist"):
-        return without_non_finite(value.tolist(), name)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None, [name]
-    return value, []
 
 
 def cache_folder() -> Path:

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError, SraclError, nearest
-from sracl_core.files import plain, without_non_finite
+from sracl_core.json_values import jsonable, without_non_finite
 from sracl_core.plain import plain_json
 
 if TYPE_CHECKING:
@@ -185,5 +185,5 @@ def _short(value: Any) -> str:
 
 def _line(value: dict[str, Any]) -> bytes:
     # Half a surrogate pair is no UTF-8, and a terminal obeys other characters: escapes stand for both.
-    text = json.dumps(without_non_finite(value)[0], default=plain, ensure_ascii=False)
+    text = json.dumps(without_non_finite(value)[0], default=jsonable, ensure_ascii=False)
     return plain_json(text).encode() + b"\n"

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sracl_core.files import plain as as_json
+from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
 from sracl_core.progress import Progress, RateMeter
 
@@ -31,7 +31,7 @@ def print_json(value: Any) -> None:
     """`value` as readable JSON on stdout; numpy numbers and paths are understood."""
     # Escapes of a smaller encoding would be no JSON beyond 16 bits, so JSON's own are written there.
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(plain_json(json.dumps(value, indent=2, default=as_json, ensure_ascii=ascii_only)))
+    print(plain_json(json.dumps(value, indent=2, default=jsonable, ensure_ascii=ascii_only)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:

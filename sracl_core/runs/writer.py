@@ -14,7 +14,8 @@ from typing import Any, Self
 
 from sracl_core import disk
 from sracl_core.errors import StorageError
-from sracl_core.files import plain, storage_error, without_non_finite, write_json
+from sracl_core.files import storage_error, write_json
+from sracl_core.json_values import jsonable, without_non_finite
 from sracl_core.plain import plain as one_line
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
@@ -67,7 +68,7 @@ class RunWriter:
         record = {"event": kind, "time": time.time(), **clean}
         if bad:
             record["non_finite"] = bad
-        self._metrics.append(marked(json.dumps(record, default=plain)) + "\n")
+        self._metrics.append(marked(json.dumps(record, default=jsonable)) + "\n")
         text = log_text(kind, record)
         if text:
             self._log.append(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {one_line(text)}\n")

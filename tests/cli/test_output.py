@@ -26,9 +26,10 @@ from tests.trained import ROOT
         ".cli.live",
         ".cli.output",
         ".explorer",
-        ".files",
+        ".json_values",
         ".progress",
         ".runs.reader",
+        ".runs.records",
         ".runs.writer",
     ],
 )
