@@ -30,6 +30,7 @@ MODULES = {
     "PyYAML": "yaml",
     "rich": "rich",
     "safetensors": "safetensors.torch",
+    "scikit-learn": "sklearn",
     "scipy": "scipy",
     "sentence-transformers": "sentence_transformers",
     "textual": "textual",
