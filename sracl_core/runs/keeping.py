@@ -62,6 +62,7 @@ def rename(run: RunDirectory, name: str) -> RunDirectory:
 def remove(run: RunDirectory) -> None:
     """Delete the run. Raises RunError while it is being written, StorageError where that cannot be done."""
     # Under another name it is no run any more, and what a kill leaves of it is swept up later.
+    disk.sweep(run.path.parent)
     aside = disk.beside(run.path)
     with only_writer(run):
         try:

@@ -37,6 +37,7 @@ FEW = [word for word in SETS if word != "--set" and not word.startswith("retriev
 TUNE = ["tune", "--model", "sasrec", "--dataset", "data/s", "--trials", "3"]
 TUNE += [word for setting in FEW for word in ("--set", setting)]
 ABLATE = ["ablate", "--dataset", "data/s", "--variants", "full,next_item", *SETS]
+NEXT = ["compare", "--models", "popular", "--dataset", "data/s", "--seeds", "1"]
 LONGER = ["resume", "t", "--epochs", "3"]
 DESCRIBE = ["describe", "data/s", "--what", "items", "--limit", "40", "--model", "m", "--concurrency", "4"]
 LEFT = (".sracl-*", "*.tmp", "*.part", "*-journal")
@@ -220,8 +221,9 @@ JOBS: dict[str, Job] = {
     "remove": Job(
         "trained",
         lambda _: ["runs", "rm", "t", "--yes"],
-        run_folders,
-        again=lambda world, words: words if run_folders(world) else None,
+        lambda world: [path for path in run_folders(world) if path.name.endswith("-t")],
+        # What it left half-removed goes with the next run that is made.
+        again=lambda world, words: words if run_folders(world) else NEXT,
     ),
     "export metrics": Job(
         "trained",
