@@ -1,4 +1,4 @@
-"""What a run tells the outside: the names of its events.
+"""What a run tells the outside: its events, a line each.
 
 A run writes ``metrics.jsonl``, one JSON object a line, each with "event" and "time" (unix seconds).
 The fields of every event are listed in docs/cli.md; a reader ignores events that it does not know.
@@ -7,24 +7,10 @@ The fields of every event are listed in docs/cli.md; a reader ignores events tha
 from __future__ import annotations
 
 import zlib
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 FORMAT_VERSION = 1
 """Version of the run directory's layout; a newer one is refused, an older one is read."""
-
-EventKind: TypeAlias = Literal[
-    "run_started",
-    "stage",
-    "progress",
-    "step",
-    "epoch",
-    "checkpoint",
-    "plateau",
-    "non_finite",
-    "message",
-    "run_resumed",
-    "run_ended",
-]
 
 Record: TypeAlias = dict[str, Any]
 """One line of metrics.jsonl."""
