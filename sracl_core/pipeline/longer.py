@@ -19,7 +19,7 @@ def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
     the epochs decide what earlier ones did, or are not what ends this run; CheckpointError.
     """
     training = run.config.training
-    anew = f"train anew with `sracl train --config {shlex.quote(str(run.config_path))} --epochs {epochs}`"
+    anew = f"train anew with `sracl train --config {shlex.quote(str(run.config_path))} --epochs {epochs}"
     if run.config.floor is not None:
         raise InputError(f"{run.name} counts {run.config.floor.name}, a floor, which has no epochs")
     if epochs == training.max_epochs and run.status() != "finished":
@@ -27,7 +27,7 @@ def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
     if training.schedule == "linear":
         raise InputError(
             f"the learning rate of {run.name} falls to 0 over its {training.max_epochs} epochs "
-            f"(training.schedule linear), so that of each step would have been another; {anew}"
+            f"(training.schedule linear), so that of each step would have been another; {anew}`"
         )
     folder = run.checkpoints / "last"
     state = read_state(find_checkpoint(folder)) if has_checkpoint(folder) else {"epoch": 0, "batch": 0}
@@ -39,12 +39,12 @@ def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
     if state.get("stale_epochs", 0) >= training.patience:
         raise InputError(
             f"{run.name} ended because {training.patience} epochs brought no gain (training.patience), "
-            f"so that more epochs would not go on; {anew} --set training.patience={2 * training.patience}"
+            f"so that more epochs would not go on; {anew} --set training.patience={2 * training.patience}`"
         )
     if training.max_minutes and state.get("elapsed", 0.0) >= 60.0 * training.max_minutes:
         raise InputError(
             f"{run.name} ended after {training.max_minutes:g} minutes (training.max_minutes), so that more "
-            f"epochs would not go on; {anew} --set training.max_minutes={2 * training.max_minutes:g}"
+            f"epochs would not go on; {anew} --set training.max_minutes={2 * training.max_minutes:g}`"
         )
     with only_writer(run):
         return _changed(run, epochs)
