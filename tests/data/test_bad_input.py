@@ -29,7 +29,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     ),
     "missing column": (
         "user_id,item_id\na,b\n",
-        "no time column such as 'timestamp'; there is user_id, item_id; name it with --time-col",
+        "no time column such as 'timestamp'; there is user_id, item_id; name it with time_col",
     ),
     "column twice": ("user_id,item_id,item_id,timestamp\n", "line 1 names the column 'item_id' twice"),
     "empty file": ("", "is empty"),
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "open quote": (HEADER + '"a,b,1\n', "line 2 is not CSV"),
     "nothing after k-core": (
         HEADER + "a,b,1\na,c,2\na,d,3\n",
-        "nothing is left after '5-core' .*lower --k-core",
+        "nothing is left after '5-core' .*lower k_core",
     ),
 }
 
