@@ -167,7 +167,7 @@ def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | 
             if (found := _begun(path, study, trial, task, runs_dir, workers)) is not None:
                 return found
         while count_trials(study) < most:
-            if (found := _begun(path, study, _asked(study, task), task, runs_dir, workers)) is not None:
+            if (found := _begun(path, study, study.ask(), task, runs_dir, workers)) is not None:
                 return found
     return None
 
@@ -177,15 +177,6 @@ def count_trials(study: Study) -> int:
     from optuna.trial import TrialState
 
     return sum(one.state != TrialState.WAITING for one in study.get_trials(deepcopy=False))
-
-
-def _asked(study: Study, task: Task) -> Trial:
-    """A function of what was tried before: a study that goes on asks what it would have asked anyway."""
-    import optuna
-
-    seed = derive_seed(task.config.training.seed, "tune", count_trials(study)) % 2**32
-    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-    return study.ask()
 
 
 def _left(study: Study, runs_dir: Path) -> Iterator[Trial]:
@@ -219,7 +210,7 @@ def _begun(
     from sracl_core.pipeline.new_run import new_run
 
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=BEFORE_PRUNING, n_warmup_steps=1)
-    values = {key: _suggested(trial, key, one) for key, one in task.space.items()}
+    values = {key: _suggested(study, trial, task, key) for key in task.space}
     try:
         config = chosen(task.config, values)
     except ConfigError as error:
@@ -241,7 +232,13 @@ def _begun(
     return Attempt(study, trial, task, run or new_run(config, runs_dir, f"tune-{trial.number}"))
 
 
-def _suggested(trial: Trial, key: str, space: Space) -> Any:
+def _suggested(study: Study, trial: Trial, task: Task, key: str) -> Any:
+    """A function of what was tried before: whoever goes on, even within a trial, asks the same."""
+    import optuna
+
+    seed = derive_seed(task.config.training.seed, "tune", trial.number, key) % 2**32
+    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    space = task.space[key]
     if isinstance(space, Choices):
         return trial.suggest_categorical(key, list(space.values))
     if isinstance(space.low, int) and isinstance(space.high, int):

@@ -21,6 +21,7 @@ from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range
+from sracl_core.studies import trials
 from sracl_core.studies.compare import compare
 from sracl_core.studies.spaces import chosen, search_space
 from sracl_core.studies.specs import resolve_specs
@@ -133,6 +134,25 @@ def test_another_study_takes_up_finished_runs(base: Path, whole: Tuned, tmp_path
     assert len(list((base / "runs").iterdir())) == before
     assert [path.name for path in tmp_path.iterdir()] == ["a?b"]
     assert (tmp_path / "a?b" / "of#mine%20.sqlite").is_file()
+
+
+def test_killed_between_two_settings_a_trial_gets_the_same(
+    base: Path, whole: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, suggested = list[str](), trials._suggested
+
+    def killed(study: object, trial: object, task: object, key: str) -> object:
+        asked.append(key)
+        if len(asked) == len(whole.trials[0].settings) + 3:
+            raise KeyboardInterrupt
+        return suggested(study, trial, task, key)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trials, "_suggested", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tuned(base, "runs", trials=2, study=tmp_path / "study.sqlite")
+    found = tuned(base, "runs", trials=2, study=tmp_path / "study.sqlite")
+    settings = {one.number: one.settings for one in whole.trials}
+    assert {one.number: one.settings for one in found.trials} == {at: settings[at] for at in (0, 1)}
 
 
 def test_a_study_of_something_else_is_refused(base: Path, whole: Tuned, tmp_path: Path) -> None:
