@@ -44,10 +44,10 @@ class Model:
             raise ToolError(str(error)) from error
 
 
-def assistant(source: Source) -> MCPServer:
+def assistant(source: Source) -> MCPServer[Any]:
     """The server. Raises InputError where the model cannot be opened."""
     model = Model(source)
-    server: MCPServer = MCPServer("sracl", instructions=INSTRUCTIONS, log_level="ERROR")
+    server: MCPServer[Any] = MCPServer("sracl", instructions=INSTRUCTIONS, log_level="ERROR")
 
     @server.tool()
     def recommend(
