@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sracl_core.cli import output
-from sracl_core.studies.comparing import MASKS
+from sracl_core.settings.models import MASKS
 
 
 def print_comparison(comparison: dict[str, Any]) -> None:

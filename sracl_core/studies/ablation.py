@@ -14,9 +14,9 @@ from sracl_core.errors import InputError, nearest
 from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import validated
-from sracl_core.settings.models import RunConfig
+from sracl_core.settings.models import MASKS, RunConfig
 from sracl_core.studies.running import Wanted
-from sracl_core.studies.table import MASKS, Spread, Table
+from sracl_core.studies.table import Spread, Table
 
 SHOWN = ("HR@20", "NDCG@20")
 TESTED = tuple(f"{mask}/{name}" for mask in MASKS for name in SHOWN)

@@ -10,8 +10,9 @@ import numpy as np
 
 from sracl_core.data.sources import Sources
 from sracl_core.errors import RunError
-from sracl_core.evaluation.groups import MASKS, beyond_accuracy, groups
+from sracl_core.evaluation.groups import beyond_accuracy, groups
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.settings.models import MASKS
 from sracl_core.training.inputs import read_vectors
 
 
