@@ -35,7 +35,7 @@ def histories(export: Path, count: int) -> list[bytes]:
     for length in rng.integers(1, 21, count):
         history = [items[row] for row in rng.choice(len(items), length, p=shares)]
         body = json.dumps({"history": history}).encode()
-        head = f"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = f"POST /recommend HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
         found.append(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
     return found
 

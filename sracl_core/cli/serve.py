@@ -42,7 +42,8 @@ def serve(
         raise InputError(f"serve needs {error.name}: pip install 'sracl-tui[serve]'") from error
     from sracl_core.service.http import service
 
-    app = service(source, token=token, queue=queue)
+    own = () if token else {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host}
+    app = service(source, token=token, queue=queue, hosts=own)
     config = uvicorn.Config(app, host, port, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     try:

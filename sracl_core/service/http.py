@@ -2,9 +2,10 @@
 
 import asyncio
 import hmac
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     for code, said in (
         (400, "the question cannot be answered"),
         (401, "the token is missing or wrong"),
+        (403, "it is asked by a name that is not its own"),
         (404, "there is no such item or user"),
         (413, "the body is too long"),
         (429, "too many questions wait"),
@@ -111,16 +113,20 @@ class Measures:
         self._second(path).observe(seconds)
 
 
-def service(source: Source, *, token: str | None = None, queue: int = 64) -> FastAPI:
+def service(
+    source: Source, *, token: str | None = None, queue: int = 64, hosts: Collection[str] = ()
+) -> FastAPI:
     """The application. Raises InputError where the model cannot be opened.
 
-    token: what "Authorization: Bearer" must say, but for /health. queue: questions that may wait.
+    token: what "Authorization: Bearer" must say, but for /health. queue: questions that may wait. hosts:
+    names by which it may be asked, any where there are none: a page that a browser shows can give this
+    machine's address a name of its own, and would read the answers as its own.
     """
     desk = Desk(source, queue)
     measures = Measures(desk)
     app = FastAPI(title="sracl", description="Recommendations of one model.", version="1")
     app.state.desk = desk
-    app.add_middleware(_Gate, measures=measures)
+    app.add_middleware(_Gate, measures=measures, hosts=frozenset(hosts))
     _refuse(app)
     _watch(desk, measures)
 
@@ -212,11 +218,12 @@ def _refuse(app: FastAPI) -> None:
 
 
 class _Gate:
-    """Counts requests, and refuses bodies that are too long before they are read whole."""
+    """Counts requests, and refuses strange hosts, and bodies that are too long before they are read whole."""
 
-    def __init__(self, app: Any, measures: Measures) -> None:
+    def __init__(self, app: Any, measures: Measures, hosts: frozenset[str]) -> None:
         self.app = app
         self.measures = measures
+        self.hosts = hosts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -239,7 +246,15 @@ class _Gate:
             await send(message)
 
         try:
-            length = dict(scope["headers"]).get(b"content-length", b"0")
+            headers = dict(scope["headers"])
+            name = headers.get(b"host", b"").decode("latin-1").lower()
+            if self.hosts and re.sub(r":\d*$", "", name) not in self.hosts:
+                text = {
+                    "error": f"this service is not asked as {name!r}; set a token to open it to other names"
+                }
+                await JSONResponse(text, status_code=403)(scope, receive, noted)
+                return
+            length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > MOST_BYTES:
                 raise _TooLong
             await self.app(scope, counted, noted)

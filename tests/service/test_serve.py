@@ -22,7 +22,7 @@ from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import read_json, write_json
 from sracl_core.service.answering import Answers
 from sracl_core.service.exporting import export_run
-from sracl_core.service.http import MOST_BYTES, Busy, Desk
+from sracl_core.service.http import MOST_BYTES, Busy, Desk, service
 from sracl_core.service.reloading import Source
 from tests.trained import ROOT
 
@@ -199,3 +199,13 @@ def test_no_stranger_without_a_token(loaded: LoadedRun, capsys: pytest.CaptureFi
 
     assert run(["serve", str(loaded.run.path), "--host", "0.0.0.0"]) == 2
     assert "set SRACL_TOKEN to a secret" in capsys.readouterr().err
+
+
+def test_it_is_asked_by_its_own_name_alone(loaded: LoadedRun) -> None:
+    from starlette.testclient import TestClient
+
+    app = service(Source(loaded.run.path), hosts={"127.0.0.1"})
+    for host, status in (("127.0.0.1:8765", 200), ("127.0.0.1", 200), ("evil.example:8765", 403), ("", 403)):
+        answer = TestClient(app).get("/health", headers={"host": host})
+        assert answer.status_code == status, host
+    assert answer.json()["error"].startswith("this service is not asked as ''; set a token")
