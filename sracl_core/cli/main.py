@@ -19,6 +19,7 @@ import typer
 
 from sracl_core import memory
 from sracl_core.cli import completion
+from sracl_core.cli.examples import with_examples
 from sracl_core.errors import Interrupted, SraclError, in_flags
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
 from sracl_core.plain import plain
@@ -71,7 +72,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "neighbors": Command("neighbors", "neighbors", "Show the semantic neighbors of a user or an item.", _ASK),
     "explore": Command("explore", "explore", "Answer questions about a run, one JSON object a line.", _ASK),
-    "mcp": Command("mcp", "mcp", "Serve a run or an export to an assistant (Model Context Protocol).", _ASK),
+    "mcp": Command(
+        "mcp",
+        "mcp",
+        "Serve a run or an export to an assistant, by the Model Context Protocol on stdin and stdout.",
+        _ASK,
+    ),
     "monitor": Command(
         "monitor",
         "monitor",
@@ -143,7 +149,7 @@ def _run(argv: list[str]) -> int:
 
             refuse_a_team(wanted)
         end_as_ctrl_c_does()
-        code = _invoke(typer.main.get_command(build_app(wanted)), argv)
+        code = _invoke(with_examples(typer.main.get_command(build_app(wanted))), argv)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except SystemExit as stop:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from sracl_core.cli import main as cli
+from sracl_core.cli.examples import EXAMPLES
 from sracl_core.cli.main import COMMANDS, build_app, run
 from sracl_core.errors import Interrupted, StorageError
 from tests.trained import ROOT
@@ -57,6 +62,36 @@ def test_every_command_exists_and_is_described_as_its_module_says() -> None:
     for name, command in commands.items():
         first = (command.help or "").strip().split("\n\n")[0].replace("\n", " ")
         assert first == COMMANDS[name].help, name
+
+
+def leaves(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by the words that call it."""
+    below = getattr(command, "commands", {})
+    for name, one in below.items():
+        yield from leaves(one, f"{path} {name}".strip())
+    if not below or (path and command.invoke_without_command):
+        yield path, command
+
+
+def test_every_command_has_examples_whose_words_it_knows() -> None:
+    commands = dict(leaves(typer.main.get_command(build_app("*"))))
+    assert set(EXAMPLES) == set(commands) - {"data", "runs", "items", "config", "export", "describe"}
+    for path, lines in EXAMPLES.items():
+        assert 2 <= len(lines) <= 3, path
+        known = {word for option in commands[path].params for word in (*option.opts, *option.secondary_opts)}
+        for line in lines:
+            words = shlex.split(line.partition("| ")[2] or line)
+            words = words[words.index("sracl") + 1 :]
+            place = path.split()
+            assert words[: len(place)] == place or words[0] == place[0], line
+            assert {word for word in words if re.match(r"--?[a-z]", word)} <= known, line
+
+
+def test_examples_are_shown_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "note", "--help"]) == 0
+    assert 'sracl runs note last "the one that went live"' in capsys.readouterr().out
+    assert run(["runs", "plot", "--help"]) == 0
+    assert "sracl-tui[plots]" in capsys.readouterr().out
 
 
 def test_the_help_of_one_command_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
