@@ -32,7 +32,7 @@ contracts: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # What takes too long for every test run, some hours; the figures go into benchmarks/results/reliability.json.
 # Less of it: make soak KILLS=50 MINUTES=5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 # Before torch and numpy are there: the tests share the cores among themselves, and threads that wait for each
@@ -18,3 +19,12 @@ settings.load_profile("whole")
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Under `nohup make test` the commands that are tested would rightly not hear it.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+LONGEST = ("test_terminal", "test_resume", "test_end_to_end", "test_tune", "test_mouse", "test_explore")
+"""Files that begin first: one that begins last keeps one core waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few but long tests before all others."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))

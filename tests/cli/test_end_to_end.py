@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core.cli import main as cli
 from sracl_core.files import write_json
 from sracl_core.sealed import SEAL, sealed
 from tests.trained import SMALL, Shop
@@ -214,16 +215,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_bad_input_is_one_line_and_exit_2(shop: Shop, case: str) -> None:
+def test_bad_input_is_one_line_and_exit_2(
+    shop: Shop, case: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     words, expected = BROKEN[case]
     before = sorted(path.name for path in shop.runs.iterdir())
-    done = shop.sracl(*words)
-    assert done.returncode == 2, done.stderr
-    assert expected in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for name, value in shop.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(shop.base)
+    code = cli.run(words)  # in this process: torch is imported once for all of them
+    said = capsys.readouterr()
+    assert code == 2, said.err
+    assert expected in said.err
+    errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    assert "Traceback" not in said.err
+    assert said.out == ""
     assert sorted(path.name for path in shop.runs.iterdir()) == before
 
 

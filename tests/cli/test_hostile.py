@@ -158,6 +158,7 @@ CALLS: dict[str, list[str]] = {
     "export metrics": ["RUN", "RUN --steps --out OUT/m.csv", "ODD"],
     "export onnx": ["ODD --out OUT/o", "RUNS/odd-0 --out OUT/o"],
     "serve": ["ODD", "RUNS/no-run"],
+    "mcp": ["ODD", "RUNS/no-run"],
     "export model": ["RUN --out OUT/model", "ODD --out OUT/n"],
     "config show": ["--dataset DATA", "--set ODD", "--preset ODD", "--dataset DATA --yaml"],
     "config validate": ["RUN/config.yaml", "ODD"],

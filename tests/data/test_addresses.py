@@ -78,7 +78,7 @@ def test_leave_one_out(rows: list[list[int]]) -> None:
     asked = [user for user, row in enumerate(rows) if len(row) >= 3]
     assert rows_of(split.train) == [row[:-2] if len(row) >= 3 else row for row in rows]
     assert split.valid_users.tolist() == split.test_users.tolist() == asked
-    assert split.valid_targets.tolist() == [rows[user][-2] for user in asked]
+    assert sequences.values[split.valid_ends].tolist() == [rows[user][-2] for user in asked]
     assert split.test_targets.tolist() == [rows[user][-1] for user in asked]
     assert sequences.values[split.test_ends].tolist() == split.test_targets.tolist()
     history = query_prefixes(sequences, split.test_users, split.test_ends, 100)
