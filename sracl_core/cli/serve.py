@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Annotated
 
 import typer
@@ -50,6 +51,8 @@ def serve(
         socket = config.bind_socket()
     except SystemExit as stop:
         raise InputError(f"cannot listen on {host} port {port}; is it taken? give another --port") from stop
+    # Those that it accepts inherit it: an answer's body must not wait 40 ms for its head to be acknowledged.
+    socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     socket.listen(queue)  # so that whoever reads the next line may ask at once
     output.say(f"listening on http://{host}:{socket.getsockname()[1]} (questions: /docs)", quiet)
     server.run(sockets=[socket])
