@@ -17,7 +17,7 @@ from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.catalog import UNPACKED
 from sracl_core.data.catalog_entries import Entry, RemoteFile
 from sracl_core.errors import DataError, ServiceError, StorageError
-from sracl_core.files import make_folder, move, read_json, whole_folder, write_json
+from sracl_core.files import make_folder, move, read_json, storage_error, whole_folder, write_json
 from sracl_core.progress import Progress
 
 CHUNK = 1 << 18
@@ -130,8 +130,7 @@ def _try(url: str, file: RemoteFile, target: Path, progress: Progress | None) ->
     except ValueError as error:
         raise ServiceError(f"{url} is no address to fetch from: {error}") from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"{part} cannot be written: {reason}; free space and fetch again") from error
+        raise storage_error(error, part) from error
     have = part.stat().st_size
     return None if have == size else f"it sent {have:,} of {size:,} bytes"
 

@@ -6,6 +6,7 @@ kept here saves another run the time. Answers of a language model were paid for.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sracl_core import disk
 from sracl_core.errors import SraclError
 from sracl_core.files import cache_folder, storage_error
 from sracl_core.retrieval.table import NeighborTable
@@ -77,9 +77,10 @@ def clear(entries: Sequence[Entry]) -> int:
     freed = 0
     for entry in entries:
         for path in _files_of(entry.path):
-            disk.remove(path)
-            if path.exists():
-                raise storage_error(PermissionError(13, "denied"), path, "remove")
+            try:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            except OSError as error:
+                raise storage_error(error, path, "remove") from error
         freed += entry.bytes
     return freed
 
