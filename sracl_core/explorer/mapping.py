@@ -116,7 +116,9 @@ def _calibrated(
     histories = valid.take(np.arange(len(valid)))
     states = encoder.encode(histories)
     scores = encoder.score(states, histories).numpy()
-    repeats = scores - encoder.item_scores(states).numpy()
+    # What stands beside the state of a trained item, its evidence, no new item has.
+    alone = encoder.item_scores(states)
+    repeats = (encoder.with_repeats(alone, histories) - alone).numpy()
     direction = raising(states.numpy()) * scores.std(axis=1).mean()
     raised = (states.numpy() @ direction)[:, None]
     target = valid.targets.astype(np.int64) - 1

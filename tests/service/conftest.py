@@ -16,4 +16,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
         patch.setattr(TextEncoder, "encode", hashed_words)
         changes = {"model.repeats": "fitted", "model.evidence": "both", "training.max_epochs": 2}
         run = tiny_run(tiny_config(tiny_dataset(base), changes), base / "runs")
-    return LoadedRun.open(run.path)
+    opened = LoadedRun.open(run.path)
+    assert opened.encoder.evidence is not None
+    assert opened.encoder.evidence.weights.all(), "an export is compared with a run that has evidence"
+    return opened
