@@ -42,18 +42,26 @@ def test_help_loads_nothing_heavy_and_is_fast() -> None:
         "print('HEAVY', heavy)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    seconds = []
-    for _ in range(4):
+    seconds: list[float] = []
+    libraries: list[float] = []
+
+    def ran(code: str, took: list[float]) -> str:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        unwanted = eval(done.stdout.rpartition("HEAVY ")[2])
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return done.stdout
+
+    for _ in range(4):
+        ran("import typer, typer.rich_utils", libraries)
+        done = ran(code, seconds)
+        unwanted = eval(done.rpartition("HEAVY ")[2])
         assert set(unwanted) <= {"pydantic"}, unwanted
-    # Processor time, and the best of four: the machine that runs the tests has other things to do.
-    assert min(seconds) < 1.5, seconds
+    # Processor time, the best of four, beside that of the libraries it cannot do without: the machine that runs
+    # the tests has other things to do.
+    assert min(seconds) < 2 * min(libraries), (seconds, libraries)
 
 
 def test_every_command_exists_and_is_described_as_its_module_says() -> None:

@@ -91,7 +91,11 @@ async def test_drawing_them_anew_takes_little(tmp_path: Path) -> None:
         for _ in range(5):
             app.screen._redraw()
             await pilot.pause()
-        assert (time.process_time() - begun) / 5 < 2.0
+        took = (time.process_time() - begun) / 5
+        begun = time.process_time()
+        sum(number * number for number in range(1_000_000))
+        yardstick = time.process_time() - begun  # on a busy machine both take longer
+        assert took < 5 * yardstick
 
 
 def chart(app: Dashboard) -> list[str]:
