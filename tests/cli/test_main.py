@@ -59,8 +59,8 @@ def test_help_loads_nothing_heavy_and_is_fast() -> None:
         done = ran(code, seconds)
         unwanted = eval(done.rpartition("HEAVY ")[2])
         assert set(unwanted) <= {"pydantic"}, unwanted
-    # Processor time, the best of four, beside that of the libraries it cannot do without: the machine that runs
-    # the tests has other things to do.
+    # Processor time, the best of four, beside that of the libraries it cannot do without: the machine that
+    # runs the tests has other things to do.
     assert min(seconds) < 2 * min(libraries), (seconds, libraries)
 
 
