@@ -52,6 +52,39 @@ def test_an_item_table_without_names(tmp_path: Path, header: str, ids: list[Any]
     assert manifest["counts"]["interactions"] == 160
 
 
+@pytest.mark.parametrize("header", ["user_id,item_id,timestamp", ""])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("distinct", [True, False])
+def test_an_item_table_without_names_whose_dates_stand_where_the_log_has_its_times(
+    tmp_path: Path, header: str, known: bool, distinct: bool
+) -> None:
+    many = [(f"u{at % 1100}", f"i{at * 7 % 12:02}", 1_577_941_279 + at) for at in range(3300)]
+    rows = many if distinct else SECONDS
+    ids = IDS if known else [f"x{at}" for at in range(12)]
+    items = csv([(name, f"Band {at}", f"2019-03-{at + 1:02}") for at, name in enumerate(ids)], "")
+    write(tmp_path, log__csv=csv(rows, header), items__csv=items)
+    manifest, notes = notes_of(tmp_path, tmp_path / "out", ["log.csv", "items.csv"])
+    assert [part["part"] for part in manifest["source"]["taken"]] == ["log", "items"]
+    assert manifest["counts"]["interactions"] == len(rows)
+    assert ("warning: no item of the log is in the item table" in notes) != known
+
+
+@pytest.mark.parametrize("form", ["utf-8", "utf-16", "gz"])
+@pytest.mark.parametrize("header", ["user_id,item_id,timestamp", ""])
+def test_lines_may_end_as_on_old_macs(tmp_path: Path, form: str, header: str) -> None:
+    import gzip
+
+    text = csv(SECONDS, header).replace("\n", "\r")
+    data = gzip.compress(text.encode()) if form == "gz" else text.encode(form)
+    write(tmp_path, log__csv=data, items__tsv=table(IDS).replace(",", "\t").replace("\n", "\r"))
+    manifest, _ = notes_of(tmp_path, tmp_path / "out", ["log.csv", "items.tsv"])
+    assert (manifest["counts"]["interactions"], manifest["counts"]["items_without_title"]) == (160, 0)
+    write(tmp_path, log__csv=text + "u01,,3\r", log__txt="1 2 3 4\r2 3 4 5\r3 2 4 5\r")
+    with pytest.raises(DataError, match=r"log\.csv line 16\d: the item id is empty"):
+        made(tmp_path / "log.csv", tmp_path / "out")
+    assert made(tmp_path / "log.txt", tmp_path / "out")[0].n_interactions == 9
+
+
 def test_a_table_of_users_is_named_as_neither(tmp_path: Path) -> None:
     users = csv([(f"u{user:02}", 30) for user in range(20)], "user_id,age")
     write(tmp_path, log__csv=csv(SECONDS), users__csv=users, items__csv=table(IDS))

@@ -61,6 +61,24 @@ def is_list(head: Head) -> bool:
     return len(first) > 1 and len(set(first)) == len(first)
 
 
+def items_at(head: Head) -> str:
+    """The column of the items in a log: the second of those that are no times."""
+    others = [column for column in head.columns if not is_time(head.cells(column))]
+    return (others + head.columns)[min(1, len(head.columns) - 1)]
+
+
+def lists_items(head: Head, at: int, items: set[str]) -> bool:
+    """Whether rows that might be of a log are a table of items: what stands where a log has its item, at
+    `at`, is none of `items` but words, or another column has the items.
+    """
+    shares = [sum(cell in items for cell in head.cells(column)) for column in head.columns]
+    if at < len(shares) and shares[at]:
+        return False
+    words = [" " in cell.strip() for cell in head.cells(head.columns[min(at, len(shares) - 1)])]
+    spaced = any(" " in item.strip() for item in items)
+    return any(shares) or (not spaced and sum(words) * 2 > len(words))
+
+
 def items_told(head: Head, options: ReadOptions, known: set[str]) -> ReadOptions:
     """The options with the item and title columns of a table of items without names.
 

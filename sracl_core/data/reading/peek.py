@@ -17,7 +17,7 @@ from sracl_core.data.reading.base import file_kind
 from sracl_core.data.reading.columns import guess
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.packed import DAMAGE, decompressed, start_of
-from sracl_core.data.reading.text import UTF16, whole_characters
+from sracl_core.data.reading.text import UTF16, whole_characters, with_line_feeds
 
 SNIFF = 1 << 18
 ROWS = 1000
@@ -60,7 +60,7 @@ def text_start(path: Path, size: int = SNIFF) -> str:
     except (OSError, *DAMAGE):
         pass
     raw = b"".join(pieces)
-    text = raw.decode(UTF16.get(raw[:2], "utf-8-sig"), "replace")
+    text = with_line_feeds(raw.decode(UTF16.get(raw[:2], "utf-8-sig"), "replace"))
     if found >= size and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     return text

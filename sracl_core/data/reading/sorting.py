@@ -57,22 +57,38 @@ def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
     """The files with users and items; of those without names of columns, the ones that look so.
 
     Without names a log is told from a table of items by its first column: users come again, and items in
-    a table of theirs do not.
+    a table of theirs do not. A part whose users are all different is told by a column of times, which a
+    table of items may have too: there its ids are the items of a log.
     """
     found = [path for path, head in heads.items() if head.header and _is_log(head, options)]
     bare = [path for path, head in heads.items() if not head.header and len(head.columns) > 1]
     parts = [path for path in bare if not headless.is_list(heads[path])]
     alike = {len(heads[path].columns) for path in found}
-    parts += [
+    timed = [
         path
         for path in bare
         if path not in parts
         and (len(heads[path].columns) in alike if alike else not parts)
         and any(headless.is_time(heads[path].cells(column)) for column in heads[path].columns)
     ]
+    items = {path: _items_at(heads[path], options) for path in (*found, *parts, *timed)}
+    parts += [
+        path
+        for path in timed
+        if not any(headless.lists_items(heads[path], *items[log]) for log in items if log != path)
+    ]
     if not found and not parts:
         parts = bare
     return [path for path in heads if path in found or path in parts]
+
+
+def _items_at(head: Head, options: ReadOptions) -> tuple[int, set[str]]:
+    """Where the item stands in a log, and the items of its first rows."""
+    if head.header:
+        column = (_known(options.item_col, head) or (guess("item", head.columns) or head.columns[0],))[0]
+    else:
+        column = headless.items_at(head)
+    return head.columns.index(column), set(head.cells(column))
 
 
 def _is_log(head: Head, options: ReadOptions) -> bool:

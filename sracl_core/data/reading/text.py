@@ -28,18 +28,35 @@ def plain(path: Path, scratch: Path) -> Path:
     refuse_no_table(path)
     with refusing_damage(path):
         with decompressed(path) as file:
-            encoding = UTF16.get(file.read(2))
-        if packing(path) is None and encoding is None:
+            start = file.read(CHUNK)
+            encoding = UTF16.get(start[:2])
+        returns = _has_returns_alone(start.decode(encoding or "utf-8", "replace"))
+        if packing(path) is None and encoding is None and not returns:
             _copy_checked(path, decompressed(path), None)
             return path
         scratch.mkdir(parents=True, exist_ok=True)
         target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
         with target.open("wb") as out:
-            _copy_checked(path, decompressed(path), out, encoding)
+            _copy_checked(path, decompressed(path), out, encoding, returns)
     return target
 
 
-def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None, encoding: str | None = None) -> None:
+def with_line_feeds(text: str) -> str:
+    """The beginning of a text whose lines end as on old Macs, "\\r" alone, with "\\n" in their place."""
+    return text.replace("\r", "\n") if _has_returns_alone(text) else text
+
+
+def _has_returns_alone(start: str) -> bool:
+    return "\r" in start and "\n" not in start
+
+
+def _copy_checked(
+    path: Path,
+    source: IO[bytes],
+    out: IO[bytes] | None,
+    encoding: str | None = None,
+    returns: bool = False,
+) -> None:
     decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     lines, size = 1, 0
     with source:
@@ -57,6 +74,8 @@ def _copy_checked(path: Path, source: IO[bytes], out: IO[bytes] | None, encoding
                 raise DataError(f"{path} line {line} is {_wrong_text(error)}") from error
             if encoding is not None:
                 chunk = text.encode()
+            if returns:
+                chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if not raw:
                 break
             lines += chunk.count(b"\n")
