@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from sracl_core.errors import ConfigError
 from sracl_core.models import rpg, sasrec
 from sracl_core.models.build import build_encoder
-from sracl_core.models.rpg.encoder import RPG, quantized
+from sracl_core.models.rpg.digits import as_others, quantized
+from sracl_core.models.rpg.encoder import RPG
 from sracl_core.objectives import next_digits
 from sracl_core.objectives.base import loss_parts
 from sracl_core.objectives.next_digits.objective import NextDigits, build
@@ -80,11 +82,11 @@ def test_a_digit_is_the_nearest_centroid_of_its_part() -> None:
     wanted = np.concatenate([np.tile(np.arange(3), (2, 1)).T, rng.integers(3, size=(57, 2))])
     # Two parts of unequal width, each around one of three centers.
     vectors = centers[wanted].repeat([3, 2], axis=1) + rng.normal(size=(60, 5)) * 0.1
-    found = quantized(vectors.astype(np.float32), 2, 3, generator(1))
+    found = quantized(vectors.astype(np.float32), "product", 2, 3, generator(1))
     for part in range(2):
         pairs = set(zip(wanted[:, part].tolist(), found[:, part].tolist(), strict=True))
         assert len(pairs) == 3
-    again = quantized(vectors.astype(np.float32), 2, 3, generator(1))
+    again = quantized(vectors.astype(np.float32), "product", 2, 3, generator(1))
     assert (found == again).all()
 
 
@@ -105,11 +107,63 @@ def test_digits_come_from_texts_and_the_seed_and_are_saved_with_the_weights(enco
     torch.testing.assert_close(encoder.item_embeddings[5], encoder.item_embeddings[10])
 
 
-def test_what_cannot_be_cut_into_digits_is_refused(encoder: RPG) -> None:
+def test_a_residual_digit_is_the_nearest_centroid_of_what_is_left() -> None:
+    """Coarse centers far apart and, around each, the same fine ones: a digit for either."""
+    rng = np.random.default_rng(5)
+    coarse, fine = np.array([[-20.0, 0], [20, 0], [0, 20]]), np.array([[0.0, 3], [0, -3], [3, 0]])
+    pairs = np.array([(one, other) for one in range(3) for other in range(3)] * 8)
+    vectors = (coarse[pairs[:, 0]] + fine[pairs[:, 1]] + rng.normal(size=(72, 2)) * 0.05).astype(np.float32)
+    found = quantized(vectors, "residual", 4, 3, generator(2))
+    for column in range(2):
+        assert len(set(zip(pairs[:, column].tolist(), found[:, column].tolist(), strict=True))) == 3
+    # More digits than dimensions are no fault here. Vectors of the same kind get the same first digits.
+    again = as_others(found, vectors, vectors + 0.01, "residual", np.arange(0, 72, 2))
+    assert (again[:, :2] == found[:, :2]).all()
+
+
+def test_aspects_are_independent_and_of_like_weight() -> None:
+    """Two directions tell items apart and are mixed into every dimension: a digit for either."""
+    rng = np.random.default_rng(6)
+    kinds = np.array([(one, other) for one in range(3) for other in range(3)] * 8)
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    flat = np.concatenate([(kinds - 1) * [9.0, 7.0], rng.normal(size=(72, 4)) * 0.05], axis=1)
+    vectors = (flat @ turn + 5).astype(np.float32)
+    found = quantized(vectors, "aspects", 2, 3, generator(4))
+    pairs = [
+        set(zip(kinds[:, column].tolist(), found[:, digit].tolist(), strict=True))
+        for column in range(2)
+        for digit in range(2)
+    ]
+    assert sorted(map(len, pairs)) == [3, 3, 9, 9]
+    assert (as_others(found, vectors, vectors + 0.01, "aspects", np.arange(0, 72, 2)) == found).all()
+
+
+@pytest.mark.parametrize("ids", ["product", "residual", "aspects"])
+def test_a_new_item_of_an_old_text_has_its_digits(ids: str) -> None:
+    vectors = np.random.default_rng(1).normal(size=(N_ITEMS, 7)).astype(np.float32)
+    settings = rpg.Settings(hidden_size=8, inner_size=16, max_length=6, digits=3, codebook=N_ITEMS, ids=ids)
+    encoder = build_encoder(settings, N_ITEMS, seed=3)
+    encoder.start_from_texts(vectors)
+    rows = encoder.new_rows(vectors, vectors[[4, 9]], 1.0)["digits_NM"]
+    # As many values as items: every vector is a centroid of its own, and only later residuals are all 0.
+    first = slice(None) if ids != "residual" else slice(1)
+    assert torch.equal(rows[:, first], encoder.digits_NM[[5, 10], first])
+
+
+@pytest.mark.parametrize("ids", ["product", "aspects"])
+def test_what_cannot_be_cut_into_digits_is_refused(encoder: RPG, ids: str) -> None:
+    encoder.ids = ids
     with pytest.raises(ConfigError, match=r"model\.digits 3 is more than the 2 dimensions .* lower it"):
         encoder.start_from_texts(np.ones((N_ITEMS, 2), dtype=np.float32))
     with pytest.raises(ConfigError, match=r"model\.codebook 9 is more than the 8 items; lower it"):
-        quantized(np.eye(8, dtype=np.float32), 2, 9, generator(1))
+        quantized(np.eye(8, dtype=np.float32), ids, 2, 9, generator(1))
+
+
+def test_ids_that_nobody_reads_are_refused() -> None:
+    with pytest.raises(
+        ValidationError, match="ids is not read with item_init=random; it needs item_init=text"
+    ):
+        rpg.Settings(item_init="random", ids="residual")
 
 
 def test_an_encoder_without_digits_is_refused() -> None:

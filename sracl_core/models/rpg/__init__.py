@@ -11,13 +11,19 @@ so that every item is ranked, without a beam. An item that is new but has a text
 embedding of an item alone. Published for Beauty: 32 digits of 256, temperature 0.03, rate 0.01. There the
 vectors are rotated before the cut (OPQ) and the Transformer is GPT-2's; here they are cut as they come, and
 it is SASRec's.
+
+Digits can be made in two other ways, see `digits.py`. `ids=residual` are those of GREAM (arXiv 2510.20815):
+k-means of the vectors, then of what each centroid leaves of them, and so on, from coarse to fine.
+`ids=aspects` follow LAMIA (Liu et al., arXiv 2409.07276): m independent vectors an item, which together give
+back its text, each clustered to a digit. LAMIA tunes a language model for its vectors; these are the linear
+case, principal components dealt out to m aspects of like weight.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sracl_core.models import sasrec
 from sracl_core.settings.section import Positive
@@ -35,8 +41,13 @@ class Settings(sasrec.Settings):
         description="Where digits come from: the items' text vectors, or drawn at random, which shows what "
         "texts are worth.",
     )
+    ids: Literal["product", "residual", "aspects"] = Field(
+        "product",
+        description="How digits are made of a vector: of its parts as they stand, of what the digits before "
+        "leave of it (GREAM), or of independent aspects (LAMIA).",
+    )
     digits: Annotated[Positive, Choices((8, 16, 32))] = Field(
-        32, description="Digits of an item (m), at most the dimensions of its vector."
+        32, description="Digits of an item (m); at most the dimensions of its vector, unless ids=residual."
     )
     codebook: Annotated[int, Field(ge=2)] = Field(
         256, description="Values that a digit can have, at most the items."
@@ -44,3 +55,9 @@ class Settings(sasrec.Settings):
     digit_temperature: Annotated[float, Field(gt=0.0), Range(0.02, 0.2, log=True)] = Field(
         0.03, description="Divides the cosine of a head's output and a digit's embedding."
     )
+
+    @model_validator(mode="after")
+    def _ids_are_read(self) -> Settings:
+        if self.item_init != "text":
+            self.refuse_unread(("ids",), "item_init", "text")
+        return self

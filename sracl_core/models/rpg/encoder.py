@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sracl_core.errors import ConfigError
 from sracl_core.models.rpg import Settings
+from sracl_core.models.rpg.digits import as_others, quantized
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.retrieval.kmeans import kmeans
 from sracl_core.seeding import generator
 
 
@@ -28,7 +27,7 @@ class RPG(SASRec):
     def __init__(self, settings: Settings, n_items: int, seed: int = 0) -> None:
         super().__init__(settings, n_items, seed)
         size, self.n_digits, self.codebook = settings.hidden_size, settings.digits, settings.codebook
-        self.seed, self.temperature = seed, settings.digit_temperature
+        self.seed, self.temperature, self.ids = seed, settings.digit_temperature, settings.ids
         self.items = nn.Embedding(1 + self.n_digits * self.codebook, size, padding_idx=0)
         self.heads = nn.Linear(size, self.n_digits * size)
         self.register_buffer("digits_NM", torch.zeros(n_items + 1, self.n_digits, dtype=torch.long))
@@ -39,23 +38,17 @@ class RPG(SASRec):
         nn.init.zeros_(self.heads.weight)
 
     def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
-        """Digits by product quantization of text vectors. Raises ConfigError as `quantized` does."""
-        self._take_digits(
-            quantized(item_vectors_NE, self.n_digits, self.codebook, generator(self.seed, "digits"))
-        )
+        """Digits of text vectors. Raises ConfigError as `quantized` does."""
+        rng = generator(self.seed, "digits")
+        self._take_digits(quantized(item_vectors_NE, self.ids, self.n_digits, self.codebook, rng))
 
     def new_rows(
         self, vectors_NE: np.ndarray, asked_ME: np.ndarray, ridge: float, of: np.ndarray | None = None
     ) -> dict[str, Tensor]:
-        """See `SequenceEncoder.new_rows`: in each part of the vectors the nearest mean of a digit's items."""
+        """See `SequenceEncoder.new_rows`: the digits whose items have the nearest mean, see `as_others`."""
         of = np.arange(self.n_items) if of is None else of
-        digits_NM = self.digits_NM[1:].cpu().numpy()[of]
-        parts = zip(
-            *(np.array_split(vectors, self.n_digits, axis=1) for vectors in (vectors_NE[of], asked_ME)),
-            strict=True,
-        )
-        found = [_nearest_mean(digits, *part) for digits, part in zip(digits_NM.T, parts, strict=True)]
-        return {"digits_NM": torch.from_numpy(np.stack(found, axis=1))}
+        digits_NM = self.digits_NM[1:].cpu().numpy()
+        return {"digits_NM": torch.from_numpy(as_others(digits_NM, vectors_NE, asked_ME, self.ids, of))}
 
     def embed(self, items: Tensor) -> Tensor:
         """See `SequenceEncoder.embed`: the mean of each item's digits' embeddings."""
@@ -93,31 +86,3 @@ class RPG(SASRec):
         """Digits, each from 0 to codebook - 1, as rows of the table."""
         rows_NM = 1 + np.arange(self.n_digits) * self.codebook + values_NM
         self.digits_NM[1:] = torch.from_numpy(rows_NM).to(self.digits_NM.device)
-
-
-def quantized(vectors_NE: np.ndarray, digits: int, codebook: int, rng: np.random.Generator) -> np.ndarray:
-    """In each of `digits` parts of the vectors, the nearest of `codebook` centroids, int64 [N, digits].
-
-    Raises ConfigError for more digits than dimensions, and for more centroids than vectors.
-    """
-    count, dimensions = vectors_NE.shape
-    if digits > dimensions:
-        raise ConfigError(
-            f"model.digits {digits} is more than the {dimensions} dimensions of the items' text vectors; "
-            "lower it"
-        )
-    if codebook > count:
-        raise ConfigError(f"model.codebook {codebook} is more than the {count} items; lower it")
-    parts = np.array_split(np.asarray(vectors_NE, dtype=np.float32), digits, axis=1)
-    found = [kmeans(torch.from_numpy(np.ascontiguousarray(part)), codebook, rng)[1].numpy() for part in parts]
-    return np.stack(found, axis=1)
-
-
-def _nearest_mean(labels: np.ndarray, vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """For each of `asked` [M, E] the label, of `labels` [N], whose `vectors` [N, E] have the nearest mean."""
-    known, at = np.unique(labels, return_inverse=True)
-    sums = np.zeros((len(known), vectors.shape[1]))
-    np.add.at(sums, at, vectors)
-    means = sums / np.bincount(at)[:, None]
-    found: np.ndarray = known[((means**2).sum(axis=1) - 2 * asked @ means.T).argmin(axis=1)]
-    return found
