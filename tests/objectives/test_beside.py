@@ -32,6 +32,7 @@ ADDED = sorted(name for name, one in objectives().items() if not one.settings.ma
 SMALL: dict[str, dict[str, Any]] = {
     "iclrec": {"clusters": 8},
     "coserec": {"warm_up": 1},
+    "macl": {"substitute": 0.05},
     "mclrec": {"crop": 0.9, "mask": 0.1},
 }
 """What a tiny dataset, or a few steps, need set."""

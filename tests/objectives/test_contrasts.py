@@ -12,8 +12,8 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, mclrec, next_item
-from sracl_core.objectives.augment import mixed
+from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, macl, mclrec, next_item
+from sracl_core.objectives.augment import mixed, substitute
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cl4srec.objective import CL4SRec
 from sracl_core.objectives.clae.objective import CLAE
@@ -21,6 +21,8 @@ from sracl_core.objectives.coserec import correlation
 from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
 from sracl_core.objectives.iclrec.objective import ICLRec
+from sracl_core.objectives.info_nce import info_nce
+from sracl_core.objectives.macl.objective import MACL, weighted_nce
 from sracl_core.objectives.mclrec.objective import MCLRec, margins
 from sracl_core.objectives.next_item.binary import Unseen
 from sracl_core.objectives.next_item.objective import NextItem
@@ -128,6 +130,51 @@ def test_mclrec_is_its_definition() -> None:
     same(encoder, part, parts_of(encoder, part, batch), twin)
     assert float(margins(torch.ones(1, 4), torch.ones(1, 4), "dot", 1.0)) == 0.0
     assert not list(MCLRec(mclrec.Settings(learned=0.0), WORLD).parameters())
+
+
+def test_macl_is_its_definition() -> None:
+    encoder, part = small_encoder(), MACL(macl.Settings(sessions=0.5, hardness=0.4, temperature=0.5), WORLD)
+    batch = make_batch(WORLD.prefixes, np.arange(0, len(WORLD.prefixes), 9))
+    items, near = part.plan(encoder, batch, generator(1, "it")).rows
+    anchors, *views = (
+        [rows.of(row).tolist() for row in range(len(rows))] for rows in (batch.rows, items, near)
+    )
+    found, drawn = part._near(batch.prefixes_B, _after_the_items(batch))
+    assert (found == np.arange(len(batch.rows))).all()
+    assert [WORLD.prefixes.take(drawn).of(row).tolist() for row in range(len(drawn))] == views[1]
+    twin = {}
+    for name, share, view, whose in (
+        ("items", 1.0, views[0], batch.prefixes_B),
+        ("sessions", 0.5, views[1], drawn),
+    ):
+        states = [*plain.last(encoder, anchors), *plain.last(encoder, view)]
+        texts = [*part.texts.take(batch.prefixes_B, encoder.device), *part.texts.take(whose, encoder.device)]
+        twin[f"macl/{name}"] = share * plain.weighted_pairs(states, texts, 0.5, 0.4)
+    same(encoder, part, parts_of(encoder, part, batch), twin)
+
+
+def _after_the_items(batch: Batch) -> np.random.Generator:
+    """The generator of MACL's step where the view of items has been drawn."""
+    rng = generator(1, "it")
+    assert WORLD.item_neighbors_NK is not None
+    substitute(batch.rows, WORLD.item_neighbors_NK, 0.2, rng)
+    return rng
+
+
+def test_pairs_of_one_weight_are_info_nce_and_like_texts_are_no_negatives() -> None:
+    left, right = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1))
+    both = torch.cat([left, right])
+    # Each pair has a text of its own, at right angles to the others.
+    texts = torch.eye(5).repeat(2, 1)
+    torch.testing.assert_close(
+        weighted_nce(both, texts, "cosine", 0.5, 0.0), info_nce(left, right, "cosine", 0.5)
+    )
+    texts[3] = texts[8] = texts[1]
+    twin = plain.weighted_pairs(list(both), list(texts), 0.5, 0.0)
+    torch.testing.assert_close(weighted_nce(both, texts, "cosine", 0.5, 0.0), twin)
+    assert float(weighted_nce(both, torch.ones(10, 3), "cosine", 0.5, 1.0)) == pytest.approx(0.0, abs=1e-6)
+    assert float(weighted_nce(both, torch.zeros(10, 3), "dot", 0.5, 1.0)) == 0.0
+    assert float(weighted_nce(both[:2], texts[:2], "dot", 0.5, 1.0)) == 0.0
 
 
 @pytest.mark.parametrize("pooling", ["mean", "last"])

@@ -127,3 +127,28 @@ def correlations(rows: list[list[int]], n_items: int) -> list[list[float]]:
                 degrees = math.sqrt(len(users[one]) * len(users[other]))
                 table[one - 1][other - 1] += 1 / (degrees * math.log(1 + len(set(rows[user]))))
     return table
+
+
+def weighted_pairs(states: list[Tensor], texts: list[Tensor], temperature: float, hardness: float) -> Tensor:
+    """MACL's contrast by the cosine of states, a state and a negative at a time."""
+    count = len(states)
+
+    def cosine(one: Tensor, other: Tensor) -> Tensor:
+        return one @ other / (one.norm() * other.norm())
+
+    losses, shares = [], []
+    for row in range(count):
+        partner = (row + count // 2) % count
+        others = [at for at in range(count) if at not in (row, partner)]
+        z = {at: cosine(states[row], states[at]) / temperature for at in range(count) if at != row}
+        fixed = {at: float(value.detach()) for at, value in z.items()}
+        mean = sum(math.exp(hardness * fixed[at]) for at in others) / len(others)
+        weight = {
+            at: math.exp(hardness * fixed[at]) / mean * (1 - max(0.0, float(cosine(texts[row], texts[at]))))
+            for at in others
+        }
+        total = z[partner].exp() + sum(weight[at] * z[at].exp() for at in others)
+        losses.append(total.log() - z[partner])
+        said = max(0.0, float(cosine(texts[row], texts[partner])))
+        shares.append(said * math.exp(-hardness * fixed[partner]))
+    return sum(share * loss for share, loss in zip(shares, losses, strict=True)) / sum(shares)
