@@ -75,6 +75,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runs note": ('sracl runs note last "the one that went live"', 'sracl runs note last ""'),
     "runs rm": ("sracl runs rm first-try", "sracl runs rm one two --yes"),
     "runs compare": ("sracl runs compare fast best", "sracl runs compare live tonight --refreshed"),
+    "users": (
+        "sracl users last --sort rank --reverse",
+        "sracl users base --sort gain --against better -k 50",
+    ),
+    "items show": ("sracl items show last B004756YJA", "sracl items show last B004756YJA -k 10 --json"),
+    "items map": ("sracl items map last", "sracl items map last --space model --json"),
     "items add": ("sracl items add last new.csv", "sracl items add last new.csv --lift 1.5"),
     "items list": ("sracl items list last", "sracl items list last --json"),
     "items remove": ("sracl items remove last B00NEW0001", "sracl items remove last --all"),

@@ -1,16 +1,19 @@
-"""`sracl items`: items that nobody has touched, added to a finished run."""
+"""`sracl items`: what is known of a run's items, and those that nobody has touched, added to it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError
+
+if TYPE_CHECKING:
+    from sracl_core.explorer.item_answers import Layout, Space
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -103,3 +106,69 @@ def remove(
 
     left = remove_items(directory.path, None if everything else names, dataset)
     output.say(f"{left:,} added items are left in {directory.name}", quiet)
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    item: Annotated[str, typer.Argument(metavar="ID", help="An item of the run.")],
+    k: asking.CountOption = 5,
+    dataset: asking.MovedOption = None,
+    encoder: asking.EncoderOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Show an item: attributes, text, popularity, neighbors by text and by model, buyers, what follows it."""
+    card = asking.open_explorer(run, runs_dir, dataset, encoder).item(item, k)
+    if as_json:
+        output.print_json(asdict(card))
+        return
+    held = card.popularity
+    place = f"{held.band}: rank {held.rank:,} of {held.items:,} by {held.training:,} training interactions"
+    output.print_pairs({"item": card.item.item, **dict(card.attributes), "popularity": place})
+    output.tell(f"\ntext ({card.text_kind}): {card.text}")
+    for name, near in (("text", card.by_text), ("model", card.by_model)):
+        output.tell()
+        rows = [(one.item, one.title, one.similarity) for one in near]
+        output.print_table([f"near by {name}", "title", "similarity"], rows)
+    if card.no_text_vectors:
+        output.say(f"note: {card.no_text_vectors}")
+    output.tell()
+    followers = [(one.item, one.title, one.times, one.share) for one in card.followed_by]
+    output.print_table(["bought next", "title", "times", "share"], followers)
+    output.tell()
+    output.print_table(["user", "times", "part"], [(one.user, one.times, one.part) for one in card.users])
+    output.say(f"{held.users:,} users have it; the latest {len(card.users):,} are shown")
+
+
+@app.command("map")
+def map_(
+    run: RunArgument,
+    space: Annotated[
+        str, typer.Option("--space", help="Near by text, or by the vectors of the model: text or model.")
+    ] = "text",
+    layout: Annotated[str, typer.Option("--layout", help="pca, or umap with the extra 'map'.")] = "pca",
+    color: Annotated[str | None, typer.Option("--color", help="The attribute that is told as group.")] = None,
+    dataset: asking.MovedOption = None,
+    encoder: asking.EncoderOption = None,
+    runs_dir: RunsDirOption = RUNS_DIR,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Place every item in the plane: on two principal components of the vectors, or by UMAP.
+
+    The dashboard draws this map (m on the Explore screen).
+    """
+    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
+    ids = explorer.loaded.dataset.items.ids
+    found = explorer.item_map(
+        1, 1, space=cast("Space", space), layout=cast("Layout", layout), color=color, places_of=ids
+    )
+    if as_json:
+        told = ("space", "layout", "explained", "color", "places")
+        output.print_json({name: value for name, value in asdict(found).items() if name in told})
+        return
+    rows = [(one.item, one.x, one.y, one.group, one.title) for one in found.places]
+    output.print_table(["item", "x", "y", found.color or "", "title"], rows)
+    if found.explained:
+        shares = " and ".join(f"{share:.1%}" for share in found.explained)
+        output.say(f"the axes have {shares} of the variance")

@@ -66,7 +66,15 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(
         "evaluate", "evaluate", "Rank the held-out items again with a run's best model.", _ASK
     ),
-    "items": Command("items", "app", "Add items that came after training to a run.", _ASK),
+    "users": Command(
+        "users",
+        "users",
+        "List users by how well a run does for them, or how much better another does.",
+        _ASK,
+    ),
+    "items": Command(
+        "items", "app", "Show and map a run's items, and add such as came after training.", _ASK
+    ),
     "recommend": Command(
         "recommend", "recommend", "Recommend items for a user, a list of items, or everybody.", _ASK
     ),

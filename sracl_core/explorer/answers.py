@@ -9,6 +9,9 @@ Part = Literal["train", "valid", "test"]
 Until = Literal["train", "valid", "test"]
 """Where the history that is read ends: before the validation target ("train"), before the test
 target ("valid"), or nowhere ("test")."""
+Order = Literal["id", "rank", "gain", "length", "random"]
+"""How users are listed: by id; the best rank of the test item, the greatest gain of another run and the
+longest history first; or by chance."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,19 @@ class HeldOut(Item):
 
 
 @dataclass(frozen=True)
+class RankedItem(Item):
+    """An item that was asked about: its score, and its rank by it; ties count against it."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True)
 class Recommendations:
-    """Items for a user or a raw history, best first. `notes`: what the rules did."""
+    """Items for a user or a raw history, best first.
+
+    notes: what the rules did. ranks_of: where the items are that were asked about, listed or not.
+    """
 
     user: str | None
     history: list[Item]
@@ -157,22 +171,32 @@ class Recommendations:
     text: str | None
     text_weight: float
     notes: list[str]
+    ranks_of: list[RankedItem]
 
 
 @dataclass(frozen=True)
 class UserMatch:
-    """A user whose id fits what was typed."""
+    """A user whose id fits what was typed.
+
+    rank: of the test item, as the evaluation wrote it; None where there is none. other_rank: another run's.
+    """
 
     user: str
     interactions: int
+    rank: int | None
+    other_rank: int | None
 
 
 @dataclass(frozen=True)
 class UserMatches:
-    """The first users that fit, and how many fit in all."""
+    """The first users that fit, and how many fit in all.
+
+    no_ranks: why their ranks are not told, "" where they are.
+    """
 
     users: list[UserMatch]
     total: int
+    no_ranks: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,17 @@ from sracl_core.errors import InputError, RunError
 from sracl_core.explorer import answers
 from sracl_core.explorer.attribution import NEIGHBORS, attribute
 from sracl_core.explorer.histories import Query
+from sracl_core.explorer.item_questions import ItemQuestions
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.explorer.matching import count
 from sracl_core.explorer.neighboring import NearPrefixes, near_prefixes, neighbors_of
 from sracl_core.explorer.recommending import Steering, recommend, with_reasons
-from sracl_core.retrieval.best import best
+from sracl_core.explorer.user_questions import UserQuestions
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import apply
 
 
-class Explorer:
+class Explorer(UserQuestions, ItemQuestions):
     """Answers questions about a run with its best checkpoint, on the CPU.
 
     A history is either a `user` of the dataset, cut at `until`, or `history`: any item ids,
@@ -94,15 +95,18 @@ class Explorer:
         text_weight: float = 0.0,
         why: bool = False,
         rules: Rules | None = None,
+        ranks_of: Sequence[str] = (),
     ) -> answers.Recommendations:
         """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1.
 
         Where `rules` leave fewer than `k`, the answer's notes say so. `why` adds an attribution to each
-        item.
+        item. `ranks_of` are items whose ranks are told, wherever they are.
         """
         query = self._query(user, history, until)
         applied = apply(rules or Rules(), self.loaded.catalogue)
-        found = recommend(self.loaded, query, _count(k), applied, self._steering(text, text_weight))
+        asked = [self.loaded.dataset.items.index(item) for item in ranks_of]
+        steering = self._steering(text, text_weight)
+        found = recommend(self.loaded, query, count(k), applied, steering, asked)
         if not why or not found.items:
             return found
         indices = [self.loaded.dataset.items.index(item.item) for item in found.items]
@@ -129,51 +133,16 @@ class Explorer:
         distinct: bool = True,
     ) -> answers.UserNeighbors:
         """The training prefixes of others whose text is nearest; `distinct`: one for each user."""
-        return neighbors_of(self.loaded, self._query(user, history, until), _count(k), distinct)
-
-    def neighbors_of_item(self, item: str, k: int = 10) -> answers.ItemNeighbors:
-        """The `k` items whose texts are nearest, by exact search; the item itself is not among them."""
-        index = self.loaded.dataset.items.index(item)
-        scores = self.loaded.item_vectors @ self.loaded.item_vectors[index - 1]
-        scores[index - 1] = -np.inf
-        return answers.ItemNeighbors(self.loaded.item(index), self._similar(scores, k), "exact", None)
+        return neighbors_of(self.loaded, self._query(user, history, until), count(k), distinct)
 
     def without_text(self) -> list[str]:
         """A line about items that are near others by their ids' spelling only; [] where all have a text."""
         empty = (self.loaded.run.meta().get("semantics") or {}).get("items_without_text")
         return on_texts(empty if isinstance(empty, int) else 0, self.loaded.dataset.n_items)
 
-    def search(self, text: str, k: int = 10) -> answers.SearchResults:
-        """The `k` items whose texts are nearest to `text` in meaning."""
-        return answers.SearchResults(
-            text, self._similar(self.loaded.item_vectors @ self.encode_text(text), k)
-        )
-
     def encode_text(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
         return self.loaded.encode_text(text)
-
-    def users(self, prefix: str = "", limit: int = 200) -> answers.UserMatches:
-        """Users whose id is `prefix`, starts with it, or contains it, in this order; case is ignored."""
-        lengths = self.loaded.dataset.sequences.lengths
-        found, total = _matches(self._user_keys, prefix, limit)
-        ids = self.loaded.dataset.users.ids
-        return answers.UserMatches([answers.UserMatch(ids[row], int(lengths[row])) for row in found], total)
-
-    def items(self, prefix: str = "", limit: int = 200) -> answers.ItemMatches:
-        """Items whose title starts with `prefix`, or whose id or title contains it; case is ignored."""
-        found, total = _matches(self._item_keys, prefix, limit)
-        return answers.ItemMatches([self.loaded.item(row + 1) for row in found], total)
-
-    @cached_property
-    def _user_keys(self) -> list[str]:
-        return [name.lower() for name in self.loaded.dataset.users.ids]
-
-    @cached_property
-    def _item_keys(self) -> list[str]:
-        titles = self.loaded.titles[1:]
-        ids = self.loaded.dataset.items.ids
-        return [f"{title}\n{name}".lower() for title, name in zip(titles, ids, strict=True)]
 
     def _query(self, user: str | None, history: Sequence[str] | None, until: str) -> Query:
         if (user is None) == (history is None):
@@ -199,29 +168,3 @@ class Explorer:
         ):
             return None
         return near_prefixes(self.loaded, query, NEIGHBORS, distinct=True)
-
-    def _similar(self, scores: NDArray[np.float32], k: int) -> list[answers.SimilarItem]:
-        rows = best(np.asarray(scores), _count(k))
-        named = self.loaded.items(rows + 1)
-        return [
-            answers.SimilarItem(one.item, one.title, float(scores[row]))
-            for one, row in zip(named, rows, strict=True)
-        ]
-
-
-def _count(k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InputError(f"k is {k!r}; it must be a whole number of at least 1")
-    return k
-
-
-def _matches(keys: Sequence[str], typed: str, limit: int) -> tuple[list[int], int]:
-    """Rows whose key is what was typed, starts with it, contains it; and how many in all."""
-    if limit < 0:
-        raise InputError(f"limit is {limit}; it must be at least 0")
-    needle = typed.strip().lower()
-    if not needle:
-        return list(range(min(limit, len(keys)))), len(keys)
-    inside = [row for row, key in enumerate(keys) if needle in key]
-    inside.sort(key=lambda row: (keys[row] != needle, not keys[row].startswith(needle)))
-    return inside[:limit], len(inside)

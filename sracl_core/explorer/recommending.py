@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.explorer.answers import Attribution, HeldOut, Item, Recommendation, Recommendations
+from sracl_core.explorer.answers import (
+    Attribution,
+    HeldOut,
+    Item,
+    RankedItem,
+    Recommendation,
+    Recommendations,
+)
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.retrieval.best import standard
@@ -45,9 +53,14 @@ def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
 
 
 def recommend(
-    loaded: LoadedRun, query: Query, k: int, rules: Applied, steering: Steering | None
+    loaded: LoadedRun,
+    query: Query,
+    k: int,
+    rules: Applied,
+    steering: Steering | None,
+    ranks_of: Sequence[int] = (),
 ) -> Recommendations:
-    """The best `k` items for a history, best first."""
+    """The best `k` items for a history, best first, and the ranks of the items `ranks_of` (indices)."""
     scores = score(loaded, query, steering)
     seen = np.zeros(len(scores.total), dtype=bool)
     seen[query.items - 1] = True
@@ -76,13 +89,23 @@ def recommend(
         until=query.until,
         items=items,
         held_out={
-            part: _held_out(loaded.item(item), scores.total[:trained], candidates[:trained], item - 1)
+            part: HeldOut(
+                *_named(loaded, item), rank=_rank(scores.total[:trained], candidates[:trained], item)
+            )
             for part, item in query.next_held_out.items()
         },
         method="exact",
         text=steering.text if steering else None,
         text_weight=steering.weight if steering else 0.0,
         notes=[*rules.notes, *rules.said_of(len(chosen), k), *loaded.catalogue.said_of_added(chosen)],
+        ranks_of=[
+            RankedItem(
+                *_named(loaded, item),
+                rank=_rank(scores.total, candidates, item),
+                score=float(scores.total[item - 1]),
+            )
+            for item in ranks_of
+        ],
     )
 
 
@@ -92,12 +115,17 @@ def with_reasons(found: Recommendations, reasons: list[Attribution]) -> Recommen
     return replace(found, items=items)
 
 
-def _held_out(named: Item, total: NDArray[np.float32], candidates: NDArray[np.float32], row: int) -> HeldOut:
+def _named(loaded: LoadedRun, item: int) -> tuple[str, str]:
+    named: Item = loaded.item(item)
+    return named.item, named.title
+
+
+def _rank(total: NDArray[np.float32], candidates: NDArray[np.float32], item: int) -> int:
     """The rank that the evaluation gives: an equal score counts as better, the item always competes.
 
     A score that is not finite ranks last.
     """
+    row = item - 1
     if not np.isfinite(total[row]):
-        return HeldOut(named.item, named.title, rank=len(total))
-    ahead = int((candidates >= total[row]).sum()) - int(candidates[row] >= total[row])
-    return HeldOut(named.item, named.title, rank=ahead + 1)
+        return len(total)
+    return int((candidates >= total[row]).sum()) - int(candidates[row] >= total[row]) + 1

@@ -10,13 +10,13 @@ import numpy as np
 
 from sracl_core.errors import RunError
 from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.protocols import differing, require_comparable
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.records import at_largest
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import MASKS
-from sracl_core.studies.protocols import differing, require_comparable
 
 
 def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -> dict[str, Any]:

@@ -13,12 +13,12 @@ import numpy as np
 
 from sracl_core.errors import RunError, StorageError
 from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.protocols import differing
 from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.keeping import metric_of, note_of, require_metric
 from sracl_core.runs.summary import RunSummary
-from sracl_core.studies.protocols import differing
 
 SEED = "training.seed"
 _PARTS = ("test", "valid", "")

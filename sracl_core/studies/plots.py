@@ -11,12 +11,12 @@ import numpy as np
 from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.evaluation.groups import groups
+from sracl_core.evaluation.protocols import require_comparable
 from sracl_core.evaluation.stored import load_lists
 from sracl_core.files import make_folder, whole_file
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.records import headline_of, metric
-from sracl_core.studies.protocols import require_comparable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

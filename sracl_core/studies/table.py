@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.protocols import require_comparable, unlike
 from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import finished_results, load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import MASKS
 from sracl_core.studies.grouping import Groups
-from sracl_core.studies.protocols import require_comparable, unlike
 
 
 @dataclass(frozen=True)

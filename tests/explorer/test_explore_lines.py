@@ -27,6 +27,11 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "why", "user": USER, "item": ITEM},
     {"op": "neighbors_of_user", "user": USER, "k": 2, "distinct": False},
     {"op": "neighbors_of_item", "item": ITEM, "k": 2},
+    {"op": "users", "order": "rank", "reverse": True, "masked": False, "limit": 2},
+    {"op": "next_user", "after": USER, "kind": "miss", "k": 5, "order": "random", "seed": 3},
+    {"op": "item", "item": ITEM, "k": 2},
+    {"op": "item_map", "columns": 9, "rows": 4, "space": "model", "window": [-1.0, 1.0, -1.0, 1.0]},
+    {"op": "items_at", "x": 0.5, "y": -1.0, "width": 2.0, "height": 1.0, "k": 2, "color": "brand"},
 ]
 ODD: list[Any] = [
     None, True, False, 0, -1, 2.5, 10**30, 1e300, float("nan"), float("inf"), "", " ", "x", "\ud800",

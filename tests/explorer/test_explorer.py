@@ -109,6 +109,18 @@ def test_a_text_steers_from_the_history_to_itself(explorer: Explorer) -> None:
     assert steered.items[0].text_similarity == pytest.approx(found[0].similarity, abs=1e-5)
 
 
+@pytest.mark.parametrize("steered", [{}, {"text": "a tent", "text_weight": 0.5}])
+def test_ranks_of_items_that_are_asked_about(explorer: Explorer, steered: dict[str, object]) -> None:
+    whole = explorer.recommend(USER, k=399, **steered)
+    places = {item.item: (item.rank, item.score) for item in whole.items}
+    asked = [whole.items[at].item for at in (0, 7, 300)]
+    few = explorer.recommend(USER, k=2, ranks_of=asked, **steered)
+    assert [(one.item, (one.rank, one.score)) for one in few.ranks_of] == [(i, places[i]) for i in asked]
+    seen = few.history[0].item
+    (told,) = explorer.recommend(USER, k=2, ranks_of=[seen], **steered).ranks_of
+    assert told.rank == 1 + sum(score >= told.score for _, score in places.values())
+
+
 def test_occlusion_is_the_score_less_the_score_without(explorer: Explorer) -> None:
     why = explorer.why("tea-001", history=["tea-003", "camp-001", "tea-004"])
     ids = ["tea-003", "camp-001", "tea-004"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sracl_core.evaluation.protocols import unlike
 from sracl_core.runs.records import TOTAL, epoch_rows
-from sracl_core.studies.protocols import unlike
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import (
     SPEED,
