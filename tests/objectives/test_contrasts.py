@@ -12,9 +12,12 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cl4srec, clae, coserec, duorec, iclrec, macl, mclrec, next_item
+from sracl_core.objectives import cadirec, cl4srec, clae, coserec, duorec, iclrec, macl, mclrec, next_item
 from sracl_core.objectives.augment import mixed, substitute
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
+from sracl_core.objectives.cadirec.denoiser import drawn
+from sracl_core.objectives.cadirec.objective import CaDiRec
+from sracl_core.objectives.cadirec.objective import build as build_cadirec
 from sracl_core.objectives.cl4srec.objective import CL4SRec
 from sracl_core.objectives.clae.objective import CLAE
 from sracl_core.objectives.coserec import correlation
@@ -130,6 +133,38 @@ def test_mclrec_is_its_definition() -> None:
     same(encoder, part, parts_of(encoder, part, batch), twin)
     assert float(margins(torch.ones(1, 4), torch.ones(1, 4), "dot", 1.0)) == 0.0
     assert not list(MCLRec(mclrec.Settings(learned=0.0), WORLD).parameters())
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_cadirec_is_its_definition(steps: int) -> None:
+    settings = cadirec.Settings(share=0.4, candidates=3, sampling_steps=steps, squared=0.5, dropout=0.0)
+    encoder, part = small_encoder(), CaDiRec(settings, WORLD)
+    with torch.no_grad():
+        for weight in part.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(2)) * 0.3)
+    batch = make_batch(WORLD.prefixes, np.arange(0, len(WORLD.prefixes), 9))
+    anchors = [batch.rows.of(row).tolist() for row in range(len(batch.rows))]
+    draws = drawn(batch.rows, settings, 8, N_ITEMS, generator(1, "it"))
+    assert 1 < len(draws.where_M) < len(batch.rows.values)
+    told = plain.cadirec(encoder, part.denoiser, anchors, draws)
+    views = part.plan(encoder, batch, generator(1, "it")).rows
+    ours = [[view.of(row).tolist() for row in range(len(view))] for view in views]
+    assert ours == told["views"]
+    assert ours[0] != ours[1]
+    twin = {
+        "cadirec/contrast": plain.two_views(encoder, *ours),
+        "cadirec/rounding": 2.0 * told["rounding"],
+        "cadirec/squared": 0.5 * told["squared"],
+    }
+    same(encoder, part, parts_of(encoder, part, batch), twin)
+
+
+def test_cadirec_where_nothing_is_replaced_and_where_heads_do_not_fit() -> None:
+    encoder, part = small_encoder(), CaDiRec(cadirec.Settings(share=0.0, squared=1.0), WORLD)
+    parts = parts_of(encoder, part)
+    assert parts["cadirec/rounding"].item() == parts["cadirec/squared"].item() == 0.0
+    with pytest.raises(ConfigError, match=r"cadirec\.heads 3 is no divisor of model\.hidden_size 8; set one"):
+        build_cadirec(cadirec.Settings(heads=3), WORLD)
 
 
 def test_macl_is_its_definition() -> None:

@@ -6,12 +6,13 @@ They read the weights of our SASRec, without dropout, so that values and gradien
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sracl_core.models.sasrec.encoder import SASRec
-from tests.oracles import plain_path
+from tests.oracles import plain_backbones, plain_path
 
 
 def states(encoder: SASRec, items: list[int]) -> Tensor:
@@ -152,3 +153,62 @@ def weighted_pairs(states: list[Tensor], texts: list[Tensor], temperature: float
         said = max(0.0, float(cosine(texts[row], texts[partner])))
         shares.append(said * math.exp(-hardness * fixed[partner]))
     return sum(share * loss for share, loss in zip(shares, losses, strict=True)) / sum(shares)
+
+
+def cadirec(encoder: SASRec, denoiser: torch.nn.Module, rows: list[list[int]], draws: Any) -> dict[str, Any]:
+    """What the diffusion says, a row, a step and an item at a time.
+
+    Returns:
+        {"rounding": scalar, "squared": scalar, "views": two lists of rows}
+    """
+    settings, size = denoiser.settings, denoiser.size
+    table = encoder.items.weight
+
+    def kept(level: float) -> float:
+        return max(0.0, 1 - math.sqrt(level / settings.levels + 0.0001))
+
+    def predicted(row: list[int], noised: dict[int, Tensor], level: float) -> Tensor:
+        told = 1000 * level / settings.levels
+        angles = [told / 10000 ** (at / (size // 2)) for at in range(size // 2)]
+        wave = torch.tensor([*map(math.cos, angles), *map(math.sin, angles)])
+        x = torch.stack([noised.get(at, table[item]) for at, item in enumerate(row)])
+        places = torch.arange(len(row) - 1, -1, -1)
+        x = denoiser.norm(x + denoiser.positions(places) + denoiser.time(wave))
+        nothing = torch.zeros(len(row), len(row), dtype=torch.bool)
+        for block in denoiser.blocks:
+            query, (key, value) = block.query(x), block.key_value(x).chunk(2, dim=-1)
+            mixed = plain_backbones.attention(query, key, value, nothing, block.heads)
+            x = plain_backbones.feed_forward(
+                block.feed_forward, block.attention_norm(x + block.output(mixed))
+            )
+        return x
+
+    losses, errors, views, first = [], [], [[list(row) for row in rows] for _ in range(2)], 0
+    for number, row in enumerate(rows):
+        mine = [at for at, whose in enumerate(draws.row_M) if whose == number]
+        places = [int(draws.where_M[at]) - first for at in mine]
+        first += len(row)
+        if not mine:
+            continue
+        level, steps = float(draws.level_R[number]), settings.sampling_steps
+        clean = {
+            place: table[row[place]] + math.sqrt(1 - kept(0)) * torch.from_numpy(draws.start_MD[at])
+            for at, place in zip(mine, places, strict=True)
+        }
+        noise = {place: torch.from_numpy(draws.noise_MD[at]) for at, place in zip(mine, places, strict=True)}
+        for step in range(steps):
+            share = kept(level * (steps - step) / steps)
+            noised = {at: math.sqrt(share) * clean[at] + math.sqrt(1 - share) * noise[at] for at in places}
+            found = predicted(row, noised, level * (steps - step) / steps)
+            if step == 0:
+                for at in places:
+                    scores = table[1:] @ found[at]
+                    losses.append(scores.logsumexp(0) - scores[row[at] - 1])
+                    errors.append((found[at] - clean[at]).square().mean())
+            noise = {at: (noised[at] - math.sqrt(share) * found[at]) / math.sqrt(1 - share) for at in places}
+            clean = {at: found[at] for at in places}
+        for at, place in zip(mine, places, strict=True):
+            ranked = (table[1:] @ clean[place]).argsort(descending=True)
+            for view, pick in zip(views, draws.picks_2M[:, at], strict=True):
+                view[number][place] = int(ranked[int(pick)]) + 1
+    return {"rounding": torch.stack(losses).mean(), "squared": torch.stack(errors).mean(), "views": views}
