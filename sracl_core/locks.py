@@ -22,6 +22,7 @@ def holding(path: Path, refusal: Callable[[], SraclError] | None = None) -> Iter
 
     lock = FileLock(path, timeout=0 if refusal else -1, thread_local=False)
     try:
+        path.touch()  # a file that cannot be made is to filelock one that is held: it would wait for ever
         lock.acquire()
     except Timeout as error:
         assert refusal is not None

@@ -187,6 +187,18 @@ def rank_told() -> int:
     return int(told)
 
 
+def _place_told() -> str:
+    """Where the team meets, by the environment. Raises InputError."""
+    host, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        wrong = "MASTER_PORT" if host else "MASTER_ADDR"
+        raise InputError(
+            f"{wrong} is '{os.environ.get(wrong, '')}', and a team of WORLD_SIZE {size_told()} meets there; "
+            "torchrun sets it, or leave WORLD_SIZE out and give --processes"
+        )
+    return f"{host}:{port}"
+
+
 @contextmanager
 def joined() -> Iterator[Team]:
     """The team that the environment tells of, while inside. Raises TeamError where it does not come about."""
@@ -198,7 +210,7 @@ def joined() -> Iterator[Team]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
-    where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+    where = _place_told()
     try:
         store, _, _ = next(dist.rendezvous("env://", timeout=MEETING))  # type: ignore[attr-defined]
         store.set_timeout(WAITING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Annotated
@@ -50,9 +51,20 @@ def serve(
     try:
         socket = config.bind_socket()
     except SystemExit as stop:
-        raise InputError(f"cannot listen on {host} port {port}; is it taken? give another --port") from stop
+        raise InputError(f"cannot listen on {host} port {port}: {_why(stop.__context__)}") from stop
     # Those that it accepts inherit it: an answer's body must not wait 40 ms for its head to be acknowledged.
     socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     socket.listen(queue)  # so that whoever reads the next line may ask at once
     output.say(f"listening on http://{host}:{socket.getsockname()[1]} (questions: /docs)", quiet)
     server.run(sockets=[socket])
+
+
+def _why(error: BaseException | None) -> str:
+    """What keeps a port from being listened on, and what to do."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return "it is taken; give another --port, or --port 0 for a free one"
+    if number == errno.EACCES:
+        return "that port is not for everybody; give a --port from 1024 on"
+    said = getattr(error, "strerror", None) or "there is no such address"
+    return f"{said}; give an address of this machine with --host"

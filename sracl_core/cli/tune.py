@@ -25,8 +25,8 @@ def tune(
     runs_dir: RunsDirOption = RUNS_DIR,
     config: settings.ConfigOption = None,
     sets: settings.SetOption = None,
-    trials: Annotated[int, typer.Option("--trials", help="Of all calls on this study together.")] = 20,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that try at once.")] = 1,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Of all calls on this study together.")] = 20,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = 1,
     study: Annotated[
         Path | None, typer.Option("--study", help="SQLite file of the study; named after what is tuned.")
     ] = None,
@@ -79,7 +79,7 @@ def _print_plan(spec: Any, trials: int, runs_dir: Path, study: Path | None, as_j
 
     task = task_of(spec)
     path, values = study or study_file(task, runs_dir), flatten(task.config)
-    done = count_trials(load_study(path)) if path.is_file() else 0
+    done = count_trials(load_study(path)) if path.exists() else 0
     rows = [(key, values[key], space.told) for key, space in task.space.items()]
     if as_json:
         space = [dict(zip(("setting", "as it is", "searched"), row, strict=True)) for row in rows]

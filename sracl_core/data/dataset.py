@@ -102,6 +102,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 f"{shlex.quote(f'data/{folder.resolve().name}')}` makes one"
             )
         place = shlex.quote(str(folder))
+        if folder.exists():
+            made = shlex.quote(f"data/{folder.name.partition('.')[0]}")
+            raise DataError(
+                f"{folder} is a file, and a dataset is a folder; `sracl data prepare {place} --out {made}` "
+                "makes one of a log"
+            )
         raise DataError(f"{folder} is not there; make one with `sracl data prepare SOURCE --out {place}`")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

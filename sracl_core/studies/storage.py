@@ -114,6 +114,8 @@ def _read(path: Path) -> Iterator[None]:
 def _storage(path: Path) -> Any:
     import optuna
 
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file for the study, such as {path / 'tune.sqlite'}")
     # A path in a URL would be cut at a "?". Workers wait for one another rather than fail.
     connect = partial(sqlite3.connect, path.resolve(), timeout=_BUSY_SECONDS, check_same_thread=False)
     return optuna.storages.RDBStorage("sqlite:///study", engine_kwargs={"creator": connect})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +154,58 @@ STEPS: dict[str, tuple[str, str, str]] = {
         "describe run data --what items --model m --dry-run",
     ),
     "exploring": ("explore shop", "add --json-lines", "explore shop --json-lines"),
+    "a study that is a folder": (
+        "tune --dataset data --model sasrec --study full",
+        "name a file for the study, such as full/tune.sqlite",
+        "tune --dataset data --model sasrec --study full/tune.sqlite --dry-run",
+    ),
+    "a method to tune": (
+        "tune --dataset data --model sasrce --dry-run",
+        "did you mean 'sasrec'",
+        "tune --dataset data --model sasrec --dry-run",
+    ),
+    "a log in place of a dataset": (
+        "tune --dataset log.csv --model sasrec --dry-run",
+        "log.csv --out data/log` makes one of a log",
+        "data prepare log.csv --out made",
+    ),
+    "a run to serve": ("serve shpo --port 0", "did you mean 'shop'", "serve shop --port 0"),
+    "a service for others": (
+        "serve shop --port 0 --host 0.0.0.0",
+        "set SRACL_TOKEN to a secret",
+        "SRACL_TOKEN=sesame serve shop --port 0 --host 0.0.0.0",
+    ),
+    "an address of another machine": (
+        "SRACL_TOKEN=sesame serve shop --port 0 --host 203.0.113.1",
+        "give an address of this machine with --host",
+        "SRACL_TOKEN=sesame serve shop --port 0 --host 127.0.0.1",
+    ),
+    "a port that is taken": (
+        "serve shop --port TAKEN",
+        "give another --port, or --port 0 for a free one",
+        "serve shop --port 0",
+    ),
+    "a run for an assistant": ("mcp shpo", "did you mean 'shop'", "mcp shop"),
+    "a moved dataset of a service": (
+        "mcp shop --dataset moved",
+        "give --dataset FOLDER if it was moved",
+        "mcp shop --dataset data",
+    ),
+    "a team that is shared by two commands alone": (
+        "WORLD_SIZE=2 compare --dataset data --models popular --seeds 1",
+        "run this one without torchrun",
+        "compare --dataset data --models popular --seeds 1",
+    ),
+    "a team without a place to meet": (
+        f"WORLD_SIZE=2 train --dataset data {SMALL}",
+        "MASTER_ADDR is '', and a team of WORLD_SIZE 2 meets there; torchrun sets it, or leave",
+        f"train --dataset data {SMALL}",
+    ),
+    "a number in a team": (
+        f"WORLD_SIZE=1 RANK=1 train --dataset data {SMALL}",
+        "not a number below WORLD_SIZE, which is 1",
+        f"WORLD_SIZE=1 RANK=0 train --dataset data {SMALL}",
+    ),
     "items that were added": (
         "items remove shop",
         "give the ids of added items, or --all",
@@ -188,8 +241,19 @@ def test_doing_what_an_error_says_works(
 ) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: [one.close() for one in sockets])
+    monkeypatch.setattr("mcp.server.MCPServer.run", lambda server, transport: None)
     wrong, says, advised = STEPS[case]
-    assert run(wrong.split()) == 2, capsys.readouterr()
-    said = capsys.readouterr().err
-    assert says in said, said
-    assert run(advised.split()) == 0, capsys.readouterr()
+
+    def runs(line: str) -> int:
+        words = line.replace("TAKEN", str(taken.getsockname()[1])).split()
+        with monkeypatch.context() as patched:
+            while "=" in words[0]:
+                patched.setenv(*words.pop(0).split("="))
+            return run(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert runs(wrong) == 2, capsys.readouterr()
+        said = capsys.readouterr().err
+        assert says in said, said
+        assert runs(advised) == 0, capsys.readouterr()
