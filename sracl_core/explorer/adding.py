@@ -125,13 +125,16 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
     texts = describe_table(merged, own).texts
     vectors = VectorStore().vectors(loaded.text_encoder, texts, loaded.config.semantics.batch_size, None)
     known = np.asarray(loaded.item_vectors)
-    if loaded.encoder.item_rows is not None:
+    if loaded.encoder.item_rows is not None and loaded.encoder.linear:
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
         valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
         chosen = choose(loaded.encoder, known, loaded.prefixes, valid, loaded.config.training.seed)
         chosen = chosen if lift is None else replace(chosen, lift=lift)
         rows, about = chosen.rows(loaded.encoder, known, np.asarray(vectors)), chosen.told()
     else:
+        if lift is not None:
+            kind = loaded.config.model.name
+            raise InputError(f"{loaded.run.name} is a {kind}, whose items cannot be raised; leave lift out")
         try:
             rows, about = loaded.encoder.new_rows(known, np.asarray(vectors), RIDGE), {"map": "composed"}
         except NotImplementedError as error:

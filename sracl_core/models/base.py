@@ -42,6 +42,9 @@ class SequenceEncoder(nn.Module, ABC):
     """Which weights have a row for each item, by name, and in which row the first item stands; None where an
     item's weights are not its own, so that those of an earlier run say nothing of this one's items."""
 
+    linear: ClassVar[bool] = True
+    """Whether an item's score grows evenly with its embedding, as a dot product does, all else alike."""
+
     def __init__(self, n_items: int, hidden_size: int, max_length: int, seed: int = 0) -> None:
         super().__init__()
         self.n_items = n_items
@@ -62,8 +65,17 @@ class SequenceEncoder(nn.Module, ABC):
                 the latest items are read. An item of 0 is blank: it has its place and no embedding.
 
         Returns:
-            float [R, D] on the encoder's device.
+            float [R, D] on the encoder's device; [R, K * D] where a state is K vectors of the item space.
         """
+
+    def toward(self, states_RS: Tensor, targets_R: Tensor) -> Tensor:
+        """What of each state is to come near its target, float [R, D]: all of it, unless a backbone says so.
+
+        Args:
+            states_RS: what `encode` returned.
+            targets_R: int64 items.
+        """
+        return states_RS
 
     def states(self, rows: Sequences) -> Tensor:
         """States after every item, float [T, D] in the order of `rows.values`; none sees a later item.

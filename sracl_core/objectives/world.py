@@ -16,10 +16,11 @@ class World:
     """A dataset's training part, and what texts say of it; None where no method of the run asked for it.
 
     seed: of the run; draws of an objective's start come from names under it.
-    hidden_size: D of the encoder.
+    hidden_size: of the encoder's states.
     prefixes: the training prefixes, P of them, at most as long as the encoder reads.
     item_vectors_NE: float32, row i is item i + 1.   prefix_vectors: made for the rows that are asked for.
     item_neighbors_NK, prefix_neighbors_PK: int32 row numbers, nearest first, -1 where there are fewer.
+    vectors_per_state: how many vectors of the item space, end to end, a state is.
     """
 
     seed: int
@@ -31,6 +32,12 @@ class World:
     item_neighbors_NK: np.ndarray | None = None
     prefix_vectors: PrefixVectors | None = None
     prefix_neighbors_PK: np.ndarray | None = None
+    vectors_per_state: int = 1
+
+    @property
+    def item_size(self) -> int:
+        """D of the item embeddings."""
+        return self.hidden_size // self.vectors_per_state
 
     @property
     def item_counts_N(self) -> np.ndarray:

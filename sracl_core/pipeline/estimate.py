@@ -94,7 +94,7 @@ def _examples(config: RunConfig, sources: Sources) -> int:
     world = World(
         config.training.seed,
         sources.dataset.n_items,
-        config.model.hidden_size,
+        config.model.state_size,
         sources.split,
         sources.prefixes,
     )
@@ -118,7 +118,7 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: in
     objectives = config.active_objectives.values()
     if "prefix_vectors" in config.needs and config.semantics.pooling_decay is None:
         a_prefix += text_size
-    a_prefix += sum(one.floats_per_prefix(model.hidden_size) for one in objectives)
+    a_prefix += sum(one.floats_per_prefix(model.state_size) for one in objectives)
     texts = (n_items * text_size if config.needs else 0) + searched * a_search + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items
     length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())

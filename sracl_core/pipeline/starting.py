@@ -79,7 +79,8 @@ def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) 
     world = World(
         seed=config.training.seed,
         n_items=sources.dataset.n_items,
-        hidden_size=config.model.hidden_size,
+        hidden_size=config.model.state_size,
+        vectors_per_state=config.model.vectors_per_state,
         split=sources.split,
         prefixes=sources.prefixes,
         item_vectors_NE=semantics.item_vectors,

@@ -94,6 +94,16 @@ class Backbone(Section):
         return {"none": (), "both": ("transitions", "words")}.get(self.evidence, (self.evidence,))
 
     @property
+    def vectors_per_state(self) -> int:
+        """How many vectors as wide as an item's a state is."""
+        return 1
+
+    @property
+    def state_size(self) -> int:
+        """Width of a state."""
+        return self.vectors_per_state * self.hidden_size
+
+    @property
     def floats_per_token(self) -> int:
         """Activations of one token that training keeps, for the estimate of memory."""
         return 10 * self.hidden_size

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, fmlprec, gru4rec, lares, lrurec, rpg, sasrec, wearec
+from sracl_core.models import bert4rec, bsarec, comirec, fmlprec, gru4rec, lares, lrurec, rpg, sasrec, wearec
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract, rows
 
@@ -51,6 +51,10 @@ class TestBERT4Rec(BackboneContract):
 
 class TestLRURec(BackboneContract):
     settings = lrurec.Settings(hidden_size=16, inner_size=32, max_length=6)
+
+
+class TestComiRec(BackboneContract):
+    settings = comirec.Settings(hidden_size=16, max_length=6, interests=3)
 
 
 class TestRPG(BackboneContract):

@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.models import bert4rec, bsarec, fmlprec, lares, lrurec, rpg, wearec
+from sracl_core.models import bert4rec, bsarec, comirec, fmlprec, lares, lrurec, rpg, wearec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.lrurec.encoder import LRURec
+from sracl_core.objectives import next_item
+from sracl_core.objectives.base import Batch
+from sracl_core.objectives.next_item.objective import NextItem
+from sracl_core.seeding import generator
 from sracl_core.settings.section import Backbone
 from tests.oracles import plain_backbones
+from tests.small_world import small_world
 
 N_ITEMS = 30
 SMALL = {"hidden_size": 8, "inner_size": 12, "layers": 2}
@@ -34,6 +39,11 @@ TWINS: dict[str, tuple[Backbone, Callable[[SequenceEncoder, Tensor], Tensor]]] =
         plain_backbones.wearec,
     ),
     "lares": (lares.Settings(**SMALL, max_length=9, core_layers=2, steps=3), plain_backbones.lares),
+    "comirec": (comirec.Settings(hidden_size=8, max_length=9, interests=3), plain_backbones.comirec),
+    "comirec, as published": (
+        comirec.Settings(hidden_size=8, max_length=6, interests=2, values="items"),
+        plain_backbones.comirec,
+    ),
     "rpg": (rpg.Settings(**SMALL, max_length=9, digits=3, codebook=5), plain_backbones.rpg),
     "lrurec": (lrurec.Settings(**SMALL, max_length=9), plain_backbones.lrurec),
     "bsarec": (
@@ -54,7 +64,7 @@ def test_states_and_gradients_are_those_of_the_plain_twin(name: str) -> None:
     rng = np.random.default_rng(0)
     rows = Sequences.from_lists(rng.integers(1, N_ITEMS, size=length) for length in (1, 3, 9, 6, 2, 3))
     items_RL = torch.from_numpy(rows.padded(settings.max_length).astype(np.int64))
-    pull_RD = torch.from_numpy(rng.normal(size=(len(rows), settings.hidden_size)).astype(np.float32))
+    pull_RD = torch.from_numpy(rng.normal(size=(len(rows), settings.state_size)).astype(np.float32))
     results = []
     for states_RD in (encoder.encode(rows), twin(encoder, items_RL)):
         encoder.zero_grad()
@@ -91,6 +101,30 @@ def test_latent_steps_are_changed_when_asking() -> None:
     items_RL = torch.from_numpy(rows.padded(9).astype(np.int64))
     torch.testing.assert_close(made.encode(rows), plain_backbones.lares(made, items_RL), rtol=1e-4, atol=1e-5)
     assert (made.encode(rows) - before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("loss", ["full", "bce", "sampled"])
+def test_the_interest_that_likes_an_item_best_scores_it_and_alone_learns_from_it(loss: str) -> None:
+    encoder = shaken(comirec.Settings(hidden_size=8, max_length=6, interests=3))
+    rows = Sequences.from_lists([[3, 4, 5], [7], [2, 9]])
+    states_R3D = encoder.encode(rows).view(3, 3, 8)
+    plain = torch.stack([(interests @ encoder.items.weight[1:].T).max(0).values for interests in states_R3D])
+    torch.testing.assert_close(encoder.score(states_R3D.flatten(1)), plain)
+    batch = Batch(np.arange(3), rows, np.array([8, 1, 20]))
+    drawn = {"negatives": 5} if loss == "sampled" else {}
+    part = NextItem(next_item.Settings(loss=loss, **drawn), small_world())
+    told = part.plan(encoder, batch, generator(1)).finish(states_R3D.flatten(1), [])["next_item"]
+    (pulled_R3D,) = torch.autograd.grad(told, states_R3D)
+    best = [
+        int((interests @ encoder.items.weight[item]).argmax())
+        for interests, item in zip(states_R3D, batch.targets_B.tolist(), strict=True)
+    ]
+    moved = pulled_R3D.abs().sum(2) > 0
+    assert moved.tolist() == [[at == one for at in range(3)] for one in best]
+    if loss == "full":
+        chosen = torch.stack([interests[one] for interests, one in zip(states_R3D, best, strict=True)])
+        scores, wanted = chosen @ encoder.items.weight[1:].T, torch.from_numpy(batch.targets_B) - 1
+        torch.testing.assert_close(told, torch.nn.functional.cross_entropy(scores, wanted))
 
 
 def test_linear_recurrent_units_go_on_item_by_item() -> None:

@@ -12,7 +12,18 @@ from sracl_core.errors import ConfigError
 from sracl_core.models import fmlprec
 from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec.encoder import SASRec
-from sracl_core.objectives import cadirec, cl4srec, clae, coserec, duorec, iclrec, macl, mclrec, next_item
+from sracl_core.objectives import (
+    cadirec,
+    cl4srec,
+    clae,
+    coserec,
+    duorec,
+    eimf,
+    iclrec,
+    macl,
+    mclrec,
+    next_item,
+)
 from sracl_core.objectives.augment import mixed, substitute
 from sracl_core.objectives.base import Batch, LossParts, Objective, loss_parts
 from sracl_core.objectives.cadirec.denoiser import drawn
@@ -23,6 +34,7 @@ from sracl_core.objectives.clae.objective import CLAE
 from sracl_core.objectives.coserec import correlation
 from sracl_core.objectives.coserec.objective import CoSeRec
 from sracl_core.objectives.duorec.objective import DuoRec, SameTarget
+from sracl_core.objectives.eimf.objective import EIMF
 from sracl_core.objectives.iclrec.objective import ICLRec
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.macl.objective import MACL, weighted_nce
@@ -33,6 +45,7 @@ from sracl_core.retrieval.kmeans import kmeans
 from sracl_core.seeding import generator
 from sracl_core.training.batches import make_batch
 from tests.oracles import objectives as plain
+from tests.oracles import plain_path
 from tests.small_world import N_ITEMS, small_encoder, small_world
 
 WORLD = small_world()
@@ -165,6 +178,24 @@ def test_cadirec_where_nothing_is_replaced_and_where_heads_do_not_fit() -> None:
     assert parts["cadirec/rounding"].item() == parts["cadirec/squared"].item() == 0.0
     with pytest.raises(ConfigError, match=r"cadirec\.heads 3 is no divisor of model\.hidden_size 8; set one"):
         build_cadirec(cadirec.Settings(heads=3), WORLD)
+
+
+@pytest.mark.parametrize("off", ["alignment", "prediction", ""])
+def test_eimf_is_its_definition(off: str) -> None:
+    shares = {"alignment": 0.5, "prediction": 2.0} | ({off: 0.0} if off else {})
+    encoder, part = small_encoder(), EIMF(eimf.Settings(temperature=0.5, **shares), WORLD)
+    anchors = [BATCH.rows.of(row).tolist() for row in range(len(BATCH.rows))]
+    texts = part.texts.take(BATCH.prefixes_B, encoder.device)
+    told = torch.stack([part.map.weight @ text + part.map.bias for text in texts])
+    losses = []
+    for one, item in zip(told, BATCH.targets_B, strict=True):
+        scores = encoder.items.weight[1:] @ one
+        losses.append(scores.logsumexp(0) - scores[item - 1])
+    twin = {
+        "eimf/alignment": 0.5 * plain_path.info_nce(plain.last(encoder, anchors), told, "cosine", 0.5),
+        "eimf/prediction": 2.0 * torch.stack(losses).mean(),
+    }
+    same(encoder, part, parts_of(encoder, part), {key: twin[key] for key in twin if key != f"eimf/{off}"})
 
 
 def test_macl_is_its_definition() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "sracl": {"neighbors_per_step": 2},
 }
 ADDED = [name for name, one in objectives().items() if not one.settings.main]
-WHOLE = [name for name, one in backbones().items() if one.settings.whole_window or name == "bert4rec"]
+WHOLE = [
+    name for name, one in backbones().items() if one.settings.whole_window or name in ("bert4rec", "comirec")
+]
 
 
 def changes(name: str, known: Any, **more: Any) -> dict[str, Any]:
@@ -37,12 +40,14 @@ def changes(name: str, known: Any, **more: Any) -> dict[str, Any]:
 def an_epoch(backbone: str, added: str, **settings: Any) -> list[dict[str, float]]:
     """The parts of the loss at each of an epoch's steps."""
     kind = backbones()[backbone].settings
-    encoder = build_encoder(kind(**changes(backbone, kind.model_fields)), N_ITEMS, seed=1).train()
+    model = kind(**changes(backbone, kind.model_fields))
+    encoder = build_encoder(model, N_ITEMS, seed=1).train()
+    world = replace(WORLD, hidden_size=model.state_size, vectors_per_state=model.vectors_per_state)
     chosen = {
         kind.main: objectives()[kind.main].settings(),
         added: objectives()[added].settings(weight=0.1, **SMALL.get(added, {}), **settings),
     }
-    parts = build_objectives(chosen, WORLD)
+    parts = build_objectives(chosen, world)
     for name, part in parts.items():
         part.start_epoch(encoder, generator(1, "epoch", name))
     weights = [*encoder.parameters(), *itertools.chain(*(part.parameters() for part in parts.values()))]

@@ -135,6 +135,22 @@ def lrurec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
     return torch.stack(states)
 
 
+def comirec(encoder: nn.Module, items_RL: Tensor) -> Tensor:
+    """A row, an interest and an item at a time."""
+    states = []
+    for row in items_RL:
+        items = [encoder.items.weight[item] for item in row.tolist() if item]
+        places = [encoder.positions.weight[len(items) - 1 - at] for at in range(len(items))]
+        interests = []
+        for asked in encoder.asked.weight:
+            read = zip(items, places, strict=True)
+            told = torch.stack([asked @ (encoder.inner.weight @ (e + p)).tanh() for e, p in read])
+            each = zip(told.softmax(0), map(encoder.value, items), strict=True)
+            interests.append(sum(weight * value for weight, value in each))
+        states.append(torch.cat(interests))
+    return torch.stack(states)
+
+
 def causal(block: nn.Module, x_LD: Tensor) -> Tensor:
     """A block of SASRec over one row, every position computed."""
     later = torch.ones(len(x_LD), len(x_LD), dtype=torch.bool).triu(1)

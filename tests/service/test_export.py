@@ -176,7 +176,7 @@ def test_every_exported_backbone_scores_as_the_encoder(name: str, tmp_path: Path
         np.testing.assert_allclose(states @ encoder.searched.detach().numpy().T, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fmlprec", "lrurec", "wearec"])
+@pytest.mark.parametrize("name", ["fmlprec", "lrurec", "wearec", "comirec"])
 def test_a_backbone_without_such_a_form_says_so(name: str, tmp_path: Path) -> None:
     encoder = build_encoder(backbones()[name].settings(hidden_size=16, max_length=9), 30)
     with pytest.raises(InputError, match="no form that can be exported; `sracl serve RUN`"):

@@ -22,10 +22,10 @@ SCORES_AT_ONCE = 1 << 22
 
 def build(settings: Settings, world: World) -> CaDiRec:
     """The contrast and the diffusion. Raises ConfigError where its heads do not fit the hidden size."""
-    if world.hidden_size % settings.heads:
+    if world.item_size % settings.heads:
         raise ConfigError(
             f"objectives.cadirec.heads {settings.heads} is no divisor of model.hidden_size "
-            f"{world.hidden_size}; set one that is"
+            f"{world.item_size}; set one that is"
         )
     return CaDiRec(settings, world)
 
@@ -40,7 +40,7 @@ class CaDiRec(Objective):
         self.settings, self.n_items = settings, world.n_items
         longest = int(world.prefixes.lengths.max(initial=1))
         seed = derive_seed(world.seed, "cadirec") % 2**32
-        self.denoiser = Denoiser(settings, world.hidden_size, longest, seed)
+        self.denoiser = Denoiser(settings, world.item_size, longest, seed)
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""

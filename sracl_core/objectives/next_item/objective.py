@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -37,28 +39,32 @@ class NextItem(Objective):
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
+        loss = self._loss(encoder, batch, rng)
+
+        def finish(anchors_BD: Tensor, _: list[Tensor]) -> LossParts:
+            targets_B = torch.from_numpy(batch.targets_B).to(anchors_BD.device)
+            return {"next_item": loss(encoder.toward(anchors_BD, targets_B))}
+
+        return Request(finish)
+
+    def _loss(
+        self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator
+    ) -> Callable[[Tensor], Tensor]:
+        """The loss of states [B, D], chance drawn."""
         if self.settings.loss == "full":
             targets_BK, shares_BK = (torch.from_numpy(part) for part in self._targets(batch))
-            return Request(
-                lambda anchors_BD, _: {
-                    "next_item": linear_cross_entropy(
-                        anchors_BD,
-                        encoder.item_embeddings[1:],
-                        targets_BK.to(anchors_BD.device),
-                        shares_BK.to(anchors_BD.device),
-                    )
-                }
+            return lambda states_BD: linear_cross_entropy(
+                states_BD,
+                encoder.item_embeddings[1:],
+                targets_BK.to(states_BD.device),
+                shares_BK.to(states_BD.device),
             )
         if self.unseen is not None:
             drawn_B = self.unseen.draw(self.prefixes.users[batch.prefixes_B], rng)
-            return Request(
-                lambda anchors_BD, _: {
-                    "next_item": binary_cross_entropy(encoder.embed, anchors_BD, batch.targets_B, drawn_B)
-                }
-            )
+            return lambda states_BD: binary_cross_entropy(encoder.embed, states_BD, batch.targets_B, drawn_B)
         draws = np.searchsorted(self.cumulative_N, rng.random(self.settings.negatives), side="right")
         negatives = np.minimum(draws, len(self.share_N) - 1) + 1
-        return Request(lambda anchors_BD, _: self._sampled(encoder, anchors_BD, batch, negatives))
+        return lambda states_BD: self._sampled(encoder, states_BD, batch, negatives)
 
     def _targets(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the item table and their shares: the target's own, and parts for others.
@@ -82,24 +88,24 @@ class NextItem(Objective):
         return rows_BK, shares_BK
 
     def _sampled(
-        self, encoder: SequenceEncoder, anchors_BD: Tensor, batch: Batch, negatives_S: np.ndarray
-    ) -> LossParts:
+        self, encoder: SequenceEncoder, states_BD: Tensor, batch: Batch, negatives_S: np.ndarray
+    ) -> Tensor:
         """Sampled softmax (Bengio and Senecal, 2008): an estimate of the full one.
 
         exp(score) / (S q) over S draws from q estimates the sum over all items. The target is
         always there, not drawn, so its score needs no correction.
         """
-        device = anchors_BD.device
+        device = states_BD.device
         log_q_S = np.log(self.share_N * self.settings.negatives)[negatives_S - 1]
         same_BS = torch.from_numpy(batch.targets_B[:, None] == negatives_S).to(device)
         targets_BD = encoder.embed(torch.from_numpy(batch.targets_B).to(device))
         negatives_SD = encoder.embed(torch.from_numpy(negatives_S).to(device))
-        positive_B1 = (anchors_BD * targets_BD).sum(-1, keepdim=True)
-        negative_BS = anchors_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(anchors_BD)
+        positive_B1 = (states_BD * targets_BD).sum(-1, keepdim=True)
+        negative_BS = states_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(states_BD)
         negative_BS = negative_BS.masked_fill(same_BS, torch.finfo(negative_BS.dtype).min)
         logits = torch.cat([positive_B1, negative_BS], dim=1).float()
         target = torch.zeros(len(logits), dtype=torch.long, device=device)
-        return {"next_item": nn.functional.cross_entropy(logits, target)}
+        return nn.functional.cross_entropy(logits, target)
 
 
 def _shared(
