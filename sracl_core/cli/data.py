@@ -8,7 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from sracl_core.cli import data_catalog, output
+from sracl_core.cli import data_catalog, data_look, output
+from sracl_core.cli.data_look import (
+    EventOption,
+    FormOption,
+    HeaderOption,
+    ItemOption,
+    OrderOption,
+    RatingOption,
+    RawDirOption,
+    TextsOption,
+    TimeFormatOption,
+    TimeOption,
+    TitleOption,
+    UserOption,
+    listed,
+    names,
+)
 from sracl_core.data.times import span_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,28 +44,18 @@ def prepare(
     max_length: Annotated[int | None, typer.Option(help="Keep each user's latest interactions.")] = None,
     sample_users: Annotated[int | None, typer.Option(help="Keep so many users, for a quick look.")] = None,
     seed: Annotated[int, typer.Option(help="Decides which users --sample-users keeps.")] = 42,
-    form: Annotated[str | None, typer.Option("--format", help="The files' form; else found.")] = None,
-    user_col: Annotated[list[str] | None, typer.Option(help="Column of user ids (or of sessions).")] = None,
-    item_col: Annotated[
-        list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
-    ] = None,
-    time_col: Annotated[list[str] | None, typer.Option(help="Column of times.")] = None,
-    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None,
-    title_col: Annotated[
-        list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
-    ] = None,
-    text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None,
-    time_format: Annotated[
-        str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
-    ] = None,
-    event_col: Annotated[str | None, typer.Option(help="Column of events, for --events.")] = None,
+    form: FormOption = None,
+    user_col: UserOption = None,
+    item_col: ItemOption = None,
+    time_col: TimeOption = None,
+    rating_col: RatingOption = None,
+    title_col: TitleOption = None,
+    text_cols: TextsOption = None,
+    time_format: TimeFormatOption = None,
+    event_col: EventOption = None,
     events: Annotated[str | None, typer.Option(help="Keep these events of a log: purchase,cart.")] = None,
-    order: Annotated[
-        str | None, typer.Option(help="'rows': the log has no times, its rows stand in their order.")
-    ] = None,
-    header: Annotated[
-        bool | None, typer.Option(help="Whether tables begin with names of columns; else found.")
-    ] = None,
+    order: OrderOption = None,
+    header: HeaderOption = None,
     valid: Annotated[
         list[Path] | None, typer.Option(help="With --test: the validation part of a split of your own.")
     ] = None,
@@ -62,7 +68,7 @@ def prepare(
     ] = "source",
     ties_seed: Annotated[int, typer.Option(help="Decides the order of --ties shuffle.")] = 42,
     name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
-    raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
+    raw_dir: RawDirOption = Path("data/raw"),
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:
@@ -76,15 +82,15 @@ def prepare(
     paths, entry = resolve(source, raw_dir)
     reading = ReadOptions(
         format=form or (entry.reader if entry else None),
-        user_col=_names(user_col),
-        item_col=_names(item_col),
-        time_col=_names(time_col),
-        rating_col=_names(rating_col),
-        title_col=_names(title_col),
-        text_cols=_listed(text_cols),
+        user_col=names(user_col),
+        item_col=names(item_col),
+        time_col=names(time_col),
+        rating_col=names(rating_col),
+        title_col=names(title_col),
+        text_cols=listed(text_cols),
         time_format=time_format,
         event_col=event_col,
-        events=_listed(events),
+        events=listed(events),
         order=order,
         header=header,
         drop_empty=drop_empty,
@@ -116,15 +122,6 @@ def prepare(
     place = shlex.quote(str(out))
     split = " --set dataset.split=given" if valid else ""
     output.say(f"{out}: ready; next: sracl train --dataset {place}{split}", quiet)
-
-
-def _names(given: list[str] | None) -> tuple[str, ...] | None:
-    return tuple(given) if given else None
-
-
-def _listed(given: str | None) -> tuple[str, ...] | None:
-    """What stands between commas, as names."""
-    return tuple(part.strip() for part in given.split(",") if part.strip()) if given else None
 
 
 def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
@@ -249,6 +246,7 @@ def _print_histograms(dataset: Any, width: int = 40) -> None:
         output.print_table([title, "count", ""], rows)
 
 
+app.command()(data_look.look)
 app.command("list")(data_catalog.list_)
 app.command()(data_catalog.fetch)
 app.command()(data_catalog.export)

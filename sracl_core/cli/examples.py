@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "sracl data prepare purchases.csv --user-col customer --item-col sku --time-col day --out data/shop",
         "sracl data prepare ratings.csv --min-rating 4 --k-core 10",
     ),
+    "data look": ("sracl data look purchases.csv", "sracl data look purchases.csv --time-col day --json"),
     "data append": (
         "sracl data append data/shop today.csv",
         "sracl data append data/shop may.csv --out data/may",

@@ -66,7 +66,7 @@ def train(
     output.say("loading", quiet or dry_run or not first)
 
     if dry_run:
-        _print_plan(resolved, as_json)
+        _print_plan(resolved, runs_dir, as_json)
         return
     from sracl_core.pipeline.new_run import new_run
     from sracl_core.runs.directory import open_run
@@ -210,16 +210,20 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
     output.tell(f"run {run.path}")
 
 
-def _print_plan(config: RunConfig, as_json: bool) -> None:
+def _print_plan(config: RunConfig, runs_dir: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
     from sracl_core.pipeline.estimate import plan as measured
 
-    plan: dict[str, Any] = asdict(measured(config))
+    plan: dict[str, Any] = asdict(measured(config, runs_dir))
     if as_json:
         output.print_json(plan)
-    else:
-        output.print_pairs(plan)
+        return
+    each, most, run = (plan.pop(name) for name in ("seconds_per_epoch", "seconds_at_most", "measured_in"))
+    told = "unknown: no run of these settings on this data has been trained here yet"
+    if run is not None:
+        told = f"at most {output.duration(most)}, {output.duration(each)} an epoch as in {run}"
+    output.print_pairs({**plan, "training_time": told})
 
 
 def _status(run: RunDirectory) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.device import pick_device
@@ -11,6 +12,8 @@ from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import searched_prefixes
+from sracl_core.runs.finding import RUNS_DIR
+from sracl_core.runs.pace import measured_pace
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts, prefix_texts
@@ -26,7 +29,11 @@ PROCESS_MB = 600
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of a run; memory in MB is an estimate of the process's peak."""
+    """Sizes of a run; memory in MB is an estimate of the process's peak.
+
+    seconds_per_epoch: of an earlier run on this machine, called measured_in, with the same data and the
+    settings that decide its pace; None where there is none. seconds_at_most: of all epochs.
+    """
 
     dataset: str
     users: int
@@ -46,10 +53,16 @@ class Plan:
     max_epochs: int
     sequences_per_step: int
     memory_mb: int
+    seconds_per_epoch: float | None = None
+    seconds_at_most: float | None = None
+    measured_in: str | None = None
 
 
-def plan(config: RunConfig) -> Plan:
-    """Resolve `config` against its dataset without writing anything. Raises what a run would."""
+def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
+    """Resolve `config` against its dataset without writing anything. Raises what a run would.
+
+    runs_dir: where the earlier runs lie that tell how long it takes.
+    """
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     searched, _ = searched_prefixes(config, sources)
@@ -60,6 +73,8 @@ def plan(config: RunConfig) -> Plan:
         every = [*texts.texts, *(of_prefixes.texts[row] for row in encoded if of_prefixes)]
         to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
     n_prefixes = len(sources.prefixes)
+    device = str(pick_device(config.training.device))
+    pace = measured_pace(config, sources.dataset.identity, device, runs_dir)
     return Plan(
         dataset=str(sources.dataset.folder),
         users=sources.dataset.n_users,
@@ -74,11 +89,14 @@ def plan(config: RunConfig) -> Plan:
         backbone=config.model.name,
         parameters=parameter_count(config.model, sources.dataset.n_items),
         objectives=" + ".join(config.active_objectives),
-        device=str(pick_device(config.training.device)),
+        device=device,
         steps_per_epoch=steps_per_epoch(_examples(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
         memory_mb=_memory_mb(config, sources, text_size, len(searched)),
+        seconds_per_epoch=None if pace is None else pace.seconds_per_epoch,
+        seconds_at_most=None if pace is None else pace.seconds_per_epoch * config.training.max_epochs,
+        measured_in=None if pace is None else pace.run,
     )
 
 

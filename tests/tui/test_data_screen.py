@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from sracl_tui import commands
 from sracl_tui.screens.data import import_entries
-from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, arguments
+from sracl_tui.screens.data.import_entries import CHOICES, COLUMNS, ENTRIES, arguments, sources_of
 from sracl_tui.screens.data.importing import ImportScreen, PathSuggester
 from sracl_tui.screens.data.job_line import JobLine
+from sracl_tui.widgets.row_list import RowList
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -127,22 +128,42 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         await until(pilot, lambda: app.current_mode == "data" and app.screen.query("#data-rows"))
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, ImportScreen))
-        entered = {
-            "source": "log.csv",
-            "k-core": "1",
-            "user-col": "who",
-            "item-col": "what",
-            "time-col": "day",
-        }
-        for option, text in {**entered, "time-format": "%Y"}.items():
+        for option, text in {"source": "log.csv", "k-core": "1"}.items():
             app.screen.query_one(f"#import-{option}", Input).value = text
+        await until(pilot, shows(app, "the interactions", "01/03/2024", "! none is named like one"), 180.0)
+        for option, column in {"user-col": "who", "item-col": "what"}.items():
+            app.screen.query_one(f"#import-{option}", Select).value = column
+        await until(pilot, shows(app, "day (found)", "only column of dates", "“time format”"), 180.0)
+        app.screen.query_one("#import-time-format", Input).value = "%Y"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ImportScreen) and "✗" in drawn(app), 180.0)
-        assert app.screen.query_one("#import-user-col", Input).value == "who"
+        assert app.screen.query_one("#import-user-col", Select).value == "who"
         assert "--" not in drawn(app).partition("✗")[2].splitlines()[0], "in the form's words"
         app.screen.query_one("#import-time-format", Input).value = "%d/%m/%Y"
+        await until(pilot, shows(app, "times  dates '%d/%m/%Y'"), 180.0)
         await pilot.press("ctrl+s")
         await until(pilot, shows(app, "✓ preparing log: done", "1 ready"), 180.0)
+
+
+async def test_files_are_found_by_looking_through_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "my \x1b[31m logs"
+    folder.mkdir()
+    for name in ("a [b]x[c].csv", "items.csv", ".hidden"):
+        (folder / name).write_text("user,item\n")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        app.push_screen(ImportScreen())
+        await until(pilot, shows(app, "Browse (ctrl+o)"))
+        await pilot.click("#browse")
+        await until(pilot, shows(app, "my ␛[31m logs/", ".."))
+        app.screen.query_one(RowList).select_id(folder.name)
+        await pilot.press("enter")
+        await until(pilot, shows(app, "a [b]x[c].csv", "items.csv", "10 B"))
+        assert ".hidden" not in drawn(app)
+        await pilot.press("down", "space", "slash", *"ite", "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ImportScreen))
+        held = app.screen.query_one("#import-source", Input).value
+        assert sources_of(held) == [f"{folder.name}/a [b]x[c].csv", f"{folder.name}/items.csv"]
 
 
 ELSEWHERE = {"out", "max-length", "sample-users", "seed", "ties-seed", "raw-dir", "json", "quiet"}
@@ -157,7 +178,7 @@ def test_the_form_asks_for_every_option_or_leaves_it_out_on_purpose() -> None:
 
     command = typer.main.get_command(app).commands["prepare"]  # type: ignore[attr-defined]
     known = {name[2:] for option in command.params for name in option.opts if name.startswith("--")}
-    asked = {each.option for each in (*ENTRIES, *CHOICES)} - {"source"}
+    asked = {each.option for each in (*ENTRIES, *COLUMNS, *CHOICES)} - {"source"}
     assert asked | ELSEWHERE == known
     assert not asked & ELSEWHERE
     assert {name for name, _ in CHOICES[0].others} == set(READERS)

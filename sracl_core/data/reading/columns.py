@@ -109,15 +109,21 @@ def find_column(role: str, given: tuple[str, ...] | None, columns: list[str], pa
 
 def guess(role: str, columns: list[str]) -> str | None:
     """The first column with a usual name for the role, in any case and punctuation; or None."""
+    found = guessed(role, columns)
+    return None if found is None else found[0]
+
+
+def guessed(role: str, columns: list[str]) -> tuple[str, str] | None:
+    """The column that `guess` takes and why, in words for people; or None."""
     by_name = {normalized(column): column for column in reversed(columns)}
     for usual in USUAL[role].split():
         if normalized(usual) in by_name:
-            return by_name[normalized(usual)]
+            return by_name[normalized(usual)], "its name is a usual one"
     several = candidates(role, columns)
     if len(several) == 1:
-        return several[0]
-    if role == "user" and not several:
-        return guess("session", columns)
+        return several[0], f"the only column that is named like {role}s"
+    if role == "user" and not several and (session := guessed("session", columns)) is not None:
+        return session[0], "no column of users; each session counts as one"
     return None
 
 

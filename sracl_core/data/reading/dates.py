@@ -60,6 +60,18 @@ def are_hours(column: pl.Series) -> bool:
     return bool(len(some)) and bool(some.str.contains(HOURS).all())
 
 
+def are_dates(column: pl.Series) -> bool:
+    """Whether the first cells of a column are all dates with a year; numbers such as 20240131 are none."""
+    if column.dtype.is_temporal():
+        return column.dtype in (pl.Date, pl.Datetime)
+    if column.dtype != pl.String:
+        return False
+    some = column.head(100).filter(~missing(column.head(100))).str.strip_chars()
+    return bool(len(some)) and all(
+        not cell.isdigit() and any("Y" in form or "y" in form for form, _ in _patterns(cell)) for cell in some
+    )
+
+
 def check_pattern(pattern: str) -> None:
     """Raises DataError where a pattern names no day, so that all days would be one."""
     if pattern != "auto" and not DAY.search(pattern):

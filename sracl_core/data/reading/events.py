@@ -36,6 +36,12 @@ def event_column(
     return {}, [f"{table.path.name}: {said}"]
 
 
+def kinds_of_events(table: Table, head: Head, options: ReadOptions) -> list[str]:
+    """The kinds of events in the first rows; [] where no column says them."""
+    event = options.event_col or guess("event", table.columns) or _by_its_words(table, head, {}, options)
+    return [] if event not in table.columns else _values(table, head, event)[:MOST_EVENTS]
+
+
 def _values(table: Table, head: Head, column: str) -> list[str]:
     cells = first_cells(table, head, column).cast(pl.String).str.strip_chars()
     return list(dict.fromkeys(cells.drop_nulls().to_list()))

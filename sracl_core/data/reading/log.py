@@ -15,9 +15,16 @@ from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading import headless
 from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
 from sracl_core.data.reading.clean import clean_interactions
-from sracl_core.data.reading.columns import candidates, find_column, guess, refuse_shared
-from sracl_core.data.reading.dates import check_pattern
-from sracl_core.data.reading.day_and_hour import day_and_clock, joined_time, two_columns
+from sracl_core.data.reading.columns import (
+    NO_EVENT_TIME,
+    candidates,
+    find_column,
+    guess,
+    refuse_shared,
+    words,
+)
+from sracl_core.data.reading.dates import are_dates, check_pattern
+from sracl_core.data.reading.day_and_hour import day_and_clock, first_cells, joined_time, two_columns
 from sracl_core.data.reading.events import event_column, of_events
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.peek import Head
@@ -156,10 +163,20 @@ def _found(role: str, names: tuple[str, ...] | None, part: Part) -> str:
         if role != "time" or names is not None:
             raise
         day = two_columns(table, part.head, candidates("time", table.columns))
+        day = day or dated(part)
         if day is not None:
             return day
         advice = ", or give --order rows where the rows stand in the order of time"
         raise DataError(str(error) + advice) from error
+
+
+def dated(part: Part) -> str | None:
+    """The one column of dates, where no column is named like times; None where several are, or none."""
+    columns = [column for column in part.table.columns if not NO_EVENT_TIME.search(words(column))]
+    if candidates("time", columns):
+        return None
+    found = [column for column in columns if are_dates(first_cells(part.table, part.head, column))]
+    return found[0] if len(found) == 1 else None
 
 
 def has_part(table: Table) -> bool:

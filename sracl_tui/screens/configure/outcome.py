@@ -25,9 +25,10 @@ SIDES = (("estimate", "Estimate"), ("changes", "Changes"), ("yaml", "YAML"))
 class Outcome(Panel):
     """Follows a form; the plan is measured once its entries have stood still."""
 
-    def __init__(self, form: FormModel) -> None:
+    def __init__(self, form: FormModel, runs_dir: Path) -> None:
         super().__init__("What comes of it", id="outcome")
         self._form = form
+        self._runs_dir = runs_dir
         self._measured: Any = None
 
     def compose(self) -> ComposeResult:
@@ -68,7 +69,7 @@ class Outcome(Panel):
             # What texts cost is wanted most while they are missing, and then training has no plan yet.
             for question in view.describe_questions(self._form):
                 texts.append(await ask("describe", *question))
-            plan = await ask("train", *self._form.arguments(), "--dry-run")
+            plan = await ask("train", *self._form.arguments(self._runs_dir), "--dry-run")
         except CommandError as error:
             problem = Content.assemble(("✗ ", "bold $error"), str(error))
             said.update(Content("\n").join([problem, *view.cost_of_texts(texts)]))

@@ -69,7 +69,7 @@ class ConfigureScreen(TabScreen):
                 VerticalScroll(id="fields", can_focus=False),
                 id="form",
             ),
-            Outcome(self.form),
+            Outcome(self.form, self.session.runs_dir),
             id="configure-body",
         )
         yield Vertical(Static("", id="whole-problem"), Static("", id="command"), id="bottom")

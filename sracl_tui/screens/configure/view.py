@@ -7,7 +7,7 @@ from typing import Any
 
 from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
-from sracl_tui.view_models import count
+from sracl_tui.view_models import count, duration, short_name
 from sracl_tui.widgets.split_line import SplitLine
 
 PLAN_WORDS = {
@@ -27,9 +27,11 @@ PLAN_WORDS = {
     "device": "device",
     "steps_per_epoch": "steps an epoch",
     "max_epochs": "epochs at most",
-    "sequences_per_step": "sequences a step",
+    "sequences_per_step": "sequences at once",
     "memory_mb": "memory, MB",
 }
+TIMES = ("seconds_per_epoch", "seconds_at_most", "measured_in")
+"""Said in one line of their own, the first."""
 
 
 def matching(form: FormModel, section: str, wanted: str) -> list[str]:
@@ -106,10 +108,21 @@ def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[
     lines = [
         Content.assemble((f"{PLAN_WORDS.get(key, key):<20}", "$muted"), _value(held))
         for key, held in plan.items()
+        if key not in TIMES
     ]
+    lines = [Content.assemble((f"{'training time':<20}", "$muted"), (_time(plan), "bold")), *lines]
     if not texts:
         lines.append(Content.assemble((f"{'LLM calls':<20}", "$muted"), "none: no text is written by an LLM"))
     return Content("\n").join([*lines, *cost_of_texts(texts)])
+
+
+def _time(plan: Mapping[str, Any]) -> str:
+    """How long it takes, as an earlier run of this machine had it, else that this is not known."""
+    each, most = plan.get("seconds_per_epoch"), plan.get("seconds_at_most")
+    if each is None or most is None:
+        return "unknown: nothing like it was trained here yet"
+    run = short_name(str(plan.get("measured_in")))
+    return f"at most {duration(most)} ({duration(each)} an epoch, as in {run})"
 
 
 def cost_of_texts(texts: Sequence[Mapping[str, Any]]) -> list[Content]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,15 @@ class Entry(NamedTuple):
     default: str = ""
 
 
+class Column(NamedTuple):
+    """A line of the form that is chosen from the files' columns: which role they have, of which part."""
+
+    option: str
+    title: str
+    role: str
+    part: str = "log"
+
+
 class Choice(NamedTuple):
     """A drop-down of the form. usual: what holds where nothing is chosen. others: (words here, value)."""
 
@@ -31,24 +41,30 @@ class Choice(NamedTuple):
 
 
 ENTRIES = (
-    Entry("source", "files or folder", "several: apart by spaces; → completes a path"),
+    Entry("source", "files or folder", "several: apart by spaces; → completes, ctrl+o browses"),
     Entry("name", "name", "what the dataset is called"),
     Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
-    Entry("user-col", "user column", "found by itself where empty"),
-    Entry("item-col", "item column", "found by itself where empty"),
-    Entry("time-col", "time column", "found by itself where empty"),
     Entry("time-format", "time format", "found by itself; else such as %d/%m/%Y"),
-    Entry("title-col", "title column", "found by itself where empty"),
     Entry("text-cols", "text columns", "of the items, such as brand,color; empty keeps all"),
-    Entry("rating-col", "rating column", "found by itself where empty"),
     Entry("min-rating", "least rating", "empty keeps every rating"),
-    Entry("event-col", "event column", "where the files hold several kinds of events"),
-    Entry("events", "events to keep", "such as purchase,cart"),
+    Entry("events", "events to keep", "such as purchase,cart; empty keeps all"),
     Entry("since", "from", "a date such as 2019-01-01; empty keeps the oldest"),
     Entry("until", "before", "a date; empty keeps the latest"),
     Entry("valid", "validation part", "files, where the split is your own"),
     Entry("test", "test part", "files, where the split is your own"),
 )
+COLUMNS = (
+    Column("user-col", "user column", "user"),
+    Column("item-col", "item column", "item"),
+    Column("time-col", "time column", "time"),
+    Column("title-col", "title column", "title", "items"),
+    Column("rating-col", "rating column", "rating"),
+    Column("event-col", "event column", "event"),
+)
+FIRST = ("source", "name")
+"""What stands above the first rows of the files."""
+USUAL = ("user-col", "item-col", "time-col", "title-col", "k-core")
+"""What stands right below them, as most imports need no more; the rest follows."""
 CHOICES = (
     Choice("format", "format", "found by itself", tuple((name, name) for name in names(*READERS))),
     Choice("header", "first line", "found by itself", (("names of columns", "yes"), ("data", "no"))),
@@ -56,7 +72,7 @@ CHOICES = (
     Choice("ties", "rows of one time", "as they stand", (("shuffled", "shuffle"), ("by item id", "id"))),
     Choice("drop-empty", "empty cells", "are an error", (("rows left out and counted", "yes"),)),
 )
-_TITLES = {each.option: each.title for each in (*ENTRIES, *CHOICES)} | {
+_TITLES = {each.option: each.title for each in (*ENTRIES, *COLUMNS, *CHOICES)} | {
     "out": "name",
     "no-header": "first line",
 }
@@ -70,15 +86,27 @@ _FILES = ("valid", "test")
 
 def fresh(source: str) -> Held:
     """What stands in the form at first."""
-    return {entry.option: entry.default for entry in ENTRIES} | {"source": source, "name": source}
+    quoted = shlex.quote(source) if source else ""
+    return {entry.option: entry.default for entry in ENTRIES} | {"source": quoted, "name": source}
 
 
 def arguments(held: Held, data_dir: Path) -> list[str]:
     """What follows ``sracl data prepare`` for these entries."""
     sources = sources_of(held["source"])
     name = held["name"] or Path(sources[0]).stem
-    words = [*sources, "--out", str(data_dir / name), "--name", name]
-    for option in [each.option for each in (*ENTRIES[2:], *CHOICES)]:
+    asked = [each.option for each in (*ENTRIES[2:], *COLUMNS, *CHOICES)]
+    return [*sources, "--out", str(data_dir / name), "--name", name, *_options(held, asked)]
+
+
+def questions(held: Held) -> list[str]:
+    """What follows ``sracl data look`` for these entries."""
+    asked = [each.option for each in COLUMNS] + ["time-format", "text-cols", "format", "header", "order"]
+    return [*sources_of(held["source"]), *_options(held, asked)]
+
+
+def _options(held: Held, asked: list[str]) -> list[str]:
+    words = []
+    for option in asked:
         value = held.get(option, "")
         if (option, value) in _FLAGS:
             words.append(_FLAGS[option, value])
@@ -98,8 +126,15 @@ def in_words_of_the_form(message: str) -> str:
 
 
 def sources_of(text: str) -> list[str]:
-    """One path with spaces in it, if that exists, else the words."""
-    words = [text] if Path(text).expanduser().exists() else text.split()
+    """One path with spaces in it, if that exists, else the words, as a shell reads them.
+
+    >>> sources_of("a.csv 'my items.csv'")
+    ['a.csv', 'my items.csv']
+    """
+    try:
+        words = [text] if Path(text).expanduser().exists() else shlex.split(text)
+    except ValueError:  # a quote that is not closed
+        words = text.split()
     return [str(Path(word).expanduser()) if word.startswith("~") else word for word in words]
 
 

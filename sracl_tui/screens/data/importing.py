@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -13,51 +16,94 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from sracl_core.plain import plain
+from sracl_tui.commands import CommandError, ask
 from sracl_tui.content import Content
-from sracl_tui.screens.data.import_entries import CHOICES, ENTRIES, Choice, Held, fresh, sources_of
+from sracl_tui.screens.data.column_field import ColumnField
+from sracl_tui.screens.data.first_rows import FirstRows
+from sracl_tui.screens.data.import_entries import (
+    CHOICES,
+    COLUMNS,
+    ENTRIES,
+    FIRST,
+    USUAL,
+    Choice,
+    Column,
+    Entry,
+    Held,
+    fresh,
+    in_words_of_the_form,
+    questions,
+    sources_of,
+)
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Button, Select, Static, entitle
+
+RAW_DIR = Path("data/raw")
+STILL_SECONDS = 0.4
+NEEDED = ("user", "item", "time")
 
 
 class ImportScreen(ModalScreen[Held | None]):
     """Gives what stands in the form once that can be tried, or None.
 
-    `held` and `problem` are those of a try before.
+    `held` and `problem` are those of a try before. `raw_dir` is where known datasets lie.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
-        Binding("ctrl+s", "start", "Start"),
+        Binding("ctrl+s", "start", "Start", priority=True),
+        Binding("ctrl+o", "browse", "Browse", priority=True),
     ]
 
-    def __init__(self, source: str = "", held: Held | None = None, problem: str = "") -> None:
+    def __init__(
+        self, source: str = "", held: Held | None = None, problem: str = "", raw_dir: Path = RAW_DIR
+    ) -> None:
         super().__init__()
         self._source = source
         self._held = held or fresh(source)
         self._told = problem
+        self._raw_dir = raw_dir
+        self._looked_at: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """One line a field, what is wrong below."""
+        """The files and their first rows, the columns, what else can be asked for; what is wrong below."""
+        entries = {entry.option: entry for entry in ENTRIES}
+        columns = {column.option: column for column in COLUMNS}
         with VerticalScroll(classes="dialog form", can_focus=False) as box:
-            entitle(box, "Import", "ctrl+s starts · esc cancels")
-            for entry in ENTRIES:
-                with Horizontal(classes="field"):
-                    yield Static(entry.title)
-                    suggester = PathSuggester() if entry.option == "source" else None
-                    yield Field(
-                        self._held.get(entry.option, ""),
-                        placeholder=entry.hint,
-                        id=f"import-{entry.option}",
-                        suggester=suggester,
-                    )
+            entitle(box, "Import", "ctrl+s starts · ctrl+o browses · esc cancels")
+            yield self._field(entries["source"])
+            with Horizontal(classes="field"):
+                yield Static("")
+                yield Button("Browse (ctrl+o)", id="browse", compact=True)
+            yield self._field(entries["name"])
+            yield FirstRows("", id="import-rows")
+            yield Static("", id="import-warning")
+            for option in USUAL:
+                yield self._field(entries[option]) if option in entries else self._column(columns[option])
+            yield Static("seldom needed", classes="caption")
+            for option in (*entries, *columns):
+                if option not in (*FIRST, *USUAL):
+                    yield self._field(entries[option]) if option in entries else self._column(columns[option])
             for choice in CHOICES:
-                with Horizontal(classes="field"):
-                    yield Static(choice.title)
-                    yield self._select(choice)
+                yield Horizontal(Static(choice.title), self._select(choice), classes="field")
             yield Static("", id="import-problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def _field(self, entry: Entry) -> Horizontal:
+        suggester = PathSuggester() if entry.option in ("source", "valid", "test") else None
+        field = Field(
+            self._held.get(entry.option, ""),
+            placeholder=entry.hint,
+            id=f"import-{entry.option}",
+            suggester=suggester,
+        )
+        return Horizontal(Static(entry.title), field, classes="field")
+
+    def _column(self, column: Column) -> ColumnField:
+        return ColumnField(column, self._held.get(column.option, ""))
 
     def _select(self, choice: Choice) -> Select:
         name = f"import-{choice.option}"
@@ -70,6 +116,7 @@ class ImportScreen(ModalScreen[Held | None]):
         """Where one begins to type, and what was wrong before."""
         self._tell(self._told)
         self.query_one("#import-k-core" if self._source else "#import-source").focus()
+        self._look()
 
     def _tell(self, problem: str) -> None:
         said = self.query_one("#import-problem", Static)
@@ -77,12 +124,66 @@ class ImportScreen(ModalScreen[Held | None]):
         if problem:
             said.scroll_visible(animate=False)
 
+    def _warn(self, problem: str) -> None:
+        """What will be in the way, before anything is started."""
+        said = self.query_one("#import-warning", Static)
+        said.display = bool(problem)
+        said.update(Content.styled(f"! {problem}", "$warning"))
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _changed(self) -> None:
+        self._look()
+
+    @work(group="look", exclusive=True, exit_on_error=False)
+    async def _look(self) -> None:
+        """Show what the files hold, once the entries that decide it have stood still."""
+        held, shown = self._entered(), self.query_one(FirstRows)
+        words = questions(held)
+        if words == self._looked_at:
+            return
+        self._looked_at = words
+        self._warn("")
+        if not held["source"]:
+            shown.say("The first rows of the files come here, with what each column is taken for.")
+            return
+        await asyncio.sleep(STILL_SECONDS)
+        shown.say("looking at the files…")
+        try:
+            found = await ask("data", "look", "--raw-dir", str(self._raw_dir), *words)
+        except CommandError as error:
+            self._looked_at = []
+            shown.say(f"✗ {in_words_of_the_form(str(error))}", "$error")
+            return
+        shown.show(found)
+        self._warn(in_words_of_the_form(found["problem"]))
+        self._offer(found)
+
+    def _offer(self, found: Mapping[str, Any]) -> None:
+        """The columns that the files have, to choose from."""
+        for field in self.query(ColumnField):
+            role = field.column.role
+            files = [file for file in found["files"] if file["part"] in ("log", field.column.part)]
+            guesses = [guess for file in files for guess in file["guesses"] if guess["role"] == role]
+            guess = next((one for one in guesses if one["column"]), guesses[0] if guesses else {})
+            needed = found["takes_columns"] and role in NEEDED and bool(guesses)
+            columns = [name for file in files for name in file["columns"]] if found["takes_columns"] else []
+            field.offer(columns, guess.get("column", ""), guess.get("why", ""), needed)
+        texts = [
+            guess["column"] for file in found["files"] for guess in file["guesses"] if guess["role"] == "text"
+        ]
+        self._hint("text-cols", f"empty keeps all: {', '.join(texts)}" if texts else "")
+        self._hint("time-format", f"found: {found['times']}" if found["times"] else "")
+        self._hint("events", f"empty keeps all: {', '.join(found['events'])}" if found["events"] else "")
+
+    def _hint(self, option: str, hint: str) -> None:
+        usual = next(entry.hint for entry in ENTRIES if entry.option == option)
+        self.query_one(f"#import-{option}", Input).placeholder = plain(hint) or usual
+
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "start":
-            self.action_start()
-        else:
-            self.dismiss(None)
+        actions = {"start": self.action_start, "browse": self.action_browse}
+        actions.get(event.button.id or "", lambda: self.dismiss(None))()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -92,14 +193,33 @@ class ImportScreen(ModalScreen[Held | None]):
         """Escape in a field gives up the whole form, as everywhere in it."""
         self.dismiss(None)
 
-    def action_start(self) -> None:
-        """Check what can be checked here, then hand the entries over."""
-        fields = {entry.option: self.query_one(f"#import-{entry.option}", Input) for entry in ENTRIES}
-        held = {option: field.value.strip() for option, field in fields.items()}
+    def action_browse(self) -> None:
+        """Look for the files in folders."""
+        from sracl_tui.screens.data.browse import BrowseScreen
+
+        def take(paths: list[str] | None) -> None:
+            if paths:
+                self.query_one("#import-source", Input).value = shlex.join(paths)
+
+        held = sources_of(self.query_one("#import-source", Input).value)
+        start = Path(held[0]) if held else Path.cwd()
+        self.app.push_screen(BrowseScreen(start if start.is_dir() else start.parent), take)
+
+    def _entered(self) -> Held:
+        held = {
+            entry.option: self.query_one(f"#import-{entry.option}", Input).value.strip() for entry in ENTRIES
+        }
+        held |= {field.column.option: field.value for field in self.query(ColumnField)}
         for choice in CHOICES:
             chosen = self.query_one(f"#import-{choice.option}", Select).value
             held[choice.option] = chosen if isinstance(chosen, str) else ""
+        return held
+
+    def action_start(self) -> None:
+        """Check what can be checked here, then hand the entries over."""
+        held = self._entered()
         problem = self._problem(held)
+        self._told = problem
         self._tell(problem)
         if not problem:
             self.dismiss(held)

@@ -222,7 +222,8 @@ class DataScreen(TabScreen):
 
             self.query_one(JobLine).start("preparing", name, ["data", "prepare", *words, *raw], failed)
 
-        self.app.push_screen(ImportScreen(source, held, problem), start)
+        raw_dir = self.session.data_dir / "raw"
+        self.app.push_screen(ImportScreen(source, held, problem, raw_dir), start)
 
     def action_fetch(self) -> None:
         """Fetch the dataset under the cursor, after saying whose terms hold."""
