@@ -22,6 +22,7 @@ PLOT_KEYS = (
     ("+ −", "zoom the chart"),
     ("← → ↑ ↓", "move the chart"),
     ("r", "the whole chart again"),
+    (", .", "read the values at a point, left and right of it; so does the mouse; esc ends it"),
 )
 
 

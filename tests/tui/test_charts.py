@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import time
 from array import array
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sracl_tui.app import Dashboard
+from sracl_tui.screens.train.ticks import even, even_seconds, texts
 from sracl_tui.view_models import RunLine, RunSnapshot
 from sracl_tui.watcher import CatalogChanged, RunChanged
 from tests.tui.dashboards import dashboard, drawn, shows, until
@@ -70,7 +75,7 @@ async def test_a_hundred_thousand_points_are_readable(
             curve = [BRAILLE.search(line) for line in lines]
             first, last = curve.index(next(filter(None, curve))), len(curve)
             assert last - first >= 5, "the course takes up the height"
-        assert any(line.rstrip(" |┃┫┣+").endswith(("A", "B")) for line in lines), "letters name the curves"
+        assert any(line.rstrip(" |").endswith(("A", "B")) for line in lines), "letters name the curves"
         labels = [float(found) for line in lines if (found := label(line)) is not None]
         assert labels == sorted(set(labels), reverse=True)
         assert 2 <= len(labels) <= size[1] // 4
@@ -79,6 +84,49 @@ async def test_a_hundred_thousand_points_are_readable(
             strips = app.screen._compositor.render_strips()
             colors = {s.style.color for strip in strips for s in strip if s.style and s.style.color}
             assert all(color.triplet is None or len(set(color.triplet)) == 1 for color in colors)
+
+
+async def test_a_crosshair_reads_values_and_the_best_epoch_is_marked(tmp_path: Path) -> None:
+    app, run = dashboard(tmp_path), long_run()
+    best = [
+        {**record, "valid": {"unmasked": {"NDCG@20": 0.3 - abs(at - 20) / 100}}}
+        for at, record in enumerate(run.epochs)
+    ]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f3")
+        show(app, replace(run, epochs=tuple(best)))
+        await until(pilot, shows(app, "A total", "★", "(best 0.3000)"))
+        app.screen.query_one("#tile-headline Plot").focus()
+        await pilot.press("comma")
+        await until(pilot, shows(app, "at step 100,000", "A 0.0100"))
+        await pilot.press(*["comma"] * 3)
+        await until(pilot, lambda: "at step 9" in drawn(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "at step" not in drawn(app))
+        plot = app.screen.query_one("#tile-loss Plot")
+        await pilot.hover("#tile-loss Plot", offset=(plot.region.width // 2, 3))
+        await until(pilot, shows(app, "at step", "A 4."))
+
+
+@given(
+    st.floats(-1e6, 1e6, allow_subnormal=False),
+    st.floats(1e-6, 1e7),
+    st.integers(2, 12),
+    st.sampled_from([even, even_seconds]),
+)
+def test_marks_are_few_even_and_all_say_something_else(
+    low: float, span: float, most: int, ticks: Callable[[float, float, int], list[float]]
+) -> None:
+    if low + span / 1e3 == low or span < abs(low) * 1e-6:
+        return
+    found = ticks(low, low + span, most)
+    assert len(found) <= most
+    assert all(low - span * 1e-6 <= tick <= low + span * (1 + 1e-6) for tick in found)
+    if ticks is even:
+        assert found
+        assert len(set(texts(found))) == len(found)
+    gaps = np.diff(found)
+    assert np.allclose(gaps, gaps[:1], rtol=1e-3) if len(gaps) else True
 
 
 async def test_drawing_them_anew_takes_little(tmp_path: Path) -> None:
@@ -106,4 +154,4 @@ def chart(app: Dashboard) -> list[str]:
 
 def label(line: str) -> str | None:
     found = re.match(r"\s*(\d+(?:\.\d+)?) ", line)
-    return found.group(1) if found and re.search(r"[┫+]", line) else None
+    return found.group(1) if found and re.search(r"[┤+]", line) else None

@@ -6,14 +6,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.color import Color
-from textual_plot import HiResMode, PlotWidget
-from textual_plot.axis_formatter import AxisFormatter, DurationFormatter, NumericAxisFormatter
+from textual_plot import HiResMode
 
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import Curve, Floats, reduced, sparkline
+from sracl_tui.screens.train.plot import Plot
+from sracl_tui.screens.train.ticks import Logarithms, Numbers, Times, clock
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
@@ -25,42 +26,7 @@ LEAST_HEIGHT = 8
 NO_BREAK = "\u00a0"
 """Between what belongs together: a legend wraps between its curves."""
 LEAST_WIDTH = 30
-
-
-class Sparse(AxisFormatter):
-    """No more labels than stand apart: close ones run together, or fall on the same row and are lost."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-
-    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
-        """At most `most` round numbers."""
-        ticks = super().get_ticks(min_, max_, min(max_ticks, self.most))
-        return ticks[:: -(-len(ticks) // self.most) or 1]
-
-
-class SparseFormatter(Sparse, NumericAxisFormatter):
-    """Numbers."""
-
-
-class SparseDurationFormatter(Sparse, DurationFormatter):
-    """Times."""
-
-
-class LogFormatter(SparseFormatter):
-    """Labels for an axis of decimal logarithms."""
-
-    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
-        """The numbers themselves, not their logarithms."""
-        return [f"{10**tick:.3g}" for tick in ticks]
-
-
-class Plot(PlotWidget):
-    """textual-plot with less margin."""
-
-    def on_mount(self) -> None:
-        """Room for the curves: the legend stands outside."""
-        self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
+BEST = "★"
 
 
 class ChartTile(Panel):
@@ -72,6 +38,7 @@ class ChartTile(Panel):
         self._curves: Sequence[Curve] = ()
         self._log = False
         self._x_axis = "step"
+        self._pointed: float | None = None
 
     def compose(self) -> ComposeResult:
         """Legend, chart, and what stands in for them."""
@@ -114,31 +81,50 @@ class ChartTile(Panel):
             put(legend, self._legend())
             self._plot(plot)
 
+    @on(Plot.Pointed)
+    def _read(self, event: Plot.Pointed) -> None:
+        event.stop()
+        self._pointed = event.x
+        put(self.query_one(".legend", Static), self._legend())
+
     def _plot(self, plot: Plot) -> None:
         plot.clear()
-        across = SparseDurationFormatter if self._x_axis == "time" else SparseFormatter
+        across = Times if self._x_axis == "time" else Numbers
         plot.set_x_formatter(across(max(2, self.size.width // X_LABEL)))
-        plot.set_y_formatter((LogFormatter if self._log else SparseFormatter)(max(2, self.size.height // 3)))
-        ends, drawn = [], []
+        plot.set_y_formatter((Logarithms if self._log else Numbers)(max(2, self.size.height // 3)))
+        drawn, faint, ends, stars = [], [], [], []
         for curve in self._curves:
-            x, y = reduced(curve.x, curve.y, max(8, self.size.width - 12))
-            if self._log:
-                x, y = x[y > 0], np.log10(y[y > 0])
+            x, y = self._points(curve.x, curve.y)
             if not len(x):
                 continue
             style = self._color(curve.color)
             drawn.append((x, y, style))
+            if curve.raw is not None:
+                faint.append((*self._points(curve.x, curve.raw), self._color_of("border")))
+            if curve.best is not None:
+                at = int(np.argmax(curve.y))
+                point = self._points(curve.x[at : at + 1], curve.y[at : at + 1])
+                stars.append((*point, BEST, f"bold {style}"))
             ends.append((x[-1:], y[-1:], curve.letter, f"bold {style}"))
         if not drawn:
             return
-        _room(plot, np.concatenate([x for x, _, _ in drawn]), np.concatenate([y for _, y, _ in drawn]))
-        for x, y, style in drawn:
+        lines = [*faint, *drawn]
+        _room(plot, np.concatenate([x for x, _, _ in lines]), np.concatenate([y for _, y, _ in lines]))
+        for x, y, style in lines:
             if len(x) > 1:
                 plot.plot(x, y, line_style=style, hires_mode=HiResMode.BRAILLE)
-        for x, y, letter, style in reversed(ends):
-            plot.scatter(x, y, marker=letter, marker_style=style)
+        # What is drawn later stands on top: a letter over a star, the first curve's over the others'.
+        for x, y, mark, style in reversed([*ends, *stars]):
+            plot.scatter(x, y, marker=mark, marker_style=style)
+
+    def _points(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """What is drawn of a curve at this width, on this axis."""
+        x, y = reduced(x, y, max(8, self.size.width - 12))
+        return (x[y > 0], np.log10(y[y > 0])) if self._log else (x, y)
 
     def _legend(self) -> Content:
+        if self._pointed is not None:
+            return self._reading(self._pointed)
         whole = self._legend_parts("  ", NO_BREAK)
         return whole if whole.cell_length <= self.size.width else self._legend_parts(" ", "")
 
@@ -159,6 +145,17 @@ class ChartTile(Panel):
             )
         return Content(between).join(parts)
 
+    def _reading(self, x: float) -> Content:
+        """What the curves are at the point of each that is nearest to `x`."""
+        near = [(curve, int(np.argmin(np.abs(curve.x - x)))) for curve in self._curves]
+        curve, at = near[0]
+        place = clock(curve.x[at]) if self._x_axis == "time" else number(curve.x[at])
+        parts = [Content.assemble((f"at {self._x_axis}{NO_BREAK}{place.replace(' ', NO_BREAK)}", "$muted"))]
+        for curve, at in near:
+            letter = (f"{curve.letter}{NO_BREAK}", f"bold ${COLORS[curve.color % len(COLORS)]}")
+            parts.append(Content.assemble(letter, (number(float(curve.y[at])), "bold")))
+        return Content("  ").join(parts)
+
     def _numbers(self) -> Content:
         room = max(4, min(24, self.size.width - 26))
         lines = [
@@ -173,7 +170,10 @@ class ChartTile(Panel):
         return Content("\n").join(lines)
 
     def _color(self, at: int) -> str:
-        variable = self.app.get_css_variables()[COLORS[at % len(COLORS)]]
+        return self._color_of(COLORS[at % len(COLORS)])
+
+    def _color_of(self, name: str) -> str:
+        variable = self.app.get_css_variables()[name]
         try:
             color = Color.parse(variable)
         except ValueError:
@@ -189,6 +189,7 @@ def same(some: Sequence[Curve], others: Sequence[Curve]) -> bool:
         (one.letter, one.name, one.color, one.best) == (other.letter, other.name, other.color, other.best)
         and np.array_equal(one.x, other.x)
         and np.array_equal(one.y, other.y)
+        and (one.raw is None) == (other.raw is None)
         for one, other in zip(some, others, strict=True)
     )
 

@@ -24,7 +24,10 @@ SPEED = "prefixes_per_second"
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a chart. The letter marks it where colors do not; `last` is its latest value."""
+    """One line of a chart. The letter marks it where colors do not; `last` is its latest value.
+
+    raw: the same points before they were smoothed, None where they were not.
+    """
 
     letter: str
     name: str
@@ -33,6 +36,7 @@ class Curve:
     last: float
     best: float | None = None
     color: int = 0
+    raw: Floats | None = None
 
 
 def losses(snapshot: RunSnapshot) -> list[str]:
@@ -52,7 +56,8 @@ def step_curves(snapshot: RunSnapshot, names: Sequence[str], x_axis: str, smooth
             continue
         smooth = moving_mean(y[known], smoothing)
         at, name = len(curves), "total" if field == TOTAL else field.replace("_", " ")
-        curves.append(Curve(_letter(at), name, x[known], smooth, float(y[known][-1]), color=at))
+        raw = y[known] if smoothing > 1 else None
+        curves.append(Curve(_letter(at), name, x[known], smooth, float(y[known][-1]), color=at, raw=raw))
     return curves
 
 
@@ -86,7 +91,7 @@ def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str)
 def overlaid(curves: Sequence[tuple[int, str, Curve]]) -> list[Curve]:
     """The same quantity of several runs, (number of the run, name, curve) each; the number letters them."""
     return [
-        Curve(str(number), name, curve.x, curve.y, curve.last, curve.best, number - 1)
+        Curve(str(number), name, curve.x, curve.y, curve.last, curve.best, number - 1, curve.raw)
         for number, name, curve in curves
     ]
 
