@@ -19,7 +19,7 @@ from sracl_tui.content import HarmlessFilter
 from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
 from sracl_tui.last_words import last_words
 from sracl_tui.preferences import Preferences
-from sracl_tui.screens import find
+from sracl_tui.screens import Place, find
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.session import RunChosen, Session
 from sracl_tui.themes import CYCLE, DARK, LIGHT
@@ -65,7 +65,7 @@ class Dashboard(App[None]):
         self._opened = opened
         self._moved = opened is not None
         for at, place in enumerate(find(), start=1):
-            self.add_mode(place.name, lambda place=place: place.load()(self.session))
+            self.add_mode(place.name, lambda place=place: self._made(place))
             keys = f"f{at},{at}" if at <= FUNCTION_KEYS else str(at)
             self.bind(keys, f"go('{place.name}')", description=place.title, show=False)
         self._filters.append(HarmlessFilter())
@@ -73,6 +73,12 @@ class Dashboard(App[None]):
             self._filters.insert(0, StyledFilter())
         if ascii_only():
             self._filters.append(AsciiFilter())
+
+    def _made(self, place: Place) -> TabScreen:
+        """A screen, drawn with the styles as they are: Textual would read all of them twice again for it."""
+        screen = place.load()(self.session)
+        screen._css_update_count = self._css_update_count
+        return screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """`$muted`, the color of what stands back, for themes that are not ours."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.containers import HorizontalGroup
 from textual.widgets import Footer
@@ -10,7 +12,21 @@ WAYS_OUT = ("quit", "help")
 
 
 class KeyLine(Footer):
-    """A footer in which the ways out keep their place at the right, however many other keys there are."""
+    """A footer in which the ways out keep their place at the right, however many other keys there are.
+
+    It is made anew where the keys are others than those that stand there: most moves of the focus leave them
+    as they are, and to make ten labels is the dearest part of a move.
+    """
+
+    _stand: list[Any] | None = None
+
+    async def recompose(self) -> None:
+        """Make the keys anew if they have changed."""
+        active = self.screen.active_bindings.values()
+        keys = [(binding, enabled, tooltip) for _, binding, enabled, tooltip in active if binding.show]
+        if keys != self._stand:
+            self._stand = keys
+            await super().recompose()
 
     def compose(self) -> ComposeResult:
         """The keys, the ways out last."""

@@ -31,6 +31,11 @@ async def test_the_keys_of_a_chart_stand_apart(tmp_path: Path, frozen: Path) -> 
         await until(pilot, shows(app, "x: step"))
         await pilot.press("tab")
         await until(pilot, shows(app, "+ - Zoom", "← → ↑ ↓ Pan r Reset scales", " ^q Quit ? Help"))
+        first, keys = app.screen.focused, list(app.screen.query("FooterKey"))
+        await pilot.press("tab")
+        await until(pilot, lambda: app.screen.focused is not first)
+        await pilot.pause()
+        assert list(app.screen.query("FooterKey")) == keys, "another chart has the same keys"
 
 
 async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Path) -> None:
