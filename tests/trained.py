@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
@@ -16,7 +17,7 @@ SMALL = (
     "model.inner_size=32",
     "retrieval.k=4",
     "objectives.sracl.neighbors_per_step=1",
-    "training.batch_size=1024",
+    "training.batch_size=256",
     "training.threads=1",
 )
 
@@ -54,14 +55,8 @@ class Shop:
         self, *words: str | Path, stdin: str = "", cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a real `sracl` command in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            cwd=cwd or self.base,
-            env={**self.environment(), **environment},
-            timeout=280,
+        return forked.ran(
+            *words, stdin=stdin, cwd=cwd or self.base, env={**self.environment(), **environment}
         )
 
     def train(self, name: str, *words: str | Path) -> subprocess.CompletedProcess[str]:

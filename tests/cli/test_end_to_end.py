@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from sracl_core.cli import main as cli
 from sracl_core.files import write_json
 from sracl_core.sealed import SEAL, sealed
+from tests import forked
 from tests.trained import SMALL, Shop
 
 USER = "amber-badger"
@@ -140,13 +140,7 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
     small = [word for text in SMALL for word in ("--set", text)]
     words = ["train", "--dataset", shop.dataset, "--runs-dir", tmp_path, "--name", "long", *small]
     words += ["--epochs", "300", "--set", "training.patience=300", "-q"]
-    training = subprocess.Popen(
-        [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)],
-        cwd=tmp_path,
-        env=shop.environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    training = forked.started(*words, cwd=tmp_path, env=shop.environment())
     try:
         run = wait_for_epoch(tmp_path, training)
         listed = json.loads(shop.sracl("runs", "list", "--runs-dir", tmp_path, "--json").stdout)
@@ -155,10 +149,9 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
         assert (refused.returncode, "is running already" in refused.stderr) == (2, True)
         stopped = shop.sracl("stop", run, "--json")
         assert json.loads(stopped.stdout)["status"] == "stopped", stopped.stderr
-        assert training.wait(timeout=60) == 143
+        assert training.wait(60).returncode == 143
     finally:
         training.kill()
-        training.communicate()
     before = len((run / "metrics.jsonl").read_text().splitlines())
     config, meta = run / "config.yaml", json.loads((run / "meta.json").read_text())
     config.write_text(config.read_text().replace("max_epochs: 300", "max_epochs: 1"))
@@ -175,7 +168,7 @@ def test_stop_checkpoints_and_resume_goes_on(shop: Shop, tmp_path: Path) -> None
     assert json.loads((run / "state.json").read_text())["status"] == "finished"
 
 
-def wait_for_epoch(runs: Path, training: subprocess.Popen[str]) -> Path:
+def wait_for_epoch(runs: Path, training: forked.Started | subprocess.Popen[str]) -> Path:
     """The only run in `runs`, once it has finished an epoch."""
     end = time.monotonic() + 200
     while time.monotonic() < end and training.poll() is None:

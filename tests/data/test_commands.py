@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +13,13 @@ from sracl_core.data.dataset import load_dataset
 from sracl_core.data.export import MARK, export
 from sracl_core.data.info import describe
 from sracl_core.data.prepare import PrepareOptions, prepare
+from tests.forked import ran as run
 
 FIVE = "".join(f"u{user},i{item},{user + item}\n" for user in range(6) for item in range(6))
 
 
-def run(*words: object, timeout: int = 60) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
-
-
-def told(*words: object, timeout: int = 60) -> Any:
-    done = run(*words, "--json", timeout=timeout)
+def told(*words: str | Path) -> Any:
+    done = run(*words, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -74,16 +67,10 @@ def test_folders_and_files_are_read_as_they_are_called(tmp_path: Path) -> None:
     source.write_text(f"customer,sku,date\n{FIVE}")
     (source.parent / "log1.csv").write_text(source.read_text().replace("u0", "u9"))
     assert run("data", "prepare", source, "--out", tmp_path / "a[b]").returncode == 0
-    assert told("data", "info", tmp_path / "a[b]", "--preview", 1)["preview"]["users"][0]["user"] == "u0"
+    assert told("data", "info", tmp_path / "a[b]", "--preview", "1")["preview"]["users"][0]["user"] == "u0"
     assert told("data", "info", tmp_path / "mine[1]")["users"] == 7
-    done = subprocess.run(
-        [sys.executable, "-m", "sracl_core.cli.main", "data", "info", "~", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run("data", "info", "~", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["users"] == 10
 
 
@@ -138,6 +125,6 @@ def test_a_temporal_split_from_files_to_results(tmp_path: Path) -> None:
         "objectives.sracl.alpha=0",
     )
     sets = [word for key in keys for word in ("--set", key)]
-    results = told("train", "--dataset", out, "--runs-dir", tmp_path / "runs", *sets, timeout=280)
+    results = told("train", "--dataset", out, "--runs-dir", tmp_path / "runs", *sets)
     assert results["protocol"]["split"] == "temporal"
     assert 0 < results["test"]["masked"]["HR@20"] <= 1

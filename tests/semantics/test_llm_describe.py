@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ import pytest
 from sracl_core.cli.main import run
 from sracl_core.semantics.llm.answers_db import LlmCache
 from sracl_core.semantics.llm.endpoint import api_key
+from tests.forked import started as start
 from tests.semantics.llm_shop import make_shop
 from tests.semantics.llm_stub import Stub
 
@@ -45,16 +43,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def command(shop: Path, stub: Stub | None, *more: str, what: str = "users") -> list[str]:
     url = ("--base-url", stub.url) if stub else ()
     return ["describe", str(shop), "--what", what, "--model", "m", *url, *more]
-
-
-def start(*argv: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "sracl_core.cli.main", *argv],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -113,7 +101,7 @@ def test_after_a_kill_exactly_the_missing_ones_are_asked(home: Path, shop500: Pa
         killed = start(*argv, "--base-url", stub.url)
         wait_until(lambda: sum(stub.paid.values()) >= 200)
         killed.send_signal(signal.SIGKILL)
-        killed.communicate()
+        killed.wait()
         stored = the_job()["done"]
         time.sleep(0.1)
         before = dict(stub.paid)
@@ -121,10 +109,10 @@ def test_after_a_kill_exactly_the_missing_ones_are_asked(home: Path, shop500: Pa
         stub.delay = 0.0
         stub.bodies.clear()
         again = start(*argv, "--base-url", stub.url)
-        out, err = again.communicate(timeout=120)
-        assert again.returncode == 0, err
-        asked = json.loads(out)["requests"]
-        assert asked == len(stub.bodies) == json.loads(out)["texts"] - stored
+        ended = again.wait(120)
+        assert ended.returncode == 0, ended.stderr
+        told = json.loads(ended.stdout)
+        assert told["requests"] == len(stub.bodies) == told["texts"] - stored
         lost = {prompt for prompt, times in stub.paid.items() if times > 1}
         assert lost <= set(before)
         assert len(lost) <= 8
@@ -134,7 +122,7 @@ def test_two_processes_share_one_job(home: Path, shop500: Path) -> None:
     with Stub(delay=0.02) as stub:
         argv = command(shop500, stub, "--concurrency", "8", "--json")
         both = [start(*argv), start(*argv)]
-        ended = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+        ended = [json.loads(process.wait(120).stdout) for process in both]
         assert set(stub.paid.values()) == {1}
         assert sum(each["written"] for each in ended) == len(stub.paid) == ended[0]["texts"]
 
@@ -144,9 +132,9 @@ def test_sigterm_waits_for_the_calls_in_flight(home: Path, shop500: Path) -> Non
         process = start(*command(shop500, stub, "--concurrency", "4"))
         wait_until(lambda: sum(stub.paid.values()) >= 4)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 143, err
-        assert "start again to go on" in err
+        ended = process.wait(60)
+        assert ended.returncode == 143, ended.stderr
+        assert "start again to go on" in ended.stderr
         assert the_job()["done"] == sum(stub.paid.values()) < 30
 
 
@@ -344,8 +332,8 @@ def test_asked_to_stop_with_the_last_questions_in_the_queue(home: Path, shop500:
         process = start(*command(shop500, stub, "--concurrency", "4", "--limit", "8"))
         wait_until(lambda: len(stub.bodies) >= 4)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, len(stub.bodies)) == (143, 4), err
+        ended = process.wait(60)
+        assert (ended.returncode, len(stub.bodies)) == (143, 4), ended.stderr
 
 
 def test_an_unwritable_cache_is_one_clear_line_before_anything_is_paid(

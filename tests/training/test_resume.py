@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from sracl_core import disk
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (
@@ -26,20 +25,16 @@ SETTINGS = (
 )
 
 
-def sracl(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "sracl_core.cli.main", *arguments]
-
-
 def train_command(dataset: Path, runs: Path, name: str, *extra: str) -> list[str]:
     sets = [part for setting in (*SETTINGS, *extra) for part in ("--set", setting)]
-    return sracl("train", "--dataset", str(dataset), "--runs-dir", str(runs), "--name", name, *sets, "-q")
+    return ["train", "--dataset", str(dataset), "--runs-dir", str(runs), "--name", name, *sets, "-q"]
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data") / "sample"
     words = ("data", "prepare", str(ROOT / "sample_data"), "--out", str(out), "--sample-users", "200")
-    subprocess.run(sracl(*words), check=True)
+    forked.ran(*words).check_returncode()
     return out
 
 
@@ -65,7 +60,7 @@ def metrics_of(runs: Path, name: str) -> str:
 def kill_when(command: list[str], runs: Path, name: str, wanted: str, number: signal.Signals) -> str:
     """Start `command`, send `number` as soon as it writes `wanted`; returns what it said on stderr."""
     earlier = len(metrics_of(runs, name))
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = forked.started(*command)
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         if wanted in metrics_of(runs, name)[earlier:]:
@@ -73,12 +68,12 @@ def kill_when(command: list[str], runs: Path, name: str, wanted: str, number: si
             if number == signal.SIGTERM:
                 # As `timeout` does it; the second is no second asking.
                 process.send_signal(number)
-            said = process.communicate(timeout=60)[1]
-            assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
-            return said
+            ended = process.wait(60)
+            assert ended.returncode == (-number if number == signal.SIGKILL else 128 + number), ended.stderr
+            return ended.stderr
         time.sleep(0.002)
-    said = process.communicate()[1]
-    raise AssertionError(f"{wanted} never appeared; exit code {process.returncode}: {said}")
+    ended = process.wait()
+    raise AssertionError(f"{wanted} never appeared; exit code {ended.returncode}: {ended.stderr}")
 
 
 def same_numbers(one: Path, other: Path) -> None:
@@ -100,12 +95,12 @@ def test_killed_inside_and_between_epochs_it_reaches_the_same_numbers(
     dataset: Path, tmp_path: Path, states: str
 ) -> None:
     extra = f"objectives.sracl.neighbor_states={states}"
-    subprocess.run(train_command(dataset, tmp_path, "whole", extra), check=True, stdout=subprocess.DEVNULL)
+    forked.ran(*train_command(dataset, tmp_path, "whole", extra)).check_returncode()
     command = train_command(dataset, tmp_path, "killed", extra)
     for moment in MOMENTS[states]:
         kill_when(command, tmp_path, "killed", moment, signal.SIGKILL)
-        command = sracl("resume", str(run_of(tmp_path, "killed")), "-q")
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        command = ["resume", str(run_of(tmp_path, "killed")), "-q"]
+    forked.ran(*command).check_returncode()
     same_numbers(run_of(tmp_path, "whole"), run_of(tmp_path, "killed"))
 
 
@@ -127,7 +122,7 @@ def test_asked_to_stop_it_checkpoints_and_says_how_to_go_on(
     (run / "checkpoints/last").rename(disk.set_aside(run / "checkpoints/last"))
     if number != signal.SIGTERM:
         return
-    done = subprocess.run(sracl("resume", str(run), "--json", "-q"), capture_output=True, text=True)
+    done = forked.ran("resume", run, "--json", "-q")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test"]["unmasked"]["NDCG@20"] > 0
     assert Path(json.loads(done.stdout)["run"]).samefile(run)

@@ -18,7 +18,7 @@ SMALL_MODEL = {
     "SRACL_MODEL__INNER_SIZE": "32",
     "SRACL_RETRIEVAL__K": "4",
     "SRACL_OBJECTIVES__SRACL__NEIGHBORS_PER_STEP": "1",
-    "SRACL_TRAINING__BATCH_SIZE": "1024",
+    "SRACL_TRAINING__BATCH_SIZE": "256",
     "SRACL_TRAINING__THREADS": "1",
 }
 """So that an epoch of the sample is a matter of a second or two."""
