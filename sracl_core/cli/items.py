@@ -156,7 +156,7 @@ def map_(
 ) -> None:
     """Place every item in the plane: on two principal components of the vectors, or by UMAP.
 
-    The dashboard draws this map (m on the Explore screen).
+    The dashboard draws this map (v on the Explore screen).
     """
     explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
     ids = explorer.loaded.dataset.items.ids

@@ -33,13 +33,16 @@ class ItemSpace:
 
     @cached_property
     def _lengths(self) -> NDArray[np.float32]:
-        return np.maximum(np.sqrt(np.einsum("nd,nd->n", self._learned, self._learned)), np.float32(1e-12))
+        lengths: NDArray[np.float32] = np.sqrt(np.einsum("nd,nd->n", self._learned, self._learned))
+        return np.maximum(lengths, np.float32(1e-12))
 
     def cosines(self, space: Space, index: int) -> NDArray[np.float32]:
         """Cosine of item `index` with every item, float32 [N]; 0 with one that has no direction."""
         vectors = self.vectors(space)
         products: NDArray[np.float32] = np.dot(vectors, vectors[index - 1])
-        return products / (self._lengths * self._lengths[index - 1]) if space == "model" else products
+        if space == "model":
+            products = np.divide(products, self._lengths * self._lengths[index - 1])
+        return products
 
     def nearest(self, space: Space, index: int, k: int) -> list[SimilarItem]:
         """The `k` nearest items to item `index`, without itself."""

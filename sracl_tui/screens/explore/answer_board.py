@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from sracl_tui.screens.explore import view
+from sracl_tui.screens.explore.alignment import aligned, in_common
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.screens.explore.found_panel import FoundPanel
 from sracl_tui.screens.explore.history_panel import HistoryPanel
@@ -35,6 +36,7 @@ NOT_YET = {
     "neighbors": "Other users whose purchases mean the same.",
     "recommended": "What the model would show next.",
 }
+ONLY_THERE = "Only the second run lists this item; the reasons are those of the first."
 CHOOSE = "Choose a user; then each recommendation is explained here."
 
 
@@ -66,6 +68,7 @@ class AnswerBoard(Vertical):
         self._question = Question()
         self._answers: Answers | None = None
         self.at = "history"
+        self._by_second = False
 
     def compose(self) -> ComposeResult:
         """The strip, the panels."""
@@ -79,10 +82,6 @@ class AnswerBoard(Vertical):
             yield SecondPanel()
         yield WhyPanel()
 
-    def on_mount(self) -> None:
-        """History first."""
-        self._turn_to("history")
-
     def panel(self, name: str) -> AnswerPanel:
         """The panel `name`, any but "why"."""
         return self.query_one(f"#{name}", AnswerPanel)
@@ -95,10 +94,21 @@ class AnswerBoard(Vertical):
             self.panel(name).say(text)
         self.query_one(WhyPanel).show(None, CHOOSE, "")
 
-    def show(self, question: Question, answers: Answers) -> None:
-        """Draw what is known about `question`."""
+    def on_mount(self) -> None:
+        """History first; two runs' lists scroll together."""
+        self._turn_to("history")
+        lists = [self.panel(name).rows for name in ("recommended", "second")]
+        for rows, other in (lists, lists[::-1]):
+            self.watch(rows, "scroll_y", lambda y, other=other: self._scroll(other, y), init=False)
+
+    def _scroll(self, other: RowList, y: float) -> None:
+        if self.second.found is not None:
+            other.scroll_y = y
+
+    def show(self, question: Question, answers: Answers, top: bool = False) -> None:
+        """Draw what is known about `question`; with `top` the cursors go to the first rows."""
         self._question, self._answers = question, answers
-        self._draw()
+        self._draw(top)
 
     @property
     def second(self) -> SecondPanel:
@@ -123,42 +133,66 @@ class AnswerBoard(Vertical):
             return None
         items = [*self._answers.recommended["items"], *self._answers.missed]
         held = self.panel("recommended").rows.current_id
-        return next((item for item in items if item["item"] == held), items[0] if items else None)
+        first = items[0] if items else None
+        if self.second.found is not None:
+            items += [{**item, "why": None} for item in self.second.found["items"]]
+        return next((item for item in items if item["item"] == held), first)
 
-    def _draw(self) -> None:
+    def turn_order(self) -> None:
+        """Two runs' lists in the order of the other one."""
+        self._by_second = not self._by_second
+        self._draw()
+
+    def _draw(self, top: bool = False) -> None:
         answers = self._answers
         if answers is None:
             return
-        self._draw_recommendations(answers)
+        self._draw_recommendations(answers, top)
         chosen = self.chosen()
         why = (chosen or {}).get("why")
         shared: set[str] = set()
         if answers.neighbors is not None:
             neighbors = self.panel("neighbors")
             shared = view.shared_items(answers.neighbors, neighbors.rows.highlighted or 0)
-            neighbors.show(view.neighbor_rows(answers.neighbors, why), view.neighbors_note(answers.neighbors))
+            rows = view.neighbor_rows(answers.neighbors, why)
+            neighbors.show(rows, view.neighbors_note(answers.neighbors), keep_cursor=not top)
         else:
             self.panel("neighbors").say(answers.no_neighbors or "…")
         history = self.query_one(HistoryPanel)
         history.show_profile(answers.history)
         read = self._question.until
         rows = view.history_rows(answers.history, PARTS_READ[read], why, shared)
-        history.show(rows, f"u reads {view.READS[read]} · = both")
-        self.query_one(WhyPanel).show(chosen, "…", answers.no_neighbors)
+        history.show(rows, f"u reads {view.READS[read]} · = both", keep_cursor=not top)
+        hint = ONLY_THERE if chosen is not None and chosen["item"] not in self._first_items() else "…"
+        self.query_one(WhyPanel).show(chosen, hint, answers.no_neighbors)
 
-    def _draw_recommendations(self, answers: Answers) -> None:
-        found, second = answers.recommended, self.second.found
-        if found is None:
-            self.panel("recommended").say("…")
-            return
-        rows = view.recommendation_rows(found, answers.missed, view.ranks(second) if second else None)
+    def _first_items(self) -> set[str]:
+        answers = self._answers
+        listed = answers.recommended["items"] if answers is not None and answers.recommended else ()
+        return {item["item"] for item in (*listed, *(answers.missed if answers is not None else ()))}
+
+    def _draw_recommendations(self, answers: Answers, top: bool) -> None:
+        found, second, before = answers.recommended, self.second, answers.before
         panel = self.panel("recommended")
+        if found is None:
+            panel.say("…")
+            return
         also = ", also bought before" if self._question.include_seen else ""
-        entitle(panel, f"→ Recommendations{also}")
-        panel.show(rows, view.held_out_note(found))
-        if second is not None:
-            here = view.recommendation_rows(second, (), view.ranks(found))
-            self.second.show(here, view.held_out_note(second))
+        note = view.held_out_note(found)
+        if second.found is None:
+            entitle(
+                panel, f"→ Recommended{also} · ▲▼ vs {before.of}" if before else f"→ Recommendations{also}"
+            )
+            rows = view.recommendation_rows(found, answers.missed, before.rank if before else None)
+            panel.show(rows, note, keep_cursor=not top)
+            return
+        lists = (found, answers.missed, second.found, second.here, second.there)
+        rows, theirs = aligned(*lists, self._by_second)
+        entitle(panel, f"→ {self._question.run}{also}{'' if self._by_second else ' · its order'}")
+        panel.show(rows, note, keep_cursor=not top)
+        entitle(second, f"→ {second.name_of_run}{' · its order' if self._by_second else ''}")
+        note = f"{in_common(found, second.found)}  {view.held_out_note(second.found)}"
+        second.show(theirs, note, keep_cursor=not top)
 
     @on(SecondPanel.Changed)
     def _compared(self) -> None:
@@ -166,6 +200,16 @@ class AnswerBoard(Vertical):
         self._draw()
 
     @on(RowList.OptionHighlighted, "#recommended-rows")
+    @on(RowList.OptionHighlighted, "#second-rows")
+    def _moved_together(self, event: RowList.OptionHighlighted) -> None:
+        other = "recommended" if event.option_list.id == "second-rows" else "second"
+        rows = self.panel(other).rows
+        if self.second.found is not None and event.option.id:
+            with self.prevent(RowList.OptionHighlighted):
+                rows.select_id(event.option.id)
+
+    @on(RowList.OptionHighlighted, "#recommended-rows")
+    @on(RowList.OptionHighlighted, "#second-rows")
     @on(RowList.OptionHighlighted, "#neighbors-rows")
     def _moved(self, event: RowList.OptionHighlighted) -> None:
         event.stop()

@@ -17,13 +17,14 @@ PARTS_READ = {"train": {"train"}, "valid": {"train", "valid"}, "test": {"train",
 
 @dataclass(frozen=True)
 class Question:
-    """Whom the answers are for, and by which rules."""
+    """Whom the answers are for, and by which rules; `run` is the name of who is asked."""
 
     user: str | None = None
     text: str = ""
     weight: float = 0.5
     until: str = "valid"
     include_seen: bool = False
+    run: str = ""
 
     def arguments(self) -> dict[str, Any]:
         """Of the operation `recommend`."""
@@ -35,6 +36,11 @@ class Question:
         }
         return asked | ({"text": self.text, "text_weight": self.weight} if self.text else {})
 
+    @property
+    def steered(self) -> bool:
+        """Whether a text takes part."""
+        return bool(self.text) and self.weight > 0
+
     def further(self) -> Question:
         """With more of the history read; from everything back to the training part."""
         order = list(PARTS_READ)
@@ -42,11 +48,20 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Ranks:
+    """Where items were before: `of` is in whose list, `rank` by item; one without a rank was not in it."""
+
+    of: str
+    rank: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Answers:
     """What is known about one question; None is not known yet.
 
     no_neighbors: why this run has no neighbors to show. missed: an attribution with its rank for each
-    held-out item that is not in the list. milliseconds: what the explorer took for all of it.
+    held-out item that is not in the list. before: against what the list moved. milliseconds: what the
+    explorer took for all of it.
     """
 
     history: Answer
@@ -54,6 +69,7 @@ class Answers:
     no_neighbors: str = ""
     recommended: Answer | None = None
     missed: tuple[Answer, ...] = ()
+    before: Ranks | None = None
     milliseconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -66,8 +82,13 @@ class Answers:
         }
 
 
-async def answers_to(client: QueryClient, question: Question) -> AsyncIterator[Answers]:
-    """The answers to `question`, more complete each time. Raises QueryError for an unknown user."""
+async def answers_to(
+    client: QueryClient, question: Question, before: Ranks | None = None
+) -> AsyncIterator[Answers]:
+    """The answers to `question`, more complete each time. Raises QueryError for an unknown user.
+
+    A steered list is held against that of the history alone, another one against `before`.
+    """
     history, spent = await client.ask("history", user=question.user)
     known = Answers(history, milliseconds=spent)
     yield known
@@ -82,7 +103,9 @@ async def answers_to(client: QueryClient, question: Question) -> AsyncIterator[A
         known = replace(known, no_neighbors=str(error))
     yield known
     found, spent = await client.ask("recommend", why=True, **question.arguments())
-    known = replace(known, recommended=found, milliseconds=known.milliseconds + spent)
+    if question.steered:
+        before = Ranks("the history alone", await ranks_of(client, replace(question, text=""), ids(found)))
+    known = replace(known, recommended=found, before=before, milliseconds=known.milliseconds + spent)
     yield known
     listed = {item["item"] for item in found["items"]}
     missed = []
@@ -92,3 +115,16 @@ async def answers_to(client: QueryClient, question: Question) -> AsyncIterator[A
             missed.append({**held, "held_out": part, "score": None, "why": why})
     if missed:
         yield replace(known, missed=tuple(missed))
+
+
+def ids(found: Answer) -> list[str]:
+    """The items of a list."""
+    return [item["item"] for item in found["items"]]
+
+
+async def ranks_of(client: QueryClient, question: Question, items: list[str]) -> dict[str, int]:
+    """Where `items` are for this question, listed or not. Raises QueryError."""
+    if not items:
+        return {}
+    told, _ = await client.ask("recommend", **{**question.arguments(), "k": 1, "ranks_of": items})
+    return {one["item"]: one["rank"] for one in told["ranks_of"]}

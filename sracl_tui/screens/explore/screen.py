@@ -14,14 +14,16 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from sracl_tui.deliver import copy, export
+from sracl_tui.preferences import DEFAULTS
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_board import AnswerBoard
 from sracl_tui.screens.explore.explorer_line import NO_RUN, ExplorerLine
 from sracl_tui.screens.explore.history_panel import KINDS
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
-from sracl_tui.screens.explore.questions import Answers, Question, answers_to
-from sracl_tui.screens.explore.user_box import UserBox
+from sracl_tui.screens.explore.questions import RECOMMENDED, Answers, Question, Ranks, answers_to
+from sracl_tui.screens.explore.second_panel import First
+from sracl_tui.screens.explore.user_box import Asked, UserBox
 from sracl_tui.screens.explore.weight_bar import WeightBar
 from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
@@ -41,7 +43,19 @@ class ExploreScreen(TabScreen):
         Binding("slash", "filter", "User", key_display="/", tooltip="Pick a user by typing"),
         Binding("f", "text", "Free text", tooltip="Search items by meaning, and steer by it"),
         Binding("left_square_bracket", "weight(-0.1)", "Less text", key_display="[", show=False),
-        Binding("right_square_bracket", "weight(0.1)", "Text weight", key_display="[ ]", tooltip="More text"),
+        Binding("right_square_bracket", "weight(0.1)", "More text", key_display="[ ]", show=False),
+        Binding("m", "next_user('miss')", "Miss", tooltip="The next user whose held-out item was missed"),
+        Binding("h", "next_user('hit')", "Hit", tooltip="The next user whose held-out item was found"),
+        Binding("r", "next_user('any')", "Random", tooltip="Any user, by chance"),
+        Binding(
+            "s,f6",
+            "sort_users",
+            "Sort",
+            key_display="s",
+            tooltip="Users by rank, gain, length; F6 in the field",
+        ),
+        Binding("o", "turn_order", "Order", show=False, tooltip="Two runs: in the order of the other one"),
+        Binding("v", "map", "Map", tooltip="All items in the plane, by meaning"),
         Binding("backspace", "back", "Back", tooltip="To the user before"),
         Binding("left", "panel(-1)", "Panel", show=False, tooltip="Panel on the left"),
         Binding(
@@ -66,7 +80,7 @@ class ExploreScreen(TabScreen):
     def body(self) -> Iterable[Widget]:
         """The question on top, the answers below."""
         yield Horizontal(
-            UserBox(lambda: self.client),
+            UserBox(self._asked),
             Field(placeholder="f  free text: what should it be like?", id="text"),
             WeightBar(id="weight"),
             id="question",
@@ -76,9 +90,21 @@ class ExploreScreen(TabScreen):
 
     def on_mount(self) -> None:
         """Nothing is asked before the screen is shown."""
-        self._question = replace(self._question, weight=self.session.preferences["text_weight"])
+        self._question = replace(self._question, weight=self._kept_weight())
         self.query_one(WeightBar).weight = self._question.weight
         self.board.empty(NO_RUN)
+
+    def _kept_weight(self) -> float:
+        # A weight of 0 would let a text change nothing, without a word.
+        return float(self.session.preferences["text_weight"]) or DEFAULTS["text_weight"]
+
+    def _asked(self) -> Asked:
+        second = self.board.second.run
+        against = None if second is None else str(second)
+        return Asked(self.client, self._question.user, against, masked=not self._question.include_seen)
+
+    def _first(self) -> First:
+        return First(self._question, self.client, self._answers)
 
     @property
     def client(self) -> QueryClient | None:
@@ -111,6 +137,7 @@ class ExploreScreen(TabScreen):
     def _open(self, path: Path) -> None:
         """Start an explorer for `path`, and ask it about the user that is shown."""
         self._answers, self._answered, self._pending = None, Question(), False
+        self._question = replace(self._question, run=short_name(path.name))
         client = self.query_one(ExplorerLine).open(path, self._tell_state)
         self.board.empty("loading…")
         if self._question.user is None:
@@ -144,7 +171,7 @@ class ExploreScreen(TabScreen):
         self._open(self.session.current)
         second = self.board.second
         if second.run is not None:
-            second.open(second.run, self._question)
+            second.open(second.run, self._first())
 
     @on(UserBox.Picked)
     def _picked(self, event: UserBox.Picked) -> None:
@@ -168,25 +195,36 @@ class ExploreScreen(TabScreen):
     async def _load(self, question: Question, trail: list[str]) -> None:
         if self.client is None:
             return
+        walked = question.user != self._question.user
+        steered = (question.text, question.weight) != (self._answered.text, self._answered.weight)
+        before, top = self._list_walked_from(trail) if walked else None, walked or steered
         # What is shown of a user stays until all of the new answers are there.
         whole = self._answers is not None and question.user == self._question.user
         self._pending = True
         self._tell_state()
         try:
-            async for answers in answers_to(self.client, question):
+            async for answers in answers_to(self.client, question, before):
                 if not whole or answers.recommended is not None:
                     self._question, self._trail = question, trail
-                    self._show(answers)
-            self.board.second.ask(question)
+                    self._show(answers, top)
+                    top = top and answers.recommended is None
+            self.board.second.ask(self._first())
         except QueryError as error:
             self._pending = False
             self._refuse(str(error))
 
-    def _show(self, answers: Answers) -> None:
+    def _list_walked_from(self, trail: list[str]) -> Ranks | None:
+        """The list of the user before on the walk, who is the one that is shown."""
+        user, known = self._question.user, self._answers
+        if user is None or len(trail) < 2 or trail[-2] != user or known is None or known.recommended is None:
+            return None
+        return Ranks(user, view.ranks(known.recommended))
+
+    def _show(self, answers: Answers, top: bool) -> None:
         self._answers, self._pending = answers, answers.recommended is None
         if not self._pending:
             self._answered = self._question
-        self.board.show(self._question, answers)
+        self.board.show(self._question, answers, top)
         self.query_one(UserBox).set_user(str(self._question.user))
         if self.focused is None or self.focused.id in ("user", "suggestions"):
             self.board.go("history" if self.has_class("-narrow") else "recommended")
@@ -204,21 +242,30 @@ class ExploreScreen(TabScreen):
 
     @on(AnswerBoard.Walked)
     def _walk(self, event: AnswerBoard.Walked) -> None:
-        self._ask_about(replace(self._question, user=event.user), [*self._trail, event.user])
+        self._walk_to(event.user)
+
+    def _walk_to(self, user: str | None) -> None:
+        """One step on, to a neighbor or to a buyer of an item; None stays."""
+        if user is not None:
+            self._ask_about(replace(self._question, user=user), [*self._trail, user])
 
     @on(AnswerBoard.Opened)
-    @work(group="item", exclusive=True, exit_on_error=False)
-    async def _open_item(self, event: AnswerBoard.Opened) -> None:
+    def _open_item(self, event: AnswerBoard.Opened) -> None:
         from sracl_tui.screens.explore.item import ItemScreen
 
+        if self.client is not None:
+            self.app.push_screen(ItemScreen(self.client, event.item), self._walk_to)
+
+    def action_map(self) -> None:
+        """All items in the plane."""
+        from sracl_tui.screens.explore.map import MapScreen
+        from sracl_tui.screens.explore.map_view import marks_of
+
         if self.client is None:
+            self.notify(NO_RUN)
             return
-        try:
-            answer, _ = await self.client.ask("neighbors_of_item", item=event.item, k=15)
-        except QueryError as error:
-            self._refuse(str(error))
-            return
-        self.app.push_screen(ItemScreen(answer))
+        marks = marks_of(self._question, self._answers)
+        self.app.push_screen(MapScreen(self.client, marks), self._walk_to)
 
     def home(self) -> Widget | None:
         """The panel that one was at, once there are answers."""
@@ -236,6 +283,9 @@ class ExploreScreen(TabScreen):
     @on(Input.Submitted, "#text")
     def _steer(self, event: Input.Submitted) -> None:
         text = event.value.strip()
+        if text and not self._question.weight:
+            self.query_one(WeightBar).weight = weight = self._kept_weight()
+            self._question = replace(self._question, weight=weight)
         self._ask_about(replace(self._question, text=text))
         self.board.search(self.client, text)
         self.board.go("found" if text and self._answers is None else "recommended")
@@ -246,7 +296,8 @@ class ExploreScreen(TabScreen):
 
     @on(WeightBar.Changed)
     def _weighed(self, event: WeightBar.Changed) -> None:
-        self.remember("text_weight", event.weight)
+        if event.weight:
+            self.remember("text_weight", event.weight)
         self._ask_about(replace(self._question, weight=event.weight))
 
     def action_until(self) -> None:
@@ -278,7 +329,19 @@ class ExploreScreen(TabScreen):
     def action_compare(self) -> None:
         """Choose a second run, or leave the comparison."""
         others = [run for run in self.session.runs or () if run.path != self.session.current]
-        self.board.second.toggle(others, self._question)
+        self.board.second.toggle(others, self._first)
+
+    def action_turn_order(self) -> None:
+        """Two runs' lists in the order of the other one."""
+        self.board.turn_order()
+
+    def action_next_user(self, kind: str) -> None:
+        """To the next hit, miss, or anybody."""
+        self.query_one(UserBox).go(kind, RECOMMENDED)
+
+    def action_sort_users(self) -> None:
+        """Another order of users."""
+        self.query_one(UserBox).turn_order()
 
     def action_copy(self) -> None:
         """The focused panel's rows, else the recommendations."""

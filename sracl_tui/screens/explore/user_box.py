@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events, on, work
@@ -15,6 +16,8 @@ from textual.widgets import Input
 
 from sracl_tui.content import Content
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
+from sracl_tui.screens.explore.questions import RECOMMENDED
+from sracl_tui.screens.explore.view import moved
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
@@ -23,6 +26,45 @@ from sracl_tui.widgets.split_line import SplitLine
 NOBODY = "nobody"
 TYPING_SECONDS = 0.12
 SUGGESTED = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who can be asked about users, about whom the screen is, and how ranks are read.
+
+    against: folder of the second run, None where there is none. masked: whether ranks are those among unseen
+    items.
+    """
+
+    client: QueryClient | None
+    user: str | None
+    against: str | None
+    masked: bool
+
+    def arguments(self, order: Order) -> dict[str, Any]:
+        """Of the operations that know an order."""
+        told = {"order": order.by, "reverse": order.reverse, "masked": self.masked}
+        return told | ({"against": self.against} if self.against else {})
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of users, in words."""
+
+    words: str
+    by: str
+    reverse: bool = False
+
+
+ORDERS = (
+    Order("by id", "id"),
+    Order("worst rank first", "rank", True),
+    Order("best rank first", "rank"),
+    Order("most gained by the second run", "gain"),
+    Order("most lost by the second run", "gain", True),
+    Order("longest history first", "length"),
+    Order("shortest history first", "length", True),
+)
 
 
 class UserBox(Vertical):
@@ -40,9 +82,10 @@ class UserBox(Vertical):
             self.user = user
             super().__init__()
 
-    def __init__(self, client: Callable[[], QueryClient | None]) -> None:
+    def __init__(self, asked: Callable[[], Asked]) -> None:
         super().__init__(id="user-box")
-        self._client = client
+        self._asked = asked
+        self._at = 0
 
     def compose(self) -> ComposeResult:
         """The input, the suggestions below it."""
@@ -59,7 +102,7 @@ class UserBox(Vertical):
         await asyncio.sleep(TYPING_SECONDS)
         answer = await self._lookup(prefix, SUGGESTED)
         if answer is not None and self.has_pseudo_class("focus-within"):
-            self._show(answer["users"], answer["total"])
+            self._show(answer["users"], answer["total"], answer.get("no_ranks") or "")
 
     @work(group="suggest", exclusive=True, exit_on_error=False)
     async def _enter(self, typed: str) -> None:
@@ -71,31 +114,61 @@ class UserBox(Vertical):
 
     async def _lookup(self, prefix: str, limit: int) -> Any:
         """Users whose id has `prefix` in it; None where nobody can be asked."""
-        client = self._client()
-        if client is None:
+        return await self._ask("users", prefix=prefix, limit=limit)
+
+    async def _ask(self, op: str, **arguments: Any) -> Any:
+        asked = self._asked()
+        if asked.client is None:
             return None
         try:
-            answer, _ = await client.ask("users", prefix=prefix, limit=limit)
-        except QueryError:
+            answer, _ = await asked.client.ask(op, **arguments, **asked.arguments(self.order))
+        except QueryError as error:
+            if asked.client.state == "ready":
+                self.notify(str(error), severity="warning", title="no answer")
             return None
         return answer
 
-    def _show(self, users: Sequence[Mapping[str, Any]], total: int) -> None:
-        rows = [
-            (
-                str(user["user"]),
-                SplitLine((str(user["user"]), Content.styled(f"{user['interactions']} items", "$muted"))),
-            )
-            for user in users
+    @property
+    def order(self) -> Order:
+        """How users are listed, and gone through."""
+        order = ORDERS[self._at]
+        return ORDERS[0] if order.by == "gain" and self._asked().against is None else order
+
+    def turn_order(self) -> None:
+        """Another order; the suggestions show it."""
+        usable = [
+            at for at, order in enumerate(ORDERS) if order.by != "gain" or self._asked().against is not None
         ]
+        self._at = usable[(usable.index(self._at) + 1) % len(usable)] if self._at in usable else 0
+        if not self.has_pseudo_class("focus-within"):
+            self.query_one(Input).focus()
+        self.suggest("" if self.typed == self._asked().user else self.typed)
+
+    @work(group="suggest", exclusive=True, exit_on_error=False)
+    async def go(self, kind: str, k: int) -> None:
+        """Pick the next "hit" or "miss" (by the first `k`) in the order of the list, or "any" by chance."""
+        asked = self._asked()
+        if asked.client is None:
+            return
+        how = asked.arguments(self.order) | ({"order": "random", "reverse": False} if kind == "any" else {})
+        try:
+            told, _ = await asked.client.ask("next_user", after=asked.user, kind=kind, k=k, **how)
+        except QueryError as error:
+            self.notify(str(error), severity="warning", title="no answer")
+            return
+        self.post_message(self.Picked(str(told["user"])))
+
+    def _show(self, users: Sequence[Mapping[str, Any]], total: int, no_ranks: str) -> None:
+        rows = [(str(user["user"]), SplitLine((str(user["user"]), _facts(user)))) for user in users]
         nobody = SplitLine((Content.styled("no user has this in the id", "$warning"), ""))
         suggestions = self.query_one(RowList)
         suggestions.show(rows or [(NOBODY, nobody)], keep_cursor=False)
         suggestions.disabled = not rows
+        few = f"the first {len(rows)} · " if total > len(rows) else ""
         entitle(
             suggestions,
-            f"{total:,} user{'s' * (total != 1)}",
-            f"the first {len(rows)}" if total > len(rows) else "",
+            f"{total:,} user{'s' * (total != 1)} · {self.order.words}",
+            f"{few}{no_ranks or 'F6 sorts otherwise'}",
         )
         suggestions.display = True
 
@@ -146,3 +219,15 @@ class UserBox(Vertical):
         event.stop()
         if event.option.id:
             self.post_message(self.Picked(event.option.id))
+
+
+def _facts(user: Mapping[str, Any]) -> Content:
+    """The rank of the held-out item, in both runs where there are two, and how long the history is."""
+    rank, other = user.get("rank"), user.get("other_rank")
+    hit = isinstance(rank, int) and rank <= RECOMMENDED
+    parts: list[Any] = []
+    if rank is not None:
+        parts.append((f"{'★ ' if hit else ''}rank {rank:,}", "$accent" if hit else ""))
+    if rank is not None and other is not None:
+        parts += [f" → {other:,} ", moved(rank, other)]
+    return Content.assemble(*parts, (f"{user['interactions']:>5} items", "$muted"))

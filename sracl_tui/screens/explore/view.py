@@ -46,7 +46,11 @@ def history_rows(history: Answer, read: set[str], why: Answer | None, shared: se
                 ("= " if both else "  ", "bold $success"), (title, "bold" if both else "")
             )
             effect = effects.get(at - first)
-            right = Content.styled(_date(item), "$muted") if effect is None else effect_bar(effect, most)
+            right = (
+                Content.styled(date(item.get("timestamp")), "$muted")
+                if effect is None
+                else effect_bar(effect, most)
+            )
         rows.append((f"{at}:{item['item']}", SplitLine((left, right), restyled=True)))
     return rows
 
@@ -81,20 +85,44 @@ def _shared_and_next(neighbor: Answer) -> tuple[Content, Content]:
 
 
 def recommendation_rows(
-    found: Answer, missed: Sequence[Answer] = (), other: Mapping[str, int] | None = None
+    found: Answer, missed: Sequence[Answer] = (), before: Mapping[str, int] | None = None
 ) -> list[Row]:
-    """The recommendations: rank and title; then score and marks. `other` has a second run's ranks.
+    """The recommendations: rank, title and how far it moved from `before`; then score and marks.
 
     Held-out items that are not in the list come last, with their rank.
     """
     rows = []
     for item in [*found["items"], *missed]:
-        held = item.get("held_out")
-        title = Content.assemble(
-            (f"{item['rank']:>3} ", "$muted"), ("★ " if held else "", "bold $accent"), (item["title"], "bold")
-        )
-        rows.append((item["item"], SplitLine((title, ""), (_marks(item, other), ""), restyled=True)))
+        still = before is None or item["score"] is None
+        move = Content("") if still or before is None else moved(before.get(item["item"]), item["rank"])
+        rows.append((item["item"], recommendation_row(item, move)))
     return rows
+
+
+def recommendation_row(item: Answer, move: Content) -> SplitLine:
+    """One recommendation, with `move` at its right."""
+    held = item.get("held_out")
+    title = Content.assemble(
+        (f"{item['rank']:>3} ", "$muted"), ("★ " if held else "", "bold $accent"), (item["title"], "bold")
+    )
+    return SplitLine((title, move), (_marks(item), ""), restyled=True)
+
+
+def moved(before: int | None, now: int) -> Content:
+    """How far an item came up or went down; "new" where it was nowhere before.
+
+    >>> moved(9, 2).plain, moved(2, 9).plain, moved(3, 3).plain, moved(None, 1).plain
+    ('▲7', '▼7', '=', 'new')
+    """
+    if before is None:
+        return Content.styled("new", "$accent")
+    if before == now:
+        return Content.styled("=", "$muted")
+    return Content.styled(f"{'▲' if now < before else '▼'}{abs(before - now):,}", _color(before, now))
+
+
+def _color(before: int, now: int) -> str:
+    return "$success" if now < before else "$error"
 
 
 def found_rows(answer: Answer) -> list[Row]:
@@ -206,14 +234,11 @@ def effect_bar(effect: float | None, most: float) -> Content:
     )
 
 
-def _marks(item: Answer, other: Mapping[str, int] | None) -> Content:
+def _marks(item: Answer) -> Content:
     held, score = item.get("held_out"), item["score"]
     parts: list[Any] = [("    ", "")]
     if score is not None:
         parts.append((f"{score:.3f}", "bold"))
-    if other is not None:
-        rank = other.get(item["item"])
-        parts.append((f"  there {rank}" if rank else "  only here", "$success" if rank else "$warning"))
     if held:
         word = "hit" if score is not None else "missed"
         parts.append((f"  {PARTS.get(held, held)} {word}", "$accent"))
@@ -236,8 +261,12 @@ def _reasons(why: Answer) -> list[Any]:
     return said
 
 
-def _date(item: Answer) -> str:
-    stamp = item.get("timestamp")
+def date(stamp: Any) -> str:
+    """A day, "" for what is no time.
+
+    >>> date(1366848000), date(1366848000000), date(7)
+    ('25 Apr 2013', '25 Apr 2013', '')
+    """
     if not isinstance(stamp, int | float) or stamp < 100_000_000:
         return ""
     seconds = stamp / 1000 if stamp > 1e11 else stamp
