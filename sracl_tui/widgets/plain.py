@@ -51,6 +51,11 @@ def entitle(widget: Widget, title: str | None = None, note: str | None = None) -
         widget.border_subtitle = line(note)  # type: ignore[assignment]
 
 
+def hint(field: widgets.Input, text: str) -> None:
+    """What stands in a field while nothing is typed there."""
+    field.placeholder = plain(text)
+
+
 def _drawn(content: Any) -> Any:
     return Content(content) if isinstance(content, str) else content
 

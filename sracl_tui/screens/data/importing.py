@@ -16,7 +16,6 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from sracl_core.plain import plain
 from sracl_tui.commands import CommandError, ask
 from sracl_tui.content import Content
 from sracl_tui.screens.data.column_field import ColumnField
@@ -37,7 +36,7 @@ from sracl_tui.screens.data.import_entries import (
     sources_of,
 )
 from sracl_tui.widgets.field import Field
-from sracl_tui.widgets.plain import Button, Select, Static, entitle
+from sracl_tui.widgets.plain import Button, Select, Static, entitle, hint
 
 RAW_DIR = Path("data/raw")
 STILL_SECONDS = 0.4
@@ -176,9 +175,9 @@ class ImportScreen(ModalScreen[Held | None]):
         self._hint("time-format", f"found: {found['times']}" if found["times"] else "")
         self._hint("events", f"empty keeps all: {', '.join(found['events'])}" if found["events"] else "")
 
-    def _hint(self, option: str, hint: str) -> None:
+    def _hint(self, option: str, said: str) -> None:
         usual = next(entry.hint for entry in ENTRIES if entry.option == option)
-        self.query_one(f"#import-{option}", Input).placeholder = plain(hint) or usual
+        hint(self.query_one(f"#import-{option}", Input), said or usual)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
