@@ -66,13 +66,19 @@ class StudiesScreen(ModalScreen[None]):
 
 
 def read_studies(runs_dir: Path) -> list[dict[str, Any]]:
-    """What the files of comparisons and studies say, the one that changed last first."""
+    """What the files of comparisons and studies say, the one that changed last first.
+
+    Of a damaged one {"damaged": its path}.
+    """
     try:
         files = [(path.stat().st_mtime, path) for path in (runs_dir / "studies").glob("*.json")]
     except OSError:
         return []
-    found = [read_json(path) for _, path in sorted(files, reverse=True)[:MOST_STUDIES]]
-    return [one for one in found if one is not None and isinstance(one.get("rows"), list)]
+    read = {path: read_json(path) for _, path in sorted(files, reverse=True)[:MOST_STUDIES]}
+    return [
+        one if one is not None and isinstance(one.get("rows"), list) else {"damaged": str(path)}
+        for path, one in read.items()
+    ]
 
 
 def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine]) -> Content:
@@ -82,6 +88,9 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine]) 
     known = {line.name: line for line in runs}
     parts: list[Any] = []
     for one in studies:
+        if damaged := one.get("damaged"):
+            parts.append((f"{damaged} is damaged; its command, given again, writes it anew\n\n", "$warning"))
+            continue
         rows = [row for row in one["rows"] if isinstance(row, Mapping) and isinstance(row.get("runs"), list)]
         places = [known.get(str(name)) if name else None for row in rows for name in row["runs"]]
         done = sum(line is not None and line.status in ("finished", "stopped") for line in places)
