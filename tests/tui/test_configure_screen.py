@@ -46,6 +46,18 @@ async def test_a_problem_stands_at_the_field_and_holds_the_run_back(tmp_path: Pa
         await until(pilot, lambda: "0.01" not in drawn(app))
 
 
+async def test_no_dataset_can_be_chosen_and_the_command_says_so(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "--dataset"))
+        await pilot.click("#pick-dataset")
+        await until(pilot, shows(app, "none: F1 prepares"))
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: "--dataset" not in drawn(app))
+        assert app.screen.query_one("#run", Button).disabled
+
+
 async def test_preset_changes_yaml_and_search(tmp_path: Path) -> None:
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
@@ -176,4 +188,4 @@ async def test_without_a_dataset_the_form_says_where_to_get_one(tmp_path: Path, 
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f2")
-        await until(pilot, shows(app, "none prepared yet: F1", "choose a dataset"))
+        await until(pilot, shows(app, "none: F1 prepares", "choose a dataset"))

@@ -23,7 +23,7 @@ class RunChoices(Panel):
         """Each choice below its caption."""
         presets = [(name, name) for name in (DEFAULTS, *preset_names())]
         yield Static("dataset", classes="caption")
-        yield Select([], prompt="none prepared yet: F1", id="pick-dataset", compact=True)
+        yield Select([], prompt="none: F1 prepares", id="pick-dataset", compact=True)
         yield Static("preset", classes="caption")
         yield Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True)
         yield Static("name", classes="caption")

@@ -197,9 +197,8 @@ class ConfigureScreen(TabScreen):
 
     @on(Select.Changed, "#pick-dataset")
     def _dataset(self, event: Select.Changed) -> None:
-        if isinstance(event.value, str):
-            self.form.enter(DATASET, event.value)
-            self._check()
+        self.form.enter(DATASET, event.value if isinstance(event.value, str) else "")
+        self._check()
 
     @on(Input.Changed, "#run-name")
     def _named(self, event: Input.Changed) -> None:
