@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from sracl_core.data.reading import packed
+from sracl_core.data.reading.packed import MOST_GROWTH, decompressed
 from sracl_core.errors import DataError, StorageError
 
-ENDINGS = (".zip", ".tar", ".tgz", ".tar.gz")
+PACKED = ("gz", "bz2", "xz", "zst")
+ENDINGS = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", *(f".tar.{kind}" for kind in PACKED))
 MOST_FILES = 10_000
-MOST_GROWTH = 200
-"""Text shrinks to a tenth or so; what grows by more than this is no data set."""
 CHUNK = 1 << 20
 # What zipfile and tarfile raise for damage, an unknown compression, a password, a clash of names:
 # a header of odd bytes may break anywhere in them.
 DAMAGE = (
+    *packed.DAMAGE,
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -81,7 +83,8 @@ def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
                 if not info.is_dir():
                     yield info.filename, info.file_size, files.open(info)
         return
-    with tarfile.open(archive) as members:
+    # As a stream, which is held against the same limit: what describes a member may itself be endless.
+    with decompressed(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as members:
         for member in members:
             if member.isdir():
                 continue
@@ -89,6 +92,8 @@ def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             if source is None:
                 raise DataError(f"{archive} holds a link ({member.name}); it is not unpacked")
             yield member.name, member.size, source
+        while stream.read(CHUNK):  # to the checksum at the end
+            pass
 
 
 def _inside(folder: Path, name: str, archive: Path) -> Path:

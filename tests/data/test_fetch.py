@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import re
 import subprocess
 import sys
@@ -15,8 +18,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -309,13 +314,48 @@ def test_any_bytes_unpack_inside_or_are_refused(ending: str, data: st.DataObject
         assert sorted(path.name for path in Path(folder).iterdir()) == ["in", archive.name]
 
 
-def test_tar_archives(tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as archive:
+PACKINGS: dict[str, Any] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.mark.parametrize("ending", archives.ENDINGS[1:])
+def test_tar_archives(tmp_path: Path, ending: str) -> None:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
         info = tarfile.TarInfo("d/a.csv")
         info.size = 3
         archive.addfile(info, io.BytesIO(b"abc"))
-    archives.unpack(tmp_path / "x.tar.gz", tmp_path)
+    kind = {".tgz": "gz", ".txz": "xz", ".tbz": "bz2", ".tbz2": "bz2"}.get(ending, ending.rpartition(".")[2])
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(PACKINGS.get(kind, bytes)(held.getvalue()))
+    assert archives.is_archive(path)
+    archives.unpack(path, tmp_path)
     assert (tmp_path / "d" / "a.csv").read_bytes() == b"abc"
+    path.write_bytes(path.read_bytes()[:-9])
+    (tmp_path / "again").mkdir()
+    if kind != "tar":
+        with pytest.raises(DataError, match="damaged or cannot be unpacked"):
+            archives.unpack(path, tmp_path / "again")
+
+
+@pytest.mark.parametrize("kind", PACKINGS)
+def test_what_describes_a_member_may_not_be_endless(tmp_path: Path, kind: str) -> None:
+    head = tarfile.TarInfo("x")
+    head.type, head.size = tarfile.XHDTYPE, 20 << 20
+    record = b"%d comment=" % head.size
+    path = tmp_path / f"x.tar.{kind}"
+    content = head.tobuf(tarfile.USTAR_FORMAT) + record.ljust(head.size - 1, b"a") + b"\n"
+    path.write_bytes(PACKINGS[kind](content))
+    with pytest.raises(DataError, match="unpacks to over 16,777,216 bytes, 200 times its size"):
+        archives.unpack(path, tmp_path)
+    table = tmp_path / f"log.csv.{kind}"
+    table.write_bytes(PACKINGS[kind](content))
+    with pytest.raises(DataError, match=r"unpacks to over|is a tar archive"):
+        prepare(table, tmp_path / "out")
 
 
 def test_catalogue(tmp_path: Path) -> None:

@@ -13,14 +13,15 @@ from typing import IO, Any, cast
 
 import zstandard
 
-from sracl_core.data.archives import MOST_GROWTH
 from sracl_core.errors import DataError
 
+MOST_GROWTH = 200
+"""Text shrinks to a tenth or so; what grows by more than this is no data set."""
 LEAST_LIMIT = 1 << 24
-BY_NAME = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+BY_NAME = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".tbz2": "bzip2", ".tbz": "bzip2", ".xz": "xz"}
 BY_START = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 NO_TABLE = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook; save the sheet as CSV, or name the archive .zip",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; save the sheet as CSV, or unpack the archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook; save the sheet as CSV",
     b"SQLite format 3": "an SQLite database; write the table out as CSV",
     b"ARROW1": "an Arrow (Feather) file; write it as Parquet",
@@ -50,7 +51,7 @@ def packing(path: Path) -> str | None:
     """How a file is compressed: "gzip", "zstd", "bzip2", "xz", or None."""
     start = start_of(path)
     for mark, name in BY_START.items():
-        if start.startswith(mark) and not (mark == b"BZh" and path.suffix.lower() != ".bz2"):
+        if start.startswith(mark) and (mark != b"BZh" or BY_NAME.get(path.suffix.lower()) == name):
             return name
     return BY_NAME.get(path.suffix.lower())
 

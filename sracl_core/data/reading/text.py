@@ -63,6 +63,8 @@ def _copy_checked(
         while True:
             chunk = raw = source.read(CHUNK)
             if not size and raw[:4096].count(b"\0") * 4 > len(raw[:4096]) and encoding is None:
+                if raw[257:262] == b"ustar":
+                    raise DataError(f"{path} is a tar archive; unpack it, and give the table that it holds")
                 raise DataError(
                     f"{path} line 1 has zero bytes: it is no text, or UTF-16 without its mark (convert it "
                     "with: iconv -f utf-16le -t utf-8)"
