@@ -129,7 +129,7 @@ def by_lift(
     chosen = choose(base.encoder, known, base.prefixes, valid, base.config.training.seed)
     for lift in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
         rows = replace(chosen, lift=lift).rows(base.encoder, known, loaded.added.vectors)
-        loaded.encoder = with_items(base.config.model, base.encoder, rows)
+        loaded.encoder = with_items(base.config.model, base.encoder, rows, loaded.added.near)
         new = measured(loaded, histories[::STRIDE], targets[::STRIDE])["run, among all"]
         found[f"{lift:g}"] = {"new": new, "trained": trained_items(loaded, STRIDE)["with"]}
     return found

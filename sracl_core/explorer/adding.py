@@ -11,6 +11,7 @@ import polars as pl
 import torch
 
 from sracl_core.data.prefixes import query_prefixes
+from sracl_core.data.related import Related
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.mapping import choose
@@ -18,6 +19,8 @@ from sracl_core.models.text_map import RIDGE
 from sracl_core.runs.lock import only_writer
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import describe_table
+from sracl_core.semantics.texts import item_texts
+from sracl_core.semantics.words import near_words
 from sracl_core.training.added import read_added, write_added
 
 
@@ -94,7 +97,7 @@ def remove_items(path: Path, names: list[str] | None, dataset: Path | None = Non
     loaded = LoadedRun.open(path, dataset, with_added=False)
     with only_writer(loaded.run):
         if names is None:
-            write_added(loaded.run, pl.DataFrame(), np.empty((0, 0), np.float32), {}, {})
+            write_added(loaded.run, pl.DataFrame(), np.empty((0, 0), np.float32), {}, {}, {})
             return 0
         added = read_added(loaded.run)
         ids = [] if added is None else added.table["item_id"].to_list()
@@ -105,7 +108,8 @@ def remove_items(path: Path, names: list[str] | None, dataset: Path | None = Non
             )
         keep = np.flatnonzero(~np.isin(ids, names))
         rows = {name: part[torch.from_numpy(keep)].contiguous() for name, part in added.rows.items()}
-        write_added(loaded.run, added.table[keep], added.vectors[keep], rows, added.about)
+        near = {kind: Related(part.items[keep], part.shares[keep]) for kind, part in added.near.items()}
+        write_added(loaded.run, added.table[keep], added.vectors[keep], rows, near, added.about)
         return len(keep)
 
 
@@ -139,5 +143,8 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
             rows, about = loaded.encoder.new_rows(known, np.asarray(vectors), RIDGE), {"map": "composed"}
         except NotImplementedError as error:
             raise InputError(f"{error}; nothing can be added to {loaded.run.name}") from error
-    write_added(loaded.run, merged, np.asarray(vectors), rows, about)
+    near = {}
+    if loaded.encoder.evidence is not None and "words" in loaded.encoder.evidence.kinds:
+        near["words"] = near_words(item_texts(loaded.config, loaded.trained).texts, texts)
+    write_added(loaded.run, merged, np.asarray(vectors), rows, near, about)
     return about

@@ -116,9 +116,11 @@ def _calibrated(
     histories = valid.take(np.arange(len(valid)))
     states = encoder.encode(histories)
     scores = encoder.score(states, histories).numpy()
-    # What stands beside the state of a trained item, its evidence, no new item has.
+    # Beside the state stand repeats and evidence; nothing ever followed a new item, but it has words.
     alone = encoder.item_scores(states)
-    repeats = (encoder.with_repeats(alone, histories) - alone).numpy()
+    beside = encoder.with_repeats(alone, histories) - alone
+    if encoder.evidence is not None:
+        beside = encoder.evidence.add(beside, histories, encoder.max_length, {"words"})
     direction = raising(states.numpy()) * scores.std(axis=1).mean()
     raised = (states.numpy() @ direction)[:, None]
     target = valid.targets.astype(np.int64) - 1
@@ -133,7 +135,7 @@ def _calibrated(
         is_held, mixed = np.isin(target, held), scores.copy()
         for scale in SCALES:
             for lift in LIFTS:
-                mixed[:, held] = mean + scale * (mapped - mean) + lift * raised + repeats[:, held]
+                mixed[:, held] = mean + scale * (mapped - mean) + lift * raised + beside[:, held].numpy()
                 gain = 1.0 / _ranks(mixed, target)
                 sums = np.array([gain[is_held].sum(), gain[~is_held].sum()])
                 found[scale, lift] = found.get((scale, lift), np.zeros(2)) + sums

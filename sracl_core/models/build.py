@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from sracl_core.data.related import Related
 from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.evidence import Evidence
@@ -21,18 +22,24 @@ def build_encoder(settings: Backbone, n_items: int, seed: int = 0) -> SequenceEn
     return encoder
 
 
-def with_items(settings: Backbone, encoder: SequenceEncoder, rows: Mapping[str, Tensor]) -> SequenceEncoder:
+def with_items(
+    settings: Backbone,
+    encoder: SequenceEncoder,
+    rows: Mapping[str, Tensor],
+    near: Mapping[str, Related] | None = None,
+) -> SequenceEncoder:
     """`encoder`, which `settings` describe, with more items behind its own, in evaluation mode.
 
-    rows: {name in the state dict: M rows}, see `SequenceEncoder.new_rows`. Raises RuntimeError where they
-    do not fit.
+    rows: {name in the state dict: M rows}, see `SequenceEncoder.new_rows`. near: the evidence for them, see
+    `Evidence.grown`. Raises RuntimeError where they do not fit.
     """
     more = len(next(iter(rows.values())))
     larger = build_encoder(settings, encoder.n_items + more)
     state = encoder.state_dict()
     grown = {name: torch.cat([state[name], some.to(state[name])]) for name, some in rows.items()}
     if encoder.evidence is not None:
-        grown |= {f"evidence.{name}": rows for name, rows in encoder.evidence.grown(more).items()}
+        larger.evidence = encoder.evidence.grown(more, near or {})
+        grown |= {f"evidence.{name}": part for name, part in larger.evidence.state_dict().items()}
     larger.load_state_dict(state | grown)
     return larger.eval()
 

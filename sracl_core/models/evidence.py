@@ -7,11 +7,14 @@ those again is said by the encoder and its repeat bias.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
-from sracl_core.data.related import KEPT, Related
+from sracl_core.data.related import KEPT, Related, strongest
 from sracl_core.data.sequences import Sequences, aged
 
 DECAY = 0.8
@@ -29,15 +32,16 @@ class Evidence(nn.Module):
 
     Args:
         kinds: of `FLOORS`, F of them.
+        kept: how many items can be related to one.
     """
 
-    def __init__(self, n_items: int, kinds: tuple[str, ...]) -> None:
+    def __init__(self, n_items: int, kinds: tuple[str, ...], kept: int = KEPT) -> None:
         super().__init__()
         self.n_items, self.kinds = n_items, kinds
         self.register_buffer("weights", torch.zeros(len(kinds)))
         self.register_buffer("lift", torch.zeros(()))
-        self.register_buffer("items", torch.zeros(len(kinds), n_items, KEPT, dtype=torch.int32))
-        self.register_buffer("shares", torch.zeros(len(kinds), n_items, KEPT))
+        self.register_buffer("items", torch.zeros(len(kinds), n_items, kept, dtype=torch.int32))
+        self.register_buffer("shares", torch.zeros(len(kinds), n_items, kept))
         self.weights: Tensor
         self.lift: Tensor
         self.items: Tensor
@@ -79,18 +83,45 @@ class Evidence(nn.Module):
         keys = torch.unique(row_T * (self.n_items + 1) + item_T)
         return keys // (self.n_items + 1), keys % (self.n_items + 1)
 
-    def add(self, scores_RN: Tensor, histories: Sequences, most: int) -> Tensor:
-        """The scores with what the evidence says; column j is item j + 1."""
+    def add(
+        self, scores_RN: Tensor, histories: Sequences, most: int, kinds: Collection[str] = tuple(FLOORS)
+    ) -> Tensor:
+        """The scores with what the evidence of the `kinds` says; column j is item j + 1."""
         if not bool(self.weights.any()):
             return scores_RN
+        asked = self.weights * self.weights.new_tensor([kind in kinds for kind in self.kinds])
         row, item, values = self.said(histories, most)
-        scores_RN = scores_RN.index_put((row, item - 1), values @ self.weights, accumulate=True)
+        scores_RN = scores_RN.index_put((row, item - 1), values @ asked, accumulate=True)
         row, item = self.held(histories, most)
         return scores_RN.index_put((row, item - 1), self.lift.expand(len(row)), accumulate=True)
 
-    def grown(self, more: int) -> dict[str, Tensor]:
-        """What the state dict has a row an item of, with `more` items behind, of which nothing is known."""
-        return {name: nn.functional.pad(getattr(self, name), (0, 0, 0, more)) for name in ("items", "shares")}
+    def grown(self, more: int, near: Mapping[str, Related]) -> Evidence:
+        """The same with `more` items behind.
+
+        near: by kind, the items from before to which each of the new ones is related, [more, KEPT]. The
+        relation holds both ways: a new item comes to those from before as far as it would be among their
+        `KEPT`, and nothing of theirs makes place for it.
+        """
+        known = self.n_items
+        larger = Evidence(known + more, self.kinds, KEPT + (KEPT if near else 0))
+        larger.weights.copy_(self.weights)
+        larger.lift.copy_(self.lift)
+        larger.items[:, :known, :KEPT], larger.shares[:, :known, :KEPT] = self.items, self.shares
+        for kind, related in near.items():
+            place = self.kinds.index(kind)
+            new, column = np.nonzero(related.items)
+            item, share = related.items[new, column] - 1, related.shares[new, column]
+            least_N = self.shares[place].min(dim=1).values.numpy()
+            good = share >= least_N[item]
+            pairs = sparse.coo_array((share[good], (item[good], new[good] + known)), (known, known + more))
+            back = strongest(pairs)
+            for into, there, from_new, from_known in (
+                (larger.items, self.items, related.items, back.items),
+                (larger.shares, self.shares, related.shares, back.shares),
+            ):
+                into[place, known:, :KEPT] = torch.from_numpy(from_new).to(there)
+                into[place, :known, KEPT:] = torch.from_numpy(from_known).to(there)
+        return larger
 
     def _weighed(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor]:
         """Of the items that are no blanks: row int64 [T], item int64 [T], weight in the mean float32 [T]."""

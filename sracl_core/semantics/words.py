@@ -23,21 +23,39 @@ def same_words(texts: Sequence[str], progress: Progress | None = None) -> Relate
     Args:
         texts: of items 1..N.
     """
+    words_NW = _weighed(texts)
+    return _nearest(words_NW, words_NW, 0, progress)
+
+
+def near_words(texts: Sequence[str], more: Sequence[str]) -> Related:
+    """The items 1..N of `texts` that are nearest to each of `more`, as in `same_words` of all of them."""
+    words_NW = _weighed([*texts, *more])
+    return _nearest(words_NW[len(texts) :], words_NW[: len(texts)], len(texts), None)
+
+
+def _weighed(texts: Sequence[str]) -> sparse.csr_array:
+    """tf-idf, float32 [texts, words], rows of length 1."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # half a second, which few commands need
 
     most = min(max(int(COMMON * len(texts)), RARE), MOST)
     counts = TfidfVectorizer(sublinear_tf=True, min_df=2, max_df=most, ngram_range=(1, 2), dtype=np.float32)
     try:
-        words_NW = sparse.csr_array(counts.fit_transform(texts))
+        return sparse.csr_array(counts.fit_transform(texts))
     except ValueError:  # no word is in two texts
-        words_NW = sparse.csr_array((len(texts), 1), dtype=np.float32)
+        return sparse.csr_array((len(texts), 1), dtype=np.float32)
+
+
+def _nearest(
+    asked_RW: sparse.csr_array, words_NW: sparse.csr_array, first: int, progress: Progress | None
+) -> Related:
+    """The rows of `words_NW` nearest to each that is asked; row `first` of all is the first that is asked."""
     words_WN = words_NW.T.tocsr()
     found = []
-    for start in range(0, len(texts), ROWS_AT_ONCE):
-        near_RN = (words_NW[start : start + ROWS_AT_ONCE] @ words_WN).tocsr()
-        found.append(strongest(_trimmed(near_RN, start)))
+    for start in range(0, asked_RW.shape[0], ROWS_AT_ONCE):
+        near_RN = (asked_RW[start : start + ROWS_AT_ONCE] @ words_WN).tocsr()
+        found.append(strongest(_trimmed(near_RN, first + start)))
         if progress:
-            progress("words", min(start + ROWS_AT_ONCE, len(texts)), len(texts))
+            progress("words", min(start + ROWS_AT_ONCE, asked_RW.shape[0]), asked_RW.shape[0])
     return Related(*(np.concatenate([getattr(part, name) for part in found]) for name in ("items", "shares")))
 
 

@@ -18,7 +18,7 @@ from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder, with_items
 from sracl_core.models.evidence import DECAY, FLOORS, Evidence
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.semantics.words import same_words
+from sracl_core.semantics.words import near_words, same_words
 from sracl_core.training.checkpoint import load_encoder
 from sracl_core.training.evidence import fit_evidence
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -187,6 +187,41 @@ def test_items_that_are_added_are_known_nothing_of(encoder: SequenceEncoder) -> 
     assert encoder.evidence is not None
     assert not larger.evidence.shares[:, N_ITEMS:].any()
     torch.testing.assert_close(larger.evidence.shares[:, :N_ITEMS], encoder.evidence.shares)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4), min_size=4, max_size=20))
+def test_new_items_are_related_by_words_as_if_they_had_been_there(words: list[list[str]]) -> None:
+    texts = [" ".join(f"{letter}{letter}" for letter in one) for one in words]
+    known = len(texts) * 2 // 3
+    small = Evidence(known, ("transitions", "words"))
+    small.know("words", same_words(texts[:known]))
+    larger = small.grown(len(texts) - known, {"words": near_words(texts[:known], texts[known:])})
+    whole, found = told(same_words(texts)), told(Related(larger.items[1].numpy(), larger.shares[1].numpy()))
+    before = told(same_words(texts[:known]))
+    for item in range(1, len(texts) + 1):
+        new = range(known + 1, len(texts) + 1)
+        expected = {other: share for other, share in whole[item].items() if (item in new) != (other in new)}
+        assert {other: share for other, share in found[item].items() if item in new or other in new} == (
+            pytest.approx(expected)
+        )
+        if item <= known:
+            assert {k: v for k, v in found[item].items() if k <= known} == pytest.approx(before[item])
+    assert not larger.shares[0].any()
+
+
+def test_a_new_item_comes_to_a_full_row_only_where_it_is_nearer() -> None:
+    n = KEPT + 1
+    full = Related(np.zeros((n, KEPT), np.int32), np.zeros((n, KEPT), np.float32))
+    full.items[0], full.shares[0] = np.arange(2, n + 1), 0.5
+    near = Related(np.zeros((2, KEPT), np.int32), np.zeros((2, KEPT), np.float32))
+    near.items[:, :2], near.shares[:, :2] = [1, 2], [[0.6, 0.1], [0.4, 0.1]]
+    small = Evidence(n, ("words",))
+    small.know("words", full)
+    larger = small.grown(2, {"words": near})
+    found = told(Related(larger.items[0].numpy(), larger.shares[0].numpy()))
+    assert found[1] == pytest.approx({**dict.fromkeys(range(2, n + 1), 0.5), n + 1: 0.6})
+    assert found[2] == pytest.approx({n + 1: 0.1, n + 2: 0.1})
 
 
 def test_a_run_keeps_its_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
