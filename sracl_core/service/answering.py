@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from sracl_core.errors import InputError, UnknownIdError, nearest
+from sracl_core.errors import InputError, SraclError, UnknownIdError, nearest
 from sracl_core.retrieval.best import best, standard
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import Applied, apply
-from sracl_core.service.exported import Model
+from sracl_core.service.exported import Model, Rows
 
 MOST = 1000
 """Items of an answer, and of a history, at most."""
 KEPT_RULES = 64
+Found = TypeVar("Found")
 
 
 class Asked(BaseModel):
@@ -49,9 +51,28 @@ class Answers:
 
     def recommend(self, asked: Asked) -> dict[str, Any]:
         """The list; where no item of the history is known, the most popular items, and source "popular"."""
-        rows, unknown = self._history(asked)
+        found = self.lists([asked])[0]
+        if isinstance(found, SraclError):
+            raise found
+        return found
+
+    def lists(self, questions: Sequence[Asked]) -> list[dict[str, Any] | SraclError]:
+        """The list of each question, or why it has none. All of them are scored at once."""
+        histories = [_or_error(self._history, asked) for asked in questions]
+        scored = [place for place, one in enumerate(histories) if isinstance(one, tuple) and len(one[0])]
+        scores = self.model.scores([histories[place][0] for place in scored]) if scored else ()
+        of = dict(zip(scored, scores, strict=True))
+        return [
+            one if isinstance(one, SraclError) else _or_error(self._list, asked, *one, of.get(place))
+            for place, (asked, one) in enumerate(zip(questions, histories, strict=True))
+        ]
+
+    def _list(
+        self, asked: Asked, rows: Rows, unknown: list[str], scores: NDArray[np.float32] | None
+    ) -> dict[str, Any]:
         rules, catalogue = self._rules(asked.rules), self.model.catalogue
-        scores = self.model.scores(rows) if len(rows) else self._popular()
+        source = "popular" if scores is None else "history"
+        scores = catalogue.popularity.astype(np.float32) if scores is None else scores
         if asked.more is not None and asked.more_weight:
             similar = catalogue.vectors() @ catalogue.encode(asked.more)
             weight = np.float32(asked.more_weight)
@@ -66,7 +87,7 @@ class Answers:
             notes.append(f"{len(unknown)} items of the history are not known: {', '.join(unknown[:3])}")
         return {
             "model": self.model.name,
-            "source": "history" if len(rows) else "popular",
+            "source": source,
             "items": [
                 {"rank": rank, **self._item(row), "score": float(scores[row])}
                 for rank, row in enumerate(chosen.tolist(), start=1)
@@ -96,7 +117,7 @@ class Answers:
         """That it answers, and with which model."""
         return {"ok": True, "model": self.model.name, "items": len(self.model.catalogue)}
 
-    def _history(self, asked: Asked) -> tuple[NDArray[np.int64], list[str]]:
+    def _history(self, asked: Asked) -> tuple[Rows, list[str]]:
         """(rows of the known items int64 [L], ids of the others)"""
         if (asked.user is None) == (asked.history is None):
             raise InputError("give either a user or a history of item ids, not both and not neither")
@@ -117,9 +138,6 @@ class Answers:
             self._applied[key] = apply(rules, self.model.catalogue)
         return self._applied[key]
 
-    def _popular(self) -> NDArray[np.float32]:
-        return self.model.catalogue.popularity.astype(np.float32)
-
     def _row(self, item: str) -> int:
         rows = self.model.catalogue.rows
         if item not in rows:
@@ -133,3 +151,10 @@ class Answers:
     def _similar(self, scores: NDArray[np.float32], k: int) -> list[dict[str, Any]]:
         rows = best(np.asarray(scores), k).tolist()
         return [{**self._item(row), "similarity": float(scores[row])} for row in rows]
+
+
+def _or_error(find: Callable[..., Found], *given: Any) -> Found | SraclError:
+    try:
+        return find(*given)
+    except SraclError as error:
+        return error

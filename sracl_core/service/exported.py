@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +15,24 @@ from sracl_core.files import open_array, read_json
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.service import folder as names
 
+Rows: TypeAlias = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Model:
     """What lists are made with.
 
-    name: of the run. scores: of all N items after a history, float32 [N] for row numbers int64 [L], L at
-    least 1. history: the rows that a user of the dataset took, None where users are not known here.
+    name: of the run. scores: of all N items after each of H histories, float32 [H, N]; a history is row
+    numbers int64 [L], L at least 1. history: the rows that a user of the dataset took, None where users are
+    not known here.
     """
 
     name: str
     about: dict[str, Any]
     catalogue: Catalogue
     titles: list[str]
-    scores: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    history: Callable[[str], NDArray[np.int64]] | None = None
+    scores: Callable[[Sequence[Rows]], NDArray[np.float32]]
+    history: Callable[[str], Rows] | None = None
 
 
 def is_export(path: Path) -> bool:
@@ -74,7 +77,7 @@ def open_export(path: Path) -> Model:
 
 def _scores(
     path: Path, evidence: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+) -> Callable[[Sequence[Rows]], NDArray[np.float32]]:
     vectors, bias = np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])
     related, shares = np.asarray(arrays[names.RELATED]), np.asarray(arrays[names.SHARES])
     kinds = [(float(kind["weight"]), float(kind["floor"])) for kind in evidence["kinds"].values()]
@@ -93,22 +96,30 @@ def _scores(
     # A product with one state takes a third of the time where a dimension's numbers stand together.
     by_dimension, biased = np.ascontiguousarray(vectors.T), bool(bias.any())
 
-    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        latest = rows[-len(bias) :]
-        state = session.run(None, {"items": latest[None] + 1})[0][0]
-        found: NDArray[np.float32] = state @ by_dimension
-        held = found[latest].copy()
+    def scores(histories: Sequence[Rows]) -> NDArray[np.float32]:
+        each = [rows[-len(bias) :] for rows in histories]
+        padded = np.zeros((len(each), max(map(len, each))), dtype=np.int64)
+        for place, latest in enumerate(each):
+            padded[place, -len(latest) :] = latest + 1
+        states = session.run(None, {"items": padded})[0]
+        found: NDArray[np.float32] = states @ by_dimension
+        for row, latest in zip(found, each, strict=True):
+            beside(row, latest)
+        return found
+
+    def beside(row: NDArray[np.float32], latest: Rows) -> None:
+        """Add what stands beside the state: evidence and repeats."""
+        held = row[latest].copy()
         weight = float(evidence["decay"]) ** np.arange(len(latest) - 1, -1, -1.0)
         weight = (weight / weight.sum()).astype(np.float32)
         for of_kind, share, (strength, floor) in zip(related, shares, kinds, strict=True):
             there = share[latest] > 0
             items, place = np.unique(of_kind[latest][there], return_inverse=True)
             sums = np.bincount(place, (share[latest] * weight[:, None])[there])
-            found[items] += (strength * np.log1p(sums / floor)).astype(np.float32)
-        found[latest] = held + float(evidence["lift"])
+            row[items] += (strength * np.log1p(sums / floor)).astype(np.float32)
+        row[latest] = held + float(evidence["lift"])
         if biased:
-            np.add.at(found, latest, bias[len(latest) - 1 :: -1])
-        return found
+            np.add.at(row, latest, bias[len(latest) - 1 :: -1])
 
     return scores
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.service.exported import Model
+from sracl_core.service.exported import Model, Rows
 
 
 def model_of(path: Path, dataset: Path | None = None) -> Model:
     """Open a run for answers; users are those of its dataset, with all of their history."""
     loaded = LoadedRun.open(path, dataset)
 
-    def scores(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = loaded.scores([(rows + 1).astype(np.int32)])[0]
-        return found
+    def scores(histories: Sequence[Rows]) -> NDArray[np.float32]:
+        return loaded.scores([(rows + 1).astype(np.int32) for rows in histories])
 
-    def history(user: str) -> NDArray[np.int64]:
+    def history(user: str) -> Rows:
         items = loaded.dataset.sequences.of(loaded.dataset.users.index(user))
         return items.astype(np.int64) - 1
 

@@ -1,15 +1,12 @@
 """The service over HTTP: questions to one model, which is changed while it answers."""
 
-import asyncio
 import hmac
 import re
 import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,13 +16,13 @@ from pydantic import ValidationError
 from starlette.routing import Route
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
-from sracl_core.service.answering import MOST, Answers, Asked
+from sracl_core.service.answering import MOST, Asked
+from sracl_core.service.desk import Busy, Desk
 from sracl_core.service.reloading import Source
 
 MOST_BYTES = 1 << 20
 LONGEST_TEXT = 1000
 LOOK_SECONDS = 1.0
-Answer = TypeVar("Answer")
 Text = Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT)]
 Count = Annotated[int, Query(ge=1, le=MOST)]
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -39,51 +36,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (429, "too many questions wait"),
     )
 }
-
-
-class Busy(Exception):
-    """More questions wait than may."""
-
-
-@dataclass
-class Desk:
-    """Where questions wait for their turn, one being answered at a time; beyond `most` they are refused."""
-
-    source: Source
-    most: int
-
-    def __post_init__(self) -> None:
-        self.answers = Answers(self.source.open())
-        self.waiting = 0
-        self._turn = asyncio.Lock()
-        self._aside = ThreadPoolExecutor(1, "texts")
-
-    async def ask(self, question: Callable[[Answers], Answer], slow: bool = False) -> Answer:
-        """What `question` says of the present model. Raises Busy.
-
-        slow: it may take long enough to be answered beside the loop; a list takes a millisecond, which is
-        less than two threads lose to each other.
-        """
-        if self.waiting >= self.most:
-            raise Busy
-        self.waiting += 1
-        try:
-            # Let whoever else has arrived be counted before this one is answered.
-            await asyncio.sleep(0)
-            async with self._turn:
-                if not slow:
-                    return question(self.answers)
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._aside, lambda: question(self.answers))
-        finally:
-            self.waiting -= 1
-
-    def reload(self) -> bool:
-        """Take up a newer model, if there is one; questions go on being answered by the old one meanwhile."""
-        if not self.source.changed():
-            return False
-        self.answers = Answers(self.source.open())
-        return True
 
 
 class Measures:
@@ -159,7 +111,7 @@ def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
             asked = Asked.model_validate_json(await request.body())
         except ValidationError as error:
             raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
-        return JSONResponse(await desk.ask(lambda answers: answers.recommend(asked), asked.reads_text))
+        return JSONResponse(await desk.recommend(asked))
 
     # The route above describes it; this one, which is met first, answers without what FastAPI does around it.
     app.router.routes.insert(0, Route("/recommend", recommend, methods=["POST"]))

@@ -12,17 +12,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import read_json, write_json
-from sracl_core.service.answering import Answers
+from sracl_core.rules import Rules
+from sracl_core.service.answering import Answers, Asked
+from sracl_core.service.desk import LISTS_AT_ONCE, Busy, Desk
 from sracl_core.service.exporting import export_run
-from sracl_core.service.http import MOST_BYTES, Busy, Desk, service
+from sracl_core.service.http import MOST_BYTES, service
 from sracl_core.service.reloading import Source
 from tests.trained import ROOT
 
@@ -170,25 +174,84 @@ def test_a_newer_model_is_taken_up(loaded: LoadedRun, server: Server, export: Pa
     assert server.ask("/health")[1]["model"] == "newer"
 
 
-def test_too_many_that_wait_are_refused(loaded: LoadedRun) -> None:
+@pytest.mark.parametrize("kind", ["questions", "lists"])
+def test_too_many_that_wait_are_refused(loaded: LoadedRun, kind: str) -> None:
     desk = Desk(Source(loaded.run.path), most=3)
+    wanted = Asked(history=[loaded.dataset.items.ids[4]], k=1)
 
     async def rush() -> list[Any]:
-        asked = [desk.ask(lambda answers: time.sleep(0.05) or 1) for _ in range(8)]
-        return await asyncio.gather(*asked, return_exceptions=True)
+        ask = (lambda: desk.recommend(wanted)) if kind == "lists" else (lambda: desk.ask(Answers.health))
+        return await asyncio.gather(*(ask() for _ in range(8)), return_exceptions=True)
 
     found = asyncio.run(rush())
-    assert found[:3] == [1, 1, 1]
+    assert all(one["model"] == loaded.run.name for one in found[:3])
     assert all(isinstance(one, Busy) for one in found[3:])
     assert desk.waiting == 0
-    assert isinstance(desk.answers, Answers)
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_questions_that_come_at_once_are_answered_as_if_alone(
+    loaded: LoadedRun, export: Path, exported: bool
+) -> None:
+    """More than fit in one go: histories of many lengths, such as nobody knows, and such as are refused."""
+    desk = Desk(Source(export if exported else loaded.run.path), most=100)
+    ids, rng = loaded.dataset.items.ids, np.random.default_rng(1)
+    questions = [
+        Asked(history=[ids[row] for row in rng.integers(0, len(ids), 1 + place % 30)], k=1 + place % 9)
+        for place in range(LISTS_AT_ONCE + 5)
+    ]
+    questions[2] = Asked(history=["nobody knows this"])
+    questions[5] = Asked(history=[ids[0]], rules=Rules(only=["nonsense=1"]))
+    questions[7] = Asked()
+    alone = [desk.answers.lists([asked])[0] for asked in questions]
+    calls: list[int] = []
+    scores = desk.answers.model.scores
+
+    def counted(histories: Any) -> Any:
+        calls.append(len(histories))
+        return scores(histories)
+
+    desk.answers.model = replace(desk.answers.model, scores=counted)
+
+    async def rush() -> list[Any]:
+        return await asyncio.gather(*map(desk.recommend, questions), return_exceptions=True)
+
+    for one, expected in zip(asyncio.run(rush()), alone, strict=True):
+        if isinstance(expected, Exception):
+            assert (type(one), str(one)) == (type(expected), str(expected))
+        else:
+            assert [item["item"] for item in one["items"]] == [item["item"] for item in expected["items"]]
+            mine, theirs = ([item["score"] for item in found["items"]] for found in (one, expected))
+            assert mine == pytest.approx(theirs, abs=1e-4)
+            assert (one["source"], one["notes"]) == (expected["source"], expected["notes"])
+    assert calls == [LISTS_AT_ONCE - 2, 5]
+    assert desk.waiting == 0
+
+    def broken(histories: Any) -> Any:
+        raise MemoryError("no room")
+
+    desk.answers.model = replace(desk.answers.model, scores=broken)
+    assert all(isinstance(one, MemoryError) for place, one in enumerate(asyncio.run(rush())) if place > 7)
+
+
+def test_who_leaves_while_waiting_keeps_nobody_from_an_answer(loaded: LoadedRun) -> None:
+    desk = Desk(Source(loaded.run.path), most=9)
+    wanted = Asked(history=[loaded.dataset.items.ids[4]], k=1)
+
+    async def leave() -> Any:
+        tasks = [asyncio.create_task(desk.recommend(wanted)) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    found = asyncio.run(leave())
+    assert [isinstance(one, asyncio.CancelledError) for one in found] == [False, True, False]
+    assert desk.waiting == 0
 
 
 def test_a_run_is_served_with_its_users(loaded: LoadedRun) -> None:
     answers = Desk(Source(loaded.run.path), most=1).answers
     user = loaded.dataset.users.ids[3]
-    from sracl_core.service.answering import Asked
-
     found = answers.recommend(Asked(user=user, k=6))
     expected = Explorer(loaded).recommend(user, until="test", k=6).items
     assert [item["item"] for item in found["items"]] == [item.item for item in expected]
