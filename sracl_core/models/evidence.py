@@ -90,10 +90,13 @@ class Evidence(nn.Module):
         if not bool(self.weights.any()):
             return scores_RN
         asked = self.weights * self.weights.new_tensor([kind in kinds for kind in self.kinds])
+        scores_RN = scores_RN.clone(memory_format=torch.contiguous_format)
+        flat = scores_RN.view(-1)
         row, item, values = self.said(histories, most)
-        scores_RN = scores_RN.index_put((row, item - 1), values @ asked, accumulate=True)
+        flat.index_add_(0, row * self.n_items + item - 1, (values @ asked).to(flat))
         row, item = self.held(histories, most)
-        return scores_RN.index_put((row, item - 1), self.lift.expand(len(row)), accumulate=True)
+        flat.index_add_(0, row * self.n_items + item - 1, self.lift.to(flat).expand(len(row)))
+        return scores_RN
 
     def grown(self, more: int, near: Mapping[str, Related]) -> Evidence:
         """The same with `more` items behind.

@@ -59,11 +59,12 @@ class Answers:
     def lists(self, questions: Sequence[Asked]) -> list[dict[str, Any] | SraclError]:
         """The list of each question, or why it has none. All of them are scored at once."""
         histories = [_or_error(self._history, asked) for asked in questions]
-        scored = [place for place, one in enumerate(histories) if isinstance(one, tuple) and len(one[0])]
-        scores = self.model.scores([histories[place][0] for place in scored]) if scored else ()
-        of = dict(zip(scored, scores, strict=True))
+        known = {
+            place: one[0] for place, one in enumerate(histories) if isinstance(one, tuple) and len(one[0])
+        }
+        scores = dict(zip(known, self.model.scores(list(known.values())), strict=True)) if known else {}
         return [
-            one if isinstance(one, SraclError) else _or_error(self._list, asked, *one, of.get(place))
+            one if isinstance(one, SraclError) else _or_error(self._list, asked, *one, scores.get(place))
             for place, (asked, one) in enumerate(zip(questions, histories, strict=True))
         ]
 
