@@ -127,7 +127,7 @@ def by_lift(
     valid = query_prefixes(sequences, split.valid_users, split.valid_ends, base.config.model.max_length)
     known = np.asarray(base.item_vectors)
     chosen = choose(base.encoder, known, base.prefixes, valid, base.config.training.seed)
-    for lift in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
+    for lift in (0.0, 0.5, 1.0, 1.25, 1.5, 2.0):
         rows = replace(chosen, lift=lift).rows(base.encoder, known, loaded.added.vectors)
         loaded.encoder = with_items(base.config.model, base.encoder, rows, loaded.added.near)
         new = measured(loaded, histories[::STRIDE], targets[::STRIDE])["run, among all"]

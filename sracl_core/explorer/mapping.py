@@ -19,7 +19,9 @@ from sracl_core.seeding import generator
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FLAT = 1e12
 """So strong that every item is mapped to the mean row."""
-SCALES, LIFTS = (1.0, 1.5, 2.0, 3.0), (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+SCALES, LIFTS = (1.0, 1.5, 2.0, 3.0), (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
+COST = 0.1
+"""Of their mean reciprocal rank, what trained items may lose to new ones when a fourth of all are new."""
 HELD_SHARE, LEAST_HELD, FOLDS = 0.1, 20, 4
 MOST_QUERIES, SCORES_AT_ONCE = 1000, 1 << 24
 WEIGHT = "items.weight"
@@ -71,8 +73,9 @@ def choose(
 
     The strength is chosen on a tenth of the items, each ranked among these after training prefixes that it
     followed. Scale and lift are chosen for lists of all items: a fourth of the items after the other takes
-    mapped rows, and the mean reciprocal rank of all validation targets, mapped or not, decides; so new items
-    come as far up as they earn, and no farther. Where there are too few items, they stay 1 and 0.
+    mapped rows, and of what leaves the other items' mean reciprocal rank at 1 - `COST` of what it was, that
+    wins whose new items rank best; nothing in a text says how popular a thing will be, so that they would
+    hardly be seen otherwise. Where there are too few items, they stay 1 and 0.
     """
     rng = generator(seed, "added-items")
     ridge, tried = _ridge(encoder, vectors_NE, train, rng)
@@ -139,7 +142,9 @@ def _calibrated(
                 gain = 1.0 / _ranks(mixed, target)
                 sums = np.array([gain[is_held].sum(), gain[~is_held].sum()])
                 found[scale, lift] = found.get((scale, lift), np.zeros(2)) + sums
-    scale, lift = max(found, key=lambda key: float(found[key].sum()))
+    least = (1.0 - COST) * found[1.0, 0.0][1]
+    allowed = [key for key, (_, trained) in found.items() if trained >= least]
+    scale, lift = max(allowed, key=lambda key: float(found[key][0]))
     # Each target is held out once, and trained in the other parts.
     each = np.array([len(target), len(target) * (FOLDS - 1)])
     best, usual = (found[key] / each for key in ((scale, lift), (1.0, 0.0)))
