@@ -2,14 +2,19 @@
 
 sracl train --dataset data/beauty --preset best --seed 42 --name best-42
 python benchmarks/record.py runs/*-best-42 benchmarks/results/best-42.json
+
+Of several runs, which differ in seed and epochs alone, also mean and deviation of each metric of test.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -19,7 +24,7 @@ from sracl_core.runs.reader import read_history
 CURVE = ("epoch", "elapsed", "seconds", "loss", "next_item", "inter", "intra", "prefixes_per_second")
 
 
-def evidence(path: Path) -> dict[str, object]:
+def evidence(path: Path) -> dict[str, Any]:
     """What a run directory proves, without paths of the machine it ran on."""
     run = open_run(path)
     meta, results = run.meta(), run.results()
@@ -44,14 +49,40 @@ def evidence(path: Path) -> dict[str, object]:
     }
 
 
+def seeds(paths: list[Path]) -> dict[str, object]:
+    """The evidence of runs that differ in seed and epochs alone: {seed: run}, mean and sample deviation."""
+    runs = {str(found["seed"]): found for found in map(evidence, paths)}
+    settings = set()
+    for found in runs.values():
+        config = copy.deepcopy(found["config"])
+        for name in ("seed", "max_epochs"):
+            config["training"].pop(name)
+        settings.add(json.dumps([config, found["dataset"]], sort_keys=True))
+    if len(settings) != 1 or len(runs) != len(paths):
+        raise SystemExit("the runs differ in more than seed and epochs, or two have one seed")
+    tests = [found["results"]["test"] for found in runs.values()]
+    told = {
+        name: {
+            kind: {key: of([test[kind][key] for test in tests]) for key in tests[0][kind]}
+            for kind in tests[0]
+        }
+        for name, of in (("mean", statistics.mean), ("deviation", statistics.stdev))
+    }
+    kept = ("results", "curve", "versions", "machine")
+    first = next(iter(runs.values()))
+    each = {seed: {name: found[name] for name in kept} for seed, found in runs.items()}
+    return {"dataset": first["dataset"], "config": first["config"], "test": told, "seeds": each}
+
+
 def main() -> None:
-    """Write the evidence of one run."""
+    """Write the evidence of one run, or of several."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(evidence(options.run), indent=1) + "\n", encoding="utf-8")
+    found = evidence(options.run[0]) if len(options.run) == 1 else seeds(options.run)
+    options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
