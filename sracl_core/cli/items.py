@@ -27,7 +27,7 @@ def add(
         typer.Option(
             "--lift",
             help="How far all new items are raised, in standard deviations of a list's scores; 0 leaves them "
-            "where the map puts them. Without it: what ranks old and new items best together.",
+            "where the map puts them. Without it: as far as it costs the others little.",
         ),
     ] = None,
     dataset: asking.MovedOption = None,

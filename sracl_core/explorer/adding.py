@@ -51,7 +51,7 @@ def add_items(
 ) -> Outcome:
     """Keep the items of `table` (see `data.item_file`) beside the run in `path`, ready to be recommended.
 
-    lift: what is added to their scores, see `mapping.TextMap`; None takes what ranks all items best.
+    lift: what is added to their scores, see `mapping.TextMap`; None takes what `mapping.choose` finds.
 
     Raises InputError where none can be added, or the run's items do not come from texts that this can write.
     """
