@@ -191,10 +191,12 @@ def test_too_many_that_wait_are_refused(loaded: LoadedRun, kind: str) -> None:
 
 @pytest.mark.parametrize("exported", [False, True])
 def test_questions_that_come_at_once_are_answered_as_if_alone(
-    loaded: LoadedRun, export: Path, exported: bool
+    loaded: LoadedRun, tmp_path: Path, exported: bool
 ) -> None:
     """More than fit in one go: histories of many lengths, such as nobody knows, and such as are refused."""
-    desk = Desk(Source(export if exported else loaded.run.path), most=100)
+    if exported:
+        export_run(loaded, tmp_path / "live")
+    desk = Desk(Source(tmp_path / "live" if exported else loaded.run.path), most=100)
     ids, rng = loaded.dataset.items.ids, np.random.default_rng(1)
     questions = [
         Asked(history=[ids[row] for row in rng.integers(0, len(ids), 1 + place % 30)], k=1 + place % 9)
