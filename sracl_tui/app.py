@@ -23,6 +23,7 @@ from sracl_tui.screens import Place, find
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.session import RunChosen, Session
 from sracl_tui.themes import CYCLE, DARK, LIGHT
+from sracl_tui.view_models import RunLine
 from sracl_tui.watcher import CatalogChanged, RunChanged
 
 FUNCTION_KEYS = 4
@@ -121,6 +122,7 @@ class Dashboard(App[None]):
         """Keep the list, follow the newest run when none is chosen, tell the screens."""
         session = self.session
         first = session.runs is None
+        self._tell_ended(session.live_runs(), message.runs)
         session.runs = message.runs
         if session.current is None and message.runs:
             live = session.live_runs()
@@ -129,6 +131,18 @@ class Dashboard(App[None]):
                 self.switch_mode("train")
         for screen in self._tabs():
             screen.runs_changed(message.runs)
+
+    def _tell_ended(self, live: list[RunLine], runs: tuple[RunLine, ...]) -> None:
+        """Ring, and say how each training has ended that was alive before: who waits looks elsewhere."""
+        now = {line.path: line for line in runs}
+        for line in (now[one.path] for one in live if one.path in now):
+            if line.status != "running":
+                best = "" if line.best is None else f", best validation {line.headline} {line.best:.4f}"
+                told = f"{line.short_name} {line.status}{best}"
+                good = line.status in ("finished", "stopped")
+                severity = "information" if good else "error"
+                self.bell()
+                self.notify(told, title="a training has ended", severity=severity, timeout=20)
 
     def on_run_changed(self, message: RunChanged) -> None:
         """Keep the snapshot and hand it to whatever screen shows it."""
@@ -182,7 +196,7 @@ class Dashboard(App[None]):
             return
         live = self.session.live_runs()
         if live:
-            self.push_screen(QuitScreen(live))
+            self.push_screen(QuitScreen(live, len(self.session.waiting)))
         else:
             self.exit()
 

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from sracl_tui.preferences import Preferences
 from sracl_tui.view_models import RunLine, RunSnapshot
-from sracl_tui.watcher import Watcher
+from sracl_tui.watcher import CatalogChanged, Watcher
 
 
 class RunChosen(Message):
@@ -27,7 +27,8 @@ class Session:
 
     runs: None until the folder was read once. current: the run that Train and Explore are about.
     overlays: the runs that are drawn beside it. chosen_dataset: what Data hands to Configure.
-    started: what was asked of the trainings that this session started and that go on.
+    started: what was asked of the trainings that this session started and that go on. waiting: what is
+    asked of those that follow, one after the other.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Session:
         self.overlays: tuple[Path, ...] = ()
         self.chosen_dataset: Path | None = None
         self.started: set[tuple[str, ...]] = set()
+        self.waiting: list[tuple[str, ...]] = []
         self._post = post
         self._watcher = Watcher(runs_dir, post)
         self._watch()
@@ -62,6 +64,11 @@ class Session:
     def look(self) -> None:
         """Look at the runs at once."""
         self._watcher.refresh()
+
+    def tell_runs(self) -> None:
+        """Let every screen draw anew what runs and what waits."""
+        if self.runs is not None:
+            self._post(CatalogChanged(self.runs))
 
     def choose_run(self, path: Path) -> None:
         """Make `path` the run that Train and Explore are about."""

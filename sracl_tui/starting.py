@@ -20,17 +20,36 @@ LOOK_SECONDS = 0.3
 
 
 def start_run(app: App[Any], session: Session, arguments: list[str]) -> None:
-    """Start ``sracl train ARGUMENTS``, show its run as soon as it exists, and its error if it ends first."""
-    if tuple(arguments) in session.started:
+    """Start ``sracl train ARGUMENTS``, show its run as soon as it exists, and its error if it ends first.
+
+    While another training that was started here goes on, this one waits for it: two of them share a
+    machine badly, and two presses of a key rarely mean it.
+    """
+    asked = tuple(arguments)
+    if asked in session.started or asked in session.waiting:
         app.notify(
             "this very run is in training: F3 shows it; another seed, name or setting makes another one",
             severity="warning",
             title="not started twice",
         )
         return
+    session.waiting.append(asked)
+    if session.started:
+        app.notify(f"it waits for the training before it; {len(session.waiting)} in all", timeout=6)
+        session.tell_runs()
+    else:
+        _start_next(app, session, follow=True)
+
+
+def _start_next(app: App[Any], session: Session, follow: bool) -> None:
+    """Start what has waited longest. follow: whether the person is shown it."""
+    if session.started or not session.waiting:
+        return
+    asked = session.waiting.pop(0)
+    session.tell_runs()
     known = {line.path for line in session.runs or ()}
-    words = ["train", *arguments, "--runs-dir", str(session.runs_dir)]
-    _start(app, session, words, None, known, tuple(arguments))
+    words = ["train", *asked, "--runs-dir", str(session.runs_dir)]
+    _start(app, session, words, None, known, asked, follow)
 
 
 def resume_run(app: App[Any], session: Session, path: Path) -> None:
@@ -57,6 +76,7 @@ def _start(
     path: Path | None,
     known: set[Path],
     asked: tuple[str, ...],
+    follow: bool = True,
 ) -> None:
     output = Path(tempfile.gettempdir()) / f"sracl-{arguments[0]}-{time.time_ns()}.log"
     try:
@@ -67,7 +87,7 @@ def _start(
     session.started.add(asked)
     app.notify("starting; the first sign of life takes some seconds", timeout=4)
     app.run_worker(
-        _attend(app, session, process, output, path, known, asked),
+        _attend(app, session, process, output, path, known, asked, follow),
         group=f"start-{process.pid}",
         exit_on_error=False,
     )
@@ -81,6 +101,7 @@ async def _attend(
     path: Path | None,
     known: set[Path],
     asked: tuple[str, ...],
+    follow: bool,
 ) -> None:
     """Wait until the process has a run that is alive, then until it ends; report an early end."""
     shown = False
@@ -89,8 +110,9 @@ async def _attend(
         if found is not None and not shown:
             shown = True
             session.look()
-            session.choose_run(found)
-            if len(app.screen_stack) == 1:
+            if follow:
+                session.choose_run(found)
+            if follow and len(app.screen_stack) == 1:
                 app.switch_mode("train")
         await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
     session.started.discard(asked)
@@ -104,6 +126,7 @@ async def _attend(
             timeout=15,
         )
     output.unlink(missing_ok=True)
+    _start_next(app, session, follow=False)
 
 
 def _run_of(runs_dir: Path, pid: int, known: set[Path]) -> Path | None:

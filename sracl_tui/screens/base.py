@@ -56,7 +56,7 @@ class TabScreen(Screen[None]):
 
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
         """The list of runs is another one now."""
-        self.query_one(ModeBar).show_runs(runs)
+        self.query_one(ModeBar).show_runs(runs, len(self.session.waiting))
 
     def run_changed(self, snapshot: RunSnapshot) -> None:
         """Something new is known of a watched run."""

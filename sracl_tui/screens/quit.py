@@ -26,9 +26,10 @@ class QuitScreen(ModalScreen[None]):
         Binding("escape,c", "dismiss", "Cancel"),
     ]
 
-    def __init__(self, live: Sequence[RunLine]) -> None:
+    def __init__(self, live: Sequence[RunLine], waiting: int = 0) -> None:
         super().__init__()
         self._live = live
+        self._waiting = waiting
 
     def compose(self) -> ComposeResult:
         """What is running, and the three ways."""
@@ -36,6 +37,8 @@ class QuitScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static(Content.styled("A training is running.", "bold"))
             yield Static(names)
+            if self._waiting:
+                yield Static(f"{self._waiting} more would follow; leaving gives them up.")
             yield Static("", id="quit-note")
             with Horizontal(classes="buttons"):
                 yield Button("Detach (d): it goes on", id="detach", variant="primary", compact=True)

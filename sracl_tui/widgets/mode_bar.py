@@ -45,8 +45,8 @@ class ModeBar(Horizontal):
             yield ModeTab(mode, title, at, mode == self._active)
         yield Static("", id="live")
 
-    def show_runs(self, runs: tuple[RunLine, ...]) -> None:
-        """Say what is running."""
+    def show_runs(self, runs: tuple[RunLine, ...], waiting: int) -> None:
+        """Say what is running, and how many trainings wait for it."""
         live = [line for line in runs if line.status == "running"]
         sign, color = RUN_GLYPHS["running"]
         if not live:
@@ -54,4 +54,6 @@ class ModeBar(Horizontal):
         else:
             names = live[0].short_name if len(live) == 1 else f"{len(live)} runs"
             shown = Content.assemble((f"{sign} running ", f"bold {color}"), names)
+        if waiting:
+            shown += Content.styled(f"  · {waiting} wait{'s' * (waiting == 1)}", "$muted")
         self.query_one("#live", Static).update(shown)

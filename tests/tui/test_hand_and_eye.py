@@ -61,7 +61,7 @@ async def test_charts_have_axes(tmp_path: Path, size: tuple[int, int]) -> None:
         await pilot.press("f3")
         await until(pilot, shows(app, "✓ finished", "x: step"))
         # The lower axes of two charts side by side.
-        await until(pilot, lambda: max(line.count("┣━") for line in drawn(app).splitlines()) >= 2)
+        await until(pilot, lambda: max(line.count("└─") for line in drawn(app).splitlines()) >= 2)
         assert "Validation NDCG" in drawn(app)
 
 
@@ -85,12 +85,42 @@ async def test_one_run_is_started_once(tmp_path: Path, monkeypatch: pytest.Monke
             app.screen.query_one("#run-name", Input).value = "other"
             await until(pilot, shows(app, "--name other"))
             await pilot.press("f5")
-            await until(pilot, lambda: len(begun) == 2)
+            await until(pilot, shows(app, "waits for the training before it", "1 waits"))
+            assert len(begun) == 1
             still.kill()
             await until(pilot, shows(app, "ended by SIGKILL"))
+            await until(pilot, lambda: len(begun) == 2 and "other" in begun[1])
             await until(pilot, lambda: not app.session.started)
     finally:
         still.kill()
+
+
+async def test_several_seeds_are_one_run_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[str]] = []
+
+    def start(words: list[str], output: Path) -> Any:
+        begun.append(words)
+        return subprocess.Popen(["true"])
+
+    monkeypatch.setattr(starting, "start_detached", start)
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train", "seeds: as set, or 1,2,3"))
+        app.screen.query_one("#run-seeds", Input).value = "1, x"
+        await pilot.press("f5")
+        await until(pilot, shows(app, "seeds are whole numbers, such as 1,2,3"))
+        app.screen.query_one("#run-seeds", Input).value = "3,1,2"
+        await until(pilot, shows(app, "for seed in 3 1 2; do sracl train"))
+        await pilot.press("f5")
+        await until(pilot, lambda: len(begun) == 3)
+        assert [word for words in begun for word in words if word.startswith("training.seed")] == [
+            "training.seed=3",
+            "training.seed=1",
+            "training.seed=2",
+        ]
 
 
 def test_what_ended_a_process_is_told_by_its_signal_or_its_error() -> None:

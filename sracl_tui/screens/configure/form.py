@@ -15,6 +15,7 @@ from sracl_core.settings.layers import load_config
 
 DATASET = "dataset.path"
 BACKBONE = "model.name"
+SEED = "training.seed"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class FormModel:
         self.preset: str | None = None
         self.entries: dict[str, str] = {}
         self.name = ""
+        self.seeds: tuple[int, ...] = ()
         self._known: dict[str, dict[str, Setting]] = {}
         self._base: dict[tuple[str | None, str | None], dict[str, Any]] = {}
 
@@ -111,14 +113,15 @@ class FormModel:
             problems[DATASET] = "choose a dataset; F1 prepares one"
         return Resolved(flatten(config), origins, problems)
 
-    def arguments(self, runs_dir: Path | None = None) -> list[str]:
-        """What follows ``sracl train`` for this very run."""
+    def arguments(self, runs_dir: Path | None = None, seed: str = "") -> list[str]:
+        """What follows ``sracl train`` for this very run, with another `seed` than the form's where given."""
         words: list[str] = []
         if self.preset:
             words += ["--preset", self.preset]
         if DATASET in self.entries:
             words += ["--dataset", self.entries[DATASET]]
-        for text in self.sets():
+        sets = [text for text in self.sets() if not (seed and text.startswith(f"{SEED}="))]
+        for text in [*sets, *([f"{SEED}={seed}"] if seed else [])]:
             words += ["--set", text]
         if self.name:
             words += ["--name", self.name]
@@ -128,7 +131,16 @@ class FormModel:
 
     def command_line(self, runs_dir: Path) -> str:
         """The same run for a shell."""
-        return shlex.join(["sracl", "train", *self.arguments(runs_dir)])
+        if len(self.seeds) > 1:
+            words = self.arguments(runs_dir, "$seed")
+            line = " ".join(word if word == f"{SEED}=$seed" else shlex.quote(word) for word in words)
+            seeds = " ".join(str(seed) for seed in self.seeds)
+            return f"for seed in {seeds}; do sracl train {line}; done"
+        return shlex.join(["sracl", "train", *self.arguments(runs_dir, *map(str, self.seeds))])
+
+    def each(self) -> list[list[str]]:
+        """What follows ``sracl train`` for each of the seeds, or for the one that is set."""
+        return [self.arguments(seed=str(seed)) for seed in self.seeds] or [self.arguments()]
 
     def as_yaml(self, resolved: Resolved) -> str:
         """The resolved settings, as a run's config.yaml holds them."""

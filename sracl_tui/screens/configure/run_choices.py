@@ -28,6 +28,7 @@ class RunChoices(Panel):
         yield Select(presets, allow_blank=False, value=DEFAULTS, id="pick-preset", compact=True)
         yield Static("name", classes="caption")
         yield Field(placeholder="from dataset and model", id="run-name")
+        yield Field(placeholder="seeds: as set, or 1,2,3", id="run-seeds")
         yield Static("settings of", classes="caption")
         yield RowList(id="section-rows")
         yield Button("▶ Run (F5)", id="run", variant="primary", compact=True)

@@ -58,6 +58,7 @@ class ConfigureScreen(TabScreen):
         self.form = FormModel()
         self._resolved = Resolved()
         self._section = "dataset"
+        self._seeds_problem = ""
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
@@ -206,6 +207,16 @@ class ConfigureScreen(TabScreen):
         line = self.form.command_line(self.session.runs_dir)
         self.query_one("#command", Static).update(view.command(line))
 
+    @on(Input.Changed, "#run-seeds")
+    def _seeded(self, event: Input.Changed) -> None:
+        parts = [part.strip() for part in event.value.split(",") if part.strip()]
+        good = all(part.isdecimal() and part.isascii() for part in parts)
+        self._seeds_problem = "" if good else "seeds are whole numbers, such as 1,2,3"
+        self.form.seeds = tuple(dict.fromkeys(int(part) for part in parts)) if good else ()
+        event.input.set_class(not good, "-invalid")
+        line = self.form.command_line(self.session.runs_dir)
+        self.query_one("#command", Static).update(view.command(line))
+
     @on(Button.Pressed, "#run")
     def action_run(self) -> None:
         """Start the training, unless something is wrong with the settings."""
@@ -213,7 +224,11 @@ class ConfigureScreen(TabScreen):
             key, problem = next(iter(self._resolved.problems.items()))
             self.notify(f"{key}: {problem}" if key else problem, severity="error", title="not started")
             return
-        start_run(self.app, self.session, self.form.arguments())
+        if self._seeds_problem:
+            self.notify(self._seeds_problem, severity="error", title="not started")
+            return
+        for arguments in self.form.each():
+            start_run(self.app, self.session, arguments)
 
     def action_estimate(self) -> None:
         """Measure again, and show it; on a small terminal in the place of the form, and back."""
