@@ -12,6 +12,8 @@ from sracl_core.errors import ConfigError
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 20
+MOST_EVENTS = 20_000
+"""Names, values and what encloses them: every setting there is makes a thousand."""
 # The C reader is ten times as fast, but not in every build of PyYAML.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,7 +37,8 @@ def read_yaml(path: Path) -> Any:
     """What the YAML file `path` holds.
 
     A file may come from somebody else. One of more than 1 MiB, with an alias (a few lines of them
-    stand for billions of values) or nested more than 20 deep is refused before anything is built.
+    stand for billions of values), nested more than 20 deep or with more values than settings have is refused
+    before anything is built.
     Raises ConfigError, in one line with file and line.
     """
     text = _plain_text(path)
@@ -68,8 +71,10 @@ def _plain_text(path: Path) -> str:
 
 def _refuse_bombs(text: str, path: Path) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
+        if count > MOST_EVENTS:
+            raise ConfigError(f"{path}:{line}: more values than settings have; keep the settings alone")
         if isinstance(event, yaml.AliasEvent):
             raise ConfigError(
                 f"{path}:{line}: YAML aliases (*{event.anchor}) are not read; write the value itself"

@@ -27,6 +27,7 @@ HOSTILE = {
     "braces": ("{a: " * 100_000, "nested more than 20 deep|not valid YAML"),
     "dashes": ("- " * 100_000, "nested more than 20 deep|not valid YAML"),
     "much": ("a: 1\n" * 300_000, "is larger than 1 MiB"),
+    "many values": ("a: [" + "1, " * 30_000 + "1]", ":1: more values than settings have"),
     "code": ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
     "no such day": ("training:\n  seed: 2024-99-99", "value"),
     "a number of 5,000 digits": ("training:\n  seed: " + "9" * 5000, "value"),
