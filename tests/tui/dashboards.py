@@ -58,7 +58,7 @@ def epoch(writer: RunWriter, number: int, ndcg: float, best: bool = True) -> Non
     )  # fmt: skip
 
 
-async def until(pilot: Pilot[Any], what: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def until(pilot: Pilot[Any], what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until `what` is true, however slow the machine is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -56,6 +56,7 @@ class ExploreScreen(TabScreen):
         ),
         Binding("o", "turn_order", "Order", show=False, tooltip="Two runs: in the order of the other one"),
         Binding("v", "map", "Map", tooltip="All items in the plane, by meaning"),
+        Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
         Binding("backspace", "back", "Back", tooltip="To the user before"),
         Binding("left", "panel(-1)", "Panel", show=False, tooltip="Panel on the left"),
         Binding(
@@ -64,7 +65,6 @@ class ExploreScreen(TabScreen):
         Binding("u", "until", "Until", tooltip="How much of the history is read"),
         Binding("i", "seen", "Seen", tooltip="Recommend what was bought before too, or not"),
         Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),
-        Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
         Binding("f5,R", "restart", "Reload", key_display="F5", tooltip="Start the explorer again"),
         Binding("y", "copy", "Copy", show=False, tooltip="Copy the focused panel's rows"),
         Binding("e", "export", "Export", show=False, tooltip="Write the answers as CSV and JSON"),
