@@ -37,7 +37,10 @@ class RunLine:
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """Everything that was known of a run at one moment. `steps` are columns of equal length."""
+    """Everything that was known of a run at one moment. `steps` are columns of equal length.
+
+    usage: cores and bytes of memory that its process takes at present, on this machine.
+    """
 
     path: Path
     status: str
@@ -57,6 +60,7 @@ class RunSnapshot:
     problem: str | None = None
     catching_up: float | None = None
     disk_free: int | None = None
+    usage: tuple[float, int] | None = None
     taken: float = 0.0
 
     @property

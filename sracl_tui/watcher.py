@@ -17,6 +17,7 @@ from sracl_tui.view_models import RunLine, RunSnapshot
 if TYPE_CHECKING:
     from sracl_core.runs.history import RunHistory
     from sracl_core.runs.reader import RunReader
+    from sracl_core.runs.usage import UsageMeter
 
 POLL_SECONDS = 0.7
 BACKLOG_SECONDS = 0.5
@@ -57,6 +58,7 @@ class RunFollower:
         self._records = 0
         self._log = (0.0, "")
         self._fault = ""
+        self._meter: UsageMeter | None = None
 
     @property
     def behind(self) -> bool:
@@ -127,8 +129,15 @@ class RunFollower:
             damaged=self._reader.damaged,
             catching_up=self._caught_up() if self._reader.behind else None,
             disk_free=_free(self.path),
+            usage=self._usage(state) if word == "running" else None,
             taken=time.time(),
         )
+
+    def _usage(self, state: dict[str, Any]) -> tuple[float, int] | None:
+        from sracl_core.runs.usage import UsageMeter
+
+        self._meter = self._meter or UsageMeter()
+        return self._meter.read(state)
 
     def _caught_up(self) -> float:
         try:

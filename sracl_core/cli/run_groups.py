@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 def show_groups(run: RunDirectory, as_json: bool) -> None:
     """Metrics of the test part by group, and what the lists show beside hits."""
     from sracl_core.data.sources import sources_of
-    from sracl_core.evaluation.groups import beyond_accuracy, groups
+    from sracl_core.evaluation.groups import beyond_accuracy, groups, long_tail
     from sracl_core.studies.grouping import text_vectors
 
     sources = sources_of(run, run.config)
     ks = run.config.evaluation.ks
     found, beyond = groups(run, sources, ks), beyond_accuracy(run, sources, text_vectors([run]))
+    tail = long_tail(run, sources)
     if as_json:
-        output.print_json({"run": str(run.path), "groups": found, "beyond_accuracy": beyond})
+        output.print_json(
+            {"run": str(run.path), "groups": found, "beyond_accuracy": beyond, "long_tail": tail}
+        )
         return
     names = at_largest(name for row in found for name in row[MASKS[0]])
     columns = ["by", "group", "test users", *(f"{name} {mask}" for mask in MASKS for name in names)]
@@ -40,6 +43,12 @@ def show_groups(run: RunDirectory, as_json: bool) -> None:
         [[mask, *(beyond[mask][name] for name in measures)] for mask in MASKS],
         title,
     )
+    output.tell()
+    rows = [
+        [f"{at + 1}", *(f"{shares[at]:.1%}" for shares in tail.values())] for at in range(len(tail["train"]))
+    ]
+    title = "share of each tenth of the items, the most popular first"
+    output.print_table(["tenth", "of training", *(f"of lists, {mask}" for mask in MASKS)], rows, title)
 
 
 def print_group_table(found: Groups, metric: str) -> None:

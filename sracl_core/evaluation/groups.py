@@ -22,6 +22,7 @@ LENGTHS = (5, 10, 20, 50)
 """Histories of up to 5 items, of 6 to 10, and so on."""
 COLD = 3
 """Up to so many items in the training part make a user cold."""
+TENTHS = 10
 HEAD, MIDDLE = 0.5, 0.8
 """The most popular items with half of all training interactions are the head; up to 80%, the middle."""
 
@@ -112,6 +113,22 @@ def beyond_accuracy(
         if item_vectors_NE is not None:
             told[mask]["diversity"] = diversity(shown, item_vectors_NE)
     return told
+
+
+def long_tail(run: RunDirectory, sources: Sources) -> dict[str, list[float]]:
+    """Of each tenth of the items, the most popular in training first, its share: {"train": of training
+    interactions, "unmasked", "masked": of the places in the lists of the test users}.
+    """
+    popularity = _popularity(sources)
+    tenth = np.empty(len(popularity), dtype=np.int64)
+    tenth[np.argsort(-popularity, kind="stable")] = np.arange(len(popularity)) * TENTHS // len(popularity)
+    counts = {"train": popularity}
+    for mask, shown in zip(MASKS, load_lists(run).values(), strict=True):
+        counts[mask] = np.bincount(shown[shown > 0] - 1, minlength=len(popularity))
+    return {
+        name: (np.bincount(tenth, weights=each, minlength=TENTHS) / max(int(each.sum()), 1)).tolist()
+        for name, each in counts.items()
+    }
 
 
 def diversity(lists_QK: np.ndarray, item_vectors_NE: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.sources import load_sources
-from sracl_core.evaluation.groups import bands, beyond_accuracy, gini, groups
+from sracl_core.evaluation.groups import bands, beyond_accuracy, gini, groups, long_tail
 from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.runs.directory import RunDirectory
 from tests.tiny import tiny_config, tiny_dataset, tiny_run
@@ -71,13 +71,25 @@ def test_lists_are_counted_place_by_place(counted: RunDirectory) -> None:
         assert 0 <= told[mask]["head"] <= 1
 
 
+def test_the_long_tail_is_counted_place_by_place(counted: RunDirectory) -> None:
+    sources = load_sources(counted.config)
+    told, n_items = long_tail(counted, sources), sources.dataset.n_items
+    bought = Counter(sources.split.train.values.tolist())
+    order = sorted(range(1, n_items + 1), key=lambda item: -bought[item])
+    first = {item for at, item in enumerate(order) if at * 10 // n_items == 0}
+    places = [item for row in load_lists(counted)["masked_list"].tolist() for item in row if item]
+    assert told["train"][0] == pytest.approx(sum(bought[item] for item in first) / bought.total())
+    assert told["masked"][0] == pytest.approx(sum(item in first for item in places) / len(places))
+    assert all(sum(shares) == pytest.approx(1.0) for shares in told.values())
+
+
 def test_the_command_shows_them(counted: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
     assert sracl(["runs", "show", str(counted.path), "--groups"]) == 0
     shown = capsys.readouterr().out
     assert "new in test" in shown
     assert "novelty" in shown
     assert sracl(["runs", "show", str(counted.path), "--groups", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"run", "groups", "beyond_accuracy"}
+    assert set(json.loads(capsys.readouterr().out)) == {"run", "groups", "beyond_accuracy", "long_tail"}
     ranks = counted.ranks_path
     kept, kept_bytes = Path(ranks), ranks.read_bytes()
     kept.write_bytes(b"damaged")

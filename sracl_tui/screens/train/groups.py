@@ -8,7 +8,9 @@ from typing import Any
 from sracl_core.runs.records import at_largest
 from sracl_core.settings.models import MASKS
 from sracl_tui.content import Content
+from sracl_tui.glyphs import padded_bar
 
+BAR = 18
 SHARES = ("coverage", "head")
 """Of 1, so that they read as per cent."""
 
@@ -31,7 +33,23 @@ def group_text(answer: Mapping[str, Any]) -> Content:
     measures = [name for name in beyond[MASKS[0]] if name != "length"]
     shown = [(mask, *(_measure(name, beyond[mask][name]) for name in measures)) for mask in MASKS]
     title = f"What the lists of {beyond[MASKS[0]]['length']:.0f} items show\n"
-    return Content.assemble(*parts, (title, "bold"), table(("seen items", *measures), shown, range(1, 9)))
+    parts += [(title, "bold"), table(("seen items", *measures), shown, range(1, 9))]
+    if tail := answer.get("long_tail"):
+        parts += ["\n\n", _tail(tail)]
+    return Content.assemble(*parts)
+
+
+def _tail(tail: Mapping[str, Sequence[float]]) -> Content:
+    """Bars of what each tenth of the items has, in the data and in the lists."""
+    lists = tail[MASKS[0]]
+    most = max([*tail["train"], *lists, 1e-9])
+    head = f"{'':<12}{'of training':<{BAR + 9}}of the lists, seen items {MASKS[0]}"
+    parts: list[Any] = [("The long tail, by tenths of the items\n", "bold"), (head, "$muted")]
+    for at, (data, shown) in enumerate(zip(tail["train"], lists, strict=True), start=1):
+        name = "most bought" if at == 1 else "least" if at == len(lists) else str(at)
+        parts += [(f"\n{name:<12}", "$muted"), (padded_bar(data / most, BAR), "$primary"), f"{data:>7.1%}  "]
+        parts += [(padded_bar(shown / most, BAR), "$accent"), f"{shown:>7.1%}"]
+    return Content.assemble(*parts)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> Content:

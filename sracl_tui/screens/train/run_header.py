@@ -44,6 +44,7 @@ def identity(snapshot: RunSnapshot) -> Content:
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
     facts = [str(name or "dataset unknown"), str(value(snapshot, "model.name") or "")]
     facts += [f"seed {value(snapshot, 'training.seed')}", str(snapshot.meta.get("device") or "")]
+    facts += ["F4 explores it"] if snapshot.status == "finished" else []
     said = Content.assemble(
         (f"{sign} {snapshot.status}", f"bold {color}"),
         "  ",
@@ -88,6 +89,9 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
+    if snapshot.live and snapshot.usage is not None:
+        cores, memory = snapshot.usage
+        parts.append(("uses", f"{cores:.1f} cores, {memory >> 20:,} MiB"))
     seconds = (snapshot.results or {}).get("training_seconds")
     if seconds:
         parts.append(("trained", duration(seconds)))
