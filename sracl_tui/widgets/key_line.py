@@ -22,6 +22,8 @@ class KeyLine(Footer):
 
     async def recompose(self) -> None:
         """Make the keys anew if they have changed."""
+        if not self.is_attached:  # its screen was closed meanwhile
+            return
         active = self.screen.active_bindings.values()
         keys = [(binding, enabled, tooltip) for _, binding, enabled, tooltip in active if binding.show]
         if keys != self._stand:
