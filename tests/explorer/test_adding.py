@@ -20,6 +20,7 @@ from sracl_core.explorer import Explorer, adding
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.mapping import COST, RIDGES, choose, raising
 from sracl_core.methods import backbones
+from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder, with_items
 from sracl_core.models.text_map import from_text
 from sracl_core.runs.directory import RunDirectory
@@ -269,3 +270,14 @@ def test_texts_of_a_language_model_cannot_be_made_of_a_table(
     monkeypatch.setattr(adding.LoadedRun, "open", lambda *_, **__: opened)
     with pytest.raises(InputError, match="written by a language model"):
         adding.add_items(run.path, pl.DataFrame({"item_id": ["x"], "title": ["y"]}))
+
+
+def test_where_scores_are_no_products_nothing_is_raised(
+    run: RunDirectory, new: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SequenceEncoder, "linear", False)
+    assert sracl(["items", "add", str(run.path), str(new), "--lift", "1"]) == 2
+    assert "is a sasrec, whose items cannot be raised; leave lift out" in capsys.readouterr().err
+    assert not (run.path / "added").exists()
+    assert sracl(["items", "add", str(run.path), str(new)]) == 0
+    assert "2 items added" in capsys.readouterr().err
