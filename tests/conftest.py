@@ -17,9 +17,10 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 settings.register_profile("whole", deadline=None)  # a busy machine is no fault of what is tested
 settings.load_profile("whole")
 
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    # Under `nohup make test` the commands that are tested would rightly not hear it.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for heard, by in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+    # Under `nohup make test &` the commands that are tested would rightly not hear them.
+    if hasattr(signal, heard) and signal.getsignal(getattr(signal, heard)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, heard), by)
 
 LONGEST = (
     "test_terminal",
