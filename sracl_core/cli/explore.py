@@ -53,7 +53,7 @@ def explore(
     try:
         explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
         warm_up(explorer)
-        # What is loaded stays: the collector need not go through all of it while somebody waits for an answer.
+        # What is loaded stays: the collector need not go through all of it while somebody waits.
         gc.freeze()
         ready = {"ready": True, "protocol": PROTOCOL, **explorer.info()}
         answers.buffer.write(_line({**ready, "seconds": round(time.monotonic() - began, 3)}))
