@@ -249,8 +249,9 @@ def _stages(
         lambda: signals.requested() or should_stop(),
         team,
     )
+    # Before the stage is told: who reads of it may ask to stop at once, and finds a checkpoint.
+    signals.patient = True
     with stage("train", report, steps_per_epoch=trainer.steps_per_epoch):
-        signals.patient = True
         try:
             state = trainer.fit()
         finally:

@@ -104,6 +104,7 @@ CALLS: dict[str, list[str]] = {
     ],
     "data append": ["DATA LOG --out OUT/g", "DATA ODD --out OUT/h", "ODD LOG --out OUT/i"],
     "data info": ["DATA", "DATA --preview 20", "DATA --json", "ODD"],
+    "data look": ["LOG", "LOG --json", "ODD"],
     "data list": ["--raw-dir ODD", "--json"],
     "data fetch": ["ODD", "ml-1m --mirror ODD --raw-dir OUT/raw"],
     "data export": ["DATA --out OUT/e --format recbole", "DATA --out OUT/f --format ODD"],

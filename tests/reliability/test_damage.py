@@ -174,7 +174,7 @@ def study(kept: Kept) -> Any:
 def exported(kept: Kept) -> Any:
     found = open_export(kept.base / "export")
     about = known(found.about, "run dataset dataset_identity model max_length repeats")
-    return [about, found.catalogue.ids, found.titles, found.scores(np.arange(5)).tolist()]
+    return [about, found.catalogue.ids, found.titles, found.scores([np.arange(5)]).tolist()]
 
 
 def dataset(kept: Kept) -> Any:
