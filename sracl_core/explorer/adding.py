@@ -133,7 +133,8 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
         valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
         chosen = choose(loaded.encoder, known, loaded.prefixes, valid, loaded.config.training.seed)
-        chosen = chosen if lift is None else replace(chosen, lift=lift)
+        # What was ranked has the lift that was chosen, and says nothing of another.
+        chosen = chosen if lift is None else replace(chosen, lift=lift, ranked={})
         rows, about = chosen.rows(loaded.encoder, known, np.asarray(vectors)), chosen.told()
     else:
         if lift is not None:

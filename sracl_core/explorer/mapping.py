@@ -135,10 +135,10 @@ def _calibrated(
             _with_rows(encoder, states, held, encoder.new_rows(vectors_NE, vectors_NE[held], ridge, others))
             for ridge in (plain.ridge, FLAT)
         )
-        is_held, mixed = np.isin(target, held), scores.copy()
+        is_held, mixed, beside_RH = np.isin(target, held), scores.copy(), beside[:, held].numpy()
         for scale in SCALES:
             for lift in LIFTS:
-                mixed[:, held] = mean + scale * (mapped - mean) + lift * raised + beside[:, held].numpy()
+                mixed[:, held] = mean + scale * (mapped - mean) + lift * raised + beside_RH
                 gain = 1.0 / _ranks(mixed, target)
                 sums = np.array([gain[is_held].sum(), gain[~is_held].sum()])
                 found[scale, lift] = found.get((scale, lift), np.zeros(2)) + sums

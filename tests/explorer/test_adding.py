@@ -88,6 +88,7 @@ def test_what_is_added_is_known_everywhere(
         "2 items added",
     ):
         assert text in said
+    assert "map from text" not in said, "nothing was ranked with a lift that somebody gave"
     assert source.changed()
 
     loaded, n = LoadedRun.open(run.path), before.dataset.n_items
@@ -122,7 +123,8 @@ def test_what_is_added_is_known_everywhere(
 def test_adding_again_replaces_and_removing_takes_out(
     run: RunDirectory, new: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert sracl(["items", "add", str(run.path), str(new), "-q"]) == 0
+    assert sracl(["items", "add", str(run.path), str(new)]) == 0
+    assert "map from text" in capsys.readouterr().err
     (tmp_path / "more.csv").write_text("item_id,name\ntwin,Rose soap\nthird,Comb\n")
     assert sracl(["items", "add", str(run.path), str(tmp_path / "more.csv"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
