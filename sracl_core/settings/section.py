@@ -128,6 +128,8 @@ class ObjectiveSettings(Section):
 
     main: ClassVar[bool] = False
     """Whether a backbone learns from it first of all; of these a run has the one that its backbone names."""
+    weight_by_name: ClassVar[float] = 1.0
+    """What it weighs where somebody adds it by its name: as published, where that could be read."""
 
     weight: Weight = Field(0.0, description="Its share of the loss; 0 switches it off.")
 

@@ -1,9 +1,12 @@
 """What a person writes for a method, and the settings that it stands for.
 
     sasrec   gru4rec+sracl   fast   item-kNN   item-knn:decay=0.5   sasrec+sracl:training.batch_size=128
+    bsarec:shared   bsarec+duorec:shared
 
 A spec is a preset, a backbone or a floor; after "+" the objectives beside the one that a backbone learns
-from, all others being off; after ":" settings of this row alone, those of the method without a section.
+from, at their published weights, all others being off; after ":" settings of this row alone, those of the
+method without a section. Where a preset has the name of a backbone, "shared" asks for the backbone at the
+settings that all rows share.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from sracl_core.methods import backbones, floors, objectives
 from sracl_core.settings.known import settings
 from sracl_core.settings.layers import load_config, preset_names
 from sracl_core.settings.models import RunConfig
+
+SHARED = "shared"
+"""After a colon: the backbone of that name and not the preset."""
 
 OF_ALL = ("dataset", "semantics", "evaluation")
 """Sections that a floor reads; what else a comparison sets is for those that are trained."""
@@ -65,7 +71,7 @@ def _config(
         shared = [one for one in sets if one.strip().split(".")[0] in OF_ALL]
         kept = {name: flag for name, flag in flags.items() if flag[0].split(".")[0] in OF_ALL}
         return load_config(sets=[f"model.name={first}", *shared, *extra], flags=kept)[0]
-    preset = first if first in preset_names() else None
+    preset = first if first in preset_names() and SHARED not in _after(text) else None
     chosen = first if preset is None else load_config(preset=preset)[0].model.name
     known = settings(chosen)
     of_method = [one for one in sets if not one.startswith("model.") or one.partition("=")[0] in known]
@@ -80,13 +86,21 @@ def _config(
         return base
     beside = [name for name, one in objectives().items() if not one.settings.main]
     weights = {name: _weight(base, name) if name in added else 0.0 for name in beside}
-    return loaded(*(f"objectives.{name}.weight={weight}" for name, weight in weights.items()))
+    config = loaded(*(f"objectives.{name}.weight={weight}" for name, weight in weights.items()))
+    for name in added:
+        if name not in config.active_objectives:
+            raise InputError(f"'{text}': all parts of {name} are switched off here; set what each one weighs")
+    return config
 
 
 def _own(text: str) -> list[str]:
     """The settings after the colons, as `--set` has them."""
-    own = text.strip().split(":")[1:]
+    own = [one for one in _after(text) if one != SHARED]
     return [one if "." in one.partition("=")[0] else f"model.{one}" for one in own]
+
+
+def _after(text: str) -> list[str]:
+    return [one.strip() for one in text.split(":")[1:]]
 
 
 def _keys(lines: Sequence[str]) -> frozenset[str]:
@@ -94,8 +108,8 @@ def _keys(lines: Sequence[str]) -> frozenset[str]:
 
 
 def _weight(base: RunConfig, name: str) -> float:
-    """What an objective weighs where it is asked for: as it is set, else its default, else 1."""
-    return float(getattr(base.objectives, name).weight or objectives()[name].settings().weight or 1.0)
+    """What an objective weighs where it is asked for: as it is set, else as its method says."""
+    return float(getattr(base.objectives, name).weight or objectives()[name].settings.weight_by_name)
 
 
 def _require_known(text: str, first: str, added: Sequence[str]) -> None:
@@ -103,6 +117,11 @@ def _require_known(text: str, first: str, added: Sequence[str]) -> None:
     if first not in known:
         hint = nearest(first, known) or f"; there are {', '.join(known)}"
         raise InputError(f"'{text}': there is no preset, backbone or floor '{first}'{hint}")
+    if SHARED in _after(text) and first not in backbones():
+        kind = "a floor" if first in floors() else "a preset"
+        raise InputError(
+            f"'{text}': {first} is {kind} and no backbone, and has its own settings; leave ':shared' out"
+        )
     if added and first in floors():
         raise InputError(f"'{text}': {first} is a floor and minimizes nothing; write '{first}' alone")
     beside = [name for name, one in objectives().items() if not one.settings.main]

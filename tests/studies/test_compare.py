@@ -23,10 +23,13 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import IncomparableError, InputError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
+from sracl_core.methods import objectives
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.summary import list_runs
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.settings.known import flatten
+from sracl_core.settings.layers import preset_names
 from sracl_core.studies.compare import compare
 from sracl_core.studies.formats import as_csv, latex, markdown
 from sracl_core.studies.published import published
@@ -111,6 +114,32 @@ def test_objectives_beside_are_those_that_were_named() -> None:
     assert plain.model.hidden_size == 16
 
 
+@pytest.mark.parametrize("name", [name for name in objectives() if name in preset_names()])
+def test_an_objective_that_is_named_weighs_what_its_preset_says(name: str) -> None:
+    row, preset, set_by_hand = (
+        spec.config
+        for spec in resolve_specs(
+            [f"sasrec+{name}", name, f"sasrec+{name}:objectives.{name}.weight=0.25:dropout=0.3"]
+        )
+    )
+    weights = [flatten(config)[f"objectives.{name}.weight"] for config in (row, preset, set_by_hand)]
+    assert weights[0] == weights[1]
+    assert weights[2] == 0.25
+
+
+def test_a_backbone_whose_name_is_a_preset_too_can_have_the_shared_settings() -> None:
+    texts = ["bsarec", "bsarec:shared", "bsarec+duorec:shared:dropout=0.3", "sasrec"]
+    preset, shared, beside, sasrec = (spec.config for spec in resolve_specs(texts, sets=SETS))
+    assert shared.model.name == beside.model.name == preset.model.name == "bsarec"
+    assert shared.training == sasrec.training != preset.training
+    assert shared.model.dropout == sasrec.model.dropout
+    assert list(shared.active_objectives) == ["next_item"]
+    assert list(beside.active_objectives) == ["next_item", "duorec"]
+    assert beside.model.dropout == 0.3
+    with pytest.raises(InputError, match="bsarec:shared' are the same"):
+        resolve_specs(["sasrec:model.name=bsarec", "bsarec:shared"])
+
+
 @pytest.mark.parametrize(
     ("models", "told"),
     [
@@ -120,6 +149,9 @@ def test_objectives_beside_are_those_that_were_named() -> None:
         (["popular+sracl"], "minimizes nothing"),
         (["sasrec", "SASRec"], "the same settings"),
         (["sasrec:hiden_size=3"], "hidden_size"),
+        (["fast:shared"], "fast is a preset and no backbone"),
+        (["popular:shared"], "popular is a floor and no backbone"),
+        (["fast+sracl"], "all parts of sracl are switched off"),
         (["sasrec+masked_item"], "masked_item is the main objective of bert4rec"),
     ],
 )
@@ -264,6 +296,8 @@ KILLED = """
 import os, signal, sys
 from sracl_core.runs.reader import read_history
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.settings.known import flatten
+from sracl_core.settings.layers import preset_names
 from sracl_core.studies.compare import compare
 from tests.tiny import hashed_words
 TextEncoder.encode = hashed_words

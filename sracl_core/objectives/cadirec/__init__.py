@@ -21,7 +21,7 @@ moves item embeddings too.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -33,6 +33,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """The contrast, the diffusion beside it, and its model."""
 
+    weight_by_name: ClassVar[float] = 0.1
     denoising: Annotated[Weight, Range(0.5, 5.0, log=True)] = Field(
         2.0, description="Share of finding the item by its denoised embedding."
     )

@@ -7,7 +7,7 @@ weight of 0.1, crop 0.6, mask 0.3, reorder 0.6, dot product, temperature 1.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """The three operators; each view is made by one of them, drawn for each sequence."""
 
+    weight_by_name: ClassVar[float] = 0.1
     crop: Annotated[Share, Range(0.1, 0.9)] = Field(
         0.6, description="Share of a sequence that a cropped view keeps."
     )

@@ -8,7 +8,7 @@ insert 0.5, substitute 0.05, crop 0.2, mask 0.7, reorder 0.2, dot product, tempe
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """The five operators, and what they call correlated."""
 
+    weight_by_name: ClassVar[float] = 0.1
     short: Annotated[int, Field(ge=0)] = Field(
         12, description="Sequences of up to so many items get only substitute, insert and mask."
     )

@@ -7,6 +7,8 @@ L_supervised). As published: a weight of 0.1, dot product, temperature 1.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
@@ -16,6 +18,7 @@ from sracl_core.settings.section import Weight
 class Settings(ContrastSettings):
     """Both parts of DuoRec's regularization."""
 
+    weight_by_name: ClassVar[float] = 0.1
     unsupervised: Weight = Field(1.0, description="Share of the same prefix under another dropout mask.")
     supervised: Weight = Field(1.0, description="Share of another prefix that the same item followed.")
 

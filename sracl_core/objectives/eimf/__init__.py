@@ -15,7 +15,7 @@ here every prefix has one text. The shares are ours: the published ones could no
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """Both tasks of the text side."""
 
+    weight_by_name: ClassVar[float] = 0.1
     similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
     temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
         0.1, description="Divides the similarity."

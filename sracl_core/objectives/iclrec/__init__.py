@@ -8,7 +8,7 @@ its sequence, where the negatives are the batch's centroids of other intents). A
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from sracl_core.settings.space import Choices, Range
 class Settings(ContrastSettings):
     """Both parts, the clusters, and the operators that make views."""
 
+    weight_by_name: ClassVar[float] = 0.1
     instances: Weight = Field(1.0, description="Share of two views of a sequence against each other.")
     intents: Weight = Field(1.0, description="Share of each view against its sequence's centroid.")
     clusters: Annotated[int, Field(ge=2), Choices((64, 128, 256, 512))] = Field(

@@ -17,7 +17,7 @@ Its graph encoder and its images are not here; texts alone say what is near.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """Views of either kind, and how much pairs differ in weight."""
 
+    weight_by_name: ClassVar[float] = 0.1
     similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
     temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
         0.1, description="Divides the similarity."

@@ -14,7 +14,7 @@ encoder's; here both follow one backward pass: they learn from the encoder as th
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ from sracl_core.settings.space import Range
 class Settings(ContrastSettings):
     """The operators of random views, and what learned ones count."""
 
+    weight_by_name: ClassVar[float] = 0.01
     learned: Weight = Field(1.0, description="Share of the contrasts of learned views; 0 makes none.")
     margin: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
         0.1, description="Share of the margins that keep learned views apart."
