@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Protocol
+
+TIMED = " (time)"
+"""The end of the name of a stage that counts seconds."""
 
 
 class Progress(Protocol):
@@ -10,6 +15,38 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a training goes at most: its steps, or a budget whose last epoch is finished.
+
+    seconds: the budget, 0 for none.
+    """
+
+    steps: int
+    per_epoch: int
+    seconds: float = 0.0
+
+    def share(self, step: int, elapsed: float) -> float:
+        """How much of it is over, 0 to 1.
+
+        >>> Extent(1000, 100, seconds=60.0).share(step=20, elapsed=30.0)
+        0.5
+        """
+        by_time = elapsed / self.seconds if self.seconds else 0.0
+        return min(1.0, max(by_time, step / self.steps))
+
+    def steps_left(self, step: int, elapsed: float, pace: float) -> int:
+        """Steps to go at `pace` seconds each.
+
+        >>> Extent(1000, 100, seconds=60.0).steps_left(step=20, elapsed=30.0, pace=1.0)
+        80
+        """
+        if not self.seconds:
+            return self.steps - step
+        in_time = step + max(0.0, self.seconds - elapsed) / pace
+        return min(self.steps, math.ceil(in_time / self.per_epoch) * self.per_epoch) - step
 
 
 class RateMeter:

@@ -135,8 +135,9 @@ def _print_plan(specs: Sequence[Spec], seeds: str, tune: int, runs_dir: Path, as
     for name, some in wanted.items():
         for one in [next(planned) for _ in some]:
             what = f"after {tune} trials of {searched[name]} settings" if searched.get(name) else one.left
-            rows.append((name, one.config.training.seed, what, one.steps, one.run.name if one.run else None))
-    columns = ("method", "seed", "what", "steps at most", "run")
+            most = (one.extent.steps, one.extent.seconds / 60.0 or None)
+            rows.append((name, one.config.training.seed, what, *most, one.run.name if one.run else None))
+    columns = ("method", "seed", "what", "steps at most", "minutes at most", "run")
     if as_json:
         output.print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:

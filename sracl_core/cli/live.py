@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sracl_core.cli.output import duration, messages_to_nowhere, progress_display, say
-from sracl_core.progress import Progress
+from sracl_core.progress import TIMED, Extent, Progress
 from sracl_core.runs.events import Record
 from sracl_core.runs.records import DEFAULT_HEADLINE, Metrics, headline_name, loss_names, metric
 
@@ -22,7 +22,7 @@ class TrainingDisplay:
 
     Args:
         headline: the metric to tell of each epoch, such as "unmasked/NDCG@20".
-        max_epochs: as many epochs at most; the run's bar measures against it.
+        max_epochs, max_minutes: of the run at most, 0 for no limit of minutes; its bar measures against it.
     """
 
     def __init__(
@@ -31,11 +31,12 @@ class TrainingDisplay:
         verbose: bool = False,
         headline: str = DEFAULT_HEADLINE,
         max_epochs: int | None = None,
+        max_minutes: float = 0.0,
     ) -> None:
         self.quiet = quiet
         self.verbose = verbose
         self.headline = headline
-        self._max_epochs = max_epochs
+        self._max_epochs, self._max_minutes = max_epochs, max_minutes
         self._steps_per_epoch = 0
         self._stack = ExitStack()
         self._progress: Progress | None = None
@@ -66,9 +67,10 @@ class TrainingDisplay:
         if kind == "stage":
             self._stage(record)
         elif kind == "step":
-            self._bars(int(record["epoch"]), int(record["step"]))
+            self._bars(int(record["epoch"]), int(record["step"]), record.get("elapsed") or 0.0)
         elif kind == "epoch":
-            self._bars(int(record["epoch"]), (int(record["epoch"]) + 1) * self._steps_per_epoch)
+            last = (int(record["epoch"]) + 1) * self._steps_per_epoch
+            self._bars(int(record["epoch"]), last, record.get("elapsed") or 0.0)
             say(epoch_line(record, self.headline), self.quiet)
         elif kind == "message":
             loud = self.verbose or record.get("level") != "info"
@@ -76,12 +78,19 @@ class TrainingDisplay:
         elif kind == "plateau" and self.verbose:
             say(f"no gain for {record['epochs_without_gain']} of {record['patience']} epochs", self.quiet)
 
-    def _bars(self, epoch: int, step: int) -> None:
+    def _bars(self, epoch: int, step: int, elapsed: float) -> None:
         """One bar for all epochs, one for the steps of this one; lines in a log say it otherwise."""
-        if self._steps_per_epoch and sys.stderr.isatty():
-            if self._max_epochs:
-                self.progress("at most", step, self._max_epochs * self._steps_per_epoch)
-            self.progress("this epoch", step - epoch * self._steps_per_epoch, self._steps_per_epoch)
+        each = self._steps_per_epoch
+        if not each or not sys.stderr.isatty():
+            return
+        if self._max_epochs:
+            whole = Extent(self._max_epochs * each, each, 60.0 * self._max_minutes)
+            if whole.seconds:
+                done = whole.share(step, elapsed) * whole.seconds
+                self.progress(f"at most{TIMED}", round(done), round(whole.seconds))
+            else:
+                self.progress("at most", step, whole.steps)
+        self.progress("this epoch", step - epoch * each, each)
 
     def _stage(self, record: Record) -> None:
         if record.get("stage") == "train" and record.get("steps_per_epoch"):

@@ -17,7 +17,7 @@ import typer
 
 from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
-from sracl_core.progress import Progress, RateMeter
+from sracl_core.progress import TIMED, Progress, RateMeter
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages on stderr.")]
@@ -25,6 +25,8 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its size; touch nothing.")]
 
 PLAIN_LINE_SECONDS = 5.0
+SPARSER = 0.1
+"""Of the time that a stage has taken, what passes until its next line: a log of hours stays short."""
 
 
 def print_json(value: Any) -> None:
@@ -137,7 +139,7 @@ def progress_display(quiet: bool = False) -> Iterator[Progress]:
 
 
 class PlainProgress:
-    """A line at a stage's end, and every 5 s in between: for logs and pipes."""
+    """A line at a stage's end, and ever fewer in between, every 5 s at first: for logs and pipes."""
 
     def __init__(self) -> None:
         self._meters: dict[str, tuple[RateMeter, float]] = {}
@@ -151,21 +153,31 @@ class PlainProgress:
         meter, began = self._meters[stage]
         if done >= total:
             del self._meters[stage]
-            say(f"{stage}: {amount(stage, total)} in {duration(now - began)}")
+            took = duration(now - began)
+            say(
+                f"{stage.removesuffix(TIMED)}: "
+                + (took if TIMED in stage else f"{amount(stage, total)} in {took}")
+            )
         elif now >= self._due[stage]:
-            self._due[stage] = now + PLAIN_LINE_SECONDS
-            left, rate = meter.eta(now, done, total), amount(stage, meter.rate(now, done))
-            rest = f", {rate}/s, about {duration(left)} left" if left is not None else ""
-            say(f"{stage}: {amount(stage, done)} of {amount(stage, total)}{rest}")
+            self._due[stage] = now + max(PLAIN_LINE_SECONDS, SPARSER * (now - began))
+            left = meter.eta(now, done, total)
+            rest = f"{_rate(stage, meter.rate(now, done))}, about {duration(left)} left" if left else ""
+            say(f"{stage.removesuffix(TIMED)}: {amount(stage, done)} of {amount(stage, total)}{rest}")
 
 
 def amount(stage: str, number: float) -> str:
-    """A number of what a stage counts: megabytes where its name ends in "(bytes)".
+    """A number of what a stage counts: megabytes where its name ends in "(bytes)", seconds in "(time)".
 
-    >>> amount("fetch ml-1m.zip (bytes)", 5917549), amount("embed", 12101)
-    ('5.9 MB', '12,101')
+    >>> amount("fetch ml-1m.zip (bytes)", 5917549), amount("embed", 12101), amount("compare (time)", 725)
+    ('5.9 MB', '12,101', '12 min 5 s')
     """
+    if stage.endswith(TIMED):
+        return duration(number)
     return f"{number / 1e6:,.1f} MB" if stage.endswith("(bytes)") else f"{number:,.0f}"
+
+
+def _rate(stage: str, rate: float) -> str:
+    return "" if stage.endswith(TIMED) else f", {amount(stage, rate)}/s"
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -197,12 +209,12 @@ def _bars() -> Iterator[Progress]:
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(plain(stage), total=total, amount="")
+                tasks[stage] = bars.add_task(plain(stage.removesuffix(TIMED)), total=total, amount="")
             elif done < bars.tasks[tasks[stage]].completed:
                 # The same work once more, as in each epoch: the bar begins anew where it stands.
                 bars.reset(tasks[stage], total=total)
             speed = bars.tasks[tasks[stage]].speed
-            rate = f", {amount(stage, speed)}/s" if speed else ""
+            rate = _rate(stage, speed) if speed else ""
             shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
             bars.update(tasks[stage], completed=done, total=total, amount=shown)
 

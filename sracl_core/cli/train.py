@@ -192,7 +192,7 @@ def follow(
         return pipeline.train(run, SilentWriter(), team=team)
     more = {} if team is None else {"team": team}
     training = run.config.training
-    display = TrainingDisplay(quiet, verbose, training.monitor, training.max_epochs)
+    display = TrainingDisplay(quiet, verbose, training.monitor, training.max_epochs, training.max_minutes)
     with display, RunWriter(run, display.on_event) as writer:
         if resumed:
             return pipeline.resume(run, writer, display.progress, **more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts, prefix_texts
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.stages import TrainingConfig
 from sracl_core.training.batches import steps_per_epoch
 
 FLOAT = 4
@@ -32,7 +34,8 @@ class Plan:
     """Sizes of a run; memory in MB is an estimate of the process's peak.
 
     seconds_per_epoch: of an earlier run on this machine, called measured_in, with the same data and the
-    settings that decide its pace; None where there is none. seconds_at_most: of all epochs.
+    settings that decide its pace; None where there is none. seconds_at_most: of all epochs,
+    or of those that the minutes of training.max_minutes let begin.
     """
 
     dataset: str
@@ -90,12 +93,14 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
         parameters=parameter_count(config.model, sources.dataset.n_items),
         objectives=" + ".join(config.active_objectives),
         device=device,
-        steps_per_epoch=steps_per_epoch(_examples(config, sources), config.training.batch_size),
+        steps_per_epoch=steps_per_epoch(examples_of(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
         memory_mb=_memory_mb(config, sources, text_size, len(searched)),
         seconds_per_epoch=None if pace is None else pace.seconds_per_epoch,
-        seconds_at_most=None if pace is None else pace.seconds_per_epoch * config.training.max_epochs,
+        seconds_at_most=None
+        if pace is None
+        else pace.seconds_per_epoch * _epochs(config.training, pace.seconds_per_epoch),
         measured_in=None if pace is None else pace.run,
     )
 
@@ -106,7 +111,13 @@ def _neighbors(config: RunConfig, searched: int, of: int) -> str:
     return said if searched == of else f"{said}, {searched:,} of {of:,} prefixes searched"
 
 
-def _examples(config: RunConfig, sources: Sources) -> int:
+def _epochs(training: TrainingConfig, seconds: float) -> int:
+    """Epochs at most, each of so many seconds."""
+    in_time = math.ceil(60.0 * training.max_minutes / seconds)
+    return min(training.max_epochs, in_time) if in_time else training.max_epochs
+
+
+def examples_of(config: RunConfig, sources: Sources) -> int:
     """Examples of an epoch: what the main objective walks through."""
     main = {name: one for name, one in config.active_objectives.items() if one.main}
     world = World(

@@ -87,6 +87,7 @@ class RunState(Lenient):
     step: Count = None
     total_steps: Count = None
     epoch: Count = None
+    elapsed: Number = None
     done: Number = None
     total: Number = None
     heartbeat: Number = None

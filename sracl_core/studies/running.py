@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from sracl_core.data.sources import load_sources
-from sracl_core.progress import Progress
+from sracl_core.data.sources import Sources, load_sources
+from sracl_core.progress import TIMED, Extent, Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.lock import is_written
@@ -36,13 +36,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Planned:
-    """What is there of a run, and what is left to do. steps: of training, at most."""
+    """What is there of a run, and what is left to do."""
 
     name: str
     config: RunConfig
     run: RunDirectory | None
     left: Left
-    steps: int
+    extent: Extent
 
 
 def what_is_left(run: RunDirectory | None) -> Left:
@@ -68,8 +68,7 @@ def _planned(one: Wanted, there: EarlierRuns) -> Planned:
     sources = load_sources(one.config)
     run = there.find(one.config, sources.dataset.identity)
     left = what_is_left(run)
-    steps = 0 if left == "there already" else _steps(one.config, len(sources.prefixes))
-    return Planned(one.name, one.config, run, left, steps)
+    return Planned(one.name, one.config, run, left, _extent(one.config, sources, left))
 
 
 def run_all(
@@ -84,24 +83,22 @@ def run_all(
     """Finished runs of `wanted`, in that order; only those are trained that are not there yet.
 
     parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
-    training steps of all runs together, under the stage "compare". say: a line a run. made: hears the
-    place in `wanted` of each run as soon as there is a folder.
+    of all runs together, under the stage "compare", steps or, where each has a budget, its seconds. say: a
+    line a run. made: hears the place in `wanted` of each run as soon as there is a folder.
     """
     planned = plan_runs(wanted, runs_dir)
-    total = sum(one.steps for one in planned)
-    found, done = dict[int, RunDirectory](), 0
+    found = dict[int, RunDirectory]()
     if parallel > 1:
         _together(planned, runs_dir, parallel, progress, say, made)
         planned = plan_runs(wanted, runs_dir)
+    whole = _Whole(planned, progress)
     for at, one in enumerate(planned):
         if one.run is not None:
             made(at, one.run)
         if one.left != "there already":
             one = _awaited(one, runs_dir, say)
-            run = _one(one, runs_dir, say, partial(made, at), _share(progress, done, total))
-            done += one.steps
-            if progress:
-                progress(STAGE, done, total)
+            run = _one(one, runs_dir, say, partial(made, at), partial(whole.tell, at))
+            whole.tell(at, 1.0)
         else:
             assert one.run is not None
             run = one.run
@@ -125,7 +122,11 @@ def _awaited(one: Planned, runs_dir: Path, say: Say) -> Planned:
 
 
 def _one(
-    one: Planned, runs_dir: Path, say: Say, made: Callable[[RunDirectory], None], told: Progress
+    one: Planned,
+    runs_dir: Path,
+    say: Say,
+    made: Callable[[RunDirectory], None],
+    told: Callable[[float], None],
 ) -> RunDirectory:
     # torch takes two seconds, which a table of runs that are all there need not pay.
     from sracl_core.pipeline.new_run import new_run
@@ -143,7 +144,7 @@ def _one(
 
     def heard(record: Record) -> None:
         if record["event"] == "step":
-            told(STAGE, int(record["step"]), one.steps)
+            told(one.extent.share(int(record["step"]), record.get("elapsed") or 0.0))
 
     with RunWriter(run, heard) as writer:
         if one.left == "resume":
@@ -153,14 +154,25 @@ def _one(
     return run
 
 
-def _share(progress: Progress | None, before: int, of_all: int) -> Progress:
-    """The progress of one run among all."""
+class _Whole:
+    """How far all runs are together: in seconds where all that are trained have a budget, else in steps."""
 
-    def told(stage: str, done: int, total: int) -> None:
-        if progress:
-            progress(stage, min(before + done, of_all - 1), of_all)
+    def __init__(self, runs: Sequence[Planned], progress: Progress | None) -> None:
+        trained = [one.extent for one in runs if one.extent.steps and one.config.floor is None]
+        timed = bool(trained) and all(extent.seconds for extent in trained)
+        self._stage = STAGE + TIMED * timed
+        self._sizes = [one.extent.seconds if timed else float(one.extent.steps) for one in runs]
+        self._shares = [0.0] * len(runs)
+        self._progress = progress
 
-    return told
+    def tell(self, at: int, share: float) -> None:
+        """The run at that place is so far."""
+        self._shares[at] = share
+        total = max(1, round(sum(self._sizes)))
+        done = sum(size * share for size, share in zip(self._sizes, self._shares, strict=True))
+        ended = all(share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True))
+        if self._progress:
+            self._progress(self._stage, total if ended else min(int(done), total - 1), total)
 
 
 def _together(
@@ -184,27 +196,34 @@ def _together(
         made(at, run)
         runs.append(run)
     say(f"{len(runs)} runs, {min(parallel, len(runs))} at once")
-    total = sum(one.steps for _, one in left)
+    whole = _Whole([one for _, one in left], progress)
 
     def look() -> None:
-        if progress:
-            done = sum(_done(run, one.steps) for run, (_, one) in zip(runs, left, strict=True))
-            progress(STAGE, min(done, total - 1), total)
+        for at, (run, (_, one)) in enumerate(zip(runs, left, strict=True)):
+            whole.tell(at, _share(run, one.extent))
 
     run_crew([["train", str(run.path)] for run in runs], parallel, look)
-    if progress:
-        progress(STAGE, total, total)
 
 
-def _done(run: RunDirectory, steps: int) -> int:
+def _share(run: RunDirectory, extent: Extent) -> float:
     state = run.state()
-    return steps if state.get("status") == "finished" else min(int(state.get("step") or 0), steps)
+    if state.get("status") == "finished":
+        return 1.0
+    return min(0.99, extent.share(int(state.get("step") or 0), state.get("elapsed") or 0.0))
 
 
-def _steps(config: RunConfig, prefixes: int) -> int:
+def _extent(config: RunConfig, sources: Sources, left: Left) -> Extent:
+    """How far the training of `config` goes; nowhere where there is nothing to train."""
+    if left == "there already":
+        return Extent(0, 0)
     if config.floor is not None:
-        return 1
-    return config.training.max_epochs * -(-prefixes // config.training.batch_size)
+        return Extent(1, 1)
+    # torch takes two seconds, which a table of runs that are all there need not pay.
+    from sracl_core.pipeline.estimate import examples_of
+
+    training = config.training
+    each = -(-examples_of(config, sources) // training.batch_size)
+    return Extent(training.max_epochs * each, each, 60.0 * training.max_minutes)
 
 
 def share_texts(configs: Sequence[RunConfig], progress: Progress | None, say: Say) -> None:

@@ -13,7 +13,7 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.device import autocast
 from sracl_core.errors import ConfigError, Interrupted, NonFiniteLossError
 from sracl_core.objectives.base import Batch, loss_parts
-from sracl_core.progress import Progress
+from sracl_core.progress import Extent, Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.seeding import derive_seed, generator
@@ -65,6 +65,8 @@ class Trainer:
         _require_shareable(session, config.training.batch_size, team)
         self.examples = session.objectives[config.model.main].examples(prefixes)
         self.steps_per_epoch = steps_per_epoch(len(self.examples), config.training.batch_size)
+        total = config.training.max_epochs * self.steps_per_epoch
+        self.extent = Extent(total, self.steps_per_epoch, 60.0 * config.training.max_minutes)
         self._parts: list[str] = []
 
     def fit(self) -> LoopState:
@@ -224,7 +226,7 @@ class Trainer:
     def _tell(self, report: Report) -> None:
         state = self.session.state
         seconds = time.monotonic() - report.since
-        total = self.config.max_epochs * self.steps_per_epoch
+        pace = seconds / report.steps
         parts = [name for name in report.sums if name != "loss"]
         if parts != self._parts:
             self._parts = parts
@@ -240,10 +242,11 @@ class Trainer:
         self.writer.heartbeat(
             stage="train",
             step=state.step,
-            total_steps=total,
+            total_steps=self.extent.steps,
             epoch=state.epoch,
-            eta_seconds=(total - state.step) * seconds / report.steps,
-            epoch_eta_seconds=(self.steps_per_epoch - state.batch) * seconds / report.steps,
+            elapsed=state.elapsed,
+            eta_seconds=self.extent.steps_left(state.step, state.elapsed, pace) * pace,
+            epoch_eta_seconds=(self.steps_per_epoch - state.batch) * pace,
         )
 
     def _save_last(self) -> None:

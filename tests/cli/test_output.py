@@ -90,6 +90,14 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
         "embed: 10 in 10 s",
         "fetch x (bytes): 5.0 MB of 10.0 MB, 1.0 MB/s, about 5.0 s left",
     ]
+    with output.progress_display() as progress:
+        for done in range(7201):
+            now += 1.0
+            progress("compare (time)", done, 7200)
+    lines = capsys.readouterr().err.splitlines()
+    assert 20 < len(lines) < 100
+    assert lines[0] == "compare: 5.0 s of 2 h 0 min, about 1 h 59 min left"
+    assert lines[-1] == "compare: 2 h 0 min"
 
 
 def test_the_training_display_shows_epochs_and_warnings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,6 +206,16 @@ def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
     options = {"seeds": 1, "sets": [*SETS, "model.item_init=random"], "runs_dir": base / "budget"}
     with pytest.raises(InputError, match="ends before the first epoch"):
         compare(base / "tiny", ["sasrec"], budget_minutes=0, **options)  # type: ignore[arg-type]
+    heard: list[tuple[str, int, int]] = []
+    found = compare(
+        base / "tiny",
+        ["sasrec"],
+        budget_minutes=0.02,
+        epochs=10**9,
+        progress=lambda *told: heard.append(told),
+        **options,  # type: ignore[arg-type]
+    )
+    assert heard[-1] == ("compare (time)", 1, 1)
     found = compare(base / "tiny", ["sasrec"], budget_minutes=1e-6, **options)  # type: ignore[arg-type]
     assert found.rows[0].best_epochs == [0]
     (note,) = found.notes
