@@ -34,6 +34,7 @@ class TabScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._offered: list[str] = []
 
     def compose(self) -> ComposeResult:
         """The bar, the screen's own body, the keys."""
@@ -63,6 +64,18 @@ class TabScreen(Screen[None]):
 
     def run_chosen(self, path: Path) -> None:
         """Another run is the chosen one."""
+
+    def offers(self, action: str) -> bool:
+        """Whether a key's action has something to do at present."""
+        return True
+
+    def keys_changed(self) -> None:
+        """Draw the key line anew, where another key has something to do now."""
+        actions = [binding.action for binding in self.BINDINGS if isinstance(binding, Binding)]
+        offered = [action for action in actions if self.offers(action)]
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def remember(self, key: str, what: Any) -> None:
         """Keep a preference; say once when that is not possible."""

@@ -14,7 +14,8 @@ WAYS_OUT = ("quit", "help")
 class KeyLine(Footer):
     """A footer in which the ways out keep their place at the right, however many other keys there are.
 
-    It is made anew where the keys are others than those that stand there: most moves of the focus leave them
+    A key that has nothing to do at present (`TabScreen.offers`) is not shown; pressed, it says why. The line
+    is made anew where the keys are others than those that stand there: most moves of the focus leave them
     as they are, and to make ten labels is the dearest part of a move.
     """
 
@@ -25,7 +26,11 @@ class KeyLine(Footer):
         if not self.is_attached:  # its screen was closed meanwhile
             return
         active = self.screen.active_bindings.values()
-        keys = [(binding, enabled, tooltip) for _, binding, enabled, tooltip in active if binding.show]
+        keys = [
+            (binding, enabled, tooltip)
+            for _, binding, enabled, tooltip in active
+            if binding.show and self._offered(binding.action)
+        ]
         if keys != self._stand:
             self._stand = keys
             await super().recompose()
@@ -34,8 +39,13 @@ class KeyLine(Footer):
         """The keys, the ways out last."""
         out = []
         for key in super().compose():
-            if getattr(key, "action", "") in WAYS_OUT:
+            action = getattr(key, "action", "")
+            if action in WAYS_OUT:
                 out.append(key)
-            else:
+            elif self._offered(action):
                 yield key
         yield HorizontalGroup(*out, classes="ways-out")
+
+    def _offered(self, action: str) -> bool:
+        offers = getattr(self.screen, "offers", None)
+        return offers is None or offers(action)

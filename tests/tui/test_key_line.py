@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from sracl_tui.screens.data.job_line import JobLine
 from sracl_tui.screens.help import HelpScreen
 from sracl_tui.screens.quit import QuitScreen
 from tests.tui.dashboards import dashboard, drawn, shows, until
@@ -15,14 +17,43 @@ SMALL = (80, 24)
 pytestmark = pytest.mark.usefixtures("told", "dataset")
 
 
-@pytest.mark.parametrize("mode", ["data", "configure", "train", "explore"])
-async def test_the_ways_out_are_always_there(tmp_path: Path, frozen: Path, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "there", "not_there"),
+    [
+        ("data", "a Import", ["Prepare", "Fetch", "Cancel"]),  # a ready dataset, and nothing under way
+        ("configure", "F5 Run", ["Reset"]),  # nothing was changed
+        ("train", "g Groups", ["Stop", "Resume", "Freeze", "Overlay"]),  # the only run, finished
+        ("explore", "f Free text", ["Back", "Profile", "Compare"]),  # no user yet, no second run
+    ],
+)
+async def test_what_can_be_done_and_the_ways_out_are_there(
+    tmp_path: Path, frozen: Path, mode: str, there: str, not_there: list[str]
+) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(size=SMALL) as pilot:
         app.action_go(mode)
         await until(pilot, lambda: app.current_mode == mode and app.screen.query("FooterKey"))
         app.screen.set_focus(None)
         await until(pilot, lambda: drawn(app).splitlines()[-1].endswith(" ^q Quit ? Help"))
+        await until(pilot, lambda: there in drawn(app).splitlines()[-1])
+        assert not [name for name in not_there if name in drawn(app).splitlines()[-1]]
+
+
+async def test_keys_come_with_what_they_can_do_and_go_again(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path)
+    keys = lambda: drawn(app).splitlines()[-1]  # noqa: E731
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until(pilot, lambda: "Import" in keys())
+        app.screen.query_one(JobLine)._busy = "preparing"
+        app.screen.query_one(JobLine).post_message(JobLine.Turned())
+        await until(pilot, lambda: "^x Cancel" in keys())
+        app.action_go("train")
+        await until(pilot, lambda: "g Groups" in keys())
+        state = json.loads((frozen / "state.json").read_text())
+        (frozen / "state.json").write_text(json.dumps(state | {"status": "stopped"}))
+        await until(pilot, lambda: "R Resume" in keys() and "Groups" not in keys())
+        await pilot.press("g")  # not offered, yet it answers
+        await until(pilot, shows(app, "sample is stopped: nothing to group"))
 
 
 async def test_the_keys_of_a_chart_stand_apart(tmp_path: Path, frozen: Path) -> None:

@@ -128,6 +128,7 @@ class ConfigureScreen(TabScreen):
         whole.display = not self._resolved.valid
         whole.update(view.problems(self._resolved))
         self.query_one("#run", Button).disabled = not self._resolved.valid
+        self.keys_changed()
 
     def _mark(self) -> None:
         for field in self.query(SettingField):
@@ -285,6 +286,14 @@ class ConfigureScreen(TabScreen):
             self.notify(str(error), severity="error", title="not taken over")
         self._offer_datasets()
         self._check()
+
+    def offers(self, action: str) -> bool:
+        """A run of valid settings, a way back where there is something to go back from."""
+        if action == "run":
+            return self._resolved.valid
+        if action == "reset":
+            return bool(self.form.entries.keys() - {DATASET})
+        return True
 
     def home(self) -> Widget | None:
         """The sections, unless a small terminal has no room for them."""

@@ -24,6 +24,9 @@ class JobLine(Vertical):
             self.name = name
             super().__init__()
 
+    class Turned(Message):
+        """A job has begun, or ended."""
+
     def __init__(self) -> None:
         super().__init__(id="job")
         self._busy = ""
@@ -36,6 +39,11 @@ class JobLine(Vertical):
         """Not there before the first job."""
         self.display = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return bool(self._busy)
+
     def start(
         self, doing: str, name: str, arguments: Sequence[str], failed: Callable[[str], None] | None = None
     ) -> None:
@@ -47,6 +55,7 @@ class JobLine(Vertical):
             self.notify(f"still {self._busy}; ctrl+x ends it", severity="warning")
             return
         self._busy = f"{doing} {name}"
+        self.post_message(self.Turned())
         self._run(name, arguments, failed)
 
     @work(group="job", exit_on_error=False)
@@ -66,6 +75,7 @@ class JobLine(Vertical):
             self.post_message(self.Done(name))
         finally:
             self._busy = ""
+            self.post_message(self.Turned())
 
     def cancel(self) -> None:
         """End the present job."""

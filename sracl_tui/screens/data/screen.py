@@ -36,6 +36,14 @@ TABS = (
 PREVIEW_ROWS = 15
 
 
+class DatasetRows(RowList):
+    """The list, whose key for the next step is told in the line below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Next step", key_display="enter", tooltip="Prepare, fetch, set up a run")
+    ]
+
+
 class DataScreen(TabScreen):
     """Reads small files itself; every heavy question goes to `sracl data`."""
 
@@ -68,7 +76,7 @@ class DataScreen(TabScreen):
             Panel(
                 "Datasets",
                 FilterField("/ filter datasets", "data-filter"),
-                RowList(id="data-rows"),
+                DatasetRows(id="data-rows"),
                 id="datasets",
             ),
             Panel(
@@ -127,6 +135,7 @@ class DataScreen(TabScreen):
         facts = self._facts.get(line.key) if line else None
         tabs.display = facts is not None
         self.query_one("#entry-scroll").display = facts is None
+        self.keys_changed()
         panel.note("enter: set up a run with it" if line and line.state == "ready" else "")
         if line is None:
             entry.update(view.nothing(self.query_one("#data-filter", Input).value))
@@ -189,6 +198,22 @@ class DataScreen(TabScreen):
             self.action_fetch()
         else:
             self.notify(str(line.entry.get("manual") or "it has to be prepared again"), timeout=8)
+
+    def offers(self, action: str) -> bool:
+        """What can be done with the dataset under the cursor."""
+        if not self.is_mounted:
+            return False
+        if action == "cancel":
+            return self.query_one(JobLine).busy
+        if action == "tab(1)":
+            return bool(self.query_one(TabbedContent).display)
+        line = self._current()
+        wanted = {"prepare": "here", "fetch": "fetch"}.get(action)
+        return wanted is None or (line is not None and line.state == wanted)
+
+    @on(JobLine.Turned)
+    def _turned(self) -> None:
+        self.keys_changed()
 
     def _source(self, line: DatasetLine) -> list[str]:
         return [line.name, "--raw-dir", str(self.session.data_dir / "raw")]

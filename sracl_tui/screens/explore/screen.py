@@ -30,6 +30,8 @@ from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
+NEEDS_RUN = ("filter", "text", "next_user", "sort_users", "map", "restart")
+NEEDS_ANSWERS = ("until", "seen", "profile")
 PICK = "Press / and type a part of a user's id, or press enter there for the first one."
 
 
@@ -157,6 +159,7 @@ class ExploreScreen(TabScreen):
         box.suggest(box.typed)
 
     def _tell_state(self) -> None:
+        self.keys_changed()
         if self.is_mounted:
             spent = "" if self._answers is None else f"answered in {view.spent(self._answers.milliseconds)}"
             said = "asking…" if self._pending else spent
@@ -266,6 +269,16 @@ class ExploreScreen(TabScreen):
             return
         marks = marks_of(self._question, self._answers)
         self.app.push_screen(MapScreen(self.client, marks), self._walk_to)
+
+    def offers(self, action: str) -> bool:
+        """What a run, an answer, a second run, a walk allows."""
+        if action in NEEDS_ANSWERS:
+            return self._answers is not None
+        if action == "back":
+            return len(self._trail) > 1
+        if action == "compare":
+            return len(self.session.runs or ()) > 1
+        return action.partition("(")[0] not in NEEDS_RUN or self.session.current is not None
 
     def home(self) -> Widget | None:
         """The panel that one was at, once there are answers."""

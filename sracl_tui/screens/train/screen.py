@@ -23,6 +23,16 @@ from sracl_tui.starting import kill_run, resume_run
 from sracl_tui.view_models import RunLine, RunSnapshot, short_name
 
 MOST_OVERLAYS = 3
+ALLOWED = {
+    "stop": ("running",),
+    "kill": ("running",),
+    "freeze": ("running",),
+    "resume": ("stopped", "crashed", "failed"),
+    "groups": ("finished",),
+}
+"""In which states of a run an action has something to do."""
+TAKES_RUNS = {"runs": 1, "board": 1, "x_axis": 1, "overlay": 2, "difference": 2}
+"""How many runs there must be for an action."""
 SNUG = 120
 """Below as many columns the list gives some of its own to the charts."""
 
@@ -50,7 +60,7 @@ class TrainScreen(TabScreen):
             show=False,
             tooltip="How the settings differ from the run under the cursor",
         ),
-        Binding("g", "groups", "Groups", show=False, tooltip="For whom the run is good, by group, on test"),
+        Binding("g", "groups", "Groups", tooltip="For whom the run is good, by group, and the long tail"),
         Binding("c", "studies", "Comparisons", show=False, tooltip="Comparisons and studies as they fill"),
         Binding("S", "stop", "Stop", key_display="S", tooltip="Checkpoint, then stop"),
         Binding("K", "kill", "Kill", key_display="K", show=False, tooltip="End the process at once"),
@@ -99,6 +109,7 @@ class TrainScreen(TabScreen):
     def _list(self) -> None:
         session = self.session
         self.query_one(RunList).show(session.runs or (), session.current, session.overlays)
+        self.keys_changed()
 
     def _redraw(self) -> None:
         session, watched = self.session, self.query_one(WatchedRun)
@@ -106,8 +117,10 @@ class TrainScreen(TabScreen):
         snapshot = held.get(chosen) if chosen else None
         if snapshot is None:
             watched.show_nothing(chosen is not None)
+            self.keys_changed()
             return
         self._shown = snapshot
+        self.keys_changed()
         overlays = [held[path] for path in session.overlays if path in held]
         watched.show([snapshot, *overlays], view.ChartSettings.of(session.preferences), self._frozen)
 
@@ -228,7 +241,7 @@ class TrainScreen(TabScreen):
 
     def action_groups(self) -> None:
         """Test metrics by group of users and items."""
-        if path := self._watched(("finished",), "group"):
+        if path := self._watched("groups", "group"):
             self._groups(path)
 
     @work(group="groups", exclusive=True, exit_on_error=False)
@@ -250,19 +263,27 @@ class TrainScreen(TabScreen):
 
         self.app.push_screen(StudiesScreen(self.session))
 
-    def _watched(self, status: tuple[str, ...], action: str) -> Path | None:
+    def offers(self, action: str) -> bool:
+        """What the state of the watched run allows, and what there are runs enough for."""
+        if action in ALLOWED:
+            return self._shown is not None and self._shown.status in ALLOWED[action]
+        if action in TAKES_RUNS:
+            return len(self.session.runs or ()) >= TAKES_RUNS[action]
+        return True
+
+    def _watched(self, action: str, verb: str) -> Path | None:
         snapshot = self._shown
         if snapshot is None:
-            self.notify(f"there is no run to {action}")
-        elif snapshot.status not in status:
-            self.notify(f"{short_name(snapshot.name)} is {snapshot.status}: nothing to {action}")
+            self.notify(f"there is no run to {verb}")
+        elif snapshot.status not in ALLOWED[action]:
+            self.notify(f"{short_name(snapshot.name)} is {snapshot.status}: nothing to {verb}")
         else:
             return snapshot.path
         return None
 
     def action_stop(self) -> None:
         """Ask for a checkpoint and an end."""
-        if path := self._watched(("running",), "stop"):
+        if path := self._watched("stop", "stop"):
             self._stop(path)
 
     @work(group="stop", exit_on_error=False)
@@ -278,7 +299,7 @@ class TrainScreen(TabScreen):
         """End the process without a checkpoint, after a question."""
         from sracl_tui.screens.confirm import ConfirmScreen
 
-        if path := self._watched(("running",), "kill"):
+        if path := self._watched("kill", "kill"):
             question = "End the process at once? What it learned since the last checkpoint is lost."
             self.app.push_screen(
                 ConfirmScreen(question, "Kill"),
@@ -287,5 +308,5 @@ class TrainScreen(TabScreen):
 
     def action_resume(self) -> None:
         """Start `sracl resume` as a process of its own."""
-        if path := self._watched(("stopped", "crashed", "failed"), "resume"):
+        if path := self._watched("resume", "resume"):
             resume_run(self.app, self.session, path)
