@@ -39,6 +39,7 @@ def ablate(
     training.max_minutes=10` they are compared at equal minutes rather than equal epochs.
     """
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
+    settings.require_read(config, sets, resolved)
     numbers = _seeds(seeds)
     output.say("loading", quiet)
     from sracl_core.data.sources import load_sources

@@ -68,11 +68,11 @@ def compare(
 
     if form != "table" and form not in FORMATS:
         raise InputError(f"there is no format '{form}'{nearest(form, ['table', *FORMATS])}")
-    shared, _ = settings.resolve(config, None, sets, dataset)
+    shared = settings.dataset_of(config, sets, dataset)
     texts = [text for text in models.split(",") if text.strip()]
     if dry_run:
         specs = resolve_rows(
-            shared.dataset.path,
+            shared,
             texts,
             epochs=epochs,
             budget_minutes=budget_minutes,
@@ -85,7 +85,7 @@ def compare(
         return
     with output.progress_display(quiet) as progress:
         table = compared(
-            shared.dataset.path,
+            shared,
             texts,
             seeds=_seeds(seeds),
             epochs=epochs,

@@ -34,7 +34,7 @@ def show(
     from sracl_core.settings.known import settings as all_settings
 
     resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
-    settings.require_read(resolved, origins)
+    settings.require_read(config, sets, resolved)
     known = all_settings(resolved.model.name)
     values = {
         key: value for key, value in flatten(resolved).items() if not changed or origins[key] != "default"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import completion
-from sracl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from sracl_core.settings.models import RunConfig
@@ -42,6 +41,8 @@ SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set tr
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Same as --set training.max_epochs=N.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Same as --set training.device=NAME.")]
 
+SHARED = ("dataset.", "semantics.")
+
 
 def resolve(
     config: Path | None,
@@ -51,6 +52,7 @@ def resolve(
     seed: int | None = None,
     epochs: int | None = None,
     device: str | None = None,
+    keep: Callable[[str], bool] = lambda key: True,
 ) -> tuple[RunConfig, dict[str, str]]:
     """The settings and where each came from; see `settings.layers`. Raises ConfigError.
 
@@ -65,7 +67,9 @@ def resolve(
         "--epochs": ("training.max_epochs", epochs),
         "--device": ("training.device", device),
     }
-    settings, origins = load_config(preset=preset, config_file=config, sets=sets or (), flags=flags)
+    settings, origins = load_config(
+        preset=preset, config_file=config, sets=sets or (), flags=flags, keep=keep
+    )
     if not said_by_user(origins["semantics.encoder"]):
         from sracl_core.semantics.encode import require_given
 
@@ -73,8 +77,15 @@ def resolve(
     return settings, origins
 
 
-def require_read(settings: RunConfig, origins: Mapping[str, str]) -> None:
-    """Raises ConfigError for a --set that would have no effect: no method of the run reads the setting."""
-    for key, needed in settings.unread.items():
-        if origins.get(key, "").startswith("--set "):
-            raise ConfigError(f"{origins[key]}: {key} is not read by this run; it needs {needed}")
+def dataset_of(config: Path | None, sets: list[str] | None, dataset: str | None) -> str:
+    """The dataset that all rows of a study share; see `resolve`."""
+    shared, _ = resolve(config, None, sets, dataset, keep=lambda key: key.startswith(SHARED))
+    return shared.dataset.path
+
+
+def require_read(config: Path | None, sets: list[str] | None, settings: RunConfig) -> None:
+    """Raises ConfigError for what was said on the command line, in `config` or a variable to no effect."""
+    from sracl_core.settings.layers import given
+    from sracl_core.settings.reading import require_read as required
+
+    required(given(config, sets or ()), [settings])

@@ -53,8 +53,8 @@ def train(
     start = None if earlier is None else find_run(earlier, runs_dir)
     if start is not None and config is None:
         config = start.config_path
-    resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
-    settings.require_read(resolved, origins)
+    resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
+    settings.require_read(config, sets, resolved)
     if resolved.floor is not None:
         raise InputError(
             f"{resolved.floor.name} is a floor, which counts and is not trained; "

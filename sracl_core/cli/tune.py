@@ -49,9 +49,9 @@ def tune(
     from sracl_core.studies.tuning import tune_spec
 
     require_optuna()
-    shared, _ = settings.resolve(config, None, sets, dataset)
+    shared = settings.dataset_of(config, sets, dataset)
     (spec,) = resolve_rows(
-        shared.dataset.path,
+        shared,
         [model],
         epochs=epochs,
         budget_minutes=budget_minutes,

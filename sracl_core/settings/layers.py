@@ -18,7 +18,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,26 +47,64 @@ def load_config(
     flags: Mapping[str, tuple[str, Any]] | None = None,
     project_folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    own: Sequence[str] = (),
+    keep: Callable[[str], bool] = lambda key: True,
 ) -> tuple[RunConfig, dict[str, str]]:
     """The settings of a run, and for each key the source that decided it.
 
     `sets` are "part.key=value" texts. `flags` maps an option's name to its key and value, e.g.
-    ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Raises ConfigError, in
-    one line that names the key, the value and where it stood.
+    ``{"--seed": ("training.seed", 3)}``; a value of None was not given. Of settings that several methods
+    share, `keep` says which this one takes; those in `own`, texts too, and its preset are its own. Raises
+    ConfigError, in one line that names the key, the value and where it stood.
     """
     known = every_setting()
-    values, origins = _merge(
-        known,
+    shared = [
         _optional_file(user_file()),
         _optional_file((project_folder or Path()) / PROJECT_FILE),
-        _environment_layer(os.environ if environment is None else environment, known),
+        *_given_layers(config_file, sets, environment, known),
+    ]
+    for layer in shared:
+        for key, _, origin in layer:
+            _check_key(_today(key), known, origin)
+    user, project, variables, file, said = (
+        [one for one in layer if keep(_today(one[0]))] for layer in shared
+    )
+    values, origins = _merge(
+        known,
+        user,
+        project,
+        variables,
         _preset_layer(preset),
-        flat_settings(config_file) if config_file else [],
-        _set_layer(sets),
+        file,
+        said,
+        _set_layer(own),
         [(key, value, option) for option, (key, value) in (flags or {}).items() if value is not None],
     )
     config = validated(values, origins)
     return config, {key: origins.get(key, "default") for key in settings(config.model.name)}
+
+
+def given(
+    config_file: Path | None, sets: Sequence[str], environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What a command was told beside the preset, by key with its origin: a variable, `config_file`, `sets`.
+
+    A file with every section is the record of a run, which holds all settings and asks for none of them.
+    """
+    variables, file, said = _given_layers(config_file, sets, environment, every_setting())
+    if {_today(key).partition(".")[0] for key, _, _ in file} >= set(RunConfig.model_fields):
+        file = []
+    return {_today(key): origin for layer in (variables, file, said) for key, _, origin in layer}
+
+
+def _given_layers(
+    config_file: Path | None,
+    sets: Sequence[str],
+    environment: Mapping[str, str] | None,
+    known: Mapping[str, Setting],
+) -> tuple[Layer, Layer, Layer]:
+    variables = _environment_layer(os.environ if environment is None else environment, known)
+    return variables, flat_settings(config_file) if config_file else [], _set_layer(sets)
 
 
 def said_by_user(origin: str) -> bool:

@@ -6,7 +6,7 @@ Where a value comes from (preset, file, environment, flag) is `layers`' concern.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union
 
 from pydantic import Field, create_model, model_validator
 
@@ -56,6 +56,9 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
+    OF_FLOORS: ClassVar = ("seed", "threads", "device", "monitor")
+    """What a floor, which is not trained, takes of `training`."""
+
     @property
     def read_llm_texts(self) -> list[tuple[str, str]]:
         """(what, scope) of each kind of text by a language model that training reads."""
@@ -104,7 +107,7 @@ class RunConfig(Section):
     def unread(self) -> dict[str, str]:
         """Settings of its objectives, semantics and retrieval that this run does not read, and what would.
 
-        A file may hold them, as a run's config.yaml does; a person who sets one is told.
+        The record of a run holds them; a person who sets one is told.
         """
         found: dict[str, str] = {}
         for name in objectives():

@@ -18,15 +18,12 @@ from typing import Any
 
 from sracl_core.errors import InputError, nearest
 from sracl_core.methods import backbones, floors, objectives
-from sracl_core.settings.known import settings
-from sracl_core.settings.layers import load_config, preset_names
+from sracl_core.settings.layers import given, load_config, preset_names
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.reading import require_read, takes
 
 SHARED = "shared"
 """After a colon: the backbone of that name and not the preset."""
-
-OF_ALL = ("dataset", "semantics", "evaluation")
-"""Sections that a floor reads; what else a comparison sets is for those that are trained."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,21 @@ def resolve_specs(
     sets: Sequence[str] = (),
     flags: Mapping[str, tuple[str, Any]] | None = None,
 ) -> list[Spec]:
-    """The settings of each row; `config_file`, `sets` and `flags` (see `load_config`) are for all.
+    """The settings of each row; those in `config_file`, `sets` and `flags` are for all that have them.
 
-    Raises InputError for a name that is none, with the nearest, and for a row that stands twice.
+    Raises InputError for a name that is none, with the nearest, for a row that stands twice, and for a
+    setting that no row reads.
     """
-    load_config(config_file=config_file, sets=sets)  # below, a method is spared what only others read
+    said = given(config_file, sets)
+    if "--set model.name" in said.values():
+        raise InputError("--set model.name: which methods are tried is said by their names")
     found = [
         Spec(text.strip(), _config(text.strip(), config_file, sets, flags or {}), _keys([*sets, *_own(text)]))
         for text in texts
     ]
+    for one in found:
+        require_read(dict.fromkeys(_keys(_own(one.name)), f"'{one.name}'"), [one.config], "it")
+    require_read(said, [one.config for one in found], "any method here")
     for at, one in enumerate(found):
         for other in found[:at]:
             if one.config == other.config:
@@ -67,22 +70,26 @@ def _config(
     first, *added = (part.strip().lower().replace("-", "_") for part in method.split("+"))
     _require_known(text, first, added)
     extra = _own(text)
-    if first in floors():
-        shared = [one for one in sets if one.strip().split(".")[0] in OF_ALL]
-        kept = {name: flag for name, flag in flags.items() if flag[0].split(".")[0] in OF_ALL}
-        return load_config(sets=[f"model.name={first}", *shared, *extra], flags=kept)[0]
     preset = first if first in preset_names() and SHARED not in _after(text) else None
-    chosen = first if preset is None else load_config(preset=preset)[0].model.name
-    known = settings(chosen)
-    of_method = [one for one in sets if not one.startswith("model.") or one.partition("=")[0] in known]
-    named = [f"model.name={chosen}"] if preset is None else []
+    chosen = first if preset is None else load_config(preset=preset, keep=lambda key: False)[0].model.name
+    for line in extra:
+        key, _, value = line.partition("=")
+        chosen = value.strip() if key.strip() == "model.name" else chosen
+    if chosen not in backbones() | floors():
+        raise InputError(f"'{text}': there is no backbone '{chosen}'{nearest(chosen, backbones())}")
 
     def loaded(*switches: str) -> RunConfig:
-        lines = [*named, *of_method, *switches, *extra]
-        return load_config(preset=preset, config_file=config_file, sets=lines, flags=flags)[0]
+        return load_config(
+            preset=preset,
+            config_file=config_file,
+            sets=sets,
+            own=[f"model.name={chosen}", *switches, *extra],
+            flags={name: flag for name, flag in flags.items() if takes(chosen, flag[0])},
+            keep=lambda key: takes(chosen, key),
+        )[0]
 
     base = loaded()
-    if preset is not None and not added:
+    if chosen in floors() or (preset is not None and not added):
         return base
     beside = [name for name, one in objectives().items() if not one.settings.main]
     weights = {name: _weight(base, name) if name in added else 0.0 for name in beside}

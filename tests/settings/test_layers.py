@@ -6,13 +6,14 @@ from typing import Any
 
 import platformdirs
 import pytest
+import yaml
 
-from sracl_core.cli.settings import require_read
 from sracl_core.errors import ConfigError, in_flags
 from sracl_core.methods import backbones
 from sracl_core.settings.known import flatten, settings
-from sracl_core.settings.layers import PRESETS, load_config, preset_names, validated, validated_file
+from sracl_core.settings.layers import PRESETS, given, load_config, preset_names, validated, validated_file
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
+from sracl_core.settings.reading import require_read, takes
 from sracl_core.settings.surroundings import user_file
 
 NAMES = [repr(name) for name in sorted(backbones())]
@@ -283,9 +284,42 @@ def test_no_neighbors_are_asked_for_as_the_error_says() -> None:
     ],
 )
 def test_a_setting_without_effect_is_refused_where_a_person_sets_it(sets: list[str], key: str) -> None:
-    config, origins = load_config(sets=sets)
+    config, _ = load_config(sets=sets)
     with pytest.raises(ConfigError, match=f"{key} is not read by this run; it needs"):
-        require_read(config, origins)
-    require_read(config, dict.fromkeys(origins, "config.yaml:3"))
+        require_read(given(None, sets), [config])
     on = [f"objectives.{name}=0.1" for name in ("duorec.weight", "sracl.weight", "sracl.alpha", "sracl.beta")]
-    require_read(*load_config(sets=[*sets, *on]))
+    on_too = [*sets, *on]
+    require_read(given(None, on_too), [config, load_config(sets=on_too)[0]])
+
+
+def test_files_and_variables_are_refused_where_no_method_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("model:\n  heads: 4\ntraining:\n  patience: 3\n")
+
+    def of(name: str) -> RunConfig:
+        return load_config(own=[f"model.name={name}"], config_file=file, keep=lambda key: takes(name, key))[0]
+
+    gru4rec, sasrec, popular = of("gru4rec"), of("sasrec"), of("popular")
+    assert flatten(sasrec)["model.heads"] == 4
+    patience = [one.training.patience for one in (sasrec, gru4rec, popular)]
+    assert patience == [3, 3, RunConfig().training.patience]
+    require_read(given(file, []), [gru4rec, sasrec])
+    with pytest.raises(
+        ConfigError, match=r"mine.yaml:2: model.heads is not read by this run; it needs .*sasrec"
+    ):
+        require_read(given(file, []), [gru4rec])
+    with pytest.raises(
+        ConfigError, match=r"training.patience is not read by this run; it needs a method that is"
+    ):
+        require_read(given(None, ["training.patience=3"]), [popular])
+    variable = {"SRACL_OBJECTIVES__DUOREC__TEMPERATURE": "0.3"}
+    with pytest.raises(ConfigError, match="environment SRACL_OBJECTIVES__DUOREC__TEMPERATURE: "):
+        require_read(given(None, [], variable), [sasrec])
+
+
+def test_the_record_of_a_run_holds_what_it_does_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    sets = ["objectives.duorec.temperature=0.3", "objectives.sracl.weight=0", "retrieval.k=20"]
+    config, _ = load_config(sets=sets)
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    require_read(given(file, []), [config])

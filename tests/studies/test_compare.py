@@ -20,7 +20,7 @@ from scipy.stats import permutation_test
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import IncomparableError, InputError
+from sracl_core.errors import ConfigError, IncomparableError, InputError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
@@ -37,7 +37,7 @@ from sracl_core.studies.specs import resolve_specs
 from sracl_core.studies.table import Table, build_table
 from tests.tiny import TINY, hashed_words, tiny_config, tiny_dataset, tiny_run
 
-SETS = [f"{key}={value}" for key, value in TINY.items()]
+SETS = [f"{key}={value}" for key, value in TINY.items() if key != "retrieval.k"]
 MODELS = ["sasrec", "sasrec+sracl", "item-kNN:decay=0.5"]
 
 
@@ -108,7 +108,7 @@ def test_formats_say_the_same(table: Table) -> None:
 
 
 def test_objectives_beside_are_those_that_were_named() -> None:
-    plain, added = (spec.config for spec in resolve_specs(["gru4rec", "gru4rec+sracl"], sets=SETS))
+    plain, added = (spec.config for spec in resolve_specs(["gru4rec", "gru4rec+sracl"], sets=SETS[:1]))
     assert list(plain.active_objectives) == ["next_item"]
     assert list(added.active_objectives) == ["next_item", "sracl"]
     assert plain.model.hidden_size == 16
@@ -152,6 +152,7 @@ def test_a_backbone_whose_name_is_a_preset_too_can_have_the_shared_settings() ->
         (["fast:shared"], "fast is a preset and no backbone"),
         (["popular:shared"], "popular is a floor and no backbone"),
         (["fast+sracl"], "all parts of sracl are switched off"),
+        (["sasrec:model.name=bsarek"], "did you mean 'bsarec'"),
         (["sasrec+masked_item"], "masked_item is the main objective of bert4rec"),
     ],
 )
@@ -159,6 +160,37 @@ def test_wrong_specs_are_one_line(models: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
         resolve_specs(models)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_settings_are_for_the_rows_that_have_them(tmp_path: Path) -> None:
+    sets = [
+        "model.interests=2",
+        "evaluation.ks=5,10",
+        "training.monitor=masked/NDCG@10",
+        "training.patience=3",
+    ]
+    texts = ["sasrec", "comirec:shared", "popular"]
+    sasrec, comirec, popular = (spec.config for spec in resolve_specs(texts, sets=sets))
+    assert flatten(comirec)["model.interests"] == 2
+    assert sasrec.training.patience == comirec.training.patience == 3
+    assert sasrec.evaluation == popular.evaluation
+    assert sasrec.training.monitor == popular.training.monitor == "masked/NDCG@10"
+    with pytest.raises(
+        ConfigError, match=r"model.interests is not read by any method here; it needs comirec"
+    ):
+        resolve_specs(["sasrec", "popular"], sets=sets)
+    with pytest.raises(
+        ConfigError, match=r"alpha=0.2': objectives.sracl.alpha is not read by it; it needs objectives.s"
+    ):
+        resolve_specs(["sasrec:objectives.sracl.alpha=0.2", "sasrec+sracl"])
+    with pytest.raises(InputError, match="said by their names"):
+        resolve_specs(["sasrec"], sets=["model.name=gru4rec"])
+    file = tmp_path / "mine.yaml"
+    file.write_text("dataset:\n  split: temporal\ntraining:\n  patience: 2\n")
+    rows = resolve_specs(["sasrec", "popular"], config_file=file)
+    assert {spec.config.dataset.split for spec in rows} == {"temporal"}
+    with pytest.raises(ConfigError, match=r"mine.yaml:4: training.patience is not read"):
+        resolve_specs(["popular"], config_file=file)
 
 
 def test_different_protocols_are_refused(base: Path, table: Table) -> None:
