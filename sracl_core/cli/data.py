@@ -133,7 +133,8 @@ def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
     for taken in source["taken"]:
         output.say(Taken(**taken).told(), quiet)
     times = source["times"]
-    output.say(f"times: {times['are']}, {span_of(times['first'], times['last'])}", quiet)
+    dates = times["are"].startswith("dates")
+    output.say(f"times: {times['are']}, {span_of(times['first'], times['last'], dates)}", quiet)
     for note in manifest["notes"]:
         output.say(note, quiet)
 

@@ -13,7 +13,7 @@ import polars as pl
 from sracl_core.data.archives import is_archive, unpack
 from sracl_core.data.readers import READERS, detect
 from sracl_core.data.readers.table import item_columns
-from sracl_core.data.reading.base import COMPRESSED, ReadOptions, file_kind, refusing
+from sracl_core.data.reading.base import COMPRESSED, ReadOptions, refusing
 from sracl_core.data.reading.clean import clean_times
 from sracl_core.data.reading.columns import candidates, guessed
 from sracl_core.data.reading.day_and_hour import joined_time
@@ -218,8 +218,7 @@ def _sample(path: Path, scratch: Path, count: int, options: ReadOptions, shown: 
     if is_parquet(path):
         with refusing(path):
             pl.scan_parquet(path.absolute(), glob=False).head(SAMPLE_ROWS).collect().write_parquet(sample)
-    elif file_kind(path) in ("json", "jsonl", "ndjson"):
-        head = peek(path, options.header)
+    elif (head := peek(path, options.header)).kind == "json":
         rows = [dict(zip(head.columns, row, strict=True)) for row in head.rows]
         sample.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     else:

@@ -105,18 +105,33 @@ def on_texts(empty: int, total: int) -> list[str]:
 
 
 def on_spellings(ids: pl.Series, what: str) -> list[str]:
-    """A line where ids differ only by spaces around them or by a `.0`: two for what was likely one."""
-    odd = ids.filter(ids.str.contains(r"^\s|\s$|^-?\d+\.0+$"))
-    if odd.is_empty():
+    """A line where ids differ only in how they are written: two for what was likely one.
+
+    In case, in blanks and marks that nobody sees, in letters that look alike, in zeros before a number
+    and a `.0` behind it.
+    """
+    same = (
+        ids.str.normalize("NFKC")
+        .str.to_lowercase()
+        .str.replace_all(r"[\p{Cc}\p{Cf}]", "")
+        .str.strip_chars()
+        .str.replace(r"^\+?0*(\d+?)(?:\.0+)?$", "$1")
+        .alias("same")
+    )
+    if not same.is_duplicated().any():
         return []
-    plain = odd.str.strip_chars().str.replace(r"\.0+$", "")
-    pairs = pl.DataFrame([plain.alias("plain"), odd.alias("odd")]).filter(plain.is_in(ids.implode()))
-    if pairs.is_empty():
-        return []
-    said = ", ".join(f"'{one}' and '{other}'" for one, other in pairs.head(SHOWN).rows())
+    groups = (
+        pl.DataFrame([same, ids.alias("id")])
+        .filter(same.is_duplicated())
+        .group_by("same", maintain_order=True)
+        .agg(pl.col("id"))
+    )
+    odd = sum(len(group) - 1 for group in groups["id"])
+    pairs = (_told_apart((group[0], group[1])) for group in groups["id"].head(SHOWN))
+    said = ", ".join(f"{one} and {other}" for one, other in pairs)
     return [
-        f"warning: {pairs.height:,} ids of {what} are there in two spellings and count as two: {said}; make "
-        "them alike"
+        f"warning: {odd:,} ids of {what} are there in two spellings and count as two: {said}; make them "
+        "alike where they are one"
     ]
 
 
@@ -160,7 +175,11 @@ def _unmatched(ids: pl.Series, known: pl.DataFrame, missing: int) -> str:
 def _told_apart(pair: tuple[str, str]) -> tuple[str, str]:
     """Two ids in quotes; by their code points where they would look the same."""
     one, other = pair
-    alike = unicodedata.normalize("NFKC", one).strip() == unicodedata.normalize("NFKC", other).strip()
+    shown = [
+        "".join(mark for mark in unicodedata.normalize("NFKC", text) if unicodedata.category(mark)[0] != "C")
+        for text in pair
+    ]
+    alike = shown[0].strip() == shown[1].strip()
     return (ascii(one), ascii(other)) if alike else (f"'{one}'", f"'{other}'")
 
 

@@ -29,13 +29,13 @@ def as_time(flag: str, text: str | None) -> float | None:
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
-def span_of(first: float, last: float) -> str:
-    """From when to when, as dates (UTC) where the times are dates.
+def span_of(first: float, last: float, dates: bool = False) -> str:
+    """From when to when, as dates (UTC) where the times are dates: where told so, or by their size.
 
-    >>> span_of(1577836800, 1577923199), span_of(1, 12)
-    ('2020-01-01 00:00:00 to 2020-01-01 23:59:59', '1 to 12')
+    >>> span_of(1577836800, 1577923199), span_of(1, 12), span_of(-86400, -1, dates=True)
+    ('2020-01-01 00:00:00 to 2020-01-01 23:59:59', '1 to 12', '1969-12-31 00:00:00 to 1969-12-31 23:59:59')
     """
-    if last < LEAST_DATE:
+    if last < LEAST_DATE and not dates:
         return f"{first:.15g} to {last:.15g}"
     try:
         return " to ".join(str(datetime.fromtimestamp(int(time), UTC))[:19] for time in (first, last))

@@ -154,13 +154,20 @@ def test_an_error_that_quotes_lines_has_one() -> None:
     ("raised", "code"), [(KeyboardInterrupt(), 130), (MemoryError(), 1), (BrokenPipeError(32, "pipe"), 1)]
 )
 def test_exit_codes(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], raised: BaseException, code: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    raised: BaseException,
+    code: int,
 ) -> None:
     def fails() -> None:
         raise raised
 
     monkeypatch.setattr(cli, "_load", lambda command: fails)
-    assert run(["doctor"]) == code
+    with (tmp_path / "out").open("w") as out:  # its descriptor is turned to nowhere, and must not be pytest's
+        monkeypatch.setattr(sys, "stdout", out)
+        assert run(["doctor"]) == code
+        monkeypatch.undo()
     assert "Traceback" not in capfd.readouterr().err
 
 

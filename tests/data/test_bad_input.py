@@ -72,8 +72,10 @@ def test_cut_gzip(tmp_path: Path) -> None:
     log = tmp_path / "log.csv.gz"
     log.write_bytes(gzip.compress(GOOD.encode())[:-12])
     refused(log, tmp_path, "cut or damaged")
-    log.write_bytes(GOOD.encode())
+    log.write_bytes(b"\x1e" + gzip.compress(GOOD.encode())[1:])
     refused(log, tmp_path, "cut or damaged")
+    log.write_bytes(GOOD.encode())  # a browser unpacked it and left it its name
+    assert prepare(log, tmp_path / "out")["counts"]["interactions"] == 36
 
 
 def test_cut_zstd(tmp_path: Path) -> None:

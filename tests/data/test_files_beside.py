@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from sracl_core.errors import DataError
@@ -115,7 +118,7 @@ NEAR = {
     "a prefix": lambda n: f"item_{n}",
     "quotes": lambda n: f"'{n}'",
     "zeros": lambda n: f"{n:03}",
-    "a space that is none": lambda n: f"\u00a0{n}",
+    "a space that is none": lambda n: f"\u200b{n}",
 }
 
 
@@ -129,6 +132,57 @@ def test_ids_that_nearly_match_are_shown(tmp_path: Path, kind: str) -> None:
         f"'2' and {ascii(shown) if kind.startswith('a space') else repr(shown).replace(chr(34), chr(39))}"
         in notes
     )
+
+
+def test_an_item_table_with_columns_of_every_kind(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {
+        "price": [Decimal("1.50")] * 12,
+        "length": [timedelta(hours=1)] * 12,
+        "picture": [b"\xff\xd8"] * 12,
+        "tags": [["a", "b"]] * 12,
+        "sizes": [[1.5]] * 12,
+        "more": [{"x": 1}] * 12,
+        "none": [None] * 12,
+    }
+    write(tmp_path, log__csv=csv(SECONDS))
+    pl.DataFrame({"item_id": IDS, "title": "T", **columns}).write_parquet(tmp_path / "items.parquet")
+    dataset, manifest = made([tmp_path / "log.csv", tmp_path / "items.parquet"], tmp_path / "out")
+    assert manifest["source"]["taken"][1]["unread"] == ["picture"]
+    first = dataset.item_table().row(0, named=True)
+    assert (first["price"], first["length"], first["tags"], first["none"]) == (
+        "1.50",
+        "1:00:00",
+        "a > b",
+        None,
+    )
+
+
+def test_an_item_table_without_rows_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, log__csv=csv(SECONDS), items__csv="item_id,title\n")
+    with pytest.raises(DataError, match=r"items\.csv holds no rows; leave it out"):
+        made([tmp_path / "log.csv", tmp_path / "items.csv"], tmp_path / "out")
+
+
+SPELLINGS = {
+    "case": lambda n: f"AB{n}",
+    "a mark that nobody sees": lambda n: f"\ufeffab{n}",
+    "a space that is none": lambda n: f"ab\u00a0{n}",
+    "letters of full width": lambda n: f"\uff41b{n}",
+}
+
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_ids_that_look_alike_are_said(tmp_path: Path, kind: str) -> None:
+    usual = (lambda n: f"ab {n}") if "space" in kind else (lambda n: f"ab{n}")
+    rows = [
+        ((SPELLINGS[kind] if at // 20 % 2 else usual)(int(user[1:])), item, time)
+        for at, (user, item, time) in enumerate(SECONDS)
+    ]
+    write(tmp_path, log__csv=csv(rows))
+    _, notes = notes_of(tmp_path, tmp_path / "out", ["log.csv"])
+    assert "warning: 20 ids of users are there in two spellings and count as two" in notes
+    shown = SPELLINGS[kind](0)
+    assert (f"'{shown}'" if kind == "case" else ascii(shown)) in notes
 
 
 def test_the_column_that_has_the_ids_is_named(tmp_path: Path) -> None:

@@ -240,6 +240,7 @@ UNITS: dict[str, Callable[[datetime], object]] = {
     "iso": lambda time: f"{time:%Y-%m-%d %H:%M:%S}",
     "iso T Z": lambda time: f"{time:%Y-%m-%dT%H:%M:%S}Z",
     "iso, some with fractions": lambda time: f"{time:%Y-%m-%d %H:%M:%S}" + ".000" * (time.second % 2),
+    "Python's log": lambda time: f'"{time:%Y-%m-%d %H:%M:%S},000"',
     "another zone": lambda time: (time + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S+02:00"),
     "German": lambda time: f"{time:%d.%m.%Y %H:%M:%S}",
     "American": lambda time: f"{time:%m/%d/%Y %I:%M:%S %p}",
@@ -294,6 +295,23 @@ def test_day_and_month_that_could_be_either(tmp_path: Path) -> None:
     assert len(spans) == 2
     settled = write(tmp_path, log__csv=csv([*early, ("u01", "i01", "25/12/2020")])) / "log.csv"
     assert made(settled, tmp_path / "out")[1]["source"]["times"]["are"] == "dates '%d/%m/%Y'"
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern", "part"),
+    [
+        ("%Y-%m-%d %H:%M:%S.250000", "%Y-%m-%d %H:%M:%S.%f", 0.25),
+        ('"%Y-%m-%d %H:%M:%S,5"', "%Y-%m-%d %H:%M:%S,%f", 0.5),
+        ("%d-%b-%y %I.%M.%S.000000 %p", "%d-%b-%y %I.%M.%S%.f %p", 0),
+        ("%G-W%V-%u %H:%M:%S", "%G-W%V-%u %H:%M:%S", 0),
+        ("%Y-%j %H:%M:%S", "%Y-%j %H:%M:%S", 0),
+    ],
+)
+def test_patterns_of_ones_own(tmp_path: Path, written: str, pattern: str, part: float) -> None:
+    rows = [(user, item, time.strftime(written)) for user, item, time in ROWS]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    dataset, _ = made(path, tmp_path / "out", time_format=pattern)
+    assert sorted(dataset.timestamps) == sorted(time + part for *_, time in SECONDS)
 
 
 @pytest.mark.parametrize("pattern", ["%H:%M", "%Y %B", "%I:%M:%S %p"])

@@ -81,6 +81,8 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
         raise _neither(table)
     columns, notes = item_columns(table, options, log.taken[0].columns["item"], ids)
     rows = table.select(columns)
+    if rows.frame.is_empty():
+        raise DataError(f"{path} holds no rows; leave it out, or give a table with a row an item")
     if options.drop_empty:
         rows = rows.keep(~missing(rows.frame["item_id"]))
     notes += [note for name in rows.frame.columns for note in _of_null_words(path, rows.frame[name])]
@@ -204,7 +206,7 @@ def item_columns(
     of_log: the log's item column, which the item table may have as well. ids: the items of the log,
     where there is one.
     """
-    columns, notes = table.columns, []
+    columns, notes = table.columns, [*table.notes]
     if not table.header:
         known = set() if ids is None else set(ids)
         options = headless.items_told(peek(table.path, header=False), options, known)
@@ -221,7 +223,10 @@ def item_columns(
     elif title := guess("title", [column for column in columns if column != roles["item"]]):
         roles["title"] = title
     refuse_shared(roles, table.path)
-    texts = columns if options.text_cols is None else list(options.text_cols)
+    schema = table.frame.collect_schema()
+    texts = [column for column in columns if schema[column] != pl.Binary]
+    if options.text_cols is not None:
+        texts = list(options.text_cols)
     for column in texts:
         find_column("text", (column,), columns, table.path)
     named = {"item_id" if role == "item" else role: column for role, column in roles.items()}

@@ -9,8 +9,10 @@ import polars as pl
 from sracl_core.data.reading.base import Locator, Rows, cut
 from sracl_core.data.reading.dates import are_hours, check_pattern, parse, parse_auto
 from sracl_core.data.reading.missing import missing
-from sracl_core.data.reading.units import as_seconds, in_unit
+from sracl_core.data.reading.units import as_seconds, in_unit, without_commas
 from sracl_core.errors import DataError
+
+SEEN = 1000
 
 
 def clean_interactions(
@@ -46,10 +48,16 @@ def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
             f"{locate(0)}: the {kind} is a list or a record, not one id; give one row an interaction"
         )
     if column.dtype.is_float() and (column.is_null() | (column.floor() == column)).all():
+        exact = 2**24 if column.dtype == pl.Float32 else 2**53
+        inexact = (column.abs() >= exact) & column.is_finite()
+        if inexact.any():
+            raise DataError(
+                f"{locate(int(inexact.arg_max() or 0))}: the {kind} ids are fractional numbers of so many "
+                "digits that ids beside each other have become one; write them as whole numbers or as text"
+            )
         column = column.cast(pl.Int64, strict=False)
     bad = missing(column)
-    if column.dtype != pl.String:
-        column = column.cast(pl.String)
+    column = _bare(column) if column.dtype == pl.String else _as_text(column)
     if bad.any():
         row = int(bad.arg_max() or 0)
         word = "" if column[row] is None or not column[row].strip() else f" ('{cut(column[row].strip())}')"
@@ -61,6 +69,24 @@ def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
             advice = hint or f"name another column with --{kind}-col"
         raise DataError(f"{locate(row)}: the {kind} id is empty or NaN{word}{how_many}; {advice}")
     return column
+
+
+def _as_text(cells: pl.Series) -> pl.Series:
+    """Text of cells of another kind; bytes that are no text as hexadecimal digits."""
+    try:
+        return cells.cast(pl.String)
+    except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError):
+        if cells.dtype == pl.Binary:
+            return cells.bin.encode("hex")
+        return pl.Series(cells.name, [None if cell is None else str(cell) for cell in cells], pl.String)
+
+
+def _bare(ids: pl.Series) -> pl.Series:
+    """Ids without what stands around every one of them: blanks, line ends, Excel's `="..."`."""
+    for around, mark in (("^\\s+", "^\\s"), ("\\s+$", "\\s$"), ('^="|"$', '^="[^"]*"$')):
+        if ids.head(SEEN).str.contains(mark).all() and ids.str.contains(mark).fill_null(True).all():
+            ids = ids.str.replace_all(around, "")
+    return ids
 
 
 def clean_times(
@@ -76,6 +102,8 @@ def clean_times(
     if column.dtype != pl.String and not column.dtype.is_numeric() and not column.dtype.is_temporal():
         what = str(column.dtype).split("(", 1)[0].lower()
         raise DataError(f"{locate(0)}: the times are of the kind {what}; name another column with --time-col")
+    if column.dtype == pl.String:
+        column = without_commas(column)
     if column.dtype.is_temporal():
         return _epoch_seconds(column.cast(pl.Datetime("us")), column, locate), "dates"
     if time_format not in (None, "auto"):
@@ -127,9 +155,10 @@ def _are_dates(column: pl.Series) -> bool:
 
 def clean_numbers(column: pl.Series, locate: Locator, name: str) -> pl.Series:
     """Finite float64, or int64 where the column can be read as such."""
-    text = column.str.strip_chars() if column.dtype == pl.String else column
+    text = without_commas(column.str.strip_chars()) if column.dtype == pl.String else column
     numbers = text.cast(pl.Int64, strict=False)
-    if column.dtype.is_float() or numbers.is_null().any():
+    fractions = column.dtype.is_float() or (isinstance(column.dtype, pl.Decimal) and column.dtype.scale)
+    if fractions or numbers.is_null().any():
         numbers = text.cast(pl.Float64, strict=False)
         numbers = numbers.set(~numbers.is_finite().fill_null(False), None)
     if numbers.is_null().any():
@@ -163,7 +192,7 @@ def _cell(column: pl.Series) -> pl.Series:
         column = column.list.join(" > ")
     elif isinstance(column.dtype, (pl.Struct, pl.List, pl.Array)):
         column = pl.Series(column.name, [None if cell is None else str(cell) for cell in column.to_list()])
-    text = column.cast(pl.String)
+    text = _as_text(column)
     return text.set(missing(text), None)
 
 

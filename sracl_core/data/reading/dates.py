@@ -12,9 +12,9 @@ from sracl_core.data.reading.base import Locator, cut
 from sracl_core.data.reading.missing import missing
 from sracl_core.errors import DataError
 
-DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]")
+DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]|(?=.*%[VUW]).*%[uwaA]")
 CLOCK = re.compile(
-    r"(?P<join>[T :]|, ?)(?P<hour>\d{1,2}):\d\d(?P<seconds>:\d\d)?(?P<fraction>\.\d+)?"
+    r"(?P<join>[T :]|, ?)(?P<hour>\d{1,2}):\d\d(?P<seconds>:\d\d)?(?P<fraction>[.,]\d+)?"
     r"(?P<half> ?[AaPp][Mm])?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
 )
 NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
@@ -84,7 +84,11 @@ def check_pattern(pattern: str) -> None:
 
 def parse(column: pl.Series, pattern: str) -> pl.Series:
     """Datetimes (UTC) of a text column by one pattern, null where it does not fit."""
-    times = column.str.strip_chars().str.to_datetime(pattern, strict=False, time_unit="us")
+    text = column.str.strip_chars()
+    if ",%f" in pattern:
+        text, pattern = text.str.replace(r"(:\d\d),(\d)", "$1.$2"), pattern.replace(",%f", "%.f")
+    pattern = pattern.replace(".%f", "%.f")  # of any length, as Python reads it
+    times = text.str.to_datetime(pattern, strict=False, time_unit="us")
     times = times.dt.replace_time_zone(None)
     return pl.select(pl.when(times >= EARLIEST).then(times)).to_series().alias(column.name)
 
@@ -168,7 +172,8 @@ def _clock_pattern(clock: re.Match[str]) -> str:
     zone = clock["zone"] or ""
     written = zone if zone in ("", "Z", "UTC", "GMT") else "%#z"
     seconds = ":%S" if clock["seconds"] else ""
-    fraction = "%.f" if clock["seconds"] else ""  # reads cells without a fraction as well
+    comma = (clock["fraction"] or "").startswith(",")
+    fraction = (",%f" if comma else "%.f") if clock["seconds"] else ""  # reads cells without one as well
     hours = "%I" if half else "%H"
     noon = f"{half[:-2]}%p" if half else ""
     return f"{clock['join']}{hours}:%M{seconds}{fraction}{noon}{clock['gap']}{written}"

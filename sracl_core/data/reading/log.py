@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading import headless
-from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
+from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, cut, refusing
 from sracl_core.data.reading.clean import clean_interactions
 from sracl_core.data.reading.columns import (
     NO_EVENT_TIME,
@@ -27,7 +28,7 @@ from sracl_core.data.reading.dates import are_dates, check_pattern
 from sracl_core.data.reading.day_and_hour import day_and_clock, first_cells, joined_time, two_columns
 from sracl_core.data.reading.events import event_column, of_events
 from sracl_core.data.reading.missing import missing
-from sracl_core.data.reading.peek import Head
+from sracl_core.data.reading.peek import NO_LETTERS, Head
 from sracl_core.data.reading.tabular import Table
 from sracl_core.data.reading.units import odd_times
 from sracl_core.errors import DataError
@@ -89,14 +90,20 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         unread = [column for column in part.table.columns if column not in used]
         name = {VALID: "valid", TEST: "test"}.get(part.split or TRAIN, "log")
         taken.append(Taken(part.path.name, name, roles, unread=unread))
-        notes += said
+        notes += [*part.table.notes, *said]
         wanted = {NAMES.get(role, role): column for role, column in roles.items()} | (texts or {})
         if part.split is None and has_part(part.table):
             wanted["part"] = "part"
-        rows = part.table.select(wanted)
+        rows, repeated = without_headers(part.table.select(wanted), wanted)
+        if repeated:
+            notes.append(
+                f"{part.path.name}: rows left out that repeat the names of the columns, as where files are "
+                f"joined with their headers: {repeated:,}"
+            )
         if part.split is not None:
             rows = Rows(rows.frame.with_columns(part=pl.lit(part.split, pl.Int8)), rows.locate)
         pieces.append(rows)
+        refuse_records(part, roles)
         refuse_lists(part, roles["item"])
     rows = _one(parts, pieces)
     path = parts[0].path
@@ -184,6 +191,30 @@ def has_part(table: Table) -> bool:
     return "part" in table.columns and table.frame.collect_schema()["part"] == pl.Int8
 
 
+def without_headers(rows: Rows, wanted: dict[str, str]) -> tuple[Rows, int]:
+    """(the rows without those in which every cell is the name of its column, how many those are)."""
+    frame = rows.frame
+    if any(frame[name].dtype != pl.String for name in wanted):
+        return rows, 0
+    again = pl.Series([True]).new_from_index(0, frame.height)
+    for name, column in wanted.items():
+        again &= (frame[name].str.strip_chars(NO_LETTERS) == column).fill_null(False)
+        if not again.any():
+            return rows, 0
+    return rows.keep(~again), int(again.sum())
+
+
+def refuse_records(part: Part, roles: dict[str, str]) -> None:
+    """Raises DataError where an id in JSON is a record or a list."""
+    for role in ("user", "item"):
+        first = next(iter(part.head.cells(roles[role])), "") if part.head.kind == "json" else ""
+        if first.startswith("{") or (role == "user" and first.startswith("[")):
+            raise DataError(
+                f"{part.path}: column '{roles[role]}' holds records ({cut(first)}), not one id; write the id "
+                f"alone in a column, and name it with --{role}-col"
+            )
+
+
 def refuse_lists(part: Part, item: str) -> None:
     """Raises DataError where a log has lists of items: whole histories a row, which would be lost."""
     lists = [
@@ -205,7 +236,8 @@ def refuse_lists(part: Part, item: str) -> None:
 def _one(parts: list[Part], pieces: list[Rows]) -> Rows:
     if len(pieces) == 1:
         return pieces[0]
-    frames = [piece.frame for piece in pieces]
+    same = cs.datetime().cast(pl.Datetime("us"))  # of any unit and zone
+    frames = [piece.frame.with_columns(same) for piece in pieces]
     for name in frames[0].columns:
         if len({str(frame[name].dtype) for frame in frames}) > 1 and any(
             frame[name].dtype == pl.String for frame in frames

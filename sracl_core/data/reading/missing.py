@@ -5,7 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 # In small letters too where no name is written so; "NA" alone only as pandas and R write it.
-NOTHING = r"^\s*(?:(?i:nan|null|none|undefined|<na>|nat|n/a|#n/a)|NA|\\N)?\s*$"
+WORDS = (
+    r"nan|null|none|undefined|<na>|nat|n/a|\(null\)|\(none\)|\(not set\)|"
+    r"#(?:n/a|ref!|value!|name\?|num!|null!|div/0!)"
+)
+NOTHING = rf"^\s*(?:(?i:{WORDS})|NA|\\N)?\s*$"
 
 
 def missing(column: pl.Series) -> pl.Series:

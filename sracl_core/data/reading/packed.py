@@ -18,7 +18,15 @@ from sracl_core.errors import DataError
 MOST_GROWTH = 200
 """Text shrinks to a tenth or so; what grows by more than this is no data set."""
 LEAST_LIMIT = 1 << 24
-BY_NAME = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".tbz2": "bzip2", ".tbz": "bzip2", ".xz": "xz"}
+BY_NAME = {
+    ".gz": "gzip",
+    ".zst": "zstd",
+    ".bz2": "bzip2",
+    ".tbz2": "bzip2",
+    ".tbz": "bzip2",
+    ".xz": "xz",
+    ".lzma": "xz",
+}
 BY_START = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 NO_TABLE = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook; save the sheet as CSV, or unpack the archive",
@@ -29,8 +37,23 @@ NO_TABLE = {
     b"Obj\x01": "an Avro file; write it as Parquet",
     b"%PDF": "a PDF; give a table",
     b"\x89HDF": "an HDF5 file; write the table out as CSV or Parquet",
-    b"\x80\x04\x95": "a Python pickle, which is never opened; write the table out as CSV or Parquet",
-    b"\x80\x05\x95": "a Python pickle, which is never opened; write the table out as CSV or Parquet",
+    **dict.fromkeys(
+        (b"\x80\x02c", b"\x80\x02}", b"\x80\x03c", b"\x80\x03}", b"\x80\x04\x95", b"\x80\x05\x95"),
+        "a Python pickle, which is never opened; write the table out as CSV or Parquet",
+    ),
+    b"\x93NUMPY": "a NumPy array; write the table out as CSV or Parquet",
+    b"X\n\x00\x00": "an R object; write the table out as CSV",
+    b"RDX": "an R workspace; write the table out as CSV",
+    b"<stata_dta>": "a Stata file; write the table out as CSV",
+    b"$FL2": "an SPSS file; write the table out as CSV",
+    b"MATLAB": "a MATLAB file; write the table out as CSV",
+    b"{\\rtf": "a text with its layout (RTF); save it as plain text",
+    b"\x89PNG": "a picture; give a table",
+    b"\xff\xd8\xff": "a picture; give a table",
+    b"7z\xbc\xaf": "a 7-Zip archive; unpack it, and give the table that it holds",
+    b"Rar!": "a RAR archive; unpack it, and give the table that it holds",
+    b"\x04\x22\x4d\x18": "compressed with LZ4; unpack it with `lz4 -d`",
+    b"\x1f\x9d": "compressed with compress; unpack it with `uncompress`",
     b"version https://git-lfs": "a Git LFS pointer, not the file itself; bring it with `git lfs pull`",
     b"<!DOCTYPE": "a web page; fetch the file itself",
     b"<!doctype": "a web page; fetch the file itself",
@@ -48,20 +71,33 @@ def start_of(path: Path, size: int = 64) -> bytes:
 
 
 def packing(path: Path) -> str | None:
-    """How a file is compressed: "gzip", "zstd", "bzip2", "xz", or None."""
+    """How a file is compressed: "gzip", "zstd", "bzip2", "xz", or None.
+
+    What its first bytes show counts more than its name: browsers unpack a .gz and leave it its name.
+    """
     start = start_of(path)
+    named = BY_NAME.get(path.suffix.lower())
     for mark, name in BY_START.items():
-        if start.startswith(mark) and (mark != b"BZh" or BY_NAME.get(path.suffix.lower()) == name):
+        if start.startswith(mark) and (mark != b"BZh" or named == name):
             return name
-    return BY_NAME.get(path.suffix.lower())
+    return None if start and _reads_as_text(start) else named
 
 
-def refuse_no_table(path: Path) -> None:
-    """Raises DataError where the first bytes are those of a file that is no table."""
-    start = start_of(path)
+def _reads_as_text(start: bytes) -> bool:
+    text = start.decode("utf-8", "ignore")  # without the half of a character at the end
+    whole = len(text.encode()) + 3 >= len(start)
+    return whole and all(mark.isprintable() or mark in "\ufeff\r\n\t" for mark in text)
+
+
+def refuse_no_table(path: Path, start: bytes | None = None) -> None:
+    """Raises DataError where the first bytes, packed or as they were `start` unpacked, are no table's."""
+    inside = start is not None
+    start = start_of(path) if start is None else start
     for mark, what in NO_TABLE.items():
         if start.startswith(mark):
-            raise DataError(f"{path} line 1 shows that it is {what}")
+            raise DataError(f"{path} {'holds' if inside else 'line 1 shows that it is'} {what}")
+    if inside and any(start.startswith(mark) for mark in BY_START if mark != b"BZh"):
+        raise DataError(f"{path} is compressed twice; unpack it once")
 
 
 @contextmanager
@@ -86,9 +122,9 @@ def decompressed(path: Path) -> IO[bytes]:
     name = packing(path)
     if name is None:
         return path.open("rb")
-    # A frame that ends early is no error to zstandard, so the reader below looks for its end.
-    opener: dict[str, Callable[[Path], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    return cast(IO[bytes], _Limited(path, opener.get(name, _ZstdReader)(path)))
+    if name == "gzip":
+        return cast(IO[bytes], _Limited(path, gzip.open(path)))
+    return cast(IO[bytes], _Limited(path, cast(IO[bytes], _Streams(path, DECODERS[name]))))
 
 
 class _Limited:
@@ -115,15 +151,19 @@ class _Limited:
         return out
 
 
-class _ZstdReader:
-    """Streams a .zst file and refuses one whose last frame is not complete."""
+class _Streams:
+    """The streams (frames) of a compressed file one after the other, each to its end.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._decoder = _zstd()
+    The readers of bz2 and lzma take whatever follows a whole stream and is none for the end of the
+    file, so that rows are lost; a zstd frame that ends early is no error to zstandard.
+    """
+
+    def __init__(self, path: Path, decoder: Callable[[], Any]) -> None:
+        self._file, self._new = path.open("rb"), decoder
+        self._decoder = decoder()
         self._rest = b""
 
-    def __enter__(self) -> _ZstdReader:
+    def __enter__(self) -> _Streams:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -132,16 +172,27 @@ class _ZstdReader:
     def read(self, size: int) -> bytes:
         # Of 2 kB come 64 MB at most, however much is asked for: 128 kB of each block of four bytes.
         while raw := self._rest or self._file.read(2048):
+            self._rest = b""
             if self._decoder.eof:
-                self._decoder = _zstd()
+                raw = raw.lstrip(b"\0")  # what may stand between the streams of xz
+                if not raw:
+                    continue
+                self._decoder = self._new()
             out = self._decoder.decompress(raw)
             self._rest = self._decoder.unused_data if self._decoder.eof else b""
             if out:
-                return out
+                return bytes(out)
         if not self._decoder.eof:
-            raise EOFError("it ends before its last frame does")
+            raise EOFError("it ends before its last stream does")
         return b""
 
 
 def _zstd() -> zstandard.ZstdDecompressionObj:
     return zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+
+
+DECODERS: dict[str, Callable[[], Any]] = {
+    "zstd": _zstd,
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+}

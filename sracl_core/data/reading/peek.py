@@ -15,17 +15,19 @@ import polars as pl
 
 from sracl_core.data.reading.base import file_kind
 from sracl_core.data.reading.columns import guess
+from sracl_core.data.reading.dialect import PLAIN, UNQUOTED, Dialect, dialect_of
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.packed import DAMAGE, decompressed, start_of
-from sracl_core.data.reading.text import UTF16, whole_characters, with_line_feeds
+from sracl_core.data.reading.text import marked_encoding, whole_characters, with_line_feeds
 
 SNIFF = 1 << 18
 ROWS = 1000
-SEPARATORS = {"tsv": "\t", "tab": "\t", "inter": "\t", "item": "\t", "user": "\t"}
-UNQUOTED = ("inter", "item", "user")
 NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s*")
 DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?\s*")
+JSON_START = re.compile(r'\s*(?:\{\s*"|\[\s*\{)')
 NO_NAME = "column_"
+NO_LETTERS = " \t\r\u00a0\u200b\ufeff"
+"""What may stand around a name of a column and is no part of it."""
 LONG_NUMBER, FEW_VALUES = 8, 11
 """A column of numbers so long beside others is of times; one of so few values beside others, of ratings."""
 
@@ -34,13 +36,13 @@ LONG_NUMBER, FEW_VALUES = 8, 11
 class Head:
     """kind: "parquet", "json" or "text"; columns as the file names them, or column_1, column_2 ...
 
-    rows: the first rows as text (for "text" and "json"). separator, header: for "text".
+    rows: the first rows as text (for "text" and "json"). dialect, header: for "text".
     """
 
     kind: str
     columns: list[str]
     rows: list[list[str | None]]
-    separator: str = ","
+    dialect: Dialect = PLAIN
     header: bool = True
 
     def cells(self, column: str) -> list[str]:
@@ -60,7 +62,7 @@ def text_start(path: Path, size: int = SNIFF) -> str:
     except (OSError, *DAMAGE):
         pass
     raw = b"".join(pieces)
-    text = with_line_feeds(raw.decode(UTF16.get(raw[:2], "utf-8-sig"), "replace"))
+    text = with_line_feeds(raw.decode(marked_encoding(raw) or "utf-8-sig", "replace"))
     if found >= size and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     return text
@@ -77,7 +79,7 @@ def peek(path: Path, header: bool | None = None, separator: str | None = None) -
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             return Head("parquet", [], [])
     text = text_start(path)
-    if file_kind(path) in ("json", "jsonl", "ndjson"):
+    if file_kind(path) in ("json", "jsonl", "ndjson") or JSON_START.match(text):
         return _peek_json(text)
     return _peek_text(text, file_kind(path), header, separator)
 
@@ -120,43 +122,34 @@ def _elements(text: str) -> Iterator[Any]:
         yield value
 
 
+def unwrapped(value: Any) -> Any:
+    """The value alone, where MongoDB writes {"$oid": "5f..."} or {"$date": {"$numberLong": "1"}}."""
+    while isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))).startswith("$"):
+        value = value[name]
+    return value
+
+
 def _shown(value: Any) -> str | None:
+    value = unwrapped(value)
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _peek_text(text: str, kind: str, header: bool | None, separator: str | None) -> Head:
-    lines = [line for line in text.replace("\r\n", "\n").split("\n")[: ROWS + 1] if line.strip()]
+    every = text.replace("\r\n", "\n").split("\n")
+    dialect = dialect_of(every[: ROWS + 1], kind, separator)
+    lines = [line for line in every[dialect.above : dialect.above + ROWS + 1] if line.strip()]
     if not lines:
         return Head("text", [], [])
-    usual = SEPARATORS.get(kind)
-    separator = separator or (usual if usual and usual in lines[0] else _separator(lines))
     try:
-        if len(separator) == 1 and kind in UNQUOTED:
-            rows = list(csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE))
-        elif len(separator) == 1:
-            rows = list(csv.reader(lines, delimiter=separator))
-        else:
-            rows = [line.split(separator) for line in lines]
+        rows = [cells for cells in dialect.records(lines) if cells]
     except csv.Error:
-        rows = [lines[0].split(separator)]
-    if not rows:
-        return Head("text", [], [])
+        rows = [lines[0].split(dialect.separator)]
     if header is None:
         header = kind in UNQUOTED or not _are_data(rows)
     cells: list[list[str | None]] = [[*row] for row in (rows[1:] if header else rows)]
-    columns = rows[0] if header else [f"{NO_NAME}{count}" for count in range(1, len(rows[0]) + 1)]
-    return Head("text", columns, cells, separator, header)
-
-
-def _separator(lines: list[str]) -> str:
-    first = lines[0]
-    if "::" in first and all(line.count("::") == first.count("::") for line in lines[:50]):
-        return "::"
-    best = max(",;\t|", key=first.count)
-    if first.count(best):
-        return best
-    widths = {len(line.split(" ")) for line in lines[:50]}
-    return " " if len(widths) == 1 and widths != {1} else ","
+    numbered = [f"{NO_NAME}{count}" for count in range(1, len(rows[0]) + 1)]
+    named = [name.strip(NO_LETTERS) or number for name, number in zip(rows[0], numbered, strict=True)]
+    return Head("text", named if header else numbered, cells, dialect, header)
 
 
 def _are_data(rows: list[list[str]]) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sracl_core.data.reading.base import Locator, Rows, file_kind, refusing
+from sracl_core.data.reading.base import Locator, Rows, refusing
+from sracl_core.data.reading.dialect import OUR_MARK, Dialect, quotes_are_regular, rewritten
 from sracl_core.data.reading.packed import refuse_no_table
-from sracl_core.data.reading.peek import UNQUOTED, Head, is_parquet, peek
+from sracl_core.data.reading.peek import NO_NAME, Head, is_parquet, peek, unwrapped
 from sracl_core.data.reading.text import CsvText, lines_of, plain, whole_characters
 from sracl_core.errors import DataError
 
@@ -27,6 +28,7 @@ class Table:
     `blank_rows()` lists the rows that are empty lines: asked only where a row has no value at all.
     `fault()` says which line cannot be read: asked only where the file cannot be.
     header: whether the columns have names of their own, and are not numbered.
+    notes: what a person should know of how the file was read.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Table:
     blank_rows: Callable[[], list[int]] = list
     fault: Callable[[], str | None] = lambda: None
     header: bool = True
+    notes: tuple[str, ...] = ()
 
     def select(self, columns: dict[str, str]) -> Rows:
         """The columns as {new name: column}, in the file's order, without blank lines."""
@@ -63,10 +66,8 @@ def open_table(path: Path, scratch: Path, separator: str | None = None, header: 
         raise DataError(f"{path} is empty; give a file that holds interactions")
     if is_parquet(path):
         return _open_parquet(path)
-    if file_kind(path) in ("jsonl", "ndjson", "json"):
-        return _open_json(path, plain(path, scratch))
-    text = plain(path, scratch)
-    return _open_csv(path, text, peek(path, header, separator), scratch)
+    text, head = plain(path, scratch), peek(path, header, separator)
+    return _open_json(path, text) if head.kind == "json" else _open_csv(path, text, head, scratch)
 
 
 def _open_parquet(path: Path) -> Table:
@@ -78,32 +79,45 @@ def _open_parquet(path: Path) -> Table:
 
 
 def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
-    columns, separator = head.columns, head.separator
-    if not any(name.strip() for name in columns):
+    columns, dialect = head.columns, head.dialect
+    if not columns:
         raise DataError(f"{path} line 1 is no header of column names; begin with one")
     _refuse_what_stands_above(path, head)
-    repeated = next((name for name in columns if name and columns.count(name) > 1), None)
+    repeated = next((name for name in columns if columns.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
-    if len(separator) > 1:
-        text, separator = _one_mark(text, separator, scratch)
-    quoted = file_kind(path) not in UNQUOTED
-    again = CsvText(text, path, separator, quoted, head.header)
+    plain_text, separator, quote = text, dialect.separator, dialect.quote
+    notes: tuple[str, ...] = ()
+    if not dialect.plain or (quote == '"' and not quotes_are_regular(text, separator)):
+        scratch.mkdir(parents=True, exist_ok=True)
+        text = scratch / f"{len(list(scratch.iterdir()))}-{text.stem}"
+        dialect = rewritten(plain_text, path, dialect, text)
+        notes = _on_quotes(path, head.dialect, dialect)
+        separator, quote = OUR_MARK, '"'
+    again = CsvText(plain_text, path, dialect, head.header)
     with refusing(path):
         frame = pl.scan_csv(
             text.absolute(),
             has_header=head.header,
             infer_schema=False,
             separator=separator,
-            quote_char='"' if quoted else None,
+            quote_char=quote,
             glob=False,
         )
         found = frame.collect_schema().names()
     if len(found) != len(columns):
         raise DataError(f"{path} line 1 is no header of column names; quote names that span lines")
-    columns = [name or given for name, given in zip(columns, found, strict=True)]
     renamed = frame.rename(dict(zip(found, columns, strict=True)))
-    return Table(path, renamed, columns, again.locate, again.blank_rows, again.fault, head.header)
+    return Table(path, renamed, columns, again.locate, again.blank_rows, again.fault, head.header, notes)
+
+
+def _on_quotes(path: Path, first: Dialect, taken: Dialect) -> tuple[str, ...]:
+    """A line where quotes are neither doubled nor around cells, on how they were read."""
+    if taken.escape is not None:
+        return (f"{path.name}: quotes in it follow a backslash, and are read so",)
+    if taken.quote is None and first.quote is not None:
+        return (f"{path.name}: quotes in it enclose no cells, and are part of the text",)
+    return ()
 
 
 def _refuse_what_stands_above(path: Path, head: Head) -> None:
@@ -111,7 +125,7 @@ def _refuse_what_stands_above(path: Path, head: Head) -> None:
     if not head.header or not head.rows:
         return
     wide = [row for row in head.rows if len(row) > len(head.columns)]
-    nameless = sum(not name.strip() for name in head.columns)
+    nameless = sum(name.startswith(NO_NAME) for name in head.columns)
     if len(wide) * 2 > len(head.rows):
         what = f"has {len(head.columns)} fields and the lines below have {len(wide[0])}"
     elif len(head.columns) > 2 and nameless * 2 > len(head.columns):
@@ -122,17 +136,6 @@ def _refuse_what_stands_above(path: Path, head: Head) -> None:
         f"{path} line 1 {what}, so it is no header of column names; remove what stands above the header, or "
         "name every column"
     )
-
-
-def _one_mark(text: Path, separator: str, scratch: Path) -> tuple[Path, str]:
-    """The text with a separator of one character, which is all that polars knows."""
-    mark = "\x1f"
-    scratch.mkdir(parents=True, exist_ok=True)
-    target = scratch / f"{len(list(scratch.iterdir()))}-{text.stem}"
-    with target.open("w", encoding="utf-8", newline="") as out:
-        for _, line in lines_of(text):
-            out.write(line.replace(separator, mark) + "\n")
-    return target, mark
 
 
 def json_objects(path: Path, text: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -154,7 +157,10 @@ def _lines(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
         try:
             yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path} line {number} is not JSON: {str(error)[:80]}") from error
+            raise DataError(
+                f"{path} line {number} is not JSON ({str(error)[:80]}); one object a line, or one array of "
+                "objects, is needed"
+            ) from error
 
 
 def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
@@ -169,6 +175,11 @@ def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
             at += 1
         line += content.count("\n", begin, at)
         if content[at : at + 1] == "]":
+            if content[at + 1 :].strip():
+                raise DataError(
+                    f"{path} line {line} ends the array, and more stands behind it; give one array, or one "
+                    "object a line"
+                )
             return
         try:
             value, end = decoder.raw_decode(content, at)
@@ -181,6 +192,7 @@ def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
 
 def as_text(value: Any) -> str | None:
     """A JSON value as the text of a cell; lone surrogates, which UTF-8 has not, become U+FFFD."""
+    value = unwrapped(value)
     if value is None or isinstance(value, str):
         text = value
     elif isinstance(value, list) and all(isinstance(part, str) for part in value):
@@ -207,6 +219,12 @@ def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:
         raise DataError(
             f"{path} is one object, whose '{wrapped[0]}' holds the rows; give that list alone, or "
             "one object a line"
+        )
+    starts = {str(cell)[:1] for cell in table.row(0)} if table.height == 1 else set()
+    if table.width > 1 and starts and starts <= {"{", "["}:
+        raise DataError(
+            f"{path} line {numbers[0]} is one object that holds whole columns; give one object a row (pandas "
+            "writes them with orient='records', lines=True)"
         )
     return Table(path, table.lazy(), table.columns, lambda row: f"{path} line {numbers[row]}")
 

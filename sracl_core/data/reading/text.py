@@ -7,14 +7,24 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from sracl_core.data.reading.dialect import Dialect, no_csv, too_many
 from sracl_core.data.reading.packed import decompressed, packing, refuse_no_table, refusing_damage
 from sracl_core.errors import DataError
 
 CHUNK = 1 << 20
-UTF16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MOST_CONTROLS = 50
+"""One control character in so many bytes that are no UTF-8 is that of a file that is no text."""
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Marks at the beginning of a text that name its encoding, longer ones first."""
 
 
 def plain(path: Path, scratch: Path) -> Path:
@@ -29,7 +39,9 @@ def plain(path: Path, scratch: Path) -> Path:
     with refusing_damage(path):
         with decompressed(path) as file:
             start = file.read(CHUNK)
-            encoding = UTF16.get(start[:2])
+            encoding = marked_encoding(start)
+        if packing(path) is not None:
+            refuse_no_table(path, start)
         returns = _has_returns_alone(start.decode(encoding or "utf-8", "replace"))
         if packing(path) is None and encoding is None and not returns:
             _copy_checked(path, decompressed(path), None)
@@ -39,6 +51,11 @@ def plain(path: Path, scratch: Path) -> Path:
         with target.open("wb") as out:
             _copy_checked(path, decompressed(path), out, encoding, returns)
     return target
+
+
+def marked_encoding(start: bytes) -> str | None:
+    """The encoding that a byte order mark other than UTF-8's names; None without one."""
+    return next((name for mark, name in MARKS.items() if start.startswith(mark)), None)
 
 
 def with_line_feeds(text: str) -> str:
@@ -90,8 +107,11 @@ def _copy_checked(
 
 def _wrong_text(error: UnicodeDecodeError) -> str:
     byte = error.object[error.start]
-    if error.encoding.startswith("utf-16"):
-        return "not UTF-16, which its first bytes promise; save it as UTF-8"
+    if error.encoding.startswith(("utf-16", "utf-32")):
+        return f"not {error.encoding[:6].upper()}, which its first bytes promise; save it as UTF-8"
+    controls = sum(at < 32 and at not in b"\t\n\r\f\x1a\x1b" for at in error.object[:4096])
+    if controls * MOST_CONTROLS > len(error.object[:4096]):
+        return "no text, but bytes of another form; give CSV, JSON or Parquet"
     return (
         f"not UTF-8 (byte 0x{byte:02x}); convert it from its encoding, for example from Western European "
         "with: iconv -f windows-1252 -t utf-8"
@@ -107,26 +127,21 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
 
 @dataclass(frozen=True)
 class CsvText:
-    """A CSV file as text, read again to name lines: for messages and for empty lines only.
+    """A table as text, read again to name lines: for messages and for empty lines only.
 
     shown: the file that a person named, of which `text` may be the decompressed form.
-    quoted: whether `"` encloses fields.
     header: whether the first record names the columns.
     """
 
     text: Path
     shown: Path
-    separator: str
-    quoted: bool = True
+    dialect: Dialect
     header: bool = True
 
     @contextmanager
     def _records(self, strict: bool = False) -> Iterator[Any]:
         with self.text.open(encoding="utf-8-sig", newline="") as file:
-            if self.quoted:
-                yield csv.reader(file, delimiter=self.separator, strict=strict)
-            else:
-                yield csv.reader(file, delimiter=self.separator, strict=strict, quoting=csv.QUOTE_NONE)
+            yield self.dialect.records(islice(file, self.dialect.above, None), strict)
 
     def blank_rows(self) -> list[int]:
         """The data rows that are empty lines, unlike rows of empty cells."""
@@ -142,35 +157,23 @@ class CsvText:
             try:
                 for index, _ in enumerate(records):
                     if index == row + self.header:
-                        return f"{self.shown} line {records.line_num}"
+                        return f"{self.shown} line {self.dialect.above + records.line_num}"
             except csv.Error:
                 pass
         return f"{self.shown} row {row + 1}"
 
     def fault(self) -> str | None:
         """The first record that does not fit the header, in words; None where every one does."""
-        width, line = 0, 1
+        width, line = 0, self.dialect.above + 1
         with self._records(strict=True) as records:
             try:
                 for cells in records:
                     width = width or len(cells)
                     if len(cells) > width:
-                        first = "header names" if self.header else "first line has"
-                        found = f"{self.shown} line {line} has {len(cells)} fields"
-                        return f"{found}, the {first} {width}; correct it"
-                    line = records.line_num + 1
+                        return too_many(self.shown, line, len(cells), width, self.header)
+                    line = self.dialect.above + records.line_num + 1
             except csv.Error as error:
-                return f"{self.shown} line {line} is not CSV ({error}); close or double the quotes in it"
-        return self._stray_quote() if self.quoted else None
-
-    def _stray_quote(self) -> str | None:
-        """Python reads `12" disc` as it is written; polars takes the quote for the start of a string."""
-        for number, line in lines_of(self.text):
-            if any('"' in field and not field.startswith('"') for field in line.split(self.separator)):
-                return (
-                    f"{self.shown} line {number} has a quote inside a field; "
-                    'double it and put the field in quotes, as in "12"" disc"'
-                )
+                return no_csv(self.shown, line, error)
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sracl_core.data.reading.base import Locator
+from sracl_core.data.reading.missing import missing
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 
@@ -20,6 +21,9 @@ YEAR_LAST = (("%d%m%Y", 10**6, 10**4), ("%m%d%Y", 10**4, 10**6))
 """Patterns whose numbers stand in no order, and what a day and a month are in them."""
 LEAST_DIFFERENT = 3
 HOURS = 24
+SEEN = 1000
+DECIMAL_COMMA = r"^[-+]?\d+(?:,\d+)?$"
+THOUSANDS = r"^[-+]?\d{1,3}(?:,\d{3})*(?:\.\d+)?$"
 STEP = 1000
 """A unit's times lie in [LEAST_DATE, LEAST_DATE * STEP) times its part of a second: 1973 to 5138."""
 
@@ -48,6 +52,21 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
             "1970; correct it"
         )
     return in_unit(numbers, parts)
+
+
+def without_commas(text: pl.Series) -> pl.Series:
+    """Numbers such as 4,5 and 1,578,218,400 as 4.5 and 1578218400; any other text as it is.
+
+    One group of three digits behind a comma could be either, unless other cells tell.
+    """
+    if not text.head(SEEN).str.contains(",", literal=True).any():
+        return text
+    said = text.filter(~missing(text)).str.strip_chars()
+    if said.str.contains(DECIMAL_COMMA).all() and said.str.contains(r",(?:\d{1,2}|\d{4,})$").any():
+        return text.str.replace(",", ".", literal=True)
+    if said.str.contains(THOUSANDS).all() and said.str.contains(r",\d{3}[,.]").any():
+        return text.str.replace_all(",", "", literal=True)
+    return text
 
 
 def in_unit(numbers: pl.Series, parts: int) -> tuple[pl.Series, str]:

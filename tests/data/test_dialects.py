@@ -1,0 +1,256 @@
+"""The ways in which people's programs write tables: each is the same log, or is refused for what it is."""
+
+from __future__ import annotations
+
+import bz2
+import csv as stdlib_csv
+import gzip
+import json
+import lzma
+import re
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sracl_core.data.reading.dialect import quotes_are_regular
+from sracl_core.data.reading.tabular import open_table
+from sracl_core.errors import DataError
+from tests.data.test_forms import SECONDS, csv, made, plain, write
+
+__all__ = ["plain"]
+TEXT = csv(SECONDS)
+HEAD = "user_id,item_id,timestamp"
+NOTED = f"{HEAD},note"
+
+
+def noted(cell: str, mark: str = ",") -> str:
+    return csv([(*row, cell) for row in SECONDS], NOTED, mark)
+
+
+def around(before: str, after: str, header: str = HEAD, mark: str = ",") -> str:
+    return csv([tuple(f"{before}{cell}{after}" for cell in row) for row in SECONDS], header, mark)
+
+
+WRITTEN: dict[str, str | bytes] = {
+    "Excel's line of the separator": "sep=;\n" + csv(SECONDS, mark=";"),
+    "the same with a mark and returns": ("\ufeffsep=;\n" + csv(SECONDS, mark=";")).replace("\n", "\r\n"),
+    "the same of a tab": '"sep=\t"\n' + csv(SECONDS, mark="\t"),
+    "a separator behind every row": csv([(*row, "") for row in SECONDS], f"{HEAD},"),
+    "two columns without a name": csv([(1, *row, 2) for row in SECONDS], f",{HEAD},"),
+    "blanks behind separators": csv(SECONDS, mark=", "),
+    "quotes behind those": around('"', '"', '"user_id","item_id","timestamp"', ", "),
+    "single quotes": around("'", "'", "'user_id','item_id','timestamp'"),
+    "Excel's text": csv([(f'="{user}"', f'="{item}"', time) for user, item, time in SECONDS]),
+    "two returns a line": csv(
+        [(user, time, item) for user, item, time in SECONDS], "user_id,timestamp,item_id"
+    ).replace("\n", "\r\r\n"),
+    "UTF-32": TEXT.encode("utf-32"),
+    "commas inside names and cells": noted("a, b, c, d, e", ";").replace(";note\n", ";note (a, b, c, d)\n"),
+    "Hive's separator": csv(SECONDS, mark="\x01"),
+    "carets": csv(SECONDS, mark="^"),
+    "columns one below the other": "".join(
+        f"{user:<12}{item:<10}{time}\n" for user, item, time in [tuple(HEAD.split(",")), *SECONDS]
+    ),
+    "a blank line above": "  \n" + TEXT,
+    "names with marks that nobody sees": csv(SECONDS, "\u00a0user_id,item_id\u200b, timestamp"),
+    "inches": noted('12" disc'),
+    "inches and returns": noted('12" disc').replace("\n", "\r\n"),
+    "quotes behind a backslash": noted(r'"say \"a, b\" now"'),
+    "quotes that are doubled, and lines in cells": noted('"two\nlines, ""q"""'),
+    "a quoted word before others, with tabs": noted('"Weird Al" Yankovic', "\t"),
+    "decimal commas": csv([(user, item, f"{time},0") for user, item, time in SECONDS], mark=";"),
+    "commas between thousands": csv([(user, item, f'"{time:,}"') for user, item, time in SECONDS]),
+    "JSON under another name": "\n".join(
+        json.dumps(dict(zip(HEAD.split(","), row, strict=True))) for row in SECONDS
+    ),
+    "headers of files that were joined": csv(SECONDS[:50])
+    + "\ufeff"
+    + csv(SECONDS[50:90])
+    + csv(SECONDS[90:]),
+    "several streams": bz2.compress(TEXT[:700].encode()) + bz2.compress(TEXT[700:].encode()),
+    "streams with zeros between": lzma.compress(TEXT[:700].encode())
+    + b"\0\0\0\0"
+    + lzma.compress(TEXT[700:].encode()),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_every_way_of_writing_is_the_same_log(tmp_path: Path, plain: tuple[Path, str], way: str) -> None:
+    content = WRITTEN[way]
+    ending = {"several streams": "log__csv__bz2", "streams with zeros between": "log__csv__xz"}.get(
+        way, "log__csv"
+    )
+    folder = write(tmp_path / "raw", **{ending: content})
+    _, manifest = made(next(folder.iterdir()), tmp_path / "out")
+    assert manifest["identity"] == plain[1]
+    told = {
+        "headers of files": "rows left out that repeat the names of the columns.*: 2",
+        "quotes behind": "quotes in it follow a backslash",
+        "a quoted word": "quotes in it enclose no cells",
+    }
+    for start, note in told.items():
+        if way.startswith(start) and way != "quotes behind those":
+            assert any(re.search(note, line) for line in manifest["notes"]), manifest["notes"]
+
+
+RATED = f"{HEAD},rating"
+REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
+    "a quote that never ends": (
+        {"log.csv": noted("x") + 'u01,i01,5,"open\n' + csv(SECONDS, "")},
+        "line 162 is not CSV",
+    ),
+    "a quoted word before others": ({"log.csv": noted('"Weird Al" Yankovic')}, "line 2 is not CSV"),
+    "a comma that could be either": (
+        {"log.csv": csv([(*row, '"1,234"') for row in SECONDS], RATED)},
+        "rating '1,234' is not a number",
+    ),
+    "more behind a stream": ({"log.csv.xz": lzma.compress(TEXT.encode()) + b"more"}, "cut or damaged"),
+    "a stream that is broken": (
+        {"log.csv.bz2": bz2.compress(TEXT[:700].encode()) + b"BZX9" + bz2.compress(TEXT[700:].encode())[4:]},
+        "cut or damaged",
+    ),
+    "packed twice": ({"log.csv.gz": gzip.compress(gzip.compress(TEXT.encode()))}, "is compressed twice"),
+    "an R object": ({"log.csv.gz": gzip.compress(b"X\n\0\0\0\3\0")}, "holds an R object"),
+    "a 7-Zip archive": ({"log.csv": b"7z\xbc\xaf\x27\x1c" + bytes(range(256))}, "7-Zip archive"),
+    "a NumPy array": ({"log.csv": b"\x93NUMPY\x01" + bytes(range(256))}, "NumPy array"),
+    "bytes of a form unknown": (
+        {"log.csv": b"abc\x01\x02\x03\xff" * 90},
+        "is no text, but bytes of another form",
+    ),
+    "records as users": (
+        {"log.jsonl": "\n".join(json.dumps({"user": {"id": u}, "item": i, "ts": t}) for u, i, t in SECONDS)},
+        "column 'user' holds records",
+    ),
+    "lists as users": (
+        {"log.jsonl": "\n".join(json.dumps({"user": [u], "item": i, "ts": t}) for u, i, t in SECONDS)},
+        "column 'user' holds records",
+    ),
+    "two arrays": (
+        {"log.json": 2 * json.dumps([dict(zip(HEAD.split(","), row, strict=True)) for row in SECONDS])},
+        "line 1 ends the array, and more stands behind it",
+    ),
+    "columns of a data frame": (
+        {
+            "log.json": json.dumps(
+                {
+                    name: dict(enumerate(cells))
+                    for name, cells in zip(HEAD.split(","), zip(*SECONDS, strict=True), strict=True)
+                }
+            )
+        },
+        "is one object that holds whole columns.*orient='records'",
+    ),
+    "objects over several lines": (
+        {"log.jsonl": '{\n"user_id": "a"\n}\n'},
+        "is not JSON .* one object a line",
+    ),
+    "words for nothing": (
+        {"log.csv": csv([("(not set)", *row[1:]) if row[0] == "u03" else row for row in SECONDS])},
+        r"the user id is empty or NaN \('\(not set\)'\), as in 8 of 160 rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_told_is_refused(tmp_path: Path, case: str) -> None:
+    files, message = REFUSED[case]
+    for name, content in files.items():
+        write(tmp_path, **{name.replace(".", "__"): content})
+        rating = {"min_rating": 1.0} if "rating" in message else {}
+        with pytest.raises(DataError, match=message):
+            made(tmp_path / name, tmp_path / "out", **rating)
+
+
+def test_numbers_of_a_database_keep_their_fractions(tmp_path: Path) -> None:
+    ratings = [Decimal(at % 5) + Decimal("0.5") for at in range(160)]
+    times = [Decimal(time) + Decimal(at % 4) / 4 for at, (*_, time) in enumerate(SECONDS)]
+    frame = pl.DataFrame(SECONDS, schema=HEAD.split(","), orient="row").with_columns(
+        rating=pl.Series(ratings, dtype=pl.Decimal(4, 1)), timestamp=pl.Series(times, dtype=pl.Decimal(20, 3))
+    )
+    frame.write_parquet(tmp_path / "log.parquet")
+    dataset, manifest = made(tmp_path / "log.parquet", tmp_path / "out", min_rating=2.5)
+    kept = sum(rating >= Decimal("2.5") for rating in ratings)
+    assert manifest["funnel"][1]["interactions"] == kept == 96
+    assert set(np.unique(dataset.timestamps % 1)) == {0.0, 0.25, 0.5, 0.75}
+    comma = csv(
+        [(*row, str(rating).replace(".", ",")) for row, rating in zip(SECONDS, ratings, strict=True)],
+        RATED,
+        ";",
+    )
+    path = write(tmp_path, log__csv=comma) / "log.csv"
+    assert made(path, tmp_path / "out", min_rating=2.5)[1]["funnel"][1]["interactions"] == 96
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (
+            pl.Series([2.0**53 + 2 * at for at in range(20)]),
+            "row 1: the user ids are fractional numbers of so many",
+        ),
+        (
+            pl.Series([2.0**24 + 2 * at for at in range(20)], dtype=pl.Float32),
+            "fractional numbers of so many",
+        ),
+        (pl.Series([bytes([200, 100 + at]) for at in range(20)]), ""),
+        (pl.Series([2**100 + at for at in range(20)], dtype=pl.Int128), ""),
+    ],
+    ids=["float", "small float", "bytes", "large"],
+)
+def test_ids_of_odd_kinds(tmp_path: Path, ids: pl.Series, message: str) -> None:
+    frame = pl.DataFrame(SECONDS, schema=HEAD.split(","), orient="row")
+    frame = frame.with_columns(ids.gather([int(user[1:]) for user in frame["user_id"]]).alias("user_id"))
+    frame.write_parquet(tmp_path / "log.parquet")
+    if message:
+        with pytest.raises(DataError, match=message):
+            made(tmp_path / "log.parquet", tmp_path / "out")
+        return
+    dataset, _ = made(tmp_path / "log.parquet", tmp_path / "out")
+    first = ids[0].hex() if isinstance(ids[0], bytes) else str(ids[0])
+    assert (dataset.n_users, first in list(dataset.users.ids)) == (20, True)
+
+
+def test_parts_with_times_of_several_kinds_are_one_log(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    frame = pl.DataFrame(SECONDS, schema=HEAD.split(","), orient="row")
+    times = pl.from_epoch("timestamp", time_unit="s")
+    kinds = [times.cast(pl.Datetime("ns", "UTC")), times.dt.convert_time_zone("Europe/Berlin"), times]
+    write(tmp_path / "raw")
+    for at, kind in enumerate(kinds):
+        frame[at::3].with_columns(kind).write_parquet(tmp_path / "raw" / f"{at}.parquet")
+    assert made(tmp_path / "raw", tmp_path / "out")[1]["identity"] == plain[1]
+
+
+def test_a_mongo_export_is_read(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    rows = [
+        {
+            "user_id": {"$oid": user},
+            "item_id": item,
+            "timestamp": {"$date": {"$numberLong": str(time * 1000)}},
+        }
+        for user, item, time in SECONDS
+    ]
+    path = write(tmp_path, log__jsonl="\n".join(map(json.dumps, rows))) / "log.jsonl"
+    assert made(path, tmp_path / "out")[1]["identity"] == plain[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(*2 * [st.text('a",\n\té', min_size=1, max_size=5)]), min_size=1, max_size=6),
+    quoting=st.sampled_from([stdlib_csv.QUOTE_MINIMAL, stdlib_csv.QUOTE_ALL]),
+)
+def test_what_csv_wrote_is_regular_and_read_as_it_was(rows: list[tuple[str, ...]], quoting: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            names = ("user_id", "item_id")
+            stdlib_csv.writer(file, quoting=quoting, lineterminator="\n").writerows([names, *rows])
+        assert quotes_are_regular(path, ",")
+        table = open_table(path, Path(folder) / "scratch", ",", header=True)
+        assert table.select({name: name for name in names}).frame.rows() == rows
