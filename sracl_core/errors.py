@@ -13,6 +13,7 @@
     ├── NonFiniteLossError         exit 1   a part of the loss became NaN or infinite
     ├── StorageError               exit 1   the disk is full or not writable
     ├── ServiceError               exit 1   a server (data set host, LLM endpoint) did not do its part
+    ├── NotReady                   exit 1   the answer is still being worked out; ask again
     ├── TeamError                  exit 3   processes that train together lost or did not find one another
     └── Interrupted                exit 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 
@@ -112,6 +113,10 @@ class StorageError(SraclError):
 
 class ServiceError(SraclError):
     """A server that was asked for something did not do its part."""
+
+
+class NotReady(SraclError):
+    """The answer is being worked out while other questions are answered; ask again."""
 
 
 class TeamError(SraclError):

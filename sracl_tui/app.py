@@ -174,8 +174,10 @@ class Dashboard(App[None]):
         if isinstance(self.screen, HelpScreen):
             return
         shared = [*self._bindings_of_modes(), *self.BINDINGS, *EVERYWHERE, *TabScreen.BINDINGS]
-        sections = [(place.title, place.load().BINDINGS) for place in find()]
-        sections.sort(key=lambda section: section[0] != self.screen.title)
+        tabs = sorted(find(), key=lambda place: place.name != self.current_mode)
+        sections = [section for place in tabs for section in place.load().key_sections()]
+        present = set(self.screen.BINDINGS)
+        sections.sort(key=lambda section: not present <= set(section[1]))
         self.push_screen(HelpScreen([sections[0], ("Everywhere", shared), *sections[1:]]))
 
     def _bindings_of_modes(self) -> Iterator[Binding]:

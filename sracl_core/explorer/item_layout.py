@@ -1,4 +1,4 @@
-"""Items in the plane: on two principal components of their vectors, or laid out by UMAP."""
+"""Items in the plane, on two principal components of their vectors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.errors import InputError
-from sracl_core.explorer.item_answers import Layout
-
 MOST_FOR_AXES = 100_000
 """The axes of more items are those of an even sample of so many."""
 _CHUNK = 65_536
-UMAP_SEED = 42
 
 
 @dataclass(frozen=True)
@@ -22,11 +18,6 @@ class Plane:
 
     xy: NDArray[np.float32]
     explained: list[float] | None
-
-
-def lay_out(vectors: NDArray[np.float32], layout: Layout) -> Plane:
-    """`vectors` [N, E] in the plane. Raises InputError where UMAP is not installed."""
-    return _umap(vectors) if layout == "umap" else principal_plane(vectors)
 
 
 def principal_plane(vectors: NDArray[np.float32]) -> Plane:
@@ -52,17 +43,3 @@ def principal_plane(vectors: NDArray[np.float32]) -> Plane:
         xy[part] = (vectors[part] - mean) @ axes
     total = max(float(spread.sum()), 1e-12)
     return Plane(xy, [max(float(value), 0.0) / total for value in spread[::-1][:2]])
-
-
-def _umap(vectors: NDArray[np.float32]) -> Plane:
-    try:
-        import umap
-    except ImportError as error:
-        raise InputError(
-            "UMAP is not installed: `pip install 'sracl-tui[map]'`, or stay with the principal components"
-        ) from error
-    # With fewer items than neighbors UMAP has nothing to lay out.
-    if len(vectors) < 16:
-        raise InputError(f"UMAP needs at least 16 items, there are {len(vectors)}; stay with layout=pca")
-    model = umap.UMAP(n_components=2, metric="cosine", random_state=UMAP_SEED, n_jobs=1)
-    return Plane(np.asarray(model.fit_transform(vectors), dtype=np.float32), None)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sracl_core.errors import InputError
 from sracl_core.explorer.item_answers import Group, ItemMap, Layout, NearbyItems, Placed, Space
-from sracl_core.explorer.item_layout import Plane, lay_out
+from sracl_core.explorer.item_layout import Plane, principal_plane
 from sracl_core.explorer.item_space import ItemSpace
+from sracl_core.explorer.umap_layout import UmapLayout
 from sracl_core.rules.catalogue import PATH
 
 MOST_CELLS = 1000
@@ -36,11 +37,19 @@ class ItemMaps:
 
     def __init__(self, space: ItemSpace) -> None:
         self.space = space
-        self.plane = lru_cache(maxsize=4)(self._plane)
+        self.principal = lru_cache(maxsize=4)(self._principal)
+        self.umap = lru_cache(maxsize=4)(self._umap)
         self.groups = lru_cache(maxsize=4)(self._groups)
 
-    def _plane(self, space: Space, layout: Layout) -> Plane:
-        return lay_out(self.space.vectors(space), layout)
+    def _principal(self, space: Space) -> Plane:
+        return principal_plane(self.space.vectors(space))
+
+    def _umap(self, space: Space) -> UmapLayout:
+        return UmapLayout(self.space.vectors(space))
+
+    def plane(self, space: Space, layout: Layout, wait: bool = True) -> Plane:
+        """Every item in the plane. Without `wait` raises NotReady while UMAP lays them out."""
+        return Plane(self.umap(space).result(wait), None) if layout == "umap" else self.principal(space)
 
     def whole(self, plane: Plane) -> Window:
         """The window that holds every item, and a little room around."""
@@ -85,14 +94,16 @@ class ItemMaps:
         color: str | None,
         only: str | None,
         places_of: Sequence[int],
+        wait: bool,
     ) -> ItemMap:
         """`window` (None is the whole) in `columns` times `rows` cells of a terminal.
 
         color: an attribute, "" for none, None for the first of `columns`. only: the one group that is drawn.
+        wait: see `plane`.
         """
         if not (1 <= columns <= MOST_CELLS and 1 <= rows <= MOST_CELLS):
             raise InputError(f"a map of {columns} x {rows} cells is not one of 1 to {MOST_CELLS}")
-        plane = self.plane(space, layout)
+        plane = self.plane(space, layout, wait)
         window = self.whole(plane) if window is None else _checked(window)
         color = self._color(color)
         groups, group = self.groups(color)

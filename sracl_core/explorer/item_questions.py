@@ -51,20 +51,22 @@ class ItemQuestions:
         color: str | None = None,
         only: str | None = None,
         places_of: Sequence[str] = (),
+        wait: bool = True,
     ) -> ItemMap:
         """All items in the plane, drawn in `columns` times `rows` cells of a terminal.
 
         space: whether items are near by the vectors of their texts, or by those that the model learned.
         window: left, right, bottom, top of what is drawn; None is all of it. color: an attribute, "" for
         none, None for the category. only: the one group that is drawn. places_of: ids of items whose places
-        are told. Raises InputError where the layout cannot be made.
+        are told. Raises InputError where the layout cannot be made; without `wait` NotReady while UMAP, which
+        takes minutes for a large catalog, is at it in a process of its own.
         """
         _require(space, layout)
         asked = [self.loaded.dataset.items.index(item) for item in places_of]
         if window is not None and len(window) != 4:
             raise InputError(f"the window {list(window)} is not left, right, bottom, top")
         bounds = None if window is None else (window[0], window[1], window[2], window[3])
-        return self._maps.window(space, layout, columns, rows, bounds, color, only, asked)
+        return self._maps.window(space, layout, columns, rows, bounds, color, only, asked, wait)
 
     def items_at(
         self,

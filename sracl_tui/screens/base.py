@@ -36,6 +36,11 @@ class TabScreen(Screen[None]):
         self.session = session
         self._offered: list[str] = []
 
+    @classmethod
+    def key_sections(cls) -> list[tuple[str, list[BindingType]]]:
+        """Title and keys of this screen, and of each that opens over it and has keys of its own."""
+        return [(cls.TITLE or cls.MODE, cls.BINDINGS)]
+
     def compose(self) -> ComposeResult:
         """The bar, the screen's own body, the keys."""
         yield ModeBar(self.MODE, [(place.name, place.title) for place in find()])

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import HorizontalGroup
 from textual.widgets import Footer
 
-WAYS_OUT = ("quit", "help")
+WAYS_OUT = ("quit", "help", "app.help")
 
 
 class KeyLine(Footer):

@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
+from multiprocessing import Pipe
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, NotReady, SraclError
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.item_layout import principal_plane
+from sracl_core.explorer.umap_layout import UmapLayout, _work
 from sracl_core.semantics.texts import item_texts
 from tests.trained import Shop
 
@@ -193,6 +196,42 @@ def test_what_lies_at_a_spot(explorer: Explorer) -> None:
 def test_what_cannot_be_asked(explorer: Explorer, ask: Any, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         ask(explorer)
+
+
+SLOW_UMAP = """
+import pathlib, time
+import numpy as np
+
+class UMAP:
+    def __init__(self, **how): pass
+
+    def fit_transform(self, vectors):
+        gate = pathlib.Path(__file__).with_name("gate")
+        while not gate.exists():
+            time.sleep(0.01)
+        if gate.read_text():
+            raise ValueError(gate.read_text())
+        return np.ascontiguousarray(vectors[:, :2])
+"""
+
+
+def test_umap_lets_other_questions_be_answered(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "umap.py").write_text(SLOW_UMAP)
+    monkeypatch.syspath_prepend(tmp_path)
+    vectors = explorer.loaded.item_vectors
+    layout = UmapLayout(vectors)
+    with pytest.raises(NotReady, match=r"UMAP is laying out 399 items, .* s so far; ask again"):
+        layout.result(wait=False)
+    (tmp_path / "gate").write_text("")
+    assert (layout.result(wait=True) == vectors[:, :2]).all()
+    assert layout.result(wait=False) is layout.result(wait=True)
+    (tmp_path / "gate").write_text("it is\nlost")
+    layout._found, (layout._answer, theirs) = None, Pipe(duplex=False)
+    _work(theirs, vectors)
+    with pytest.raises(SraclError, match="could not lay out the items: ValueError: it is lost"):
+        layout.result(wait=True)
 
 
 def test_umap_where_it_is_installed(explorer: Explorer) -> None:

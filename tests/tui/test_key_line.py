@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sracl_tui.screens.data.job_line import JobLine
+from sracl_tui.screens.explore.map import MapScreen
+from sracl_tui.screens.explore.map_plot import MapPlot
 from sracl_tui.screens.help import HelpScreen
 from sracl_tui.screens.quit import QuitScreen
 from tests.tui.dashboards import dashboard, drawn, shows, until
@@ -81,3 +83,8 @@ async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Pat
         await until(pilot, shows(app, "Train", "Draw the run under the cursor beside this one"))
         await pilot.press("end")
         await until(pilot, shows(app, "Everything also works with the mouse"))
+        await pilot.press("escape")
+        app.push_screen(MapScreen(None, {}))  # type: ignore[arg-type]
+        await until(pilot, lambda: isinstance(app.focused, MapPlot))
+        await pilot.press("question_mark")
+        await until(pilot, shows(app, "The map of the items", "Move the cursor, at the edge the map"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -24,12 +25,18 @@ from sracl_tui.widgets.plain import Static, entitle
 
 CLOSER = 0.6
 FOUND = 200
+LOOK_SECONDS = 1.0
 Answer = Mapping[str, Any]
+
+
+ARROWS = Binding("up,down,left,right", "", "Move the cursor, at the edge the map", key_display="← → ↑ ↓")
+"""For the help: they are the plane's own."""
 
 
 class MapScreen(ModalScreen[str | None]):
     """Ends with a user that was chosen on an item's card, None after escape."""
 
+    AUTO_FOCUS = "#map-plot"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Close", key_display="esc"),
         Binding("enter", "open", "Item", tooltip="The card of the item at the cursor"),
@@ -42,6 +49,7 @@ class MapScreen(ModalScreen[str | None]):
         Binding("g", "only", "One group", tooltip="One group alone, the next, all again"),
         Binding("c", "color", "Color", tooltip="Color by another attribute"),
         Binding("v", "space", "Vectors", tooltip="By text, or by the vectors that the model learned"),
+        Binding("question_mark", "app.help", "Help", key_display="?"),
         Binding("u", "layout", "UMAP", tooltip="Principal components, or UMAP where it is installed"),
     ]
 
@@ -65,10 +73,6 @@ class MapScreen(ModalScreen[str | None]):
             yield Static("laying out…", id="map-caption")
         yield KeyLine(show_command_palette=False, compact=True)
 
-    def on_mount(self) -> None:
-        """The keys are those of the plane."""
-        self.query_one(MapPlot).focus()
-
     def on_resize(self, event: events.Resize) -> None:
         """As many cells as there is room for."""
         self.call_after_refresh(self._draw, View() if self._answer is None else self._view)
@@ -83,18 +87,16 @@ class MapScreen(ModalScreen[str | None]):
         columns, rows = plot.size
         if not columns or not rows:
             return
-        if view.layout == "umap" and self._view.layout != "umap":
-            self._say("laying out by UMAP: minutes for a large catalog, once for each run that is opened…")
         asked = {"columns": columns, "rows": rows, "places_of": list(self._marks), "window": view.window}
         try:
-            answer, _ = await self._client.ask("item_map", **asked, **view.arguments())
+            answer = await self._laid_out({**asked, **view.arguments()})
         except QueryError as error:
             self._say(str(error))
             return
         first = self._answer is None
         self._view, self._answer = replace(view, window=tuple(answer["window"])), answer
         plot.show(answer, self._marks)
-        entitle(self.query_one("#map"), map_view.heading(answer), f"{answer['shown']:,} items shown")
+        self._note(f"{answer['shown']:,} items shown")
         self.query_one("#map-legend", Static).update(map_view.legend(answer, self._marks, view.only))
         if cursor_on is not None:
             self._put_cursor(cursor_on)
@@ -102,6 +104,23 @@ class MapScreen(ModalScreen[str | None]):
             plot.put_cursor((columns // 2, rows // 2))
         else:
             plot.post_message(MapPlot.Moved())
+
+    async def _laid_out(self, asked: dict[str, Any]) -> Answer:
+        """The answer, for which UMAP may need minutes: the map stays, and its other keys work meanwhile."""
+        while True:
+            try:
+                answer, _ = await self._client.ask("item_map", **asked, wait=False)
+            except QueryError as error:
+                if error.kind != "NotReady":
+                    raise
+                self._note(f"{str(error).removesuffix('; ask again')}; any other key goes on with this map")
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return cast("Answer", answer)
+
+    def _note(self, text: str) -> None:
+        heading = "" if self._answer is None else map_view.heading(self._answer)
+        entitle(self.query_one("#map"), heading, text)
 
     def _say(self, text: str) -> None:
         self.query_one("#map-caption", Static).update(text)

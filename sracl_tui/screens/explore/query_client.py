@@ -17,7 +17,11 @@ from sracl_tui.commands import CommandError, end, error_line, spawn
 
 
 class QueryError(Exception):
-    """The question could not be answered; the message is the explorer's own line."""
+    """The question could not be answered; the message is the explorer's own line, `kind` its error's."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class QueryClient:
@@ -70,7 +74,7 @@ class QueryClient:
         finally:
             self._waiting.pop(number, None)
         if not said.get("ok"):
-            raise QueryError(str(said.get("error") or "no answer"))
+            raise QueryError(str(said.get("error") or "no answer"), str(said.get("kind") or ""))
         return said.get("result"), float(said.get("ms") or 0.0)
 
     async def close(self) -> None:

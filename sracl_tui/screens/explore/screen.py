@@ -79,6 +79,14 @@ class ExploreScreen(TabScreen):
         self._trail: list[str] = []
         self._pending = False
 
+    @classmethod
+    def key_sections(cls) -> list[tuple[str, list[BindingType]]]:
+        """Also those of the map."""
+        from sracl_tui.screens.explore.map import ARROWS, MapScreen
+
+        keys = [ARROWS, *MapScreen.BINDINGS]
+        return [*super().key_sections(), ("The map of the items (v on Explore)", keys)]
+
     def body(self) -> Iterable[Widget]:
         """The question on top, the answers below."""
         yield Horizontal(

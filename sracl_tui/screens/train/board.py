@@ -44,6 +44,7 @@ class BoardScreen(ModalScreen[Path | None]):
         Binding("D", "delete", "Delete", key_display="D"),
         Binding("y", "copy", "Copy"),
         Binding("e", "export", "Export"),
+        Binding("question_mark", "app.help", "Help", key_display="?"),
     ]
 
     def __init__(self, session: Session) -> None:

@@ -72,6 +72,13 @@ class TrainScreen(TabScreen):
         self._frozen = False
         self._shown: RunSnapshot | None = None
 
+    @classmethod
+    def key_sections(cls) -> list[tuple[str, list[BindingType]]]:
+        """Also those of the leaderboard."""
+        from sracl_tui.screens.train.board import BoardScreen
+
+        return [*super().key_sections(), ("The leaderboard (b on Train)", BoardScreen.BINDINGS)]
+
     def body(self) -> Iterable[Widget]:
         """List on the left, the run on the right."""
         yield Horizontal(RunList(), WatchedRun(), id="train-body")
