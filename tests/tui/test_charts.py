@@ -89,16 +89,16 @@ async def test_a_hundred_thousand_points_are_readable(
 async def test_a_crosshair_reads_values_and_the_best_epoch_is_marked(tmp_path: Path) -> None:
     app, run = dashboard(tmp_path), long_run()
     best = [
-        {**record, "valid": {"unmasked": {"NDCG@20": 0.3 - abs(at - 20) / 100}}}
+        {**record, "best": at == 20, "valid": {"unmasked": {"NDCG@20": 0.3 + at / 100}}}
         for at, record in enumerate(run.epochs)
     ]
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("f3")
         show(app, replace(run, epochs=tuple(best)))
-        await until(pilot, shows(app, "A total", "★", "(best 0.3000)"))
+        await until(pilot, shows(app, "A total", "★", "(best epoch 0.5000)"))
         app.screen.query_one("#tile-headline Plot").focus()
         await pilot.press("comma")
-        await until(pilot, shows(app, "at step 100,000", "A 0.0100"))
+        await until(pilot, shows(app, "at step 100,000", "A 0.7900", "50k          100k"))
         await pilot.press(*["comma"] * 3)
         await until(pilot, lambda: "at step 9" in drawn(app))
         await pilot.press("escape")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
         steps(writer, 21, 21, loss=math.nan, inter=0.0)
         epoch(writer, 0, 0.10)
         epoch(writer, 1, 0.15)
+        epoch(writer, 2, 0.17, best=False)
         snapshot = RunFollower(run.path).poll()
     assert snapshot is not None
     by_step = curves.step_curves(snapshot, curves.losses(snapshot), "step", 1)
@@ -89,8 +91,10 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
     assert curves.step_curves(snapshot, curves.losses(snapshot), "time", 1)[0].x[-1] == 10.0
     masked = curves.metric_curves(snapshot, "NDCG", "masked", "epoch")
     assert [(c.letter, c.name) for c in masked] == [("A", "NDCG@20"), ("B", "NDCG@10")]
-    assert masked[0].x.tolist() == [1.0, 2.0]
-    assert masked[0].best == pytest.approx(0.18)
+    assert masked[0].x.tolist() == [1.0, 2.0, 3.0]
+    assert masked[0].best == 1, "the chosen epoch, also where another one has a higher value"
+    unchosen = replace(snapshot, epochs=snapshot.epochs[2:])
+    assert curves.metric_curves(unchosen, "HR", "masked", "step")[0].best is None
 
 
 def snapshot(name: str, names: list[str], identity: str = "one") -> RunSnapshot:

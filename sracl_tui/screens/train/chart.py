@@ -22,6 +22,7 @@ from sracl_tui.widgets.quiet import put
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
 X_LABEL = 11
 """Columns for each label of the axis below, the longest and a gap."""
+HALF_LABEL = 2
 LEAST_HEIGHT = 8
 NO_BREAK = "\u00a0"
 """Between what belongs together: a legend wraps between its curves."""
@@ -102,14 +103,17 @@ class ChartTile(Panel):
             if curve.raw is not None:
                 faint.append((*self._points(curve.x, curve.raw), self._color_of("border")))
             if curve.best is not None:
-                at = int(np.argmax(curve.y))
-                point = self._points(curve.x[at : at + 1], curve.y[at : at + 1])
+                at = slice(curve.best, curve.best + 1)
+                point = self._points(curve.x[at], curve.y[at])
                 stars.append((*point, BEST, f"bold {style}"))
             ends.append((x[-1:], y[-1:], curve.letter, f"bold {style}"))
         if not drawn:
             return
         lines = [*faint, *drawn]
-        _room(plot, np.concatenate([x for x, _, _ in lines]), np.concatenate([y for _, y, _ in lines]))
+        columns = self.size.width - plot.margin_left
+        _room(
+            plot, columns, np.concatenate([x for x, _, _ in lines]), np.concatenate([y for _, y, _ in lines])
+        )
         for x, y, style in lines:
             if len(x) > 1:
                 plot.plot(x, y, line_style=style, hires_mode=HiResMode.BRAILLE)
@@ -134,7 +138,7 @@ class ChartTile(Panel):
             # The title of the chart names the metric already.
             cutoff = curve.name.find("@")
             name, gap = (curve.name, NO_BREAK) if cutoff < 0 else (curve.name[cutoff:], after_letter)
-            best = "" if curve.best is None else f" (best {number(curve.best)})"
+            best = "" if curve.best is None else f" (best epoch {number(float(curve.y[curve.best]))})"
             parts.append(
                 Content.assemble(
                     (f"{curve.letter}{gap}", f"bold ${COLORS[curve.color % len(COLORS)]}"),
@@ -194,11 +198,12 @@ def same(some: Sequence[Curve], others: Sequence[Curve]) -> bool:
     )
 
 
-def _room(plot: Plot, x: Floats, y: Floats) -> None:
+def _room(plot: Plot, columns: int, x: Floats, y: Floats) -> None:
     """Blanks beyond the data, so that the axes begin at 0 and nothing lies on the frame."""
     low, high = float(y.min()), float(y.max())
     space = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    right = float(x.max()) * 1.03 or 1.0
+    # Half of the last label stands beyond its tick.
+    right = float(x.max()) * (1 + max(0.03, HALF_LABEL / columns)) or 1.0
     corners = np.array([[min(0.0, float(x.min())), low - space], [right, high + space]])
     plot.scatter(corners[:, 0], corners[:, 1], marker=" ")
 

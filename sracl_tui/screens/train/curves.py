@@ -26,6 +26,7 @@ SPEED = "prefixes_per_second"
 class Curve:
     """One line of a chart. The letter marks it where colors do not; `last` is its latest value.
 
+    best: which of the points is that of the epoch that the run keeps, None where no epoch is.
     raw: the same points before they were smoothed, None where they were not.
     """
 
@@ -34,7 +35,7 @@ class Curve:
     x: Floats
     y: Floats
     last: float
-    best: float | None = None
+    best: int | None = None
     color: int = 0
     raw: Floats | None = None
 
@@ -78,12 +79,13 @@ def metric_curves(snapshot: RunSnapshot, metric: str, masking: str, x_axis: str)
         key=lambda name: (len(name), name),
     )
     x = epoch_axis(snapshot, x_axis)
+    chosen = max((at for at, record in enumerate(epochs) if record.get("best")), default=-1)
     curves = []
     for at, name in enumerate(reversed(names)):
         y = np.array([_float(_valid(record, masking).get(name)) for record in epochs])
         known = np.isfinite(y) & np.isfinite(x)
         if known.any():
-            best = float(y[known].max())
+            best = int(known[:chosen].sum()) if chosen >= 0 and known[chosen] else None
             curves.append(Curve(_letter(at), name, x[known], y[known], float(y[known][-1]), best, at))
     return curves
 
