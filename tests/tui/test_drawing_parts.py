@@ -20,6 +20,7 @@ from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
+from sracl_tui.screens.train.run_header import figures
 from sracl_tui.screens.train.view import ChartSettings, Tile, tiles
 from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
@@ -95,6 +96,18 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
     assert masked[0].best == 1, "the chosen epoch, also where another one has a higher value"
     unchosen = replace(snapshot, epochs=snapshot.epochs[2:])
     assert curves.metric_curves(unchosen, "HR", "masked", "step")[0].best is None
+
+
+def test_encoding_says_how_many_texts_how_fast_and_how_long() -> None:
+    state = {"stage": "embed", "done": 3000, "total": 12101, "eta_seconds": 130.0}
+    run = RunSnapshot(path=Path("runs/one"), status="running", state=state)
+    said = figures(run).plain
+    assert "left embed 2 min 10 s   done 3,000 of 12,101 texts, 70 a second" in said
+    assert "texts" not in figures(replace(run, state={**state, "stage": "neighbors"})).plain
+    assert (
+        "done 5 of 12,101 texts"
+        in figures(replace(run, state={**state, "done": 5, "eta_seconds": None})).plain
+    )
 
 
 def snapshot(name: str, names: list[str], identity: str = "one") -> RunSnapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from sracl_core.runs.records import headline_name, headline_of, metric
+from sracl_core.runs.records import headline_name, headline_of, is_number, metric
 from sracl_tui.content import Content, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
@@ -15,6 +15,7 @@ from sracl_tui.widgets.quiet import put
 
 STAGE_SIGNS = {"done": ("✓", "$success"), "now": ("▸", "bold $primary"), "next": ("·", "$muted")}
 BAR_WIDTH = 16
+OF_TEXTS = ("describe", "embed")
 
 
 class RunHeader(Vertical):
@@ -81,6 +82,7 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
         parts.append(("epoch", f"{epoch + 1} of {most}" if most else f"{epoch + 1}"))
     if snapshot.live:
         parts.append(("left", _left(snapshot)))
+        parts += [("done", texts)] if (texts := _texts(snapshot)) else []
     best = next((record for record in reversed(snapshot.epochs) if record.get("best")), None)
     headline = headline_of(snapshot.meta)
     score = metric((best or {}).get("valid"), headline)
@@ -116,6 +118,16 @@ def result(snapshot: RunSnapshot) -> FlowLine:
     if not cells:
         cells = [Content.styled("not looked at, as this is a trial; `sracl evaluate` does", "$muted")]
     return FlowLine([Content.styled("test ", "$muted") + cell for cell in cells[:1]] + cells[1:])
+
+
+def _texts(snapshot: RunSnapshot) -> str:
+    """How many texts are written or encoded, of how many, and how fast; "" in other stages."""
+    stage, state = present_stage(snapshot), snapshot.state
+    done, total, eta = (state.get(name) for name in ("done", "total", "eta_seconds"))
+    if stage not in OF_TEXTS or stage != state.get("stage") or whole(total) is None or not is_number(done):
+        return ""
+    speed = f", {(total - done) / eta:,.0f} a second" if is_number(eta) and eta > 0 else ""
+    return f"{done:,} of {total:,} texts{speed}"
 
 
 def _left(snapshot: RunSnapshot) -> str:
