@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output, settings
+from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError, nearest
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PUBLISHED_SHOWN = 8
 
 
+@grouped
 def compare(
     models: Annotated[
         str,
@@ -27,15 +29,10 @@ def compare(
             "--models", help="Presets, backbones[+objective...] and floors, by comma; sasrec,fast,item-knn."
         ),
     ],
-    dataset: settings.DatasetOption = None,
+    *,
+    study: settings.StudyOptions,
     runs_dir: RunsDirOption = RUNS_DIR,
-    config: settings.ConfigOption = None,
-    sets: settings.SetOption = None,
     seeds: Annotated[str, typer.Option("--seeds", help="How many seeds, or which, by comma.")] = "3",
-    epochs: settings.EpochsOption = None,
-    budget_minutes: Annotated[
-        float | None, typer.Option("--budget-minutes", help="Same as --set training.max_minutes=N.")
-    ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
     ] = None,
@@ -68,31 +65,19 @@ def compare(
 
     if form != "table" and form not in FORMATS:
         raise InputError(f"there is no format '{form}'{nearest(form, ['table', *FORMATS])}")
-    shared = settings.dataset_of(config, sets, dataset)
-    texts = [text for text in models.split(",") if text.strip()]
+    folder, texts = study.folder(), [text for text in models.split(",") if text.strip()]
     if dry_run:
-        specs = resolve_rows(
-            shared,
-            texts,
-            epochs=epochs,
-            budget_minutes=budget_minutes,
-            config_file=config,
-            sets=sets or (),
-        )
+        specs = resolve_rows(folder, texts, **study.shared())
         baseline_of(specs, baseline)
         require_alike(specs, mixed)
         _print_plan(specs, seeds, tune, runs_dir, as_json)
         return
     with output.progress_display(quiet) as progress:
         table = compared(
-            shared,
+            folder,
             texts,
             seeds=_seeds(seeds),
-            epochs=epochs,
-            budget_minutes=budget_minutes,
             baseline=baseline,
-            config_file=config,
-            sets=sets or (),
             runs_dir=runs_dir,
             parallel=parallel,
             tune=tune,
@@ -100,6 +85,7 @@ def compare(
             mixed=mixed,
             progress=progress,
             say=lambda text: output.say(text, quiet),
+            **study.shared(),
         )
     if as_json:
         output.print_json(table.to_dict())
@@ -107,8 +93,7 @@ def compare(
         _print(table)
     else:
         output.tell_lines(FORMATS[form](table))
-        if table.groups is not None:
-            output.say("groups are printed by --format table and by --json", quiet)
+        output.say("groups are printed by --format table and by --json", quiet or table.groups is None)
 
 
 def _seeds(text: str) -> int | list[int]:

@@ -3,59 +3,56 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sracl_core.cli import data_catalog, data_look, output
-from sracl_core.cli.data_look import (
-    EventOption,
-    FormOption,
-    HeaderOption,
-    ItemOption,
-    OrderOption,
-    RatingOption,
-    RawDirOption,
-    TextsOption,
-    TimeFormatOption,
-    TimeOption,
-    TitleOption,
-    UserOption,
-    listed,
-    names,
-)
+from sracl_core.cli.data_look import RawDirOption, ReadingOptions, listed
+from sracl_core.cli.option_groups import grouped
 from sracl_core.data.times import span_of
 
 app = typer.Typer(no_args_is_help=True)
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What of the interactions a dataset keeps, and in which order."""
+
+    k_core: Annotated[int, typer.Option(help="Least interactions of each user and item; 1 keeps all.")] = 5
+    min_rating: Annotated[float | None, typer.Option(help="Keep interactions rated this or more.")] = None
+    since: Annotated[str | None, typer.Option(help="Keep from this time or date (2019-01-01) on.")] = None
+    until: Annotated[str | None, typer.Option(help="Keep what is before this time or date.")] = None
+    max_length: Annotated[int | None, typer.Option(help="Keep each user's latest interactions.")] = None
+    sample_users: Annotated[int | None, typer.Option(help="Keep so many users, for a quick look.")] = None
+    seed: Annotated[int, typer.Option(help="Decides which users --sample-users keeps.")] = 42
+    ties: Annotated[
+        str, typer.Option(help="Order of a user's interactions of one time: source, shuffle or id.")
+    ] = "source"
+    ties_seed: Annotated[int, typer.Option(help="Decides the order of --ties shuffle.")] = 42
+
+    def filters(self) -> dict[str, Any]:
+        """As `PrepareOptions` has them. Raises InputError for a time that is none."""
+        from sracl_core.data.times import as_time
+
+        times = {"since": as_time("--since", self.since), "until": as_time("--until", self.until)}
+        return asdict(self) | times
+
+
 @app.command()
+@grouped
 def prepare(
     source: Annotated[
         list[str],
         typer.Argument(help="A folder, files, or a name of `sracl data list`."),
     ],
+    *,
     out: Annotated[Path, typer.Option(help="Folder to write; appears only when it is complete.")],
-    k_core: Annotated[int, typer.Option(help="Least interactions of each user and item; 1 keeps all.")] = 5,
-    min_rating: Annotated[float | None, typer.Option(help="Keep interactions rated this or more.")] = None,
-    since: Annotated[str | None, typer.Option(help="Keep from this time or date (2019-01-01) on.")] = None,
-    until: Annotated[str | None, typer.Option(help="Keep what is before this time or date.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Keep each user's latest interactions.")] = None,
-    sample_users: Annotated[int | None, typer.Option(help="Keep so many users, for a quick look.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides which users --sample-users keeps.")] = 42,
-    form: FormOption = None,
-    user_col: UserOption = None,
-    item_col: ItemOption = None,
-    time_col: TimeOption = None,
-    rating_col: RatingOption = None,
-    title_col: TitleOption = None,
-    text_cols: TextsOption = None,
-    time_format: TimeFormatOption = None,
-    event_col: EventOption = None,
+    kept: _Kept,
+    reading: ReadingOptions,
     events: Annotated[str | None, typer.Option(help="Keep these events of a log: purchase,cart.")] = None,
-    order: OrderOption = None,
-    header: HeaderOption = None,
     valid: Annotated[
         list[Path] | None, typer.Option(help="With --test: the validation part of a split of your own.")
     ] = None,
@@ -63,10 +60,6 @@ def prepare(
     drop_empty: Annotated[
         bool, typer.Option("--drop-empty", help="Leave out rows with a missing cell, and count them.")
     ] = False,
-    ties: Annotated[
-        str, typer.Option(help="Order of a user's interactions of one time: source, shuffle or id.")
-    ] = "source",
-    ties_seed: Annotated[int, typer.Option(help="Decides the order of --ties shuffle.")] = 42,
     name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
     raw_dir: RawDirOption = Path("data/raw"),
     as_json: output.JsonOption = False,
@@ -76,38 +69,12 @@ def prepare(
     from sracl_core.data.catalog import resolve
     from sracl_core.data.prepare import PrepareOptions
     from sracl_core.data.prepare import prepare as run
-    from sracl_core.data.reading.base import ReadOptions
-    from sracl_core.data.times import as_time
 
     paths, entry = resolve(source, raw_dir)
-    reading = ReadOptions(
-        format=form or (entry.reader if entry else None),
-        user_col=names(user_col),
-        item_col=names(item_col),
-        time_col=names(time_col),
-        rating_col=names(rating_col),
-        title_col=names(title_col),
-        text_cols=listed(text_cols),
-        time_format=time_format,
-        event_col=event_col,
-        events=listed(events),
-        order=order,
-        header=header,
-        drop_empty=drop_empty,
-        valid=tuple(valid) if valid else None,
-        test=tuple(test) if test else None,
-    )
+    split = {"valid": tuple(valid) if valid else None, "test": tuple(test) if test else None}
     options = PrepareOptions(
-        k_core=k_core,
-        min_rating=min_rating,
-        since=as_time("--since", since),
-        until=as_time("--until", until),
-        max_length=max_length,
-        sample_users=sample_users,
-        seed=seed,
-        ties=ties,
-        ties_seed=ties_seed,
-        read=reading,
+        **kept.filters(),
+        read=reading.of(entry, events=listed(events), drop_empty=drop_empty, **split),
         name=name or (entry.name if entry else None),
         licence=entry.licence if entry else None,
         citation=entry.citation if entry else None,
@@ -120,8 +87,8 @@ def prepare(
         return
     _print_funnel(manifest["funnel"])
     place = shlex.quote(str(out))
-    split = " --set dataset.split=given" if valid else ""
-    output.say(f"{out}: ready; next: sracl train --dataset {place}{split}", quiet)
+    given = " --set dataset.split=given" if valid else ""
+    output.say(f"{out}: ready; next: sracl train --dataset {place}{given}", quiet)
 
 
 def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:

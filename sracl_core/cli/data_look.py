@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import output
+from sracl_core.cli.option_groups import grouped
 
 if TYPE_CHECKING:
+    from sracl_core.data.catalog_entries import Entry
     from sracl_core.data.look import LookedAt
+    from sracl_core.data.reading.base import ReadOptions
 
-FormOption = Annotated[str | None, typer.Option("--format", help="The files' form; else found.")]
-UserOption = Annotated[list[str] | None, typer.Option(help="Column of user ids (or of sessions).")]
-ItemOption = Annotated[
-    list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
-]
-TimeOption = Annotated[list[str] | None, typer.Option(help="Column of times.")]
-RatingOption = Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")]
-TitleOption = Annotated[
-    list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
-]
-TextsOption = Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")]
-TimeFormatOption = Annotated[
-    str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
-]
-EventOption = Annotated[str | None, typer.Option(help="Column of events, for --events.")]
-OrderOption = Annotated[
-    str | None, typer.Option(help="'rows': the log has no times, its rows stand in their order.")
-]
-HeaderOption = Annotated[
-    bool | None, typer.Option(help="Whether tables begin with names of columns; else found.")
-]
 RawDirOption = Annotated[Path, typer.Option(help="Where fetched files lie.")]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How files are read, as far as a person says it."""
+
+    form: Annotated[str | None, typer.Option("--format", help="The files' form; else found.")] = None
+    user_col: Annotated[list[str] | None, typer.Option(help="Column of user ids (or of sessions).")] = None
+    item_col: Annotated[
+        list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
+    ] = None
+    time_col: Annotated[list[str] | None, typer.Option(help="Column of times.")] = None
+    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None
+    title_col: Annotated[
+        list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
+    ] = None
+    text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None
+    time_format: Annotated[
+        str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
+    ] = None
+    event_col: Annotated[str | None, typer.Option(help="Column of events, for --events.")] = None
+    order: Annotated[
+        str | None, typer.Option(help="'rows': the log has no times, its rows stand in their order.")
+    ] = None
+    header: Annotated[
+        bool | None, typer.Option(help="Whether tables begin with names of columns; else found.")
+    ] = None
+
+    def of(self, entry: Entry | None, **more: Any) -> ReadOptions:
+        """As a reader takes them; `entry` is of the catalog, `more` what only a preparation says."""
+        from sracl_core.data.reading.base import ReadOptions
+
+        columns = ("user_col", "item_col", "time_col", "rating_col", "title_col")
+        return ReadOptions(
+            format=self.form or (entry.reader if entry else None),
+            text_cols=listed(self.text_cols),
+            time_format=self.time_format,
+            event_col=self.event_col,
+            order=self.order,
+            header=self.header,
+            **{name: tuple(given) for name in columns if (given := getattr(self, name))},
+            **more,
+        )
+
 
 WIDEST = 24
 """Of a cell, in columns: more of it tells no more about what the column is."""
-
-
-def names(given: list[str] | None) -> tuple[str, ...] | None:
-    """Names of columns as a reader takes them."""
-    return tuple(given) if given else None
 
 
 def listed(given: str | None) -> tuple[str, ...] | None:
@@ -49,22 +71,14 @@ def listed(given: str | None) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in given.split(",") if part.strip()) if given else None
 
 
+@grouped
 def look(
     source: Annotated[
         list[str],
         typer.Argument(help="A folder, files, or a name of `sracl data list`."),
     ],
-    form: FormOption = None,
-    user_col: UserOption = None,
-    item_col: ItemOption = None,
-    time_col: TimeOption = None,
-    rating_col: RatingOption = None,
-    title_col: TitleOption = None,
-    text_cols: TextsOption = None,
-    time_format: TimeFormatOption = None,
-    event_col: EventOption = None,
-    order: OrderOption = None,
-    header: HeaderOption = None,
+    *,
+    reading: ReadingOptions,
     raw_dir: RawDirOption = Path("data/raw"),
     as_json: output.JsonOption = False,
 ) -> None:
@@ -73,23 +87,9 @@ def look(
 
     from sracl_core.data.catalog import resolve
     from sracl_core.data.look import look as look_at
-    from sracl_core.data.reading.base import ReadOptions
 
     paths, entry = resolve(source, raw_dir)
-    options = ReadOptions(
-        format=form or (entry.reader if entry else None),
-        user_col=names(user_col),
-        item_col=names(item_col),
-        time_col=names(time_col),
-        rating_col=names(rating_col),
-        title_col=names(title_col),
-        text_cols=listed(text_cols),
-        time_format=time_format,
-        event_col=event_col,
-        order=order,
-        header=header,
-    )
-    found = look_at(paths, options)
+    found = look_at(paths, reading.of(entry))
     if as_json:
         output.print_json(asdict(found))
         return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sracl_core.cli import asking, output, rule_options
-from sracl_core.cli.recommend_many import recommend_many
+from sracl_core.cli import asking, output
+from sracl_core.cli.option_groups import grouped
+from sracl_core.cli.recommend_many import ManyOptions, recommend_many
+from sracl_core.cli.rule_options import RuleOptions
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError
 
@@ -17,39 +18,16 @@ if TYPE_CHECKING:
     from sracl_core.explorer.answers import Recommendations
 
 
+@grouped
 def recommend(
     run: RunArgument,
+    *,
     user: asking.UserOption = None,
     history: asking.HistoryOption = None,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Lists for every user, in the file --out.")
-    ] = False,
-    users: Annotated[
-        Path | None,
-        typer.Option("--users", help="Lists for the users of a file: one id a line, or a column of a table."),
-    ] = None,
-    histories: Annotated[
-        Path | None,
-        typer.Option(
-            "--histories",
-            help="Lists for the people of a file: a table of users, items and times, or JSON lines "
-            '{"user_id": ..., "history": [item, ...]}.',
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File of many lists: .parquet, .csv or .jsonl.")
-    ] = None,
+    many: ManyOptions,
     k: asking.CountOption = 10,
     until: Annotated[str | None, asking.UNTIL] = None,
-    exclude_seen: rule_options.SeenOption = "auto",
-    only: rule_options.OnlyOption = None,
-    without: rule_options.NotOption = None,
-    exclude: rule_options.ExcludeOption = None,
-    min_popularity: rule_options.PopularityOption = 0,
-    at_most: rule_options.AtMostOption = None,
-    diversity: rule_options.DiversityOption = 0.0,
-    not_like: rule_options.NotLikeOption = None,
-    not_like_from: rule_options.NotLikeFromOption = 0.4,
+    narrowed: RuleOptions,
     text: Annotated[
         str | None,
         typer.Option("--more", "--text", metavar="TEXT", help="Steer the list towards this meaning."),
@@ -71,40 +49,20 @@ def recommend(
     go to a file, --out; what was finished of a killed command is taken up by the same command. They read
     the whole history (--until test) unless told otherwise.
     """
-    asking.one_of(user=user, history=history, all=everybody or None, users=users, histories=histories)
-    rules = rule_options.rules_of(
-        exclude_seen,
-        only,
-        without,
-        exclude,
-        min_popularity,
-        at_most,
-        diversity,
-        not_like,
-        not_like_from,
-    )
+    for_many = {"all": many.everybody or None, "users": many.users, "histories": many.histories}
+    asking.one_of(user=user, history=history, **for_many)
+    rules = narrowed.rules()
     if user is None and history is None:
         if why or text is not None:
             raise InputError("--why and --more are for one list: give --user or --history")
-        recommend_many(
-            run,
-            runs_dir,
-            dataset,
-            users=users,
-            histories=histories,
-            out=out,
-            k=k,
-            until=until or "test",
-            as_json=as_json,
-            quiet=quiet,
-            rules=rules,
-        )
+        until = until or "test"
+        told = {"as_json": as_json, "quiet": quiet}
+        recommend_many(run, runs_dir, dataset, many, k=k, until=until, rules=rules, **told)
         return
-    if out is not None:
+    if many.out is not None:
         raise InputError("--out takes many lists: give --all, --users or --histories")
     items = asking.split_ids(history)
-    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
-    found = explorer.recommend(
+    found = asking.open_explorer(run, runs_dir, dataset, encoder).recommend(
         user=user,
         history=items,
         k=k,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sracl_core.cli import output
 from sracl_core.cli.run_argument import find_run
@@ -16,22 +18,42 @@ if TYPE_CHECKING:
     from sracl_core.service.batch import Written
 
 
+@dataclass(frozen=True)
+class ManyOptions:
+    """For whom lists are made, where not for one, and where they go."""
+
+    everybody: Annotated[bool, typer.Option("--all", help="Lists for every user, in the file --out.")] = False
+    users: Annotated[
+        Path | None,
+        typer.Option("--users", help="Lists for the users of a file: one id a line, or a column of a table."),
+    ] = None
+    histories: Annotated[
+        Path | None,
+        typer.Option(
+            "--histories",
+            help="Lists for the people of a file: a table of users, items and times, or JSON lines "
+            '{"user_id": ..., "history": [item, ...]}.',
+        ),
+    ] = None
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File of many lists: .parquet, .csv or .jsonl.")
+    ] = None
+
+
 def recommend_many(
     run: str,
     runs_dir: Path,
     dataset: Path | None,
+    many: ManyOptions,
     *,
-    users: Path | None,
-    histories: Path | None,
-    out: Path | None,
     k: int,
     until: str,
     as_json: bool,
     quiet: bool,
     rules: Rules,
 ) -> None:
-    """Lists for everybody, or for those in a file, in the file `out`."""
-    if out is None:
+    """Lists for everybody, or for those in a file, in the file `many.out`."""
+    if (out := many.out) is None:
         raise InputError("many lists need --out FILE.parquet, FILE.csv or FILE.jsonl")
     directory = find_run(run, runs_dir)
     from sracl_core.explorer.loading import LoadedRun
@@ -40,10 +62,10 @@ def recommend_many(
     forms.form_of(out)
     began = time.monotonic()
     loaded = LoadedRun.open(directory.path, dataset)
-    if histories is not None:
-        people = asked.raw_histories(loaded.dataset, histories)
-    elif users is not None:
-        people = asked.some_users(loaded.dataset, loaded.histories, until, users)
+    if many.histories is not None:
+        people = asked.raw_histories(loaded.dataset, many.histories)
+    elif many.users is not None:
+        people = asked.some_users(loaded.dataset, loaded.histories, until, many.users)
     else:
         people = asked.every_user(loaded.dataset, loaded.histories, until)
     for note in people.notes:

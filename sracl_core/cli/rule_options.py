@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,72 +13,58 @@ from sracl_core.errors import InputError
 if TYPE_CHECKING:
     from sracl_core.rules import Rules
 
-SeenOption = Annotated[
-    str,
-    typer.Option(
-        "--exclude-seen",
-        metavar="auto|yes|no",
-        help="Leave out what the history holds; auto: unless people of this log often come back to it.",
-    ),
-]
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="COLUMN=VALUE", help="Only such items, e.g. brand=Acme; repeatable."),
-]
-NotOption = Annotated[
-    list[str] | None, typer.Option("--not", metavar="COLUMN=VALUE", help="No such items; repeatable.")
-]
-ExcludeOption = Annotated[
-    Path | None, typer.Option("--exclude", help="File of item ids to leave out, one a line.")
-]
-PopularityOption = Annotated[
-    int, typer.Option("--min-popularity", min=0, help="Interactions that an item has at least.")
-]
-AtMostOption = Annotated[
-    str | None,
-    typer.Option("--at-most", metavar="N:COLUMN", help="At most N items of one value, e.g. 2:category."),
-]
-DiversityOption = Annotated[
-    float,
-    typer.Option(
-        "--diversity", min=0.0, max=1.0, help="Unlikeness by text against score; 0 is the score alone."
-    ),
-]
-NotLikeOption = Annotated[
-    str | None, typer.Option("--not-like", metavar="TEXT", help="No items whose text is near to this.")
-]
-NotLikeFromOption = Annotated[
-    float, typer.Option("--not-like-from", min=-1.0, max=1.0, help="Cosine from which --not-like is near.")
-]
 
+@dataclass(frozen=True)
+class RuleOptions:
+    """What of the items a list may hold."""
 
-def rules_of(
-    exclude_seen: str,
-    only: list[str] | None,
-    without: list[str] | None,
-    exclude: Path | None,
-    min_popularity: int,
-    at_most: str | None,
-    diversity: float,
-    not_like: str | None,
-    not_like_from: float,
-) -> Rules:
-    """The rules that the options say. Raises InputError."""
-    if exclude_seen not in ("auto", "yes", "no"):
-        raise InputError(f"--exclude-seen {exclude_seen} is none of auto, yes, no")
-    from sracl_core.rules import Rules
+    exclude_seen: Annotated[
+        str,
+        typer.Option(
+            "--exclude-seen",
+            metavar="auto|yes|no",
+            help="Leave out what the history holds; auto: unless people of this log often come back to it.",
+        ),
+    ] = "auto"
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="COLUMN=VALUE", help="Only such items, e.g. brand=Acme; repeatable."),
+    ] = None
+    without: Annotated[
+        list[str] | None, typer.Option("--not", metavar="COLUMN=VALUE", help="No such items; repeatable.")
+    ] = None
+    exclude: Annotated[
+        Path | None, typer.Option("--exclude", help="File of item ids to leave out, one a line.")
+    ] = None
+    min_popularity: Annotated[
+        int, typer.Option("--min-popularity", min=0, help="Interactions that an item has at least.")
+    ] = 0
+    at_most: Annotated[
+        str | None,
+        typer.Option("--at-most", metavar="N:COLUMN", help="At most N items of one value, e.g. 2:category."),
+    ] = None
+    diversity: Annotated[
+        float,
+        typer.Option(
+            "--diversity", min=0.0, max=1.0, help="Unlikeness by text against score; 0 is the score alone."
+        ),
+    ] = 0.0
+    not_like: Annotated[
+        str | None, typer.Option("--not-like", metavar="TEXT", help="No items whose text is near to this.")
+    ] = None
+    not_like_from: Annotated[
+        float,
+        typer.Option("--not-like-from", min=-1.0, max=1.0, help="Cosine from which --not-like is near."),
+    ] = 0.4
 
-    return Rules(
-        exclude_seen=exclude_seen,
-        only=only or [],
-        without=without or [],
-        exclude=_ids(exclude),
-        min_popularity=min_popularity,
-        at_most=at_most,
-        diversity=diversity,
-        not_like=not_like,
-        not_like_from=not_like_from,
-    )
+    def rules(self) -> Rules:
+        """The rules that the options say. Raises InputError."""
+        if self.exclude_seen not in ("auto", "yes", "no"):
+            raise InputError(f"--exclude-seen {self.exclude_seen} is none of auto, yes, no")
+        from sracl_core.rules import Rules
+
+        lists = {"only": self.only or [], "without": self.without or [], "exclude": _ids(self.exclude)}
+        return Rules(**vars(self) | lists)
 
 
 def _ids(path: Path | None) -> list[str]:

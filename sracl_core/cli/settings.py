@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,34 @@ EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Same as --se
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Same as --set training.device=NAME.")]
 
 SHARED = ("dataset.", "semantics.")
+"""Sections whose settings are the same for all rows of a study."""
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """The settings of every run of a study."""
+
+    dataset: DatasetOption = None
+    config: ConfigOption = None
+    sets: SetOption = None
+    epochs: EpochsOption = None
+    budget_minutes: Annotated[
+        float | None, typer.Option("--budget-minutes", help="Same as --set training.max_minutes=N.")
+    ] = None
+
+    def shared(self) -> dict[str, Any]:
+        """As `compare`, `tune` and `resolve_rows` take them, without the dataset."""
+        return {
+            "epochs": self.epochs,
+            "budget_minutes": self.budget_minutes,
+            "config_file": self.config,
+            "sets": self.sets or (),
+        }
+
+    def folder(self) -> str:
+        """Where the dataset lies. Raises ConfigError, see `resolve`."""
+        read = resolve(self.config, None, self.sets, self.dataset, keep=lambda key: key.startswith(SHARED))
+        return read[0].dataset.path
 
 
 def resolve(
@@ -75,12 +104,6 @@ def resolve(
 
         require_given(settings.semantics.encoder)
     return settings, origins
-
-
-def dataset_of(config: Path | None, sets: list[str] | None, dataset: str | None) -> str:
-    """The dataset that all rows of a study share; see `resolve`."""
-    shared, _ = resolve(config, None, sets, dataset, keep=lambda key: key.startswith(SHARED))
-    return shared.dataset.path
 
 
 def require_read(config: Path | None, sets: list[str] | None, settings: RunConfig) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output, settings
+from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 
 if TYPE_CHECKING:
@@ -17,22 +18,18 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
+@grouped
 def tune(
     model: Annotated[
         str, typer.Option("--model", help="A preset, backbone[+objective...] or floor, as in compare.")
     ],
-    dataset: settings.DatasetOption = None,
+    *,
+    shared: settings.StudyOptions,
     runs_dir: RunsDirOption = RUNS_DIR,
-    config: settings.ConfigOption = None,
-    sets: settings.SetOption = None,
     trials: Annotated[int, typer.Option("--trials", min=1, help="Of all calls on this study together.")] = 20,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that try at once.")] = 1,
     study: Annotated[
         Path | None, typer.Option("--study", help="SQLite file of the study; named after what is tuned.")
-    ] = None,
-    epochs: settings.EpochsOption = None,
-    budget_minutes: Annotated[
-        float | None, typer.Option("--budget-minutes", help="Same as --set training.max_minutes=N.")
     ] = None,
     dry_run: output.DryRunOption = False,
     as_json: output.JsonOption = False,
@@ -49,15 +46,7 @@ def tune(
     from sracl_core.studies.tuning import tune_spec
 
     require_optuna()
-    shared = settings.dataset_of(config, sets, dataset)
-    (spec,) = resolve_rows(
-        shared,
-        [model],
-        epochs=epochs,
-        budget_minutes=budget_minutes,
-        config_file=config,
-        sets=sets or (),
-    )
+    (spec,) = resolve_rows(shared.folder(), [model], **shared.shared())
     if dry_run:
         _print_plan(spec, trials, runs_dir, study, as_json)
         return

@@ -11,30 +11,23 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sracl_core.data.sources import sources_of
 from sracl_core.device import (
-    bfloat16_gain,
-    forget_compiled_shapes,
-    forget_peak_memory,
     peak_memory,
     pick_device,
-    return_freed_blocks,
     use_threads,
 )
 from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
-from sracl_core.evaluation.results import all_metrics, rank_split, write_results
+from sracl_core.evaluation.results import write_results
 from sracl_core.files import read_json
 from sracl_core.notices import heard_by
-from sracl_core.pipeline.caveats import caveats, keep_caveats
-from sracl_core.pipeline.fitting import fit_scores
 from sracl_core.pipeline.floors import rank_floor
-from sracl_core.pipeline.new_run import versions
 from sracl_core.pipeline.resuming import semantics_of
+from sracl_core.pipeline.setup import inputs_of, ready_device, trainer_of
 from sracl_core.pipeline.stages import stage
 from sracl_core.pipeline.starting import start_session
 from sracl_core.pipeline.warm import START
@@ -52,7 +45,6 @@ from sracl_core.training.checkpoint import (
     load_encoder,
     read_state,
 )
-from sracl_core.training.loop import Metrics, Trainer
 from sracl_core.training.stopping import StopSignals
 
 
@@ -200,55 +192,20 @@ def _stages(
     test: bool,
 ) -> dict[str, Any]:
     config = run.config
-    device = pick_device(config.training.device)
-    use_threads(team.threads(config.training.threads))
-    forget_peak_memory(device)
-    return_freed_blocks()
-    forget_compiled_shapes()
-    if config.training.precision == "bfloat16" and (gain := bfloat16_gain(device)) < 1.0:
-        writer.message(f"bfloat16 products take {1 / gain:.1f} times as long as float32 here", "warning")
+    device = ready_device(config, writer, team)
 
     def report(name: str, status: str, details: dict[str, Any]) -> None:
         if status != "started":
             writer.spent(name, details["seconds"])
         writer.event("stage", stage=name, status=status, **details)
 
-    with writer.beating():
-        sources = sources_of(run, config)
-        say = partial(writer.message, level="warning")
-        team.require_same({"dataset": sources.dataset.identity, **versions()})
-        if not team.first:
-            team.wait()  # until the first has made and kept them
-        semantics = semantics_of(run, config, sources, say, told, report)
-        if team.first:
-            team.wait()
-    said = caveats(config, sources.dataset, semantics.notes)
-    for text in said:
-        writer.message(text, "warning")
-    if team.first:
-        keep_caveats(run, said)
+    sources, semantics = inputs_of(run, writer, told, report, team)
     if config.floor is not None:
         return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
     session = start_session(config, sources, semantics, device, run.model_dir / START)
-    encoder = session.encoder
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
-
-    def validate(beat: Progress) -> Metrics:
-        for text in fit_scores(config, encoder, sources, team):
-            writer.message(text, "warning")
-        return all_metrics(config, rank_split(config, sources, scores_of(encoder), "valid", beat, team=team))
-
-    trainer = Trainer(
-        session,
-        sources.prefixes,
-        validate,
-        config,
-        run,
-        writer,
-        lambda: signals.requested() or should_stop(),
-        team,
-    )
+    trainer = trainer_of(run, session, sources, writer, lambda: signals.requested() or should_stop(), team)
     # Before the stage is told: who reads of it may ask to stop at once, and finds a checkpoint.
     signals.patient = True
     with stage("train", report, steps_per_epoch=trainer.steps_per_epoch):
