@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,13 +20,22 @@ from sracl_core.service.exported import Model, Rows
 MOST = 1000
 """Items of an answer, and of a history, at most."""
 KEPT_RULES = 64
+KEPT_TEXTS = 1024
 Found = TypeVar("Found")
 
 
 class Asked(BaseModel):
     """A question for a list: of a user of the run's dataset, or for the items of anybody's history."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {"required": [one], "properties": {one: {"type": kind}, other: {"type": "null"}}}
+                for one, kind, other in (("user", "string", "history"), ("history", "array", "user"))
+            ]
+        },
+    )
 
     user: str | None = Field(None, max_length=1000)
     history: list[str] | None = Field(None, max_length=MOST, description="Item ids, oldest first.")
@@ -34,16 +45,17 @@ class Asked(BaseModel):
     more_weight: float = Field(0.5, ge=0.0, le=1.0)
 
     @property
-    def reads_text(self) -> bool:
-        """Whether a sentence encoder has to read something for the answer."""
-        return self.more is not None or self.rules.not_like is not None
+    def texts(self) -> list[str]:
+        """What a sentence encoder has to read for the answer."""
+        return [text for text in (self.more, self.rules.not_like) if text is not None]
 
 
 class Answers:
     """Answers questions with one model. Raises InputError, UnknownIdError."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        self.encode = lru_cache(KEPT_TEXTS)(model.catalogue.encode)
+        self.model = replace(model, catalogue=replace(model.catalogue, encode=self.encode))
         self._keys = [
             f"{title}\n{name}".lower() for title, name in zip(model.titles, model.catalogue.ids, strict=True)
         ]
@@ -124,7 +136,7 @@ class Answers:
             raise InputError("give either a user or a history of item ids, not both and not neither")
         if asked.user is not None:
             if self.model.history is None:
-                raise InputError("an export knows no users; give a history, or serve the run itself")
+                raise UnknownIdError("an export knows no users; give a history, or serve the run itself")
             return self.model.history(asked.user), []
         known = self.model.catalogue.rows
         rows = [known[name] for name in asked.history or () if name in known]

@@ -30,33 +30,31 @@ class Desk:
     def __post_init__(self) -> None:
         self.answers = Answers(self.source.open())
         self.waiting = 0
-        self._turn = asyncio.Lock()
         self._lists: list[tuple[Asked, asyncio.Future[dict[str, Any]]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._aside = ThreadPoolExecutor(1, "texts")
 
-    async def ask(self, question: Callable[[Answers], Answer], slow: bool = False) -> Answer:
+    async def ask(self, question: Callable[[Answers], Answer], texts: Sequence[str] = ()) -> Answer:
         """What `question` says of the present model. Raises Busy.
 
-        slow: it may take long enough to be answered beside the loop; what takes a millisecond loses more
-        to two threads.
+        texts: what the encoder has to read for it. That is done beside the loop, where nobody else waits for
+        it; what takes a millisecond loses more to two threads.
         """
         with self._place():
             # Let whoever else has arrived be counted before this one is answered.
             await asyncio.sleep(0)
-            async with self._turn:
-                if not slow:
-                    return question(self.answers)
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._aside, lambda: question(self.answers))
+            answers = self.answers
+            for text in texts:
+                await asyncio.get_running_loop().run_in_executor(self._aside, answers.encode, text)
+            return question(answers)
 
     async def recommend(self, asked: Asked) -> dict[str, Any]:
         """A list. All that are waited for at one time are scored together: the items are read once for them.
 
         Raises Busy, and SraclError for a question that cannot be answered.
         """
-        if asked.reads_text:
-            return await self.ask(lambda answers: answers.recommend(asked), slow=True)
+        if asked.texts:
+            return await self.ask(lambda answers: answers.recommend(asked), asked.texts)
         with self._place():
             mine: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
             self._lists.append((asked, mine))
@@ -66,13 +64,12 @@ class Desk:
 
     async def _write_lists(self) -> None:
         while self._lists:
-            async with self._turn:
-                some, self._lists = self._lists[:LISTS_AT_ONCE], self._lists[LISTS_AT_ONCE:]
-                found: Sequence[dict[str, Any] | Exception]
-                try:
-                    found = self.answers.lists([asked for asked, _ in some])
-                except Exception as error:
-                    found = [error] * len(some)
+            some, self._lists = self._lists[:LISTS_AT_ONCE], self._lists[LISTS_AT_ONCE:]
+            found: Sequence[dict[str, Any] | Exception]
+            try:
+                found = self.answers.lists([asked for asked, _ in some])
+            except Exception as error:
+                found = [error] * len(some)
             for (_, waits), one in zip(some, found, strict=True):
                 if waits.done():  # whoever asked has gone
                     continue

@@ -33,6 +33,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (403, "it is asked by a name that is not its own"),
         (404, "there is no such item or user"),
         (413, "the body is too long"),
+        (422, "the question is not of its form"),
         (429, "too many questions wait"),
     )
 }
@@ -108,7 +109,7 @@ def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
     async def recommend(request: Request) -> JSONResponse:
         require(request.headers.get("authorization", ""))
         try:
-            asked = Asked.model_validate_json(await request.body())
+            asked = Asked.model_validate_json(await request.body(), strict=True)
         except ValidationError as error:
             raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
         return JSONResponse(await desk.recommend(asked))
@@ -142,7 +143,7 @@ def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
 
     @app.get("/similar-text", **guarded)
     async def similar_text(text: Text, k: Count = 10) -> JSONResponse:
-        return JSONResponse(await desk.ask(lambda answers: answers.similar_text(text, k), slow=True))
+        return JSONResponse(await desk.ask(lambda answers: answers.similar_text(text, k), [text]))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
@@ -159,6 +160,12 @@ def _refuse(app: FastAPI) -> None:
     async def wrong(request: Request, error: SraclError) -> JSONResponse:
         known = 404 if isinstance(error, UnknownIdError) else 400
         return said(known if isinstance(error, InputError) else 500, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("query", "body"))
+        return said(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> JSONResponse:

@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -133,15 +135,23 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
     [
         ("/recommend", {"history": ["x"]}, "wrong", 401, "token"),
         ("/recommend", {}, TOKEN, 400, "either a user or a history"),
-        ("/recommend", {"user": "x"}, TOKEN, 400, "an export knows no users"),
+        ("/recommend", {"user": "x"}, TOKEN, 404, "an export knows no users"),
         ("/recommend", {"history": ["x"], "rules": {"only": ["brnd=x"]}}, TOKEN, 400, "did you mean 'brand'"),
         ("/recommend", {"history": ["x"], "k": 10**6}, TOKEN, 422, "less than or equal to 1000"),
         ("/recommend", {"history": ["x"] * 1001}, TOKEN, 422, "at most 1000"),
         ("/recommend", {"history": ["x"], "rules": {"onyl": []}}, TOKEN, 422, "onyl"),
+        ("/recommend", {"history": ["x"], "more_weight": True}, TOKEN, 422, "more_weight"),
         ("/recommend", b"{", TOKEN, 422, "JSON"),
+        ("/recommend", b"\xc9", TOKEN, 422, '{"error": "Invalid JSON'),
         ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
         ("/neighbors?item=nothing", None, TOKEN, 404, "there is no item 'nothing'"),
-        ("/neighbors?item=a&k=0", None, TOKEN, 422, "greater than or equal to 1"),
+        (
+            "/neighbors?item=a&k=0",
+            None,
+            TOKEN,
+            422,
+            '{"error": "k: Input should be greater than or equal to 1',
+        ),
         ("/nowhere", None, TOKEN, 404, "Not Found"),
     ],
 )
@@ -234,6 +244,32 @@ def test_questions_that_come_at_once_are_answered_as_if_alone(
 
     desk.answers.model = replace(desk.answers.model, scores=broken)
     assert all(isinstance(one, MemoryError) for place, one in enumerate(asyncio.run(rush())) if place > 7)
+
+
+def test_nobody_waits_for_a_text_that_somebody_else_asks_for(loaded: LoadedRun) -> None:
+    desk, read = Desk(Source(loaded.run.path), most=9), threading.Event()
+    item = loaded.dataset.items.ids[4]
+
+    def slowly(text: str) -> Any:
+        assert read.wait(60)
+        return desk.answers.model.catalogue.vectors()[4]
+
+    desk.answers.encode = lru_cache(slowly)
+    catalogue = replace(desk.answers.model.catalogue, encode=desk.answers.encode)
+    desk.answers.model = replace(desk.answers.model, catalogue=catalogue)
+
+    async def both() -> Any:
+        text = asyncio.create_task(desk.ask(lambda answers: answers.similar_text("tea", 1), ["tea"]))
+        steered = asyncio.create_task(desk.recommend(Asked(history=[item], k=1, more="tea", more_weight=1)))
+        others = await desk.recommend(Asked(history=[item], k=1)), await desk.ask(Answers.health)
+        assert not text.done()
+        read.set()
+        return *others, await text, await steered
+
+    *others, found, steered = asyncio.run(both())
+    assert [one["model"] for one in others] == [loaded.run.name] * 2
+    assert found["items"][0]["item"] == item
+    assert len(steered["items"]) == 1
 
 
 def test_who_leaves_while_waiting_keeps_nobody_from_an_answer(loaded: LoadedRun) -> None:
