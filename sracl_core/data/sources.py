@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.methods import SPLITS, values
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.section import Sizes
 
 LEAST_ITEMS = 2
 LEAST_HISTORY = 4
@@ -41,7 +42,7 @@ def load_sources(config: RunConfig) -> Sources:
         made = _opened(config)
         _latest.clear()
         _latest[key] = made
-    _fits(config, _latest[key].dataset)
+    require_fit(config, _latest[key])
     return _latest[key]
 
 
@@ -54,7 +55,8 @@ def _stamps(folder: Path) -> Hashable:
 
 def _opened(config: RunConfig) -> Sources:
     dataset = load_dataset(config.dataset.path)
-    _fits(config, dataset)
+    if dataset.n_items < LEAST_ITEMS:
+        raise DataError(f"{config.dataset.path} has one item; nothing can be ranked among one")
     split = _split(config, dataset)
     prefixes = training_prefixes(split.train, config.model.max_length)
     if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
@@ -62,18 +64,16 @@ def _opened(config: RunConfig) -> Sources:
     return Sources(dataset, split, prefixes)
 
 
-def _fits(config: RunConfig, dataset: Dataset) -> None:
-    """Settings that only the catalogue's size can refuse. Raises ConfigError."""
-    n_items = dataset.n_items
-    if n_items < LEAST_ITEMS:
-        raise DataError(f"{config.dataset.path} has one item; nothing can be ranked among one")
-    for name, one in config.active_objectives.items():
-        negatives = getattr(one, "negatives", 0) if getattr(one, "loss", "") == "sampled" else 0
-        if negatives >= n_items:
-            raise ConfigError(
-                f"objectives.{name}.negatives {negatives} are not fewer than the {n_items} items of "
-                f"{config.dataset.path}; take fewer, or --set objectives.{name}.loss=full"
-            )
+def require_fit(config: RunConfig, sources: Sources, text_size: Callable[[], int] | None = None) -> None:
+    """Raise ConfigError for a method that does not suit the data or the backbone; see `Sizes`."""
+    if config.floor is not None:
+        return
+    model = config.model
+    users = int((sources.split.train.lengths > 0).sum())
+    sizes = Sizes(users, sources.dataset.n_items, model.hidden_size, model.has_states, text_size)
+    for one in (model, *config.active_objectives.values()):
+        if wrong := one.misfit(sizes):
+            raise ConfigError(wrong)
 
 
 def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> str:

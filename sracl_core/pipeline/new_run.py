@@ -8,12 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.sources import Sources, load_sources
+from sracl_core.data.sources import Sources, load_sources, require_fit
 from sracl_core.device import pick_device
 from sracl_core.evaluation.results import protocol
 from sracl_core.pipeline.settled import settled
-from sracl_core.pipeline.warm import keep_start, require_fit
+from sracl_core.pipeline.warm import keep_start, require_same_shape
 from sracl_core.runs.directory import RunDirectory, create_run
+from sracl_core.semantics.encode import load_encoder
 from sracl_core.settings.models import RunConfig
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
@@ -29,7 +30,7 @@ def new_run(
     """
     config = settled(config)
     if earlier is not None:
-        require_fit(config, earlier)
+        require_same_shape(config, earlier)
     run = create_run(runs_dir, name, config, run_meta(config))
     if earlier is not None:
         keep_start(run, earlier)
@@ -39,6 +40,7 @@ def new_run(
 def run_meta(config: RunConfig) -> dict[str, Any]:
     """What meta.json says of a run before it starts. Raises whatever is wrong with its inputs."""
     sources = load_sources(config)
+    require_fit(config, sources, lambda: load_encoder(config.semantics.encoder).dimension)
     device = pick_device(config.training.device)
     return {
         "argv": sys.argv,

@@ -23,7 +23,7 @@ START = "start"
 WEIGHTS, IDS = "model.safetensors", "items.json"
 
 
-def require_fit(config: RunConfig, earlier: RunDirectory) -> None:
+def require_same_shape(config: RunConfig, earlier: RunDirectory) -> None:
     """Raise ConfigError where the backbones differ, CheckpointError for a run without a whole checkpoint."""
     ours, theirs = (one.model.model_dump() for one in (config, earlier.config))
     read = ("dropout", "attention_dropout", "item_init", "item_std", "item_anchor", "repeats", "evidence")

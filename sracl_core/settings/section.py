@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,6 +16,22 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 Need = Literal["item_words", "item_vectors", "item_neighbors", "prefix_vectors", "prefix_neighbors"]
 """What a method can ask of the texts; no stage computes what nobody asked for."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a method meets in a run: of the data, and of the backbone.
+
+    users: with a training sequence. text_size: asks for the width of the text vectors; None where
+    nobody is to load their encoder for it.
+    states: whether the backbone has a state after each item.
+    """
+
+    users: int
+    items: int
+    hidden_size: int
+    states: bool
+    text_size: Callable[[], int] | None = None
 
 
 class Section(BaseModel):
@@ -38,6 +55,9 @@ class Backbone(Section):
     """The objective that the backbone is made for, which owns the examples of an epoch."""
     whole_window: ClassVar[bool] = False
     """Whether a row is padded to `max_length` and read as a whole, for the estimate of memory."""
+
+    has_states: ClassVar[bool] = False
+    """Whether `SequenceEncoder.states` gives the state after each item of a sequence."""
 
     name: str
     hidden_size: Annotated[Positive, Choices((32, 64, 128))] = Field(
@@ -87,6 +107,10 @@ class Backbone(Section):
             "item_words": "words" in self.kinds_of_evidence,
         }
         return frozenset(need for need, there in asked.items() if there)
+
+    def misfit(self, sizes: Sizes) -> str:
+        """What is wrong with it for a run of these sizes, and what to do; "" where nothing is."""
+        return ""
 
     @property
     def kinds_of_evidence(self) -> tuple[str, ...]:
@@ -147,6 +171,10 @@ class ObjectiveSettings(Section):
     def unread(self) -> dict[str, str]:
         """Its settings that a run of these values does not read, and the setting because of which."""
         return {} if self.on else {name: "weight" for name in type(self).model_fields if name != "weight"}
+
+    def misfit(self, sizes: Sizes) -> str:
+        """What is wrong with it for a run of these sizes, and what to do; "" where nothing is."""
+        return ""
 
     @property
     def reads_every_item(self) -> bool:

@@ -150,15 +150,6 @@ def test_a_new_item_of_an_old_text_has_its_digits(ids: str) -> None:
     assert torch.equal(rows[:, first], encoder.digits_NM[[5, 10], first])
 
 
-@pytest.mark.parametrize("ids", ["product", "aspects"])
-def test_what_cannot_be_cut_into_digits_is_refused(encoder: RPG, ids: str) -> None:
-    encoder.ids = ids
-    with pytest.raises(ConfigError, match=r"model\.digits 3 is more than the 2 dimensions .* lower it"):
-        encoder.start_from_texts(np.ones((N_ITEMS, 2), dtype=np.float32))
-    with pytest.raises(ConfigError, match=r"model\.codebook 9 is more than the 8 items; lower it"):
-        quantized(np.eye(8, dtype=np.float32), ids, 2, 9, generator(1))
-
-
 def test_ids_that_nobody_reads_are_refused() -> None:
     with pytest.raises(
         ValidationError, match="ids is not read with item_init=random; it needs item_init=text"

@@ -6,7 +6,7 @@ Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", I
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,5 +17,6 @@ from sracl_core.settings.space import Range
 class Settings(Backbone):
     """A recurrent backbone."""
 
+    has_states: ClassVar[bool] = True
     name: Literal["gru4rec"] = Field("gru4rec", description="Backbone.")
     layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Recurrent layers.")

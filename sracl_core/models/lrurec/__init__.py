@@ -16,7 +16,7 @@ sequence learned at once. Here items have no bias of their own.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,7 @@ Radius = Annotated[float, Field(gt=0.0, lt=1.0)]
 class Settings(Backbone):
     """A backbone of linear recurrences."""
 
+    has_states: ClassVar[bool] = True
     name: Literal["lrurec"] = Field("lrurec", description="Backbone.")
     layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Recurrent layers.")
     inner_size: Positive = Field(256, description="Width of the feed-forward layer.")

@@ -26,7 +26,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from sracl_core.models import sasrec
-from sracl_core.settings.section import Positive
+from sracl_core.settings.section import Positive, Sizes
 from sracl_core.settings.space import Choices, Range
 
 
@@ -55,6 +55,16 @@ class Settings(sasrec.Settings):
     digit_temperature: Annotated[float, Field(gt=0.0), Range(0.02, 0.2, log=True)] = Field(
         0.03, description="Divides the cosine of a head's output and a digit's embedding."
     )
+
+    def misfit(self, sizes: Sizes) -> str:
+        """More digits than can be cut of a vector, more values of one than items."""
+        if self.item_init != "text":
+            return ""
+        if self.codebook > sizes.items:
+            return f"model.codebook {self.codebook} is more than the {sizes.items} items; lower it"
+        if self.ids == "residual" or sizes.text_size is None or self.digits <= (size := sizes.text_size()):
+            return ""
+        return f"model.digits {self.digits} is more than the {size} dimensions of a text vector; lower it"
 
     @model_validator(mode="after")
     def _ids_are_read(self) -> Settings:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sracl_core.errors import ConfigError
 from sracl_core.retrieval.kmeans import kmeans
 
 
@@ -21,16 +20,8 @@ def quantized(
     Args:
         ids: "product", "residual" or "aspects", see `models.rpg`.
 
-    Raises ConfigError for more digits than dimensions to cut, and for more centroids than vectors.
+    There are at least as many dimensions to cut as digits, and as many vectors as centroids.
     """
-    count, dimensions = vectors_NE.shape
-    if ids != "residual" and digits > dimensions:
-        raise ConfigError(
-            f"model.digits {digits} is more than the {dimensions} dimensions of the items' text vectors; "
-            "lower it"
-        )
-    if codebook > count:
-        raise ConfigError(f"model.codebook {codebook} is more than the {count} items; lower it")
     vectors_NE = np.asarray(vectors_NE, dtype=np.float32)
     if ids == "residual":
         return _residual(vectors_NE, digits, codebook, rng)

@@ -38,7 +38,7 @@ class RPG(SASRec):
         nn.init.zeros_(self.heads.weight)
 
     def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
-        """Digits of text vectors. Raises ConfigError as `quantized` does."""
+        """Digits of text vectors."""
         rng = generator(self.seed, "digits")
         self._take_digits(quantized(item_vectors_NE, self.ids, self.n_digits, self.codebook, rng))
 

@@ -5,7 +5,7 @@ Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018 (arXiv 1
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from sracl_core.settings.space import Choices, Range
 class Settings(Backbone):
     """The backbone of the SRA-CL paper."""
 
+    has_states: ClassVar[bool] = True
     name: Literal["sasrec"] = Field("sasrec", description="Backbone.")
     layers: Annotated[Positive, Range(1, 3)] = Field(2, description="Transformer layers.")
     heads: Annotated[Positive, Choices((1, 2, 4))] = Field(

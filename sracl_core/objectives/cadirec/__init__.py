@@ -26,7 +26,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Positive, Share, Weight
+from sracl_core.settings.section import Positive, Share, Sizes, Weight
 from sracl_core.settings.space import Range
 
 
@@ -55,6 +55,15 @@ class Settings(ContrastSettings):
     def reads_every_item(self) -> bool:
         """Rounding scores all items."""
         return self.denoising > 0
+
+    def misfit(self, sizes: Sizes) -> str:
+        """Heads that do not divide what they read."""
+        if sizes.hidden_size % self.heads == 0:
+            return ""
+        return (
+            f"objectives.cadirec.heads {self.heads} is no divisor of model.hidden_size {sizes.hidden_size}; "
+            "set one that is"
+        )
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views, and the noised sequence."""

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.errors import ConfigError
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.cadirec import Settings
@@ -21,12 +20,7 @@ SCORES_AT_ONCE = 1 << 22
 
 
 def build(settings: Settings, world: World) -> CaDiRec:
-    """The contrast and the diffusion. Raises ConfigError where its heads do not fit the hidden size."""
-    if world.item_size % settings.heads:
-        raise ConfigError(
-            f"objectives.cadirec.heads {settings.heads} is no divisor of model.hidden_size "
-            f"{world.item_size}; set one that is"
-        )
+    """The contrast and the diffusion."""
     return CaDiRec(settings, world)
 
 

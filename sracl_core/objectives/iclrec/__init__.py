@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Share, Weight
+from sracl_core.settings.section import Share, Sizes, Weight
 from sracl_core.settings.space import Choices, Range
 
 
@@ -38,6 +38,20 @@ class Settings(ContrastSettings):
     reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
         0.2, description="Share of a sequence that a reordered view shuffles."
     )
+
+    def misfit(self, sizes: Sizes) -> str:
+        """More intents than users, and means of states that the backbone has not."""
+        if self.clusters > sizes.users:
+            return (
+                f"objectives.iclrec.clusters {self.clusters} is more than the {sizes.users} users whose "
+                "sequences are clustered; lower it"
+            )
+        if self.pooling == "mean" and not sizes.states:
+            return (
+                "objectives.iclrec.pooling=mean cannot be had of a backbone that has no state after each "
+                "item; set it to last"
+            )
+        return ""
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views."""

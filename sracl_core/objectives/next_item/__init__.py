@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from sracl_core.settings.section import Need, ObjectiveSettings, Positive, Share, Weight
+from sracl_core.settings.section import Need, ObjectiveSettings, Positive, Share, Sizes, Weight
 from sracl_core.settings.space import Range
 
 
@@ -45,6 +45,15 @@ class Settings(ObjectiveSettings):
             "prefix_neighbors": self.neighbor_targets,
         }
         return frozenset(name for name, share in shared.items() if share)
+
+    def misfit(self, sizes: Sizes) -> str:
+        """As many negatives as items."""
+        if self.loss != "sampled" or self.negatives < sizes.items:
+            return ""
+        return (
+            f"objectives.next_item.negatives {self.negatives} are not fewer than the {sizes.items} items; "
+            "take fewer, or --set objectives.next_item.loss=full"
+        )
 
     @property
     def reads_every_item(self) -> bool:

@@ -1,0 +1,50 @@
+"""A method that does not suit the data or the backbone is refused before a run has a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sracl_core.errors import ConfigError
+from sracl_core.pipeline.new_run import new_run
+from tests.tiny import tiny_config, tiny_dataset
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_dataset(tmp_path_factory.mktemp("misfits"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {"objectives.iclrec.weight": 0.1, "objectives.iclrec.clusters": 5000},
+            r"clusters 5000 is more than the \d+ users",
+        ),
+        (
+            {"model.name": "fmlprec", "objectives.iclrec.weight": 0.1, "objectives.iclrec.clusters": 4},
+            r"pooling=mean cannot be had of a backbone .* set it to last",
+        ),
+        (
+            {"objectives.cadirec.weight": 0.1, "objectives.cadirec.heads": 3},
+            r"heads 3 is no divisor of model\.hidden_size 16",
+        ),
+        ({"objectives.next_item.loss": "sampled"}, r"negatives 1024 are not fewer than the \d+ items"),
+        (
+            {"model.name": "rpg", "model.codebook": 5000},
+            r"codebook 5000 is more than the \d+ items",
+        ),
+        (
+            {"model.name": "rpg", "model.codebook": 8, "model.digits": 999, "semantics.encoder": "static"},
+            r"digits 999 is more than the \d+ dimensions of a text vector; lower it",
+        ),
+    ],
+)
+def test_it_is_refused_before_there_is_a_folder(
+    tiny: Path, tmp_path: Path, settings: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        new_run(tiny_config(tiny, settings), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
