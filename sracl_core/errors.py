@@ -44,6 +44,11 @@ def in_flags() -> Iterator[None]:
         _flags = before
 
 
+def worded(message: str) -> str:
+    """`message`, which names options of the command line, as whoever asked has them (see `in_flags`)."""
+    return message if _flags else in_arguments(message)
+
+
 def in_arguments(message: str) -> str:
     """`message` for a caller in Python; whole commands and quoted data stay as they are.
 
@@ -67,7 +72,7 @@ class SraclError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        return message if _flags else in_arguments(message)
+        return worded(message)
 
     def __init__(self, message: str = "") -> None:
         super().__init__(re.sub(r"\s*\n\s*", " ", message))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, worded
 from sracl_core.retrieval.best import best
 from sracl_core.rules import Rules
 from sracl_core.rules.catalogue import Catalogue
@@ -104,7 +104,7 @@ def apply(rules: Rules, catalogue: Catalogue) -> Applied:
         if not hides_seen:
             notes.append(
                 f"{catalogue.repeats:.0%} of the interactions are repeats, so items of the history may come "
-                "again; exclude_seen=yes leaves them out"
+                + worded("again; --exclude-seen yes leaves them out")
             )
     groups, most = _limit(rules, catalogue)
     return Applied(

@@ -98,7 +98,8 @@ def at_largest(names: Iterable[str]) -> list[str]:
     ['HR@20', 'NDCG@20']
     """
     cut_offs = {name: int(name.rpartition("@")[2]) for name in names}
-    return [name for name, k in cut_offs.items() if k == max(cut_offs.values())]
+    largest = max(cut_offs.values(), default=0)
+    return [name for name, k in cut_offs.items() if k == largest]
 
 
 def metric(metrics: Metrics | None, headline: str) -> float | None:

@@ -51,8 +51,8 @@ def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -
 
 def _tested(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
     """The metrics at the largest cut-off that all runs have."""
-    every = [list(one) for some in measured.values() for one in some if one]
-    return at_largest(name for name in (every[0] if every else []) if all(name in names for names in every))
+    every = [one for some in measured.values() for one in some if one]
+    return at_largest(name for name in (every[0] if every else {}) if all(name in names for names in every))
 
 
 def _paired(

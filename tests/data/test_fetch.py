@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import re
+import stat
 import subprocess
 import sys
 import tarfile
@@ -251,12 +252,21 @@ def test_no_bombs_links_or_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         archives.unpack(zipped(tmp_path / "x.zip", {"zeros": bytes(2_000_000)}), target)
     with pytest.raises(DataError, match="unreasonable size"):
         archives.unpack(zipped(tmp_path / "x.zip", {f"f{i}": b"" for i in range(21)}), target)
-    link = tarfile.TarInfo("link")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    with tarfile.open(tmp_path / "x.tar", "w") as archive:
-        archive.addfile(link)
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE):
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = kind, "/etc/passwd"
+        with tarfile.open(tmp_path / "x.tar", "w") as archive:
+            archive.addfile(link)
+        with pytest.raises(DataError, match="holds a link"):
+            archives.unpack(tmp_path / "x.tar", target)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        entry = zipfile.ZipInfo("link")
+        entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(entry, "/etc/passwd")
     with pytest.raises(DataError, match="holds a link"):
-        archives.unpack(tmp_path / "x.tar", target)
+        archives.unpack(tmp_path / "x.zip", target)
+    assert not (target / "link").is_symlink()
+    assert not (target / "link").exists()
     good = zipped(tmp_path / "x.zip", {"a.csv": b"x" * 10_000}).read_bytes()
     for damage in (good[:-10], good[:40] + b"????" + good[44:], b""):
         (tmp_path / "x.zip").write_bytes(damage)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, in_flags
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import apply
 from sracl_core.rules.catalogue import Catalogue, popularity, repeat_share
@@ -159,7 +159,11 @@ def test_seen_items_come_again_where_people_come_back() -> None:
     shops = {share: catalogue(repeats=share) for share in (0.0, 0.6)}
     for share, rule, first in ((0.0, "auto", 1), (0.6, "auto", 0), (0.6, "yes", 1), (0.0, "no", 0)):
         assert listed({"exclude_seen": rule}, shops[share], scores, 1, [0]) == [first]
-    assert "60% of the interactions are repeats" in apply(Rules(), shops[0.6]).notes[0]
+    note = apply(Rules(), shops[0.6]).notes[0]
+    assert "60% of the interactions are repeats" in note
+    assert "again; exclude_seen yes leaves" in note
+    with in_flags():
+        assert "again; --exclude-seen yes leaves" in apply(Rules(), shops[0.6]).notes[0]
     log = Sequences.from_lists([[1, 2, 1, 1], [2, 3], []])
     assert repeat_share(log) == pytest.approx(2 / 6)
     assert popularity(log, 4).tolist() == [3, 2, 1, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from sracl_core.runs.reader import read_history
 from sracl_core.runs.states import RunMeta, RunResults, RunState, lenient, sound_record
 from sracl_core.runs.summary import list_runs
 from sracl_core.runs.writer import RunWriter
-from sracl_core.settings.models import RunConfig
+from sracl_core.settings.models import MASKS, RunConfig
+from sracl_core.studies.comparing import _tested
 from tests.hostile import ALIASES, DEEP, ODD
 from tests.test_plain import is_harmless
 
@@ -112,3 +114,14 @@ def test_settings_that_would_exhaust_a_parser_are_refused_in_one_line(
     said = capsys.readouterr().err
     assert said.startswith(f"error: {path}"), said
     assert len(said.splitlines()) == 1
+
+
+def test_a_run_of_many_metrics_is_compared_in_proportion() -> None:
+    def took(count: int) -> float:
+        measured = {mask: 2 * [{f"HR@{k}": 0.5 for k in range(1, count)}] for mask in MASKS}
+        begin = time.process_time()
+        assert _tested(measured) == [f"HR@{count - 1}"]
+        return time.process_time() - begin
+
+    small, large = (min(took(count) for _ in range(3)) for count in (2_000, 20_000))
+    assert large < 50 * small + 0.05

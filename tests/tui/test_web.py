@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import psutil
 import pytest
 
 pytest.importorskip("textual_serve", reason="the extra `web` is not installed")
@@ -68,6 +69,22 @@ async def test_whoever_has_the_address_gets_a_dashboard(page: str) -> None:
         ):
             while b"Datasets" not in drawn:
                 drawn += await opened.receive_bytes()
+    for address in {one.address for some in psutil.net_if_addrs().values() for one in some}:
+        if "." in address and not address.startswith("127."):  # what other machines would ask
+            with (
+                pytest.raises((ConnectionError, TimeoutError)),
+                socket.create_connection((address, urlsplit(page).port or 0), 10),
+            ):
+                pass
+
+
+def test_a_token_is_of_one_start_and_dashboards_are_eight() -> None:
+    from sracl_tui.web import SESSIONS, LocalServer
+
+    first, second = (LocalServer("true", 8000).token for _ in range(2))
+    assert first != second
+    assert len(first) >= 32
+    assert SESSIONS == 8
 
 
 async def test_the_address_opens_the_page_and_its_cookie_the_rest() -> None:
