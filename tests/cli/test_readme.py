@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from sracl_core.cli.main import COMMANDS
 from tests.trained import ROOT, Shop
 
@@ -35,3 +37,18 @@ def test_every_command_that_it_names_exists() -> None:
     named = set(re.findall(r"\bsracl ([a-z]+)", README))
     assert named >= {"data", "train", "resume", "recommend", "neighbors"}
     assert named <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("document", ["README.md", "benchmarks/README.md", "docs"])
+def test_the_rows_of_a_table_have_as_many_cells_as_its_head(document: str) -> None:
+    place = ROOT / document
+    uneven, tables = [], 0
+    for path in sorted(place.glob("*.md")) if place.is_dir() else [place]:
+        width = 0
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            cells = len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", line))) if line.startswith("|") else 0
+            tables += cells > 0 == width
+            uneven += [f"{path.name}:{number}"] if cells and width and cells != width else []
+            width = cells and (width or cells)
+    assert not uneven
+    assert tables
