@@ -11,9 +11,10 @@ from textual.widgets import Input, Select
 
 from sracl_tui import commands
 from sracl_tui.screens.data import import_entries
-from sracl_tui.screens.data.import_entries import CHOICES, COLUMNS, ENTRIES, arguments, sources_of
+from sracl_tui.screens.data.import_entries import CHOICES, COLUMNS, ENTRIES, TEXTS, arguments, sources_of
 from sracl_tui.screens.data.importing import ImportScreen, PathSuggester
 from sracl_tui.screens.data.job_line import JobLine
+from sracl_tui.screens.data.text_columns import Marks, TextColumns
 from sracl_tui.widgets.row_list import RowList
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
@@ -145,6 +146,27 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         await until(pilot, shows(app, "✓ preparing log: done", "1 ready"), 180.0)
 
 
+async def test_text_columns_are_marked_in_a_list(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.screen.query("#data-rows"))
+        app.push_screen(ImportScreen(held=import_entries.fresh("") | {TEXTS.option: "color,gone"}))
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "import-source")
+        field = app.screen.query_one(TextColumns)
+        assert field.value == "color,gone", "kept until the files are known"
+        field.offer(["brand", "[b]color", "color", "count"], ["brand", "color"])
+        assert field.value == "color"
+        app.screen.query_one(Marks).focus()
+        await pilot.press("space")
+        await until(pilot, lambda: field.value == "")  # brand and color: what is found
+        await until(pilot, shows(app, "· [b]color", "· count", "✓ color", "all that are found are kept"))
+        await pilot.press("down", "down", "down", "enter")
+        await until(pilot, lambda: field.value == "brand,color,count")
+        await until(pilot, shows(app, "you chose these"))
+        held = app.screen._entered() | {"source": "log.csv"}
+        assert arguments(held, tmp_path)[-2:] == ["--text-cols", "brand,color,count"]
+
+
 async def test_files_are_found_by_looking_through_folders(tmp_path: Path) -> None:
     folder = tmp_path / "my \x1b[31m logs"
     folder.mkdir()
@@ -178,7 +200,7 @@ def test_the_form_asks_for_every_option_or_leaves_it_out_on_purpose() -> None:
 
     command = typer.main.get_command(app).commands["prepare"]  # type: ignore[attr-defined]
     known = {name[2:] for option in command.params for name in option.opts if name.startswith("--")}
-    asked = {each.option for each in (*ENTRIES, *COLUMNS, *CHOICES)} - {"source"}
+    asked = {each.option for each in (*ENTRIES, TEXTS, *COLUMNS, *CHOICES)} - {"source"}
     assert asked | ELSEWHERE == known
     assert not asked & ELSEWHERE
     assert {name for name, _ in CHOICES[0].others} == set(READERS)

@@ -45,7 +45,6 @@ ENTRIES = (
     Entry("name", "name", "what the dataset is called"),
     Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
     Entry("time-format", "time format", "found by itself; else such as %d/%m/%Y"),
-    Entry("text-cols", "text columns", "of the items, such as brand,color; empty keeps all"),
     Entry("min-rating", "least rating", "empty keeps every rating"),
     Entry("events", "events to keep", "such as purchase,cart; empty keeps all"),
     Entry("since", "from", "a date such as 2019-01-01; empty keeps the oldest"),
@@ -53,6 +52,7 @@ ENTRIES = (
     Entry("valid", "validation part", "files, where the split is your own"),
     Entry("test", "test part", "files, where the split is your own"),
 )
+TEXTS = Entry("text-cols", "text columns", "")
 COLUMNS = (
     Column("user-col", "user column", "user"),
     Column("item-col", "item column", "item"),
@@ -72,7 +72,7 @@ CHOICES = (
     Choice("ties", "rows of one time", "as they stand", (("shuffled", "shuffle"), ("by item id", "id"))),
     Choice("drop-empty", "empty cells", "are an error", (("rows left out and counted", "yes"),)),
 )
-_TITLES = {each.option: each.title for each in (*ENTRIES, *COLUMNS, *CHOICES)} | {
+_TITLES = {each.option: each.title for each in (*ENTRIES, TEXTS, *COLUMNS, *CHOICES)} | {
     "out": "name",
     "no-header": "first line",
 }
@@ -94,13 +94,13 @@ def arguments(held: Held, data_dir: Path) -> list[str]:
     """What follows ``sracl data prepare`` for these entries."""
     sources = sources_of(held["source"])
     name = held["name"] or Path(sources[0]).stem
-    asked = [each.option for each in (*ENTRIES[2:], *COLUMNS, *CHOICES)]
+    asked = [each.option for each in (*ENTRIES[2:], TEXTS, *COLUMNS, *CHOICES)]
     return [*sources, "--out", str(data_dir / name), "--name", name, *_options(held, asked)]
 
 
 def questions(held: Held) -> list[str]:
-    """What follows ``sracl data look`` for these entries."""
-    asked = [each.option for each in COLUMNS] + ["time-format", "text-cols", "format", "header", "order"]
+    """What follows ``sracl data look`` for these entries; text columns are chosen of its answer."""
+    asked = [each.option for each in COLUMNS] + ["time-format", "format", "header", "order"]
     return [*sources_of(held["source"]), *_options(held, asked)]
 
 

@@ -25,6 +25,7 @@ from sracl_tui.screens.data.import_entries import (
     COLUMNS,
     ENTRIES,
     FIRST,
+    TEXTS,
     USUAL,
     Choice,
     Column,
@@ -35,6 +36,7 @@ from sracl_tui.screens.data.import_entries import (
     questions,
     sources_of,
 )
+from sracl_tui.screens.data.text_columns import TextColumns
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.plain import Button, Select, Static, entitle, hint
 
@@ -84,6 +86,7 @@ class ImportScreen(ModalScreen[Held | None]):
             for option in (*entries, *columns):
                 if option not in (*FIRST, *USUAL):
                     yield self._field(entries[option]) if option in entries else self._column(columns[option])
+            yield TextColumns(self._held.get(TEXTS.option, ""))
             for choice in CHOICES:
                 yield Horizontal(Static(choice.title), self._select(choice), classes="field")
             yield Static("", id="import-problem")
@@ -168,10 +171,14 @@ class ImportScreen(ModalScreen[Held | None]):
             needed = found["takes_columns"] and role in NEEDED and bool(guesses)
             columns = [name for file in files for name in file["columns"]] if found["takes_columns"] else []
             field.offer(columns, guess.get("column", ""), guess.get("why", ""), needed)
-        texts = [
-            guess["column"] for file in found["files"] for guess in file["guesses"] if guess["role"] == "text"
-        ]
-        self._hint("text-cols", f"empty keeps all: {', '.join(texts)}" if texts else "")
+        texts = {
+            str(file["file"]): [guess["column"] for guess in file["guesses"] if guess["role"] == "text"]
+            for file in found["files"]
+        }
+        described = [file for file in found["files"] if texts[str(file["file"])]]
+        keys = {guess["column"] for file in described for guess in file["guesses"] if guess["role"] != "text"}
+        others = [name for file in described for name in file["columns"] if name and name not in keys]
+        self.query_one(TextColumns).offer(others, [name for names in texts.values() for name in names])
         self._hint("time-format", f"found: {found['times']}" if found["times"] else "")
         self._hint("events", f"empty keeps all: {', '.join(found['events'])}" if found["events"] else "")
 
@@ -209,6 +216,7 @@ class ImportScreen(ModalScreen[Held | None]):
             entry.option: self.query_one(f"#import-{entry.option}", Input).value.strip() for entry in ENTRIES
         }
         held |= {field.column.option: field.value for field in self.query(ColumnField)}
+        held[TEXTS.option] = self.query_one(TextColumns).value
         for choice in CHOICES:
             chosen = self.query_one(f"#import-{choice.option}", Select).value
             held[choice.option] = chosen if isinstance(chosen, str) else ""

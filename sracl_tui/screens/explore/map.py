@@ -42,11 +42,13 @@ class MapScreen(ModalScreen[str | None]):
         Binding("enter", "open", "Item", tooltip="The card of the item at the cursor"),
         Binding("plus,equals_sign", f"zoom({CLOSER})", "Closer", key_display="+"),
         Binding("minus", f"zoom({1 / CLOSER})", "Farther", key_display="−"),
-        Binding("0", "whole", "All"),
-        Binding("n", "next_mark(1)", "Next mark", tooltip="To the next item that is marked"),
-        Binding("N", "next_mark(-1)", "Mark before", show=False),
-        Binding("slash", "find", "Find", key_display="/"),
-        Binding("g", "only", "One group", tooltip="One group alone, the next, all again"),
+        Binding("0", "whole", "All", tooltip="The whole map"),
+        Binding("n", "next_mark(1)", "Mark", tooltip="To the next item that is marked"),
+        Binding("N", "next_mark(-1)", "Mark before", show=False, tooltip="To the marked item before"),
+        Binding(
+            "slash", "find", "Find", key_display="/", tooltip="Mark the items with a word in their titles"
+        ),
+        Binding("g", "only", "Group", tooltip="One group alone, the next, all again"),
         Binding("c", "color", "Color", tooltip="Color by another attribute"),
         Binding("v", "space", "Vectors", tooltip="By text, or by the vectors that the model learned"),
         Binding("question_mark", "app.help", "Help", key_display="?"),
