@@ -34,6 +34,22 @@ class KeyLine(Footer):
         if keys != self._stand:
             self._stand = keys
             await super().recompose()
+            self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        """More keys have room, or fewer."""
+        self.call_after_refresh(self._fit)
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """Others have room now."""
+        super().watch_scroll_x(old_value, new_value)
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Hide a key that the ways out would cut: half of one says nothing."""
+        for out in self.query(".ways-out"):
+            for key in self.children:
+                key.visible = key is out or key.region.right <= out.region.x
 
     def compose(self) -> ComposeResult:
         """The keys, the ways out last."""

@@ -156,7 +156,9 @@ async def test_text_columns_are_marked_in_a_list(tmp_path: Path) -> None:
         assert field.value == "color,gone", "kept until the files are known"
         field.offer(["brand", "[b]color", "color", "count"], ["brand", "color"])
         assert field.value == "color"
-        app.screen.query_one(Marks).focus()
+        marks = app.screen.query_one(Marks)
+        marks.focus()
+        await until(pilot, lambda: app.focused is marks and marks.highlighted == 0)
         await pilot.press("space")
         await until(pilot, lambda: field.value == "")  # brand and color: what is found
         await until(pilot, shows(app, "· [b]color", "· count", "✓ color", "all that are found are kept"))

@@ -162,7 +162,7 @@ class AnswerBoard(Vertical):
         history.show_profile(answers.history)
         read = self._question.until
         rows = view.history_rows(answers.history, PARTS_READ[read], why, shared)
-        history.show(rows, f"u reads {view.READS[read]} · = both", keep_cursor=not top)
+        history.show(rows, f"u: {view.READS[read]} · = shared", keep_cursor=not top)
         hint = ONLY_THERE if chosen is not None and chosen["item"] not in self._first_items() else "…"
         self.query_one(WhyPanel).show(chosen, hint, answers.no_neighbors)
 

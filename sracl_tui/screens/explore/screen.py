@@ -30,7 +30,7 @@ from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
-NEEDS_RUN = ("filter", "text", "next_user", "sort_users", "map", "restart")
+NEEDS_RUN = ("filter", "text", "next_user", "sort_users", "map")
 NEEDS_ANSWERS = ("until", "seen", "profile")
 PICK = "Press / and type a part of a user's id, or press enter there for the first one."
 
@@ -64,8 +64,8 @@ class ExploreScreen(TabScreen):
         Binding(
             "right", "panel(1)", "Panels", key_display="← →", show=False, tooltip="To the panel on the right"
         ),
-        Binding("u", "until", "Until", tooltip="How much of the history is read"),
-        Binding("i", "seen", "Seen", tooltip="Recommend what was bought before too, or not"),
+        Binding("u", "until", "Reads", tooltip="How much of the history is read"),
+        Binding("i", "seen", "Seen too", tooltip="Recommend what was bought before too, or not"),
         Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),
         Binding("f5,R", "restart", "Reload", key_display="F5", tooltip="Start the explorer again"),
         Binding("y", "copy", "Copy", show=False, tooltip="Copy the focused panel's rows"),
@@ -282,6 +282,8 @@ class ExploreScreen(TabScreen):
         """What a run, an answer, a second run, a walk allows."""
         if action in NEEDS_ANSWERS:
             return self._answers is not None
+        if action == "restart":
+            return self.client is None or self.client.state == "dead"
         if action == "back":
             return len(self._trail) > 1
         if action == "compare":

@@ -19,7 +19,7 @@ SMALL = 0.005
 SPEAKS = 0.05
 """An item of the history counts as speaking for another from this share of the strongest effect on."""
 PARTS = {"valid": "valid", "test": "test"}
-READS = {"train": "the training part", "valid": "all but test", "test": "everything"}
+READS = {"train": "training part", "valid": "all but test", "test": "everything"}
 METHODS = {"exact": "exact", "hnsw": "HNSW"}
 
 
@@ -60,11 +60,10 @@ def neighbor_rows(found: Answer, why: Answer | None) -> list[Row]:
     speaking = {entry["user"]: entry for entry in (why or {}).get("neighbors", ())}
     rows = []
     for at, neighbor in enumerate(found["neighbors"]):
-        similarity, weight = float(neighbor["similarity"]), neighbor.get("weight")
+        similarity = float(neighbor["similarity"])
         right = Content.assemble(
             (padded_bar(similarity, BAR), "$primary"),
             (f" {similarity:.3f}", "bold"),
-            ("" if weight is None else f" w{weight:4.0%}", "$muted"),
         )
         mark = "◆ " if neighbor["user"] in speaking else "  "
         left = Content.assemble((mark, "bold $success"), (neighbor["user"], "bold"))
@@ -81,7 +80,11 @@ def _shared_and_next(neighbor: Answer) -> tuple[Content, Content]:
         ("  next ", "$muted"),
         neighbor["next"]["title"],
     )
-    return left, Content.styled(f"★ the {PARTS.get(hit, hit)} item", "$accent") if hit else Content("")
+    weight = neighbor.get("weight")
+    return left, Content.assemble(
+        (f"★ the {PARTS.get(hit, hit)} item" if hit else "", "$accent"),
+        ("" if weight is None else f" weight {weight:.0%}", "$muted"),
+    )
 
 
 def recommendation_rows(
@@ -175,7 +178,8 @@ def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
     for at, entry in enumerate(why["neighbors"]):
         weight = entry.get("weight")
         right = Content.assemble(
-            (f"{entry['similarity']:.3f}", "bold"), ("" if weight is None else f" w{weight:4.0%}", "$muted")
+            (f"{entry['similarity']:.3f}", "bold"),
+            ("" if weight is None else f" weight{weight:4.0%}", "$muted"),
         )
         left = Content.assemble(
             ("◆ ", "bold $success"),
@@ -255,10 +259,19 @@ def _reasons(why: Answer) -> list[Any]:
     effects = [entry["effect"] for entry in why["history"] if entry["effect"] is not None]
     least = max(SMALL, SPEAKS * max(effects, default=0.0))
     helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
-    said: list[Any] = [(f"  {helping} of history", "$muted")] if effects else []
+    said: list[Any] = [(f"  from {counted(helping, 'purchase')}", "$muted")] if effects else []
     if speaking:
-        said.append((f"  ◆ {speaking}", "$success"))
+        said.append((f"  ◆ {counted(speaking, 'neighbor')}", "$success"))
     return said
+
+
+def counted(many: int, what: str) -> str:
+    """As one says it.
+
+    >>> counted(1, "purchase"), counted(3, "purchase")
+    ('1 purchase', '3 purchases')
+    """
+    return f"{many:,} {what}{'' if many == 1 else 's'}"
 
 
 def date(stamp: Any) -> str:

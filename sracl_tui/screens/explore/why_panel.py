@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 
 from sracl_tui.content import Content
 from sracl_tui.screens.explore.answer_panel import WalkList
-from sracl_tui.screens.explore.view import why_rows
+from sracl_tui.screens.explore.view import counted, why_rows
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static, entitle
 
@@ -45,7 +45,7 @@ class WhyPanel(Panel):
         lonely = why["history"][0]["effect"] is None
         lost = "the only purchase that is read" if lonely else "score lost without this purchase"
         next_ = sum(entry["next"] for entry in why["neighbors"])
-        bought = f"{len(neighbors)} near neighbors bought it, {next_} of them next"
+        bought = f"{counted(len(neighbors), 'near neighbor')} bought it, {next_} of them next"
         if not neighbors:
             bought = no_neighbors or "no near neighbor bought it"
         self._fill("history", lost, history)
