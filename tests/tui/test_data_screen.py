@@ -157,8 +157,8 @@ async def test_text_columns_are_marked_in_a_list(tmp_path: Path) -> None:
         field.offer(["brand", "[b]color", "color", "count"], ["brand", "color"])
         assert field.value == "color"
         marks = app.screen.query_one(Marks)
-        marks.focus()
-        await until(pilot, lambda: app.focused is marks and marks.highlighted == 0)
+        # The form puts the cursor on its first field once more when it is mounted.
+        await until(pilot, lambda: marks.focus() and app.focused is marks and marks.highlighted == 0)
         await pilot.press("space")
         await until(pilot, lambda: field.value == "")  # brand and color: what is found
         await until(pilot, shows(app, "· [b]color", "· count", "✓ color", "all that are found are kept"))

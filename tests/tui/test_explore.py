@@ -72,9 +72,7 @@ async def test_a_person_types_a_user_and_reads_the_answers(
         await until(pilot, shows(app, "★ ", first_words(history["items"][-2]["title"])))
         await turned(app, pilot, "neighbors")
         first = near["neighbors"][0]
-        await until(
-            pilot, shows(app, first["user"], f"{first['similarity']:.3f} ", f"weight {first['weight']:.0%}")
-        )
+        await until(pilot, shows(app, first["user"], f"{first['similarity']:.3f} w {first['weight']:3.0%}"))
         await until(pilot, shows(app, f"{len(first['shared'])} shared  next {first['next']['title']}"[:24]))
         await turned(app, pilot, "recommended")
         best = found["items"][0]
@@ -91,7 +89,7 @@ async def test_the_wide_screen_says_all_of_it_at_once(tmp_path: Path, frozen: Pa
     async with app.run_test(notifications=True, size=WIDE) as pilot:
         await opened(app, pilot)
         await until(pilot, shows(app, "1,200 users", "399 items", "exact search", "answered in 10 ms"))
-        await until(pilot, shows(app, "u: all but test · = shared", "exact · ◆ bought it"))
+        await until(pilot, shows(app, "u: all but test · = shared", "exact · ◆ bought it · w weight"))
         await until(pilot, shows(app, first_words(TOLD["history"]["profile"])))
         bought = TOLD["recommend"]["items"][0]["why"]["neighbors"]
         await until(
@@ -245,7 +243,7 @@ async def test_an_unknown_user_is_refused_and_nothing_is_lost(tmp_path: Path, fr
         await pilot.press("enter")
         await until(pilot, shows(app, "'nobody' is not among the dataset's 1,200"))
         await pilot.press("escape", "u")
-        await until(pilot, shows(app, "u reads everything"))
+        await until(pilot, shows(app, "u: everything"))
         assert first_words(TOLD["recommend"]["items"][0]["title"]) in drawn(app)
 
 

@@ -39,7 +39,7 @@ async def test_the_screen_says_what_the_command_line_says(
         rank = told["held_out"]["test"]["rank"]
         await until(pilot, shows(app, f"★ test: {'hit' if rank <= 20 else 'miss'}, rank {rank:,}"))
         await pilot.press("u", "i")
-        await until(pilot, shows(app, "u reads everything", "also bought before"), 120)
+        await until(pilot, shows(app, "u: everything", "also bought before"), 120)
         for place, item in enumerate(everything["items"][:5], start=1):
             await until(pilot, shows(app, f"{place:>3} {item['title'][:20]}", f"{item['score']:.3f}"))
         marked = drawn(app).replace("also bought before", "").count("bought before")

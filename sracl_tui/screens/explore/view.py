@@ -60,10 +60,11 @@ def neighbor_rows(found: Answer, why: Answer | None) -> list[Row]:
     speaking = {entry["user"]: entry for entry in (why or {}).get("neighbors", ())}
     rows = []
     for at, neighbor in enumerate(found["neighbors"]):
-        similarity = float(neighbor["similarity"])
+        similarity, weight = float(neighbor["similarity"]), neighbor.get("weight")
         right = Content.assemble(
             (padded_bar(similarity, BAR), "$primary"),
             (f" {similarity:.3f}", "bold"),
+            ("" if weight is None else f" w{weight:4.0%}", "$muted"),
         )
         mark = "◆ " if neighbor["user"] in speaking else "  "
         left = Content.assemble((mark, "bold $success"), (neighbor["user"], "bold"))
@@ -80,11 +81,7 @@ def _shared_and_next(neighbor: Answer) -> tuple[Content, Content]:
         ("  next ", "$muted"),
         neighbor["next"]["title"],
     )
-    weight = neighbor.get("weight")
-    return left, Content.assemble(
-        (f"★ the {PARTS.get(hit, hit)} item" if hit else "", "$accent"),
-        ("" if weight is None else f" weight {weight:.0%}", "$muted"),
-    )
+    return left, Content.styled(f"★ the {PARTS.get(hit, hit)} item", "$accent") if hit else Content("")
 
 
 def recommendation_rows(
@@ -160,7 +157,8 @@ def neighbors_note(found: Answer) -> str:
     """How the neighbors were found, and what their mark says."""
     recall = found.get("recall")
     method = METHODS.get(found["method"], "") + (f", recall {recall:.1%}" if recall is not None else "")
-    return f"{method} · ◆ bought it"
+    weighed = any(neighbor.get("weight") is not None for neighbor in found["neighbors"])
+    return f"{method} · ◆ bought it{' · w weight' if weighed else ''}"
 
 
 def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
