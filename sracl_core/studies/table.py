@@ -126,6 +126,12 @@ def build_table(
     told = [one["protocol"] for one in results.values()]
     protocol = {key: value for key, value in told[0].items() if all(one.get(key) == value for one in told)}
     notes = [note for run in every if (note := _past_its_budget(run, results[run.name]))]
+    if rising := [
+        name for name, some in runs.items() if any(_rising(run, results[run.name]) for run in some)
+    ]:
+        notes.append(
+            f"best in the last epoch that was trained, so that more might give more: {', '.join(rising)}"
+        )
     return Table(dataset, environments, protocol, baseline, tested, rows, list(published), notes)
 
 
@@ -171,6 +177,11 @@ def _past_its_budget(run: RunDirectory, result: Mapping[str, Any]) -> str | None
         f"{run.name}: the budget of {minutes:g} minutes is too small for one epoch, which took "
         f"{seconds / 60.0:.1f}; it was finished, so that the minutes are not equal"
     )
+
+
+def _rising(run: RunDirectory, result: Mapping[str, Any]) -> bool:
+    """Whether no epoch came after the best."""
+    return result["best_epoch"] is not None and result["best_epoch"] == run.state().get("epoch")
 
 
 def _spread(values: Sequence[float]) -> Spread:

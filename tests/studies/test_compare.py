@@ -250,9 +250,10 @@ def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
     assert heard[-1] == ("compare (time)", 1, 1)
     found = compare(base / "tiny", ["sasrec"], budget_minutes=1e-6, **options)  # type: ignore[arg-type]
     assert found.rows[0].best_epochs == [0]
-    (note,) = found.notes
+    note, rising = found.notes
     assert "too small for one epoch" in note
     assert note in markdown(found)
+    assert rising.endswith("more might give more: sasrec")
 
 
 def test_what_a_comparison_would_do(base: Path, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
