@@ -100,9 +100,13 @@ async def explore(one: Photographer, app: Dashboard, user: str, text: str) -> No
         await one.press("c")
         await one.wait("Compare with")
         await one.press("enter")
-        await one.wait("there ")
+        await one.wait(" in both")
         await one.take("explore-compare")
         await one.press("c")
+    await one.press("v")
+    await one.wait("Map of the items", "items shown", "enter opens")
+    await one.take("explore-map")
+    await one.press("escape")
 
 
 def main() -> None:

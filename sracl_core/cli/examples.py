@@ -65,6 +65,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "sracl describe data/beauty --model llama3 --base-url http://localhost:11434/v1",
     ),
     "describe status": ("sracl describe status", "sracl describe status --texts 3"),
+    "embed": (
+        "sracl embed data/beauty --dry-run",
+        "sracl embed data/beauty --set semantics.users=titles",
+    ),
     "runs show": ("sracl runs show last", "sracl runs show last --groups"),
     "runs plot": (
         "sracl runs plot last --what curves",

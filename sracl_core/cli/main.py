@@ -40,6 +40,12 @@ _DATA, _RUN, _ASK, _SETUP = "Data and texts", "Training", "A finished run", "Set
 COMMANDS: dict[str, Command] = {
     "data": Command("data", "app", "Fetch, prepare and describe datasets.", _DATA),
     "describe": Command("describe", "describe", "Let an LLM write the texts of items and users.", _DATA),
+    "embed": Command(
+        "embed",
+        "embed",
+        "Encode the texts that a training with these settings would, and keep the vectors in the cache.",
+        _DATA,
+    ),
     "train": Command("train", "train", "Train a recommender on a prepared dataset.", _RUN),
     "resume": Command(
         "train",

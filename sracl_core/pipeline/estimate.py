@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sracl_core.runs.finding import RUNS_DIR
 from sracl_core.runs.pace import measured_pace
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
-from sracl_core.semantics.texts import item_texts, prefix_texts
+from sracl_core.semantics.texts import Texts, item_texts, prefix_texts
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.stages import TrainingConfig
 from sracl_core.training.batches import steps_per_epoch
@@ -61,6 +62,25 @@ class Plan:
     measured_in: str | None = None
 
 
+def encoded_texts(
+    config: RunConfig, items: Texts, prefixes: Texts | None, searched: Sequence[int]
+) -> list[str]:
+    """The texts that a run encodes: all of the items, of the prefixes all or those that are `searched`."""
+    if not config.needs - {"item_words"}:
+        return []
+    if prefixes is None:
+        return list(items.texts)
+    rows = range(len(prefixes.texts)) if "prefix_vectors" in config.needs else searched
+    return [*items.texts, *(prefixes.texts[row] for row in rows)]
+
+
+def texts_of(config: RunConfig) -> list[str]:
+    """The same for a run of `config`. Raises what a run would."""
+    sources, config = load_sources(config), settled(config)
+    searched, _ = searched_prefixes(config, sources)
+    return encoded_texts(config, item_texts(config, sources), prefix_texts(config, sources), searched)
+
+
 def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would.
 
@@ -72,8 +92,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
     to_encode, text_size = 0, 0
     if config.needs:
         encoder = load_encoder(config.semantics.encoder)
-        encoded = range(len(sources.prefixes)) if "prefix_vectors" in config.needs else searched
-        every = [*texts.texts, *(of_prefixes.texts[row] for row in encoded if of_prefixes)]
+        every = encoded_texts(config, texts, of_prefixes, searched)
         to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
     n_prefixes = len(sources.prefixes)
     device = str(pick_device(config.training.device))
