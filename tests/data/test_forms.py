@@ -125,7 +125,11 @@ def test_a_folder_of_parts_in_folders(tmp_path: Path, plain: tuple[Path, str]) -
         frame = pl.DataFrame(SECONDS[at::3], schema=["user_id", "item_id", "timestamp"], orient="row")
         write(tmp_path / "raw" / f"day={at}")
         frame.write_parquet(tmp_path / "raw" / f"day={at}" / "part-0.parquet")
-    assert made(tmp_path / "raw", tmp_path / "out")[1]["identity"] == plain[1]
+    _, manifest = made(tmp_path / "raw", tmp_path / "out")
+    assert manifest["identity"] == plain[1]
+    assert any(
+        note.startswith("'day' (0, 1, 2) stands in names of folders alone") for note in manifest["notes"]
+    )
 
 
 def test_logs_of_different_columns_in_a_folder_are_not_joined(tmp_path: Path) -> None:
@@ -236,6 +240,9 @@ UNITS: dict[str, Callable[[datetime], object]] = {
     "milliseconds": lambda time: int(time.timestamp()) * 1000,
     "microseconds": lambda time: int(time.timestamp()) * 10**6,
     "nanoseconds": lambda time: int(time.timestamp()) * 10**9,
+    "Windows": lambda time: (int(time.timestamp()) + 11_644_473_600) * 10**7,
+    "Chrome": lambda time: (int(time.timestamp()) + 11_644_473_600) * 10**6,
+    ".NET": lambda time: (int(time.timestamp()) + 62_135_596_800) * 10**7,
     "yyyymmddhhmmss": lambda time: f"{time:%Y%m%d%H%M%S}",
     "iso": lambda time: f"{time:%Y-%m-%d %H:%M:%S}",
     "iso T Z": lambda time: f"{time:%Y-%m-%dT%H:%M:%S}Z",

@@ -190,11 +190,29 @@ def _of_parts(parts: list[Part]) -> list[str]:
     )
     if len(parts) == 1 or parts[0].split is not None:
         return said
+    said += _of_folders(parts)
     names = ", ".join(part.path.name for part in parts[:5]) + (", ..." if len(parts) > 5 else "")
     return [
         f"{names}: each has users and items, so they are {len(parts)} parts of one log, joined (a split of "
         "your own is given with --valid and --test)",
         *said,
+    ]
+
+
+def _of_folders(parts: list[Part]) -> list[str]:
+    """A line for each column that only names of folders have, such as event=cart."""
+    values: dict[str, dict[str, None]] = {}
+    for part in parts:
+        for folder in part.path.parent.parts:
+            name, mark, value = folder.partition("=")
+            if mark and name.isidentifier() and name not in part.table.columns:
+                values.setdefault(name, {})[value] = None
+    shown = {name: ", ".join([*some][:3]) + ", ..." * (len(some) > 3) for name, some in values.items()}
+    return [
+        f"'{name}' ({shown[name]}) stands in names of folders alone and is not read; where it matters, write "
+        "it as a column"
+        for name, some in values.items()
+        if len(some) > 1
     ]
 
 

@@ -10,6 +10,14 @@ from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 
 UNITS = (("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6), ("nanoseconds", 10**9))
+EPOCHS = (
+    ("hundreds of nanoseconds since 1601", 10**7, 11_644_473_600),
+    ("microseconds since 1601", 10**6, 11_644_473_600),
+    ("hundreds of nanoseconds since the year 1", 10**7, 62_135_596_800),
+)
+"""What Windows, Chrome and .NET count, the parts of a second, and the seconds from then to 1970."""
+MODERN = (631_152_000, 4_102_444_800)
+"""1990 to 2100 in seconds since 1970: counted from another year, such times have a size of their own."""
 CALENDAR = (
     ("%Y%m%d%H%M%S", 10**10),
     ("%Y%m%d%H%M", 10**8),
@@ -42,6 +50,9 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
         return calendar
     if middle < LEAST_DATE:
         return numbers, "numbers that are no dates"
+    other = _of_another_epoch(numbers)
+    if other is not None:
+        return other
     name, parts = _unit(float(middle))
     smaller = (numbers >= LEAST_DATE) & (numbers < LEAST_DATE * parts)  # a date in a smaller unit
     odd = (numbers >= LEAST_DATE * STEP * parts) | smaller
@@ -93,6 +104,18 @@ def _unit(number: float) -> tuple[str, int]:
         if number < LEAST_DATE * STEP * parts:
             return name, parts
     return UNITS[-1]
+
+
+def _of_another_epoch(numbers: pl.Series) -> tuple[pl.Series, str] | None:
+    """Times that are not counted from 1970, where every one is of 1990 to 2100."""
+    if not numbers.dtype.is_integer():
+        return None
+    for name, parts, before in EPOCHS:
+        if numbers.is_between(*((before + bound) * parts for bound in MODERN)).all():
+            whole = (numbers % parts == 0).all()
+            seconds = (numbers // parts - before) if whole else (numbers - before * parts) / parts
+            return seconds.alias(numbers.name), f"{name}, kept as seconds since 1970"
+    return None
 
 
 def _refuse_year_last(numbers: pl.Series, locate: Locator) -> None:
