@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sracl_core.cli import data_catalog, data_look, output
-from sracl_core.cli.data_look import RawDirOption, ReadingOptions, listed
+from sracl_core.cli.data_look import DropEmptyOption, EventsOption, RawDirOption, ReadingOptions, listed
 from sracl_core.cli.option_groups import grouped
 from sracl_core.data.times import span_of
 
@@ -52,14 +52,12 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Folder to write; appears only when it is complete.")],
     kept: _Kept,
     reading: ReadingOptions,
-    events: Annotated[str | None, typer.Option(help="Keep these events of a log: purchase,cart.")] = None,
+    events: EventsOption = None,
     valid: Annotated[
         list[Path] | None, typer.Option(help="With --test: the validation part of a split of your own.")
     ] = None,
     test: Annotated[list[Path] | None, typer.Option(help="The test part of a split of your own.")] = None,
-    drop_empty: Annotated[
-        bool, typer.Option("--drop-empty", help="Leave out rows with a missing cell, and count them.")
-    ] = False,
+    drop_empty: DropEmptyOption = False,
     name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
     raw_dir: RawDirOption = Path("data/raw"),
     as_json: output.JsonOption = False,
@@ -119,15 +117,21 @@ def _print_funnel(funnel: list[dict[str, Any]]) -> None:
 
 
 @app.command()
+@grouped
 def append(
     folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
     new: Annotated[list[Path], typer.Argument(help="Files of new events, and of new items if there are.")],
+    *,
     out: Annotated[Path, typer.Option(help="Folder to write; the old one may be named.")],
+    reading: ReadingOptions,
+    events: EventsOption = None,
+    drop_empty: DropEmptyOption = False,
     quiet: output.QuietOption = False,
     as_json: output.JsonOption = False,
 ) -> None:
     """Add new events, users and items to a prepared dataset.
 
+    What the dataset keeps of a log (--events, --min-rating) is kept of the new files too.
     Runs keep to the dataset that they learned from, so that another --out leaves yesterday's usable;
     `sracl train --from RUN --dataset OUT` goes on from yesterday's weights.
     """
@@ -136,7 +140,9 @@ def append(
 
     before = read_manifest(folder)["counts"]
     with output.progress_display(quiet) as progress:
-        manifest = appending.append(folder, new, out, progress=progress)
+        options = reading.of(None, events=listed(events), drop_empty=drop_empty)
+        manifest = appending.append(folder, new, out, options, progress)
+    _tell_taken({"source": manifest["added"], "notes": manifest["added"]["notes"]}, quiet)
     if as_json:
         output.print_json(manifest)
         return

@@ -20,8 +20,8 @@ RawDirOption = Annotated[Path, typer.Option(help="Where fetched files lie.")]
 
 
 @dataclass(frozen=True)
-class ReadingOptions:
-    """How files are read, as far as a person says it."""
+class LogOptions:
+    """How a log is read, as far as a person says it."""
 
     form: Annotated[str | None, typer.Option("--format", help="The files' form; else found.")] = None
     user_col: Annotated[list[str] | None, typer.Option(help="Column of user ids (or of sessions).")] = None
@@ -29,11 +29,6 @@ class ReadingOptions:
         list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
     ] = None
     time_col: Annotated[list[str] | None, typer.Option(help="Column of times.")] = None
-    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None
-    title_col: Annotated[
-        list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
-    ] = None
-    text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None
     time_format: Annotated[
         str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
     ] = None
@@ -52,16 +47,31 @@ class ReadingOptions:
         columns = ("user_col", "item_col", "time_col", "rating_col", "title_col")
         return ReadOptions(
             format=self.form or (entry.reader if entry else None),
-            text_cols=listed(self.text_cols),
+            text_cols=listed(getattr(self, "text_cols", None)),
             time_format=self.time_format,
             event_col=self.event_col,
             order=self.order,
             header=self.header,
-            **{name: tuple(given) for name in columns if (given := getattr(self, name))},
+            **{name: tuple(given) for name in columns if (given := getattr(self, name, None))},
             **more,
         )
 
 
+@dataclass(frozen=True)
+class ReadingOptions(LogOptions):
+    """How a log and an item table are read, as far as a person says it."""
+
+    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None
+    title_col: Annotated[
+        list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
+    ] = None
+    text_cols: Annotated[str | None, typer.Option(help="Item columns to keep: a,b,c; else all.")] = None
+
+
+EventsOption = Annotated[str | None, typer.Option(help="Keep these events of a log: purchase,cart.")]
+DropEmptyOption = Annotated[
+    bool, typer.Option("--drop-empty", help="Leave out rows with a missing cell, and count them.")
+]
 WIDEST = 24
 """Of a cell, in columns: more of it tells no more about what the column is."""
 

@@ -8,12 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from sracl_core.cli import asking, output
+from sracl_core.cli.data_look import DropEmptyOption, EventsOption, LogOptions, listed
+from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 
 
+@grouped
 def monitor(
     run: RunArgument,
     new: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log of events since training.")],
+    *,
+    reading: LogOptions,
+    events: EventsOption = None,
+    drop_empty: DropEmptyOption = False,
     dataset: asking.MovedOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
@@ -21,18 +28,22 @@ def monitor(
 ) -> None:
     """Measure a run on events after its training, week by week, and say when to train anew.
 
-    Each event is asked for after all that its person did before it. Told are HR and NDCG, the shares of
-    events with unknown items and of unknown people, and how far the popularity of items and the mean of
-    their texts have moved from the latest tenth of the training log.
+    Each event is asked for after all that its person did before it; of the log counts what the run's dataset
+    keeps of its own (--events, --min-rating). Told are HR and NDCG, the shares of events with unknown items
+    and of unknown people, and how far the popularity of items and the mean of their texts have moved from the
+    latest tenth of the training log.
     """
     directory = find_run(run, runs_dir)
     from sracl_core.explorer.loading import LoadedRun
     from sracl_core.service import monitoring
 
     loaded = LoadedRun.open(directory.path, dataset)
-    log = monitoring.read_events(new, loaded)
+    options = reading.of(None, events=listed(events), drop_empty=drop_empty)
+    raw = monitoring.read_events(new, loaded, options)
+    for line in (*(taken.told() for taken in raw.taken), *raw.notes):
+        output.say(line, quiet)
     with output.progress_display(quiet) as progress:
-        found = monitoring.monitor(loaded, log, progress)
+        found = monitoring.monitor(loaded, raw.interactions, progress)
     if found["earlier_events"]:
         output.say(f"{found['earlier_events']:,} events are not after the run's log and are left out", quiet)
     output.print_json(found) if as_json else _print(found)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from sracl_core.data.dataset import INTERACTIONS, ITEMS, load_dataset, read_table
+from sracl_core.data.dataset import INTERACTIONS, ITEMS, Dataset, load_dataset, read_table
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.data.readers import detect, read_source
-from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.readers import READERS, detect, read_source
+from sracl_core.data.reading.base import Raw, ReadOptions
+from sracl_core.data.reading.columns import guess
+from sracl_core.data.reading.peek import peek
+from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 from sracl_core.files import scratch_folder
 from sracl_core.progress import Progress
+
+CHOSEN = ("event_col", "events", "min_rating", "rating_col")
+"""What a dataset keeps of its log and of what is appended to it, by name in its manifest."""
 
 
 def append(
@@ -35,10 +42,8 @@ def append(
     if dataset.parts is not None:
         raise DataError(f"{folder} has a split of its own; prepare it again from both logs")
     with scratch_folder(out) as scratch:
-        form, files = detect(new, None, options)
-        raw = read_source(form, files, options or ReadOptions(), scratch)
+        raw = read_later(dataset, new, options, scratch)
         old = read_table(folder / INTERACTIONS)
-        require_same_kind(old["timestamp"], raw.interactions["timestamp"], folder, new[0])
         columns = ["user_id", "item_id", "timestamp"]
         log = pl.concat([old.select(columns), raw.interactions.select(columns)], how="vertical_relaxed")
         log.write_parquet(scratch / INTERACTIONS)
@@ -54,8 +59,55 @@ def append(
             name=dataset.name,
             licence=dataset.manifest.get("licence"),
             citation=dataset.manifest.get("citation"),
+            earlier={name: _choices(dataset).get(name) for name in CHOSEN},
         )
-        return prepare([scratch / INTERACTIONS, scratch / ITEMS], out, kept, progress)
+        manifest = prepare([scratch / INTERACTIONS, scratch / ITEMS], out, kept, progress)
+    times = raw.interactions["timestamp"]
+    added = {
+        "format": raw.form,
+        "why": READERS[raw.form].sign,
+        "taken": [asdict(taken) for taken in raw.taken],
+        "times": {"are": raw.times, "first": times.min(), "last": times.max()},
+        "notes": raw.notes,
+    }
+    return manifest | {"added": added}
+
+
+def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None, scratch: Path) -> Raw:
+    """A log of what came after a dataset's, with what the dataset keeps of its own log.
+
+    Positions in a file stand behind all that the dataset has. Raises DataError, also where the times are of
+    another kind than the dataset's.
+    """
+    options, choices = options or ReadOptions(), _choices(dataset)
+    form, files = detect(paths, options.format, options)
+    notes = []
+    if options.events is None and choices.get("events") and _has_events(files, choices):
+        options = replace(
+            options, events=tuple(choices["events"]), event_col=options.event_col or choices.get("event_col")
+        )
+        notes.append(f"kept are the events {', '.join(choices['events'])}, as in {dataset.folder}")
+    least = choices.get("min_rating")
+    if least is not None:
+        rating = options.rating_col or choices.get("rating_col")
+        options = replace(options, with_ratings=True, rating_col=None if rating is None else tuple(rating))
+        notes.append(f"kept are interactions rated {least:g} or more, as in {dataset.folder}")
+    raw = read_source(form, files, options, scratch)
+    new = raw.interactions if least is None else raw.interactions.filter(pl.col("rating") >= least)
+    old = pl.Series(dataset.timestamps)
+    if raw.times == "positions in the file" and float(old.max() or 0) < LEAST_DATE:  # type: ignore[arg-type]
+        new = new.with_columns(pl.col("timestamp") + int(old.max() or 0))  # type: ignore[call-overload]
+    require_same_kind(old, new["timestamp"], dataset.folder, paths[0])
+    return replace(raw, interactions=new, notes=[*notes, *raw.notes], form=form)
+
+
+def _choices(dataset: Dataset) -> dict[str, Any]:
+    return dict(dataset.manifest.get("filters") or {})
+
+
+def _has_events(files: list[Path], choices: dict[str, Any]) -> bool:
+    columns = [peek(path).columns for path in files]
+    return any(choices.get("event_col") in some or guess("event", some) is not None for some in columns)
 
 
 def require_same_kind(old: pl.Series, new: pl.Series, folder: Path, path: Path) -> None:

@@ -37,6 +37,7 @@ class PrepareOptions:
     sample_users: keep so many users, drawn by `seed`, after the k-core: for a quick look.
     ties: how a user's interactions of one time stand: "source" (as in the file), "id", or "shuffle",
     which `ties_seed` and the ids decide.
+    earlier: choices that were made of the same rows before, and are recorded as if made now.
     """
 
     k_core: int = 5
@@ -52,6 +53,7 @@ class PrepareOptions:
     name: str | None = None
     licence: str | None = None
     citation: str | None = None
+    earlier: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.k_core < 1:
@@ -67,6 +69,7 @@ class PrepareOptions:
         """The choices that decide the content, by name."""
         choices = asdict(self)
         choices |= choices.pop("read")
+        choices |= choices.pop("earlier") or {}
         for elsewhere in ("name", "licence", "citation", "format", "with_ratings"):
             del choices[elsewhere]
         for part in ("valid", "test"):

@@ -95,7 +95,7 @@ def _unknown(count: int, what: str, names: pl.Series) -> list[str]:
 def _ids(path: Path) -> list[str]:
     """The ids of a file: of a column of users, or one a line."""
     with tempfile.TemporaryDirectory() as scratch:
-        if file_kind(path) == "txt" or path.suffix == "":
+        if file_kind(path) in ("txt", ""):
             if not path.is_file():
                 raise DataError(f"{path} is not there; give a file of user ids, one a line")
             lines = plain(path, Path(scratch)).read_text(encoding="utf-8-sig").splitlines()
@@ -118,7 +118,8 @@ def _histories(path: Path) -> pl.DataFrame:
             first = first_object(path)
             name = next((name for name in LISTS if isinstance(first.get(name), list)), None)
             if name is not None:
-                return pl.DataFrame(_listed(path, work, name), schema=["user_id", "item_id"], orient="row")
+                schema = dict.fromkeys(("user_id", "item_id"), pl.String)
+                return pl.DataFrame(_listed(path, work, name), schema=schema, orient="row")
         table = open_table(path, work)
         columns = {f"{role}_id": _column(path, table.columns, role) for role in ("user", "item")}
         time = guess("time", table.columns)

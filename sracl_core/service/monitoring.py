@@ -13,10 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sracl_core.data.append import require_same_kind
+from sracl_core.data.append import read_later
 from sracl_core.data.prefixes import query_prefixes
-from sracl_core.data.readers import detect, read_source
-from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError, InputError
@@ -53,15 +52,10 @@ class Events:
     starts: Sequences
 
 
-def read_events(paths: list[Path], loaded: LoadedRun) -> pl.DataFrame:
-    """user_id, item_id and timestamp of a log, read as `sracl data prepare` reads it. Raises DataError."""
+def read_events(paths: list[Path], loaded: LoadedRun, options: ReadOptions | None = None) -> Raw:
+    """A log of what came later, read as `sracl data append` reads it. Raises DataError."""
     with tempfile.TemporaryDirectory() as place:
-        options = ReadOptions()
-        form, files = detect(paths, None, options)
-        frame = read_source(form, files, options, Path(place)).interactions
-    old = pl.Series(loaded.dataset.timestamps)
-    require_same_kind(old, frame["timestamp"], loaded.dataset.folder, paths[0])
-    return frame.select("user_id", "item_id", "timestamp")
+        return read_later(loaded.dataset, paths, options, Path(place))
 
 
 def monitor(loaded: LoadedRun, log: pl.DataFrame, progress: Progress | None = None) -> dict[str, Any]:

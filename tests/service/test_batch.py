@@ -128,6 +128,9 @@ def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp
     again = asked.raw_histories(loaded.dataset, tmp_path / "people.jsonl")
     assert again.names.to_list() == ["new", "stranger"]
     assert [again.histories.of(0).tolist(), again.histories.of(1).tolist()] == [[6, 4], []]
+    (tmp_path / "nothing.jsonl").write_text('{"user_id": "a", "history": []}\n')
+    nothing = asked.raw_histories(loaded.dataset, tmp_path / "nothing.jsonl")
+    assert nothing.histories.of(0).tolist() == []
 
 
 def test_users_of_a_file_in_its_order(loaded: LoadedRun, tmp_path: Path) -> None:

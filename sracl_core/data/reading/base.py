@@ -115,6 +115,7 @@ class Raw:
     notes: what a person should know: guessed columns, dropped lines.
     taken: what each file was taken for.
     times: what the times are, such as "seconds since 1970".
+    form: the name of the reader, where it is asked for later.
     funnel: what was left before these interactions, where the reader dropped rows on request.
     """
 
@@ -123,6 +124,7 @@ class Raw:
     notes: list[str] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     times: str = ""
+    form: str = ""
     funnel: list[FunnelStep] = field(default_factory=list)
 
 

@@ -1,0 +1,90 @@
+"""What came later is read as the log was: the same events, the same ratings, behind what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sracl_core.cli.main import run
+from sracl_core.data.append import append
+from sracl_core.data.dataset import load_dataset
+from sracl_core.data.reading.base import ReadOptions
+from tests.data.test_forms import SECONDS, csv, made, write
+
+HEAD = "user_id,item_id,timestamp"
+END = max(time for *_, time in SECONDS)
+LATER = [(user, item, END + 60 + at) for at, (user, item, _) in enumerate(SECONDS[:40])]
+
+
+def marked(rows: list[tuple[str, str, int]]) -> str:
+    kinds = ("view", "purchase")
+    return csv([(*row, kinds[at % 2], at % 5) for at, row in enumerate(rows)], f"{HEAD},event_type,rating")
+
+
+def test_what_a_dataset_keeps_of_its_log_it_keeps_of_later_ones(tmp_path: Path) -> None:
+    raw = write(tmp_path, log__csv=marked(SECONDS), new__csv=marked(LATER))
+    made(raw / "log.csv", tmp_path / "d0", events=("purchase",), min_rating=3)
+    kept = sum(at % 2 == 1 and at % 5 >= 3 for at in range(40))
+    more = [(user, item, time + 1000) for user, item, time in LATER]
+    write(tmp_path, more__csv=marked(more))
+    for before, new, out in (("d0", "new.csv", "d1"), ("d1", "more.csv", "d2")):
+        old = load_dataset(tmp_path / before)
+        manifest = append(tmp_path / before, [tmp_path / new], tmp_path / out)
+        people = set(old.users.ids)
+        counted = [
+            user for at, (user, *_) in enumerate(LATER) if at % 2 == 1 and at % 5 >= 3 and user in people
+        ]
+        assert load_dataset(tmp_path / out).n_interactions - old.n_interactions == len(counted) <= kept
+        notes = "\n".join(manifest["added"]["notes"])
+        assert "kept are the events purchase, as in" in notes
+        assert "kept are interactions rated 3 or more, as in" in notes
+    everything = append(
+        tmp_path / "d0", [tmp_path / "new.csv"], tmp_path / "all", ReadOptions(events=("view",))
+    )
+    assert not any("kept are the events" in note for note in everything["added"]["notes"])
+
+
+def test_positions_stand_behind_those_that_are_there(tmp_path: Path) -> None:
+    path = write(tmp_path, log__csv=csv([row[:2] for row in SECONDS], "user_id,item_id")) / "log.csv"
+    made(path, tmp_path / "old", order="rows")
+    write(tmp_path, new__csv="user_id,item_id\nu00,i05\nu00,i03\nu01,i05\n")
+    append(tmp_path / "old", [tmp_path / "new.csv"], tmp_path / "grown", ReadOptions(order="rows"))
+    grown = load_dataset(tmp_path / "grown")
+
+    def history(number: int) -> list[str]:
+        return [grown.items.id_of(int(item)) for item in grown.sequences.of(number)]
+
+    before = [[item for user, item, _ in SECONDS if user == name] for name in ("u00", "u01")]
+    assert [history(0), history(1)] == [[*before[0], "i05", "i03"], [*before[1], "i05"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice", "words"),
+    [
+        (csv([*LATER, ("NULL", "i01", END + 5)]), "--drop-empty", ["--drop-empty"]),
+        (csv(LATER, "user_id,item_id,whenever"), "name it with --time-col", ["--time-col", "whenever"]),
+        (
+            csv([(u, i, f"{1 + t % 9:02}/02/2030") for u, i, t in LATER]),
+            "say which with --time-format",
+            ["--time-format", "%d/%m/%Y"],
+        ),
+    ],
+    ids=["empty", "time", "date"],
+)
+def test_doing_what_the_error_says_works(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    advice: str,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, log__csv=csv(SECONDS), new__csv=content)
+    made(tmp_path / "log.csv", tmp_path / "old")
+    command = ["data", "append", "old", "new.csv", "--out", "grown"]
+    assert run(command) == 2
+    assert advice in capsys.readouterr().err
+    assert run([*command, *words]) == 0
+    assert "new.csv: the log; columns taken as user = 'user_id'" in capsys.readouterr().err
