@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sracl_core.data.dataset import Dataset, load_dataset
@@ -22,11 +22,12 @@ LEAST_HISTORY = 4
 
 @dataclass(frozen=True)
 class Sources:
-    """A dataset, split, and its training prefixes."""
+    """A dataset, split, and its training prefixes, of at most `max_length` items each."""
 
     dataset: Dataset
     split: Split
     prefixes: Prefixes
+    max_length: int
 
 
 _latest: dict[Hashable, Sources] = {}
@@ -37,13 +38,15 @@ def load_sources(config: RunConfig) -> Sources:
     """Open the dataset that `config` names and split it. Raises DataError."""
     if not config.dataset.path:
         raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
-    key = (config.dataset.model_dump_json(), config.model.max_length, _stamps(Path(config.dataset.path)))
-    if key not in _latest:
-        made = _opened(config)
-        _latest.clear()
-        _latest[key] = made
-    require_fit(config, _latest[key])
-    return _latest[key]
+    key = (config.dataset.model_dump_json(), _stamps(Path(config.dataset.path)))
+    made = _latest[key] if key in _latest else _opened(config)
+    if made.max_length != config.model.max_length:
+        prefixes = training_prefixes(made.split.train, config.model.max_length)
+        made = replace(made, prefixes=prefixes, max_length=config.model.max_length)
+    _latest.clear()
+    _latest[key] = made
+    require_fit(config, made)
+    return made
 
 
 def _stamps(folder: Path) -> Hashable:
@@ -61,7 +64,7 @@ def _opened(config: RunConfig) -> Sources:
     prefixes = training_prefixes(split.train, config.model.max_length)
     if not len(prefixes) or not len(split.valid_users) or not len(split.test_users):
         raise DataError(_nothing_left(config.dataset.path, dataset, split, len(prefixes)))
-    return Sources(dataset, split, prefixes)
+    return Sources(dataset, split, prefixes, config.model.max_length)
 
 
 def require_fit(config: RunConfig, sources: Sources, text_size: Callable[[], int] | None = None) -> None:

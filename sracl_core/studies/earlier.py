@@ -35,11 +35,10 @@ class EarlierRuns:
     def find(self, config: RunConfig, identity: str) -> RunDirectory | None:
         """A run whose settings decide the same, on exactly this dataset; a finished one if there is one."""
         wanted = json.loads(json.dumps(deciding_settings(config)))
-        of_method = settings(config.model.name)
         found = None
         for run, began in self._runs.get(_key(wanted, identity), ()):
             # A setting that a version since has brought was then as its default is now.
-            if any(_then(began, key, of_method) != value for key, value in wanted.items()):
+            if any(_then(began, key, config) != value for key, value in wanted.items()):
                 continue
             if run.status() == "finished":
                 return run
@@ -51,9 +50,10 @@ def _key(decided: dict[str, Any], identity: str) -> tuple[Any, ...]:
     return identity, str(decided.get("model.name")), str(decided.get("training.seed"))
 
 
-def _then(began: dict[str, Any], key: str, of_method: dict[str, Any]) -> Any:
+def _then(began: dict[str, Any], key: str, config: RunConfig) -> Any:
     if key in began:
         return began[key]
+    of_method = settings(config.model.name)
     return json.loads(json.dumps(of_method[key].default)) if key in of_method else None
 
 

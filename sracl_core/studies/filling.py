@@ -38,16 +38,13 @@ class Filling:
             "metric": training.monitor,
             "created": time.time(),
         }
-        self._write()
+        self.made({})
 
-    def made(self, at: int, run: RunDirectory) -> None:
-        """The run at that place of all of them is `run`."""
-        row, seed = self._places[at]
-        if self._rows[row][seed] != run.name:
+    def made(self, runs: Mapping[int, RunDirectory]) -> None:
+        """The runs at those places of all of them."""
+        for at, run in runs.items():
+            row, seed = self._places[at]
             self._rows[row][seed] = run.name
-            self._write()
-
-    def _write(self) -> None:
         write_filling(self._path, self._about, self._rows)
 
 

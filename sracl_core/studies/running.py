@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -78,13 +78,13 @@ def run_all(
     parallel: int = 1,
     progress: Progress | None = None,
     say: Say = lambda text: None,
-    made: Callable[[int, RunDirectory], None] = lambda at, run: None,
+    made: Callable[[Mapping[int, RunDirectory]], None] = lambda runs: None,
 ) -> list[RunDirectory]:
     """Finished runs of `wanted`, in that order; only those are trained that are not there yet.
 
     parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
     of all runs together, under the stage "compare", steps or, where each has a budget, its seconds. say: a
-    line a run. made: hears the place in `wanted` of each run as soon as there is a folder.
+    line a run. made: hears of runs, by place in `wanted`, as soon as there are folders.
     """
     planned = plan_runs(wanted, runs_dir)
     found = dict[int, RunDirectory]()
@@ -92,12 +92,11 @@ def run_all(
         _together(planned, runs_dir, parallel, progress, say, made)
         planned = plan_runs(wanted, runs_dir)
     whole = _Whole(planned, progress)
+    made({at: one.run for at, one in enumerate(planned) if one.run is not None})
     for at, one in enumerate(planned):
-        if one.run is not None:
-            made(at, one.run)
         if one.left != "there already":
             one = _awaited(one, runs_dir, say)
-            run = _one(one, runs_dir, say, partial(made, at), partial(whole.tell, at))
+            run = _one(one, runs_dir, say, lambda run, at=at: made({at: run}), partial(whole.tell, at))
             whole.tell(at, 1.0)
         else:
             assert one.run is not None
@@ -181,7 +180,7 @@ def _together(
     parallel: int,
     progress: Progress | None,
     say: Say,
-    made: Callable[[int, RunDirectory], None],
+    made: Callable[[Mapping[int, RunDirectory]], None],
 ) -> None:
     """Train what is left in worker processes."""
     from sracl_core.pipeline.new_run import new_run
@@ -190,11 +189,8 @@ def _together(
     if not left:
         return
     share_texts([one.config for _, one in left], progress, say)
-    runs = []
-    for at, one in left:
-        run = one.run or new_run(share_of_cores(one.config, parallel), runs_dir, one.name)
-        made(at, run)
-        runs.append(run)
+    runs = [one.run or new_run(share_of_cores(one.config, parallel), runs_dir, one.name) for _, one in left]
+    made({at: run for (at, _), run in zip(left, runs, strict=True)})
     say(f"{len(runs)} runs, {min(parallel, len(runs))} at once")
     whole = _Whole([one for _, one in left], progress)
 

@@ -125,7 +125,11 @@ def build_table(
             environments.append(one)
     told = [one["protocol"] for one in results.values()]
     protocol = {key: value for key, value in told[0].items() if all(one.get(key) == value for one in told)}
-    notes = [note for run in every if (note := _past_its_budget(run, results[run.name]))]
+    notes = [
+        note
+        for run, meta in zip(every, metas, strict=True)
+        if (note := _past_its_budget(run, meta, results[run.name]))
+    ]
     if rising := [
         name for name, some in runs.items() if any(_rising(run, results[run.name]) for run in some)
     ]:
@@ -153,22 +157,22 @@ def _differing(
 ) -> dict[str, list[str]]:
     """By row, in what its runs differ from the baseline's first. Raises IncomparableError unless `mixed`."""
     base = runs[baseline][0]
+    first = base.dataset_identity()
     found: dict[str, list[str]] = {}
     for name, some in runs.items():
         found[name] = []
         for run in some:
-            if not mixed:
+            identities = [first, run.dataset_identity()]
+            differing = unlike(identities, [results[one.name]["protocol"] for one in (base, run)])
+            if differing and not mixed:
                 require_comparable([base, run])
-            identities = [one.dataset_identity() for one in (base, run)]
-            for what in unlike(identities, [results[one.name]["protocol"] for one in (base, run)]):
-                if what not in found[name]:
-                    found[name].append(what)
+            found[name] += [what for what in differing if what not in found[name]]
     return found
 
 
-def _past_its_budget(run: RunDirectory, result: Mapping[str, Any]) -> str | None:
+def _past_its_budget(run: RunDirectory, meta: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
     """A warning where one epoch alone took longer than the minutes that a run was given."""
-    config = run.meta().get("config")
+    config = meta.get("config")
     minutes = config.get("training.max_minutes") if isinstance(config, dict) else None
     seconds = result["training_seconds"]
     if not minutes or run.state().get("epoch") != 0 or seconds <= 60.0 * minutes:
