@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.progress import TIMED, Extent, Progress
@@ -21,6 +21,8 @@ from sracl_core.studies.earlier import EarlierRuns
 
 STAGE = "compare"
 LOOK_SECONDS = 0.5
+NEARLY = 0.999
+"""Of a run whose steps are done, and whose results are not there."""
 
 Left = Literal["train", "resume", "evaluate", "running", "there already"]
 Say = Callable[[str], None]
@@ -96,8 +98,8 @@ def run_all(
     for at, one in enumerate(planned):
         if one.left != "there already":
             one = _awaited(one, runs_dir, say)
-            run = _one(one, runs_dir, say, lambda run, at=at: made({at: run}), partial(whole.tell, at))
-            whole.tell(at, 1.0)
+            run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at))
+            whole.tell({at: 1.0})
         else:
             assert one.run is not None
             run = one.run
@@ -143,7 +145,7 @@ def _one(
 
     def heard(record: Record) -> None:
         if record["event"] == "step":
-            told(one.extent.share(int(record["step"]), record.get("elapsed") or 0.0))
+            told(min(NEARLY, one.extent.share(int(record["step"]), record.get("elapsed") or 0.0)))
 
     with RunWriter(run, heard) as writer:
         if one.left == "resume":
@@ -151,6 +153,13 @@ def _one(
         else:
             train(run, writer)
     return run
+
+
+_Told = TypeVar("_Told")
+
+
+def _at(hears: Callable[[Mapping[int, _Told]], None], at: int, told: _Told) -> None:
+    hears({at: told})
 
 
 class _Whole:
@@ -163,15 +172,20 @@ class _Whole:
         self._sizes = [one.extent.seconds if timed else float(one.extent.steps) for one in runs]
         self._shares = [0.0] * len(runs)
         self._progress = progress
+        self._ended = progress is None
 
-    def tell(self, at: int, share: float) -> None:
-        """The run at that place is so far."""
-        self._shares[at] = share
+    def tell(self, shares: Mapping[int, float]) -> None:
+        """The runs at those places are so far; the end of all is told once."""
+        for at, share in shares.items():
+            self._shares[at] = share
+        if self._ended or self._progress is None:
+            return
         total = max(1, round(sum(self._sizes)))
         done = sum(size * share for size, share in zip(self._sizes, self._shares, strict=True))
-        ended = all(share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True))
-        if self._progress:
-            self._progress(self._stage, total if ended else min(int(done), total - 1), total)
+        self._ended = all(
+            share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True)
+        )
+        self._progress(self._stage, total if self._ended else min(int(done), total - 1), total)
 
 
 def _together(
@@ -195,8 +209,8 @@ def _together(
     whole = _Whole([one for _, one in left], progress)
 
     def look() -> None:
-        for at, (run, (_, one)) in enumerate(zip(runs, left, strict=True)):
-            whole.tell(at, _share(run, one.extent))
+        shares = [_share(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]
+        whole.tell(dict(enumerate(shares)))
 
     run_crew([["train", str(run.path)] for run in runs], parallel, look)
 
@@ -205,7 +219,7 @@ def _share(run: RunDirectory, extent: Extent) -> float:
     state = run.state()
     if state.get("status") == "finished":
         return 1.0
-    return min(0.99, extent.share(int(state.get("step") or 0), state.get("elapsed") or 0.0))
+    return min(NEARLY, extent.share(int(state.get("step") or 0), state.get("elapsed") or 0.0))
 
 
 def _extent(config: RunConfig, sources: Sources, left: Left) -> Extent:

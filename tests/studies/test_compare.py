@@ -231,6 +231,7 @@ def test_several_at_once_give_what_one_after_the_other_gives(base: Path, table: 
     pids = {read_history(run.path).started["pid"] for run in list_runs(base / "parallel")}  # type: ignore[index]
     assert len(pids) == 3
     assert os.getpid() not in pids
+    assert [told for told in heard if told[0] == told[1]] == [(3, 3)]
     assert heard[-1] == (3, 3)
 
 
@@ -248,6 +249,7 @@ def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
         **options,  # type: ignore[arg-type]
     )
     assert heard[-1] == ("compare (time)", 1, 1)
+    assert heard.count(heard[-1]) == 1
     found = compare(base / "tiny", ["sasrec"], budget_minutes=1e-6, **options)  # type: ignore[arg-type]
     assert found.rows[0].best_epochs == [0]
     note, rising = found.notes
