@@ -17,6 +17,19 @@ class Progress(Protocol):
         """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
 
 
+def ending_once(progress: Progress | None) -> Progress:
+    """`progress` for who looks again and again: the end of a stage is told once; None hears nothing."""
+    ended = set[str]()
+
+    def told(stage: str, done: int, total: int) -> None:
+        if progress is not None and stage not in ended:
+            if done >= total:
+                ended.add(stage)
+            progress(stage, done, total)
+
+    return told
+
+
 @dataclass(frozen=True)
 class Extent:
     """How far a training goes at most: its steps, or a budget whose last epoch is finished.

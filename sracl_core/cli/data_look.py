@@ -44,7 +44,9 @@ class LogOptions:
         """As a reader takes them; `entry` is of the catalog, `more` what only a preparation says."""
         from sracl_core.data.reading.base import ReadOptions
 
-        columns = ("user_col", "item_col", "time_col", "rating_col", "title_col")
+        names = ("user_col", "item_col", "time_col", "rating_col", "title_col")
+        told = {name: getattr(self, name, None) for name in names}
+        columns: dict[str, Any] = {name: tuple(given) for name, given in told.items() if given}
         return ReadOptions(
             format=self.form or (entry.reader if entry else None),
             text_cols=listed(getattr(self, "text_cols", None)),
@@ -52,7 +54,7 @@ class LogOptions:
             event_col=self.event_col,
             order=self.order,
             header=self.header,
-            **{name: tuple(given) for name in columns if (given := getattr(self, name, None))},
+            **columns,
             **more,
         )
 

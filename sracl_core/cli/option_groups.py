@@ -15,7 +15,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     Each field is annotated as a parameter of a command is.
     """
     signature = inspect.signature(command, eval_str=True)
-    groups = {
+    groups: dict[str, Any] = {
         name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
     }
     options = [
@@ -35,7 +35,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return flat
 
 
-def _options(group: type) -> Iterator[inspect.Parameter]:
+def _options(group: Any) -> Iterator[inspect.Parameter]:
     kinds = get_type_hints(group, include_extras=True)
     for field in fields(group):
         kind = inspect.Parameter.KEYWORD_ONLY

@@ -13,7 +13,7 @@ from sracl_core.errors import ConfigError, DataError, RunError
 from sracl_core.methods import SPLITS, values
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
-from sracl_core.settings.section import Sizes
+from sracl_core.settings.section import Backbone, ObjectiveSettings, Sizes
 
 LEAST_ITEMS = 2
 LEAST_HISTORY = 4
@@ -74,7 +74,8 @@ def require_fit(config: RunConfig, sources: Sources, text_size: Callable[[], int
     model = config.model
     users = int((sources.split.train.lengths > 0).sum())
     sizes = Sizes(users, sources.dataset.n_items, model.hidden_size, model.has_states, text_size)
-    for one in (model, *config.active_objectives.values()):
+    methods: list[Backbone | ObjectiveSettings] = [model, *config.active_objectives.values()]
+    for one in methods:
         if wrong := one.misfit(sizes):
             raise ConfigError(wrong)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from sracl_core.data.sources import Sources, load_sources
-from sracl_core.progress import TIMED, Extent, Progress
+from sracl_core.progress import TIMED, Extent, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.lock import is_written
@@ -171,21 +171,16 @@ class _Whole:
         self._stage = STAGE + TIMED * timed
         self._sizes = [one.extent.seconds if timed else float(one.extent.steps) for one in runs]
         self._shares = [0.0] * len(runs)
-        self._progress = progress
-        self._ended = progress is None
+        self._progress = ending_once(progress)
 
     def tell(self, shares: Mapping[int, float]) -> None:
-        """The runs at those places are so far; the end of all is told once."""
+        """The runs at those places are so far."""
         for at, share in shares.items():
             self._shares[at] = share
-        if self._ended or self._progress is None:
-            return
         total = max(1, round(sum(self._sizes)))
         done = sum(size * share for size, share in zip(self._sizes, self._shares, strict=True))
-        self._ended = all(
-            share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True)
-        )
-        self._progress(self._stage, total if self._ended else min(int(done), total - 1), total)
+        ended = all(share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True))
+        self._progress(self._stage, total if ended else min(int(done), total - 1), total)
 
 
 def _together(

@@ -55,7 +55,8 @@ def resolve_specs(
     ]
     for one in found:
         require_read(dict.fromkeys(_keys(_own(one.name)), f"'{one.name}'"), [one.config], "it")
-    require_read(said, [one.config for one in found], "any method here")
+    if found:
+        require_read(said, [one.config for one in found], "any method here")
     for at, one in enumerate(found):
         for other in found[:at]:
             if one.config == other.config:
@@ -124,6 +125,12 @@ def _require_known(text: str, first: str, added: Sequence[str]) -> None:
     if first not in known:
         hint = nearest(first, known) or f"; there are {', '.join(known)}"
         raise InputError(f"'{text}': there is no preset, backbone or floor '{first}'{hint}")
+    for part in _after(text):
+        if part != SHARED and "=" not in part:
+            raise InputError(
+                f"'{text}': after a colon stand settings, such as dropout=0.3, or '{SHARED}', and not "
+                f"'{part}'; objectives stand before it"
+            )
     if SHARED in _after(text) and first not in backbones():
         kind = "a floor" if first in floors() else "a preset"
         raise InputError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import InputError, RunError
 from sracl_core.pipeline.settled import settled
-from sracl_core.progress import Progress
+from sracl_core.progress import Progress, ending_once
 from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.crew import run_crew
@@ -139,6 +139,7 @@ def tune_spec(
     path = study or study_file(task, runs_dir)
     held = open_study(path, task)
     say(f"{task.method}: {len(task.space)} settings, {trials} trials, {path}")
+    progress = ending_once(progress)
     with told(path):
         _tell(held, trials, progress)
         if workers == 1:
@@ -150,17 +151,16 @@ def tune_spec(
         return _outcome(task, path)
 
 
-def _alone(path: Path, study: Study, runs_dir: Path, trials: int, progress: Progress | None) -> None:
+def _alone(path: Path, study: Study, runs_dir: Path, trials: int, progress: Progress) -> None:
     while (attempt := claim(path, runs_dir, trials)) is not None:
         attempt.go()
         _tell(study, trials, progress)
     _tell(study, trials, progress)
 
 
-def _tell(study: Study, trials: int, progress: Progress | None) -> None:
-    if progress:
-        done = sum(one.state.is_finished() for one in study.get_trials(deepcopy=False))
-        progress(STAGE, min(done, trials), trials)
+def _tell(study: Study, trials: int, progress: Progress) -> None:
+    done = sum(one.state.is_finished() for one in study.get_trials(deepcopy=False))
+    progress(STAGE, min(done, trials), trials)
 
 
 def _unfinished(study: Study) -> bool:

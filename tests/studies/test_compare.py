@@ -149,6 +149,7 @@ def test_a_backbone_whose_name_is_a_preset_too_can_have_the_shared_settings() ->
         (["popular+sracl"], "minimizes nothing"),
         (["sasrec", "SASRec"], "the same settings"),
         (["sasrec:hiden_size=3"], "hidden_size"),
+        (["bsarec:shared+duorec"], "objectives stand before it"),
         (["fast:shared"], "fast is a preset and no backbone"),
         (["popular:shared"], "popular is a floor and no backbone"),
         (["fast+sracl"], "all parts of sracl are switched off"),
