@@ -23,7 +23,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.files import read_json
 from sracl_core.pipeline import run as pipeline
-from sracl_core.pipeline import stages
+from sracl_core.pipeline import setup, stages
 from sracl_core.runs.reader import read_history
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import ItemTexts
@@ -181,8 +181,8 @@ def plant_in_training(patch: pytest.MonkeyPatch, pair: Pair) -> None:
 
 def plant_in_selection(patch: pytest.MonkeyPatch, pair: Pair) -> None:
     """An epoch is judged by test."""
-    plain = pipeline.rank_split
-    patch.setattr(pipeline, "rank_split", lambda *some, **more: plain(*some[:3], "test", *some[4:], **more))
+    plain = setup.rank_split
+    patch.setattr(setup, "rank_split", lambda *some, **more: plain(*some[:3], "test", *some[4:], **more))
 
 
 def plant_in_tuning(patch: pytest.MonkeyPatch, pair: Pair) -> None:

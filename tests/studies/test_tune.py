@@ -17,6 +17,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.methods import backbones, floors
 from sracl_core.pipeline import run as pipeline
+from sracl_core.pipeline import setup
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
 from sracl_core.settings.models import RunConfig
@@ -60,7 +61,7 @@ def whole(base: Path) -> Tuned:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(pipeline.write_results.__globals__, "rank_split", guarded)
-        patch.setattr(pipeline, "rank_split", guarded)
+        patch.setattr(setup, "rank_split", guarded)
         return tuned(base, "runs")
 
 

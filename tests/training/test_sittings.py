@@ -12,6 +12,7 @@ import pytest
 
 from sracl_core.errors import Interrupted
 from sracl_core.pipeline import run as pipeline
+from sracl_core.pipeline import setup
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.runs import writer as writing
 from sracl_core.runs.directory import RunDirectory
@@ -33,7 +34,7 @@ def begun(dataset: Path, runs: Path, **changes: Any) -> RunDirectory:
 
 def stop_during(what: str, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send this process a SIGTERM at the call number `after` of a function of the pipeline."""
-    original, calls = getattr(pipeline, what), 0
+    original, calls = getattr(setup, what), 0
 
     def counted(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
@@ -42,7 +43,7 @@ def stop_during(what: str, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
             signal.raise_signal(signal.SIGTERM)
         return original(*arguments, **named)
 
-    monkeypatch.setattr(pipeline, what, counted)
+    monkeypatch.setattr(setup, what, counted)
 
 
 @pytest.mark.parametrize("after", [1, 3])
@@ -77,7 +78,7 @@ def test_the_heart_beats_while_nothing_calls(
     monkeypatch.setattr(writing, "BEAT_SECONDS", 0.05)
     run = begun(dataset, tmp_path / "runs")
     gaps: list[float] = []
-    original = pipeline.all_metrics
+    original = setup.all_metrics
 
     def long_validation(*arguments: Any) -> Any:
         before = run.state()["heartbeat"]
@@ -87,7 +88,7 @@ def test_the_heart_beats_while_nothing_calls(
         gaps.append(run.state()["heartbeat"] - before)
         return original(*arguments)
 
-    monkeypatch.setattr(pipeline, "all_metrics", long_validation)
+    monkeypatch.setattr(setup, "all_metrics", long_validation)
     with RunWriter(run) as writer:
         pipeline.train(run, writer)
     assert len(gaps) >= 3
