@@ -39,6 +39,8 @@ DAMAGE = (
     ArithmeticError,
     OSError,
 )
+ENCRYPTED = 1
+"""The bit of a member's flags in a ZIP archive that says so."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
 
 
@@ -80,6 +82,10 @@ def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             for info in files.infolist():
                 if stat.S_ISLNK(info.external_attr >> 16):
                     raise DataError(f"{archive} holds a link ({info.filename}); it is not unpacked")
+                if info.flag_bits & ENCRYPTED:
+                    raise DataError(
+                        f"{archive} is encrypted; unpack it with its password, and give the files"
+                    )
                 if not info.is_dir():
                     yield info.filename, info.file_size, files.open(info)
         return

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sracl_core.data.reading import dialect
 from sracl_core.data.reading.dialect import quotes_are_regular
 from sracl_core.data.reading.tabular import open_table
 from sracl_core.errors import DataError
@@ -251,6 +252,8 @@ def test_what_csv_wrote_is_regular_and_read_as_it_was(rows: list[tuple[str, ...]
         with path.open("w", encoding="utf-8", newline="") as file:
             names = ("user_id", "item_id")
             stdlib_csv.writer(file, quoting=quoting, lineterminator="\n").writerows([names, *rows])
-        assert quotes_are_regular(path, ",")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dialect, "BLOCK", 7)
+            assert quotes_are_regular(path, ",")
         table = open_table(path, Path(folder) / "scratch", ",", header=True)
         assert table.select({name: name for name in names}).frame.rows() == rows

@@ -265,6 +265,11 @@ def test_no_bombs_links_or_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         packed.writestr(entry, "/etc/passwd")
     with pytest.raises(DataError, match="holds a link"):
         archives.unpack(tmp_path / "x.zip", target)
+    content = bytearray(zipped(tmp_path / "x.zip", {"a.csv": b"x"}).read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(DataError, match="is encrypted; unpack it with its password"):
+        archives.unpack(tmp_path / "x.zip", target)
     assert not (target / "link").is_symlink()
     assert not (target / "link").exists()
     good = zipped(tmp_path / "x.zip", {"a.csv": b"x" * 10_000}).read_bytes()

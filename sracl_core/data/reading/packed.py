@@ -123,7 +123,7 @@ def decompressed(path: Path) -> IO[bytes]:
     if name is None:
         return path.open("rb")
     if name == "gzip":
-        return cast(IO[bytes], _Limited(path, gzip.open(path)))
+        return cast(IO[bytes], _Limited(path, cast(IO[bytes], gzip.open(path))))
     return cast(IO[bytes], _Limited(path, cast(IO[bytes], _Streams(path, DECODERS[name]))))
 
 
