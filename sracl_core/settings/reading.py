@@ -29,10 +29,16 @@ def takes(method: str, key: str) -> bool:
 def require_read(given: Mapping[str, str], runs: Sequence[RunConfig], rows: str = "this run") -> None:
     """Raise ConfigError for a setting of `given`, by key with its origin, that none of `runs` reads."""
     for key, origin in given.items():
-        if not any(takes(one.model.name, key) and key not in one.unread for one in runs):
-            why = next((one.unread[key] for one in runs if key in one.unread), None) or _owner(key)
+        if why := needed(key, runs):
             where = origin if origin.endswith(f" {key}") else f"{origin}: {key}"
             raise ConfigError(f"{where} is not read by {rows}; it needs {why}")
+
+
+def needed(key: str, runs: Sequence[RunConfig]) -> str:
+    """What would read the setting `key`, "" where one of `runs` does."""
+    if any(takes(one.model.name, key) and key not in one.unread for one in runs):
+        return ""
+    return next((one.unread[key] for one in runs if key in one.unread), "") or _owner(key)
 
 
 def _owner(key: str) -> str:

@@ -51,6 +51,23 @@ def test_another_backbone_brings_its_own_settings(form: FormModel) -> None:
     assert form.sets() == ["training.max_epochs=7"]
 
 
+def test_what_no_method_reads_is_told_of_entries_and_variables(
+    form: FormModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form.enter("objectives.duorec.temperature", "0.3")
+    assert (
+        "not read; it needs objectives.duorec.weight"
+        in form.resolve().problems["objectives.duorec.temperature"]
+    )
+    form.enter("objectives.duorec.weight", "0.1")
+    assert form.resolve().valid
+    monkeypatch.setenv("SRACL_RETRIEVAL__K", "4")
+    assert form.resolve().valid
+    form.choose("rpg")
+    told = form.resolve().problems["retrieval.k"]
+    assert told == "environment SRACL_RETRIEVAL__K: not read; it needs an objective with neighbors"
+
+
 def test_the_presets_own_value_is_no_entry(form: FormModel) -> None:
     form.enter("training.max_epochs", "7")
     assert form.sets() == ["training.max_epochs=7"]

@@ -11,7 +11,8 @@ from typing import Any
 from sracl_core.errors import ConfigError
 from sracl_core.methods import backbones
 from sracl_core.settings.known import Setting, flatten, settings
-from sracl_core.settings.layers import load_config
+from sracl_core.settings.layers import given, load_config
+from sracl_core.settings.reading import needed
 
 DATASET = "dataset.path"
 BACKBONE = "model.name"
@@ -107,8 +108,11 @@ class FormModel:
             config, origins = load_config(preset=self.preset, sets=sets)
         except ConfigError as error:
             return Resolved(problems=self._by_setting(str(error)))
-        unread = config.unread
-        problems = {key: f"not read; it needs {unread[key]}" for key in self.entries if key in unread}
+        problems = {}
+        for key, origin in given(None, sets).items():
+            if why := needed(key, [config]):
+                variable = f"{origin}: " if key not in self.entries else ""
+                problems[key] = f"{variable}not read; it needs {why}"
         if not config.dataset.path:
             problems[DATASET] = "choose a dataset; F1 prepares one"
         return Resolved(flatten(config), origins, problems)
