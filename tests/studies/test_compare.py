@@ -101,8 +101,14 @@ def test_formats_say_the_same(table: Table) -> None:
     assert [row["method"] for row in read] == MODELS
     assert float(read[0]["masked/HR@5 mean"]) == table.rows[0].test["masked/HR@5"].mean
     lines = markdown(table).splitlines()
-    assert len(lines) == 2 + len(MODELS)
-    assert len({line.count("|") for line in lines}) == 1
+    assert len(lines) == 2 + len(MODELS) + 2 * len(table.notes)
+    assert len({line.count("|") for line in lines[: 2 + len(MODELS)]}) == 1
+    (note,) = table.notes  # of one epoch each
+    assert (
+        note
+        == lines[-1]
+        == f"best in the last epoch that was trained, so that more might give more: {', '.join(MODELS[:2])}"
+    )
     assert latex(table).count(r"\\") == 1 + len(MODELS)
     assert json.loads(json.dumps(table.to_dict()))["rows"][0]["name"] == "sasrec"
 
