@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Plan:
 
 
 def encoded_texts(
-    config: RunConfig, items: Texts, prefixes: Texts | None, searched: Sequence[int]
+    config: RunConfig, items: Texts, prefixes: Texts | None, searched: Iterable[int]
 ) -> list[str]:
     """The texts that a run encodes: all of the items, of the prefixes all or those that are `searched`."""
     if not config.needs - {"item_words"}:
