@@ -131,7 +131,7 @@ def append(
 ) -> None:
     """Add new events, users and items to a prepared dataset.
 
-    What the dataset keeps of a log (--events, --min-rating) is kept of the new files too.
+    What the dataset keeps of a log, by event and by rating, is kept of the new files too.
     Runs keep to the dataset that they learned from, so that another --out leaves yesterday's usable;
     `sracl train --from RUN --dataset OUT` goes on from yesterday's weights.
     """
