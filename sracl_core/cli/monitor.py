@@ -28,10 +28,10 @@ def monitor(
 ) -> None:
     """Measure a run on events after its training, week by week, and say when to train anew.
 
-    Each event is asked for after all that its person did before it; of the log counts what the run's dataset
-    keeps of its own: the same events, the same ratings. Told are HR and NDCG, the shares of events with unknown items
-    and of unknown people, and how far the popularity of items and the mean of their texts have moved from the
-    latest tenth of the training log.
+    Each event is asked for after all that its person did before it. Of the log counts what the run's dataset
+    keeps of its own: the same events, the same ratings. Told are HR and NDCG, the shares of events with
+    unknown items and of unknown people, and how far the popularity of items and the mean of their texts have
+    moved from the latest tenth of the training log.
     """
     directory = find_run(run, runs_dir)
     from sracl_core.explorer.loading import LoadedRun
