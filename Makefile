@@ -31,8 +31,10 @@ types: install
 contracts: install
 	$(BIN)/lint-imports
 
+# One more than there are cores: some tests wait for a screen or a process.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 unit: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What takes too long for every test run, some hours; the figures go into benchmarks/results/reliability.json.
 # Less of it: make soak KILLS=50 MINUTES=5

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import INTERACTIONS, ITEMS, Dataset, load_dataset, read_table
@@ -95,8 +96,9 @@ def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None,
     raw = read_source(form, files, options, scratch)
     new = raw.interactions if least is None else raw.interactions.filter(pl.col("rating") >= least)
     old = pl.Series(dataset.timestamps)
-    if raw.times == "positions in the file" and float(old.max() or 0) < LEAST_DATE:  # type: ignore[arg-type]
-        new = new.with_columns(pl.col("timestamp") + int(old.max() or 0))  # type: ignore[call-overload]
+    latest = np.max(dataset.timestamps, initial=0)
+    if raw.times == "positions in the file" and latest < LEAST_DATE:
+        new = new.with_columns(pl.col("timestamp") + int(latest))
     require_same_kind(old, new["timestamp"], dataset.folder, paths[0])
     return replace(raw, interactions=new, notes=[*notes, *raw.notes], form=form)
 

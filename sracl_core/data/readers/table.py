@@ -171,7 +171,7 @@ def _log_alone(parts: list[Part], options: ReadOptions) -> Raw:
 
 
 def _raw(log: Log, items: pl.DataFrame | None, notes: list[str], taken: list[Taken]) -> Raw:
-    return Raw(log.interactions, items, notes, taken, log.times, log.funnel)
+    return Raw(log.interactions, items, notes, taken, log.times, funnel=log.funnel)
 
 
 def _taken_items(table: Table, columns: dict[str, str]) -> Taken:

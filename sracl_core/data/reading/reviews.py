@@ -64,7 +64,7 @@ def read_reviews(
     rows = without_empty(Rows(table, lambda row: f"{path} line {numbers[row]}"), options, funnel)
     clean, times = clean_interactions(rows, path, None if unit else "auto", unit)
     notes = [f"{path.name}: {timeless:,} reviews without a time left out"] if timeless else []
-    return Raw(clean, None, notes, [fixed(path, wanted)], times, funnel)
+    return Raw(clean, None, notes, [fixed(path, wanted)], times, funnel=funnel)
 
 
 def item_table(

@@ -111,7 +111,8 @@ def _of_another_epoch(numbers: pl.Series) -> tuple[pl.Series, str] | None:
     if not numbers.dtype.is_integer():
         return None
     for name, parts, before in EPOCHS:
-        if numbers.is_between(*((before + bound) * parts for bound in MODERN)).all():
+        first, last = ((before + bound) * parts for bound in MODERN)
+        if numbers.is_between(first, last).all():
             whole = (numbers % parts == 0).all()
             seconds = (numbers // parts - before) if whole else (numbers - before * parts) / parts
             return seconds.alias(numbers.name), f"{name}, kept as seconds since 1970"
