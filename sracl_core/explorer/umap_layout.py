@@ -61,9 +61,9 @@ class UmapLayout:
 
 
 def _work(answer: Connection, vectors: Vectors) -> None:
-    import umap
-
     try:
+        import umap
+
         model = umap.UMAP(n_components=2, metric="cosine", random_state=SEED, n_jobs=1)
         answer.send(np.asarray(model.fit_transform(vectors), dtype=np.float32))
     except BrokenPipeError:  # whoever asked has gone

@@ -157,6 +157,7 @@ CALLS: dict[str, list[str]] = {
         "RUN --users LOG --out OUT/some.jsonl",
         "RUN --histories LOG --out OUT/ODD.csv",
     ],
+    "embed": ["DATA", "DATA --dry-run", "DATA --json", "ODD"],
     "neighbors": ["RUN --user USER", "RUN --item ITEM", "RUN --item ODD", "RUN --item ITEM --json"],
     "explore": ["RUN --json-lines", "ODD --json-lines"],
     "export metrics": ["RUN", "RUN --steps --out OUT/m.csv", "ODD"],

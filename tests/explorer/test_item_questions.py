@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -230,6 +231,7 @@ def test_umap_lets_other_questions_be_answered(
     (tmp_path / "gate").write_text("it is\nlost")
     layout._found, (layout._answer, theirs) = None, Pipe(duplex=False)
     _work(theirs, vectors)
+    del sys.modules["umap"]
     with pytest.raises(SraclError, match="could not lay out the items: ValueError: it is lost"):
         layout.result(wait=True)
 

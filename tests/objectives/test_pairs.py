@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from sracl_core.errors import ConfigError
 from sracl_core.methods import backbones, objectives
 from sracl_core.models.build import build_encoder
 from sracl_core.objectives.base import loss_parts
 from sracl_core.objectives.build import build_objectives
 from sracl_core.seeding import generator
+from sracl_core.settings.section import Sizes
 from sracl_core.training.batches import epoch_batches
 from tests.small_world import N_ITEMS, small_world
 
@@ -78,7 +78,9 @@ def test_an_epoch_of_both_has_all_parts_and_moves_the_main_one(backbone: str, ad
     assert told[-1][main] != told[0][main]
 
 
-@pytest.mark.parametrize("backbone", WHOLE)
+@pytest.mark.parametrize("backbone", backbones())
 def test_a_backbone_that_cannot_serve_an_objective_says_why(backbone: str) -> None:
-    with pytest.raises(ConfigError, match=r"has no state for each position of a sequence; set it to last"):
-        an_epoch(backbone, "iclrec", pooling="mean")
+    model = backbones()[backbone].settings()
+    sizes = Sizes(users=100, items=N_ITEMS, hidden_size=model.hidden_size, states=model.has_states)
+    wrong = objectives()["iclrec"].settings(pooling="mean", clusters=4).misfit(sizes)
+    assert ("no state after each item; set it to last" in wrong) == (backbone in WHOLE), wrong
