@@ -51,16 +51,19 @@ soak: install
 	$(BIN)/python benchmarks/reliability.py
 
 # After a change of constraints.txt or pyproject.toml; asks the index for hashes and downloads nothing.
-hashes:
-	uv pip compile -q pyproject.toml --all-extras -c constraints.txt --generate-hashes --universal \
+hashes: $(BIN)/uv
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras -c constraints.txt --generate-hashes --universal \
 		--python-version 3.11 --no-annotate --no-header -o requirements-hashed.txt
 
 # The lowest versions that pyproject.toml states, all of them together, in an environment of their own.
-lowest:
-	uv venv -q --allow-existing .venv-lowest
-	uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev,llm,web]'
+lowest: $(BIN)/uv
+	$(BIN)/uv venv -q --allow-existing .venv-lowest
+	$(BIN)/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev,llm,web]'
 	.venv-lowest/bin/python -m pytest -x tests/cli/test_main.py tests/cli/test_end_to_end.py \
 		tests/data/test_prepare.py tests/semantics/test_llm_describe.py tests/tui/test_data_screen.py tests/tui/test_web.py
+
+$(BIN)/uv: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
 
 clean:
 	rm -rf $(VENV) .venv-lowest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
