@@ -39,6 +39,11 @@ def around(before: str, after: str, header: str = HEAD, mark: str = ",") -> str:
     return csv([tuple(f"{before}{cell}{after}" for cell in row) for row in SECONDS], header, mark)
 
 
+def between_single(cells: list[str]) -> str:
+    rows = [(*row, cell) for row, cell in zip(SECONDS, cells, strict=True)]
+    return "".join(",".join(f"'{cell}'" for cell in row) + "\n" for row in [NOTED.split(","), *rows])
+
+
 WRITTEN: dict[str, str | bytes] = {
     "Excel's line of the separator": "sep=;\n" + csv(SECONDS, mark=";"),
     "the same with a mark and returns": ("\ufeffsep=;\n" + csv(SECONDS, mark=";")).replace("\n", "\r\n"),
@@ -106,6 +111,14 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a quote that never ends": (
         {"log.csv": noted("x") + 'u01,i01,5,"open\n' + csv(SECONDS, "")},
         "line 162 is not CSV",
+    ),
+    "an apostrophe between single quotes": (
+        {
+            "log.csv": between_single(
+                ["It's tea" if at in (100, 110) else "tea" for at in range(len(SECONDS))]
+            )
+        },
+        "line 102 is not CSV",
     ),
     "a quoted word before others": ({"log.csv": noted('"Weird Al" Yankovic')}, "line 2 is not CSV"),
     "a comma that could be either": (
@@ -243,17 +256,23 @@ def test_a_mongo_export_is_read(tmp_path: Path, plain: tuple[Path, str]) -> None
 
 @settings(max_examples=60, deadline=None)
 @given(
-    rows=st.lists(st.tuples(*2 * [st.text('a",\n\té', min_size=1, max_size=5)]), min_size=1, max_size=6),
+    rows=st.lists(st.tuples(*2 * [st.text("a\",'\n\té", min_size=1, max_size=5)]), min_size=1, max_size=6),
     quoting=st.sampled_from([stdlib_csv.QUOTE_MINIMAL, stdlib_csv.QUOTE_ALL]),
+    quote=st.sampled_from("\"'"),
 )
-def test_what_csv_wrote_is_regular_and_read_as_it_was(rows: list[tuple[str, ...]], quoting: Any) -> None:
+def test_what_csv_wrote_is_regular_and_read_as_it_was(
+    rows: list[tuple[str, ...]], quoting: Any, quote: str
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             names = ("user_id", "item_id")
-            stdlib_csv.writer(file, quoting=quoting, lineterminator="\n").writerows([names, *rows])
+            writer = stdlib_csv.writer(file, quoting=quoting, quotechar=quote, lineterminator="\n")
+            writer.writerows([names, *rows])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(dialect, "BLOCK", 7)
-            assert quotes_are_regular(path, ",")
+            assert quotes_are_regular(path, ",", quote)
+        if quote == "'":
+            return  # whether they enclose cells is seen from the first lines
         table = open_table(path, Path(folder) / "scratch", ",", header=True)
         assert table.select({name: name for name in names}).frame.rows() == rows

@@ -154,17 +154,17 @@ def _in_single_quotes(lines: list[str], dialect: Dialect) -> bool:
     return len(shapes) == 1 and any(next(iter(shapes)))
 
 
-def quotes_are_regular(text: Path, separator: str) -> bool:
+def quotes_are_regular(text: Path, separator: str, quote: str) -> bool:
     """Whether each quote of a file begins or ends a cell, or is doubled inside one.
 
     Polars takes any other for the beginning of a cell, and the lines up to the next one for its content.
     """
     content = np.memmap(text, dtype=np.uint8, mode="r")
     beside = np.zeros(256, dtype=bool)
-    beside[[ord(mark) for mark in f'{separator}\r\n"']] = True
+    beside[[ord(mark) for mark in f"{separator}\r\n{quote}"]] = True
     inside, first = False, 3 if bytes(content[:3]) == b"\xef\xbb\xbf" else 0
     for start in range(0, len(content), BLOCK):
-        at = np.flatnonzero(content[start : start + BLOCK] == ord('"')) + start
+        at = np.flatnonzero(content[start : start + BLOCK] == ord(quote)) + start
         opening, closing = at[int(inside) :: 2], at[int(not inside) :: 2]
         opening, closing = opening[opening > first], closing[closing < len(content) - 1]
         if not (beside[content[opening - 1]].all() and beside[content[closing + 1]].all()):

@@ -88,7 +88,7 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
         raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
     plain_text, separator, quote = text, dialect.separator, dialect.quote
     notes: tuple[str, ...] = ()
-    if not dialect.plain or (quote == '"' and not quotes_are_regular(text, separator)):
+    if not dialect.plain or (quote and not quotes_are_regular(text, separator, quote)):
         scratch.mkdir(parents=True, exist_ok=True)
         text = scratch / f"{len(list(scratch.iterdir()))}-{text.stem}"
         dialect = rewritten(plain_text, path, dialect, text)
