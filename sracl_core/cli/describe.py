@@ -20,7 +20,7 @@ from sracl_core.cli.output import (
     tell,
     tell_lines,
 )
-from sracl_core.cli.settings import ConfigOption, SetOption
+from sracl_core.cli.settings import ConfigOption, DatasetArgument, SetOption
 
 if TYPE_CHECKING:
     from sracl_core.semantics.llm.answers_db import LlmCache
@@ -63,7 +63,7 @@ _STATUS = {
 
 @describe.command("run")
 def run(
-    dataset: Annotated[str, typer.Argument(help="Folder of a prepared dataset.")],
+    dataset: DatasetArgument,
     what: Annotated[Literal["items", "users"], typer.Option("--what", help="Whose texts.")],
     scope: Annotated[
         str | None, typer.Option("--scope", help="users: one text for each user, or for each prefix.")

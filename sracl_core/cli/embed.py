@@ -7,21 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from sracl_core.cli import completion
+from sracl_core.cli import settings
 from sracl_core.cli.output import DryRunOption, JsonOption, QuietOption, print_json, print_pairs, say
-from sracl_core.cli.settings import ConfigOption, PresetOption, SetOption
 
 
 def embed(
-    dataset: Annotated[
-        str, typer.Argument(help="Folder of a prepared dataset.", autocompletion=completion.datasets)
-    ],
+    dataset: settings.DatasetArgument,
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="Same as --set semantics.encoder=NAME.")
     ] = None,
-    preset: PresetOption = None,
-    config: ConfigOption = None,
-    sets: SetOption = None,
+    preset: settings.PresetOption = None,
+    config: settings.ConfigOption = None,
+    sets: settings.SetOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -35,17 +32,13 @@ def embed(
     from sracl_core.pipeline.estimate import texts_of
     from sracl_core.semantics.encode import load_encoder
     from sracl_core.semantics.store import VectorStore
-    from sracl_core.settings.layers import load_config
 
-    flags: dict[str, tuple[str, Any]] = {
-        "DATASET": ("dataset.path", dataset),
-        "--encoder": ("semantics.encoder", encoder),
-    }
-    settings, _ = load_config(preset=preset, config_file=config, sets=sets or [], flags=flags)
-    texts = texts_of(settings)
-    chosen, store = load_encoder(settings.semantics.encoder), VectorStore()
+    said = [*(sets or ()), *([f"semantics.encoder={encoder}"] if encoder else ())]
+    resolved, _ = settings.resolve(config, preset, said, dataset)
+    texts = texts_of(resolved)
+    chosen, store = load_encoder(resolved.semantics.encoder), VectorStore()
     told: dict[str, Any] = {
-        "encoder": settings.semantics.encoder,
+        "encoder": resolved.semantics.encoder,
         "texts": len(set(texts)),
         "to_encode": store.missing(chosen, texts),
         "dimension": chosen.dimension,
@@ -54,7 +47,7 @@ def embed(
     if not dry_run:
         began = time.monotonic()
         with progress_display(quiet) as progress:
-            store.vectors(chosen, texts, settings.semantics.batch_size, progress)
+            store.vectors(chosen, texts, resolved.semantics.batch_size, progress)
         told["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
         print_json({**told, "dry_run": dry_run})

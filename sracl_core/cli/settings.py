@@ -38,6 +38,9 @@ DatasetOption = Annotated[
     str | None,
     typer.Option("--dataset", help="Folder of a prepared dataset.", autocompletion=completion.datasets),
 ]
+DatasetArgument = Annotated[
+    str, typer.Argument(help="Folder of a prepared dataset.", autocompletion=completion.datasets)
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set training.seed=N.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Same as --set training.max_epochs=N.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Same as --set training.device=NAME.")]

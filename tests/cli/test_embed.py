@@ -32,3 +32,14 @@ def test_texts_are_counted_encoded_and_then_there(
     assert told("--dry-run")["to_encode"] == plan(tiny_config(dataset)).texts_to_encode == 0
     longer = told("--dry-run", "--set", "semantics.users=titles")
     assert longer["to_encode"] == longer["texts"] - before["texts"] > 0  # type: ignore[operator]
+
+
+def test_an_encoder_that_a_file_of_the_folder_names_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    dataset = tiny_dataset(tmp_path)
+    (tmp_path / "sracl.yaml").write_text("semantics: {encoder: someone/theirs}")
+    assert run(["embed", str(dataset), "--dry-run"]) == 2
+    assert "was never given here by yourself" in capfd.readouterr().err
