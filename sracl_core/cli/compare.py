@@ -93,7 +93,8 @@ def compare(
         _print(table)
     else:
         output.tell_lines(FORMATS[form](table))
-        output.say("groups are printed by --format table and by --json", quiet or table.groups is None)
+        if table.groups is not None:
+            output.say("groups are printed by --format table and by --json", quiet)
 
 
 def _seeds(text: str) -> int | list[int]:
