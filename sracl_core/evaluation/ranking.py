@@ -77,7 +77,7 @@ def _at_least(scores_bN: Tensor, least_b1: Tensor) -> Tensor:
     """How many scores of each row reach `least_b1`, int64 [b]."""
     if scores_bN.device.type != "cpu":
         return (scores_bN >= least_b1).sum(dim=1, dtype=torch.int32).long()
-    # Row by row, what was compared is counted while the cache holds it: ten times as fast with 200,000 items.
+    # Row by row, what was compared is counted while the cache holds it; see benchmarks/ranking.py.
     rows = zip(scores_bN.numpy(), least_b1.numpy(), strict=True)
     return torch.tensor([np.count_nonzero(scores >= least) for scores, least in rows], dtype=torch.int64)
 
