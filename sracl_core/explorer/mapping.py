@@ -120,10 +120,10 @@ def _calibrated(
     states = encoder.encode(histories)
     scores = encoder.score(states, histories).numpy()
     # Beside the state stand repeats and evidence; nothing ever followed a new item, but it has words.
-    alone = encoder.item_scores(states)
-    beside = encoder.with_repeats(alone, histories) - alone
+    beside = torch.zeros(scores.shape)
+    encoder.add_repeats_to(beside, histories)
     if encoder.evidence is not None:
-        beside = encoder.evidence.add(beside, histories, encoder.max_length, {"words"})
+        encoder.evidence.add_to(beside, histories, encoder.max_length, {"words"})
     direction = raising(states.numpy()) * scores.std(axis=1).mean()
     raised = (states.numpy() @ direction)[:, None]
     target = valid.targets.astype(np.int64) - 1

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences, aged
+from sracl_core.device import product
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.evidence import Evidence
 from sracl_core.models.text_map import from_text
@@ -121,26 +122,28 @@ class SequenceEncoder(nn.Module, ABC):
             states_RD: what `encode` returned.
             histories: the sequences that the states stand for; without them no repeat is known.
         """
-        scores = self.item_scores(states_RD)
-        if histories is None:
-            return scores
-        if self.evidence is not None:
-            scores = self.evidence.add(scores, histories, self.max_length)
-        return self.with_repeats(scores, histories)
+        scores_RN = self.item_scores(states_RD)
+        if histories is not None:
+            if self.evidence is not None:
+                self.evidence.add_to(scores_RN, histories, self.max_length)
+            self.add_repeats_to(scores_RN, histories)
+        return scores_RN
 
-    def with_repeats(self, scores_RN: Tensor, histories: Sequences) -> Tensor:
-        """Scores with the `repeat_bias` of each place that an item has in the history."""
+    def add_repeats_to(self, scores_RN: Tensor, histories: Sequences) -> None:
+        """Add the `repeat_bias` of each place that an item has in the history, where the scores stand."""
         if not bool(self.repeat_bias.any()):
-            return scores_RN
+            return
         rows, items, ages = (
             torch.from_numpy(part).to(self.device) for part in aged(histories, self.max_length)
         )
-        return scores_RN.index_put((rows, items - 1), self.repeat_bias[ages], accumulate=True)
+        scores_RN.index_put_((rows, items - 1), self.repeat_bias[ages], accumulate=True)
 
     def item_scores(self, states_RD: Tensor) -> Tensor:
-        """Scores by the states alone, float32 [R, N]: the dot product, unless a backbone says otherwise."""
-        scores: Tensor = (states_RD @ self.item_embeddings[1:].T).float()
-        return scores
+        """Scores by the states alone, float32 [R, N]: the dot product, unless a backbone says otherwise.
+
+        They are the caller's own, who may write into them.
+        """
+        return product(states_RD, self.item_embeddings[1:]).float()
 
     @property
     def device(self) -> torch.device:

@@ -83,20 +83,18 @@ class Evidence(nn.Module):
         keys = torch.unique(row_T * (self.n_items + 1) + item_T)
         return keys // (self.n_items + 1), keys % (self.n_items + 1)
 
-    def add(
+    def add_to(
         self, scores_RN: Tensor, histories: Sequences, most: int, kinds: Collection[str] = tuple(FLOORS)
-    ) -> Tensor:
-        """The scores with what the evidence of the `kinds` says; column j is item j + 1."""
+    ) -> None:
+        """Add what the evidence of the `kinds` says, where the scores stand; column j is item j + 1."""
         if not bool(self.weights.any()):
-            return scores_RN
+            return
         asked = self.weights * self.weights.new_tensor([kind in kinds for kind in self.kinds])
-        scores_RN = scores_RN.clone(memory_format=torch.contiguous_format)
         flat = scores_RN.view(-1)
         row, item, values = self.said(histories, most)
         flat.index_add_(0, row * self.n_items + item - 1, (values @ asked).to(flat))
         row, item = self.held(histories, most)
         flat.index_add_(0, row * self.n_items + item - 1, self.lift.to(flat).expand(len(row)))
-        return scores_RN
 
     def grown(self, more: int, near: Mapping[str, Related]) -> Evidence:
         """The same with `more` items behind.
