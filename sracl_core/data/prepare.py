@@ -132,6 +132,7 @@ def prepare(
         notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
         notes += remarks.on_spellings(numbered.user_ids, "users")
         notes += remarks.on_spellings(numbered.item_ids, "items")
+        notes += remarks.on_damage(items, numbered.user_ids)
         notes += remarks.on_crowd(numbered)
         notes += remarks.on_given_split(numbered)
         at("write")

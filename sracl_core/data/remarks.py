@@ -12,13 +12,16 @@ import polars as pl
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.numbering import Numbered
-from sracl_core.data.reading.base import MOST_NAMED
+from sracl_core.data.reading.base import MOST_NAMED, cut
 from sracl_core.data.reading.search import files_in
 from sracl_core.data.splits.given import given
 
 SHOWN = 3
 CROWD, LEAST_CROWD = 0.2, 5
 """A user with this share of all interactions, among so many users, is said."""
+MANY_ALIKE, MANY_MISREAD = 0.2, 0.01
+MISREAD = "\ufffd|\u00c3[\u0080-\u00bf]|\u00e2\u20ac|\u00e2\u0080"
+"""The mark for what could not be read, and UTF-8 that was read as Western European."""
 ALWAYS = ("read", "exact duplicates dropped")
 
 
@@ -89,7 +92,32 @@ def on_items(ids: pl.Series, items: pl.DataFrame, known: pl.DataFrame | None, mi
     notes = []
     if known is not None and missing:
         notes.append(_unmatched(ids, known, missing))
-    return notes + on_texts(without_text(items), items.height)
+    notes += on_texts(without_text(items), items.height)
+    texts = items.select(pl.exclude("item_id"))
+    said = ~texts.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    alike = int((texts.is_duplicated() & said).sum())
+    if alike >= MANY_ALIKE * items.height:
+        notes.append(
+            f"{alike:,} of {items.height:,} items have the very text of another, so nearness cannot tell "
+            "them apart; titles or descriptions of their own would"
+        )
+    return notes
+
+
+def on_damage(items: pl.DataFrame, user_ids: pl.Series) -> list[str]:
+    """A line where ids or a hundredth of texts were read in a wrong encoding by whatever wrote them."""
+    notes = []
+    for column in (user_ids.alias("user_id"), *items.get_columns()):
+        bad = column.str.contains(MISREAD).fill_null(False)
+        if bad.any() and (column.name.endswith("_id") or bad.mean() >= MANY_MISREAD):  # type: ignore[operator]
+            what = (
+                f"ids of {column.name[:-3]}s" if column.name.endswith("_id") else f"cells of '{column.name}'"
+            )
+            notes.append(
+                f"warning: {int(bad.sum()):,} {what} were read in a wrong encoding by the program that wrote "
+                f"them ('{cut(column.filter(bad)[0])}'); write them anew from their source as UTF-8"
+            )
+    return notes
 
 
 def on_texts(empty: int, total: int) -> list[str]:

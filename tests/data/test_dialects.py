@@ -23,7 +23,7 @@ from sracl_core.data.reading import dialect
 from sracl_core.data.reading.dialect import quotes_are_regular
 from sracl_core.data.reading.tabular import open_table
 from sracl_core.errors import DataError
-from tests.data.test_forms import SECONDS, csv, made, plain, write
+from tests.data.test_forms import ROWS, SECONDS, csv, made, plain, write
 
 __all__ = ["plain"]
 TEXT = csv(SECONDS)
@@ -161,6 +161,56 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
         },
         "is one object that holds whole columns.*orient='records'",
     ),
+    "a record in a later row": (
+        {
+            "log.jsonl": "\n".join(
+                json.dumps({"user": u, "item": {"id": i} if at > 80 else i, "ts": t})
+                for at, (u, i, t) in enumerate(SECONDS)
+            )
+        },
+        "line 82: column 'item' holds records",
+    ),
+    "a list in a later row": (
+        {
+            "log.jsonl": "\n".join(
+                json.dumps({"user": u, "item": [i, i] if at > 80 else i, "ts": t})
+                for at, (u, i, t) in enumerate(SECONDS)
+            )
+        },
+        "column 'item' holds lists of items",
+    ),
+    "all of a row in one record": (
+        {
+            "log.jsonl": "\n".join(
+                json.dumps({"key": u, "value": {"user_id": u, "item_id": i, "ts": t}}) for u, i, t in SECONDS
+            )
+        },
+        "no user column, and 'value' holds records; write what they hold as columns of their own",
+    ),
+    "columns and data apart": (
+        {"log.json": json.dumps({"columns": HEAD.split(","), "data": SECONDS})},
+        "is one object that holds whole columns",
+    ),
+    "rows under users": (
+        {"log.json": json.dumps({u: [{"item_id": i, "timestamp": t}] for u, i, t in SECONDS})},
+        "whose 'u00', 'u01' and so on hold rows each",
+    ),
+    "arrays of a database": (
+        {"log.csv": csv([(u, f'"{{{i},{i}}}"', t) for u, i, t in SECONDS])},
+        "holds lists of items",
+    ),
+    "ids as Excel shows long numbers": (
+        {"log.csv": csv([(u, f"{1.2e12 + int(i[1:]):.2E}", t) for u, i, t in SECONDS])},
+        r"line 2: the item id '1\.20E\+12' was rounded",
+    ),
+    "an id as R writes a round number": (
+        {"log.csv": csv([("1e+05" if u == "u03" else u[1:], i, t) for u, i, t in SECONDS])},
+        r"the user id '1e\+05' was rounded",
+    ),
+    "times as Excel shows long numbers": (
+        {"log.csv": csv([(u, i, f"{t:.4E}") for u, i, t in SECONDS])},
+        r"line 2: the time '1\.57\d\dE\+09' was rounded",
+    ),
     "objects over several lines": (
         {"log.jsonl": '{\n"user_id": "a"\n}\n'},
         "is not JSON .* one object a line",
@@ -180,6 +230,67 @@ def test_what_cannot_be_told_is_refused(tmp_path: Path, case: str) -> None:
         rating = {"min_rating": 1.0} if "rating" in message else {}
         with pytest.raises(DataError, match=message):
             made(tmp_path / name, tmp_path / "out", **rating)
+
+
+def basket(mark: str, names: list[str]) -> str:
+    return csv(
+        [(u, f'"{mark.join(names[at % 5 :][: 1 + at % 3])}"', t) for at, (u, _, t) in enumerate(SECONDS)]
+    )
+
+
+PIECES = [f"i{at}" for at in range(7)]
+FOODS = ["milk", "bread", "tea", "oat", "rye", "egg", "ham"]
+TOLD: dict[str, tuple[str, str]] = {
+    "numbers in baskets": (basket(" ", PIECES), "ids of items look like lists of items"),
+    "words in baskets": (basket(",", FOODS), "ids of items look like lists of items"),
+    "names of people": (
+        csv([(u, f'"Poe{i}, {FOODS[int(i[1:]) % 3]}"', t) for u, i, t in SECONDS]),
+        "",
+    ),
+    "titles": (csv([(u, f"{FOODS[int(i[1:]) % 5]} {FOODS[int(i[1:]) % 4]}", t) for u, i, t in SECONDS]), ""),
+    "things that came back": (
+        csv([(*row, -1 if at % 9 == 0 else 2) for at, row in enumerate(SECONDS)], f"{HEAD},Quantity"),
+        "amounts below 0.*--rating-col Quantity --min-rating 1 leaves those out",
+    ),
+    "a time that never comes": (
+        csv([*((u, i, f"{t:%Y-%m-%d}") for u, i, t in ROWS), ("u01", "i01", "9999-12-31")]),
+        "1 of 161 times are of 2100 or later",
+    ),
+    "zones of some": (
+        csv([(u, i, f"{t:%Y-%m-%dT%H:%M:%S}" + "+02:00" * (t.second % 2)) for u, i, t in ROWS]),
+        "those without are read as UTC",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_what_is_likely_meant_otherwise_is_told(tmp_path: Path, case: str) -> None:
+    content, note = TOLD[case]
+    _, manifest = made(write(tmp_path, log__csv=content) / "log.csv", tmp_path / "out")
+    told = [line for line in manifest["notes"] if "have a text" not in line and "no item has" not in line]
+    assert any(re.search(note, line) for line in told) if note else not told, told
+
+
+def test_items_may_say_who_made_them(tmp_path: Path, plain: tuple[Path, str]) -> None:
+    items = csv([(f"i{at:02}", f"T{at}", f"u0{at % 3}") for at in range(12)], "item_id,title,user_id")
+    folder = write(tmp_path / "raw", my_log__csv=TEXT, made__csv=items)
+    _, manifest = made(folder, tmp_path / "out")
+    assert [taken["part"] for taken in manifest["source"]["taken"]] == ["log", "items"]
+    assert manifest["counts"]["interactions"] == 160
+
+
+def test_texts_that_say_nothing_are_told(tmp_path: Path) -> None:
+    titles = ["Thé vert".encode().decode("cp1252"), "Caf\ufffd", *["Product"] * 10]
+    items = pl.DataFrame(
+        {"item_id": [f"i{at:02}" for at in range(12)], "title": titles, "vector": [[0.5]] * 12}
+    )
+    folder = write(tmp_path / "raw", log__csv=TEXT)
+    items.write_parquet(folder / "items.parquet")
+    _, manifest = made([folder / "log.csv", folder / "items.parquet"], tmp_path / "out")
+    assert manifest["source"]["taken"][1]["unread"] == ["vector"]
+    told = "\n".join(manifest["notes"])
+    assert "10 of 12 items have the very text of another" in told
+    assert "2 cells of 'title' were read in a wrong encoding" in told
 
 
 def test_numbers_of_a_database_keep_their_fractions(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ UNITS: dict[str, Callable[[datetime], object]] = {
     "British": lambda time: f"{time:%d/%m/%Y %H:%M:%S}",
     "web server": lambda time: f"{time:%d/%b/%Y:%H:%M:%S} +0000",
     "C": lambda time: f"{time:%a %b %d %H:%M:%S %Y}",
+    "Oracle": lambda time: f"{time:%d-%b-%y %I.%M.%S.000000 %p}".upper(),
+    "DB2": lambda time: f"{time:%Y-%m-%d-%H.%M.%S.000000}",
+    "Italian": lambda time: f"{time:%d/%m/%Y %H.%M.%S}",
+    "JavaScript, two zones": lambda time: (
+        (time + timedelta(hours=time.second % 2)).strftime(f"%a %b %d %Y %H:%M:%S GMT+0{time.second % 2}00 ")
+        + ("(Central European Standard Time)" if time.second % 2 else "(GMT)")
+    ),
+    "Java": lambda time: (time + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S+01:00[Europe/Berlin]"),
 }
 
 

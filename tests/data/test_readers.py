@@ -74,6 +74,8 @@ def test_amazon_2014(tmp_path: Path) -> None:
     assert dataset.manifest["notes"] == [
         "reviews_X_5.json: 1 reviews without a time left out",
         "1 of 3 items have no text; their ids stand for it",
+        "warning: 1 cells of 'description' were read in a wrong encoding by the program that wrote them "
+        "('it's \ufffd odd'); write them anew from their source as UTF-8",
     ]
 
 

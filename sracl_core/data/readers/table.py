@@ -242,7 +242,7 @@ def item_columns(
         roles["title"] = title
     refuse_shared(roles, table.path)
     schema = table.frame.collect_schema()
-    texts = [column for column in columns if schema[column] != pl.Binary]
+    texts = [column for column in columns if not _is_no_text(schema[column])]
     if options.text_cols is not None:
         texts = list(options.text_cols)
     for column in texts:
@@ -253,6 +253,12 @@ def item_columns(
     if "title" not in roles:
         notes.append(f"{table.path.name}: no column is the title; --title-col names one")
     return named, notes
+
+
+def _is_no_text(kind: pl.DataType) -> bool:
+    """Pictures and vectors, which say nothing when they are read as a text."""
+    inner = kind.inner if isinstance(kind, pl.List | pl.Array) else kind
+    return kind == pl.Binary or (inner is not kind and inner.is_float())
 
 
 def _of_null_words(path: Path, column: pl.Series) -> list[str]:

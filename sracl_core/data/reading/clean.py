@@ -13,6 +13,8 @@ from sracl_core.data.reading.units import as_seconds, in_unit, without_commas
 from sracl_core.errors import DataError
 
 SEEN = 1000
+SCIENTIFIC = r"^\s*[-+]?\d(?:[.,](\d+))?[eE]\+(\d{2,})\s*$"
+"""A number such as 1.23E+12, as Excel and R write long ones; digits are lost where fewer than 12 follow."""
 
 
 def clean_interactions(
@@ -57,6 +59,7 @@ def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
             )
         column = column.cast(pl.Int64, strict=False)
     bad = missing(column)
+    _refuse_rounded(column, bad, locate, f"{kind} id")
     column = _bare(column) if column.dtype == pl.String else _as_text(column)
     if bad.any():
         row = int(bad.arg_max() or 0)
@@ -69,6 +72,25 @@ def clean_ids(column: pl.Series, locate: Locator, hint: str = "") -> pl.Series:
             advice = hint or f"name another column with --{kind}-col"
         raise DataError(f"{locate(row)}: the {kind} id is empty or NaN{word}{how_many}; {advice}")
     return column
+
+
+def _refuse_rounded(
+    column: pl.Series, empty: pl.Series, locate: Locator, what: str, most: bool = False
+) -> None:
+    """Raises DataError where numbers are written as 1.23E+12: one of them, or (`most`) every one."""
+    if column.dtype != pl.String or not column.str.contains("+", literal=True).any():
+        return
+    places, exponent = (column.str.extract(SCIENTIFIC, group) for group in (1, 2))
+    rounded = (places.fill_null("").str.len_chars() < exponent.cast(pl.Int32, strict=False)).fill_null(False)
+    if not rounded.any() or (most and not (rounded | empty).all()):
+        return
+    if (rounded | empty | column.str.contains(r"^\s*[-+]?[\d.,]+\s*$").fill_null(False)).all():
+        row = int(rounded.arg_max() or 0)
+        raise DataError(
+            f"{locate(row)}: the {what} '{cut(column[row].strip())}' was rounded when it was written, so "
+            "that different ones have become one; write the column as whole numbers or as text (R: "
+            "options(scipen=99))"
+        )
 
 
 def _as_text(cells: pl.Series) -> pl.Series:
@@ -118,6 +140,7 @@ def clean_times(
         form = f" of the form {pattern}" if pattern else ""
         hint = f"is no date{form}; correct it, or give its form with --time-format"
         return _epoch_seconds(times, column, locate, hint), f"dates {pattern}"
+    _refuse_rounded(column, missing(column), locate, "time", most=True)
     numbers = clean_numbers(column, locate, "timestamp")
     if unit is None:
         numbers, said = as_seconds(numbers, locate)

@@ -14,9 +14,12 @@ from sracl_core.errors import DataError
 
 DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]|(?=.*%[VUW]).*%[uwaA]")
 CLOCK = re.compile(
-    r"(?P<join>[T :]|, ?)(?P<hour>\d{1,2}):\d\d(?P<seconds>:\d\d)?(?P<fraction>[.,]\d+)?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
+    r"(?P<join>[T :-]|, ?)(?P<hour>\d{1,2})(?P<mark>[:.])\d\d(?P<seconds>(?P=mark)\d\d)?"
+    r"(?P<fraction>[.,]\d+)?(?P<half> ?[AaPp][Mm])?(?P<gap> ?)"
+    r"(?P<zone>Z|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|UTC|GMT)?"
 )
+ZONE_NAME = r"(Z|[+-]\d\d:?\d\d) ?(?:\([^()]*\)|\[[^\[\]]*\])$"
+"""What JavaScript and Java write behind a zone that is told already: (Central European Standard Time)."""
 NUMBERS = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
 HOURS = r"^\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?\s*$"
 NAMED = (
@@ -29,6 +32,7 @@ NAMED = (
     (r"\d{1,2} [A-Za-z]{4,} \d{4}", "%d %B %Y"),
     (r"[A-Za-z]{4,} \d{1,2}, \d{4}", "%B %d, %Y"),
     (r"[A-Za-z]{3}, \d{1,2} [A-Za-z]{3} \d{4}", "%a, %d %b %Y"),
+    (r"[A-Za-z]{3} [A-Za-z]{3} \d{1,2} \d{4}", "%a %b %d %Y"),
     (r"\d{8}", "%Y%m%d"),
 )
 WHOLE = (
@@ -66,7 +70,8 @@ def are_dates(column: pl.Series) -> bool:
         return column.dtype in (pl.Date, pl.Datetime)
     if column.dtype != pl.String:
         return False
-    some = column.head(100).filter(~missing(column.head(100))).str.strip_chars()
+    some = column.head(100).filter(~missing(column.head(100)))
+    some = some.str.strip_chars().str.replace(ZONE_NAME, "$1")
     return bool(len(some)) and all(
         not cell.isdigit() and any("Y" in form or "y" in form for form, _ in _patterns(cell)) for cell in some
     )
@@ -99,12 +104,13 @@ def parse_auto(column: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
     Rows may differ in the clock behind the date, not in the date's form. Raises DataError where day
     and month could be either: where two forms fit every row and give different dates.
     """
+    column = column.str.strip_chars().str.replace(ZONE_NAME, "$1")
     readings: list[_Reading] = []
     tried: set[str] = set()
     for _ in range(MOST_FORMS):
         left = min((reading.times.is_null() for reading in readings), key=_count, default=~missing(column))
         row = left.arg_max() if left.any() else None
-        found = list(_patterns(str(column[row]).strip())) if row is not None else []
+        found = list(_patterns(str(column[row]))) if row is not None else []
         found = [(form, rest) for form, rest in found if form + rest not in tried]
         if not found:
             break
@@ -170,13 +176,14 @@ def _patterns(text: str) -> Iterator[tuple[str, str]]:
 def _clock_pattern(clock: re.Match[str]) -> str:
     half = clock["half"] or ""
     zone = clock["zone"] or ""
-    written = zone if zone in ("", "Z", "UTC", "GMT") else "%#z"
-    seconds = ":%S" if clock["seconds"] else ""
+    signed = re.match(r"(?:UTC|GMT)?(?=[+-])", zone)
+    written = f"{signed[0]}%#z" if signed else zone
+    seconds = f"{clock['mark']}%S" if clock["seconds"] else ""
     comma = (clock["fraction"] or "").startswith(",")
     fraction = (",%f" if comma else "%.f") if clock["seconds"] else ""  # reads cells without one as well
     hours = "%I" if half else "%H"
     noon = f"{half[:-2]}%p" if half else ""
-    return f"{clock['join']}{hours}:%M{seconds}{fraction}{noon}{clock['gap']}{written}"
+    return f"{clock['join']}{hours}{clock['mark']}%M{seconds}{fraction}{noon}{clock['gap']}{written}"
 
 
 def _nothing(column: pl.Series) -> pl.Series:

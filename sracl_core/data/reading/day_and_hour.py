@@ -22,7 +22,10 @@ MOST_OF_MONTH = 31
 DAY = 86_400
 DAY_NUMBER = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
 DAY_WORDS = re.compile(r"\d[-/. ]\w+[-/. ]\d|[A-Za-z]{3} \d{1,2},? \d{4}")
-CLOCK_NAME = re.compile(r"(?:.*_)?(?:time|hour|hours|hh|clock|time_of_day|hour_of_day)")
+CLOCK_NAME = re.compile(
+    r"(?:.*_)?(?:time|hour|hours|hh|clock|time_of_day|hour_of_day|uhrzeit|zeit|stunde|hora|heure|ora|orario|tijd|"
+    r"uur|godzina|saat|время|час|时间|時間|時刻|시간)"
+)
 CLOCKS = 20
 """So many different numbers that could be times of day, and half as many minutes, are times of day."""
 

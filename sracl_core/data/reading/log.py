@@ -14,7 +14,8 @@ import polars.selectors as cs
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading import headless
-from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, cut, refusing
+from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
+from sracl_core.data.reading.cells import of_records, on_lists, on_returns, refuse_lists, refuse_records
 from sracl_core.data.reading.clean import clean_interactions
 from sracl_core.data.reading.columns import (
     NO_EVENT_TIME,
@@ -90,7 +91,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         unread = [column for column in part.table.columns if column not in used]
         name = {VALID: "valid", TEST: "test"}.get(part.split or TRAIN, "log")
         taken.append(Taken(part.path.name, name, roles, unread=unread))
-        notes += [*part.table.notes, *said]
+        notes += [*part.table.notes, *said, *on_returns(part, roles)]
         wanted = {NAMES.get(role, role): column for role, column in roles.items()} | (texts or {})
         if part.split is None and has_part(part.table):
             wanted["part"] = "part"
@@ -125,6 +126,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
     if "part" in rows.frame.columns:
         interactions = interactions.with_columns(rows.frame["part"])
     notes += _said_of_time(taken[0].columns, times)
+    notes += on_lists(interactions["item_id"])
     notes += odd_times(interactions["timestamp"], times)
     return Log(interactions, rows, times, taken, notes, funnel)
 
@@ -167,6 +169,12 @@ def _found(role: str, names: tuple[str, ...] | None, part: Part) -> str:
     try:
         return find_column(role, known or names, table.columns, table.path)
     except DataError as error:
+        held = next((column for column in table.columns if of_records(part.head, column)), None)
+        if held is not None and names is None:
+            raise DataError(
+                f"{table.path} has no {role} column, and '{held}' holds records; write what they hold as "
+                f"columns of their own (pandas: json_normalize), and name the {role} with --{role}-col"
+            ) from error
         if role != "time" or names is not None:
             raise
         day = two_columns(table, part.head, candidates("time", table.columns))
@@ -202,35 +210,6 @@ def without_headers(rows: Rows, wanted: dict[str, str]) -> tuple[Rows, int]:
         if not again.any():
             return rows, 0
     return rows.keep(~again), int(again.sum())
-
-
-def refuse_records(part: Part, roles: dict[str, str]) -> None:
-    """Raises DataError where an id in JSON is a record or a list."""
-    for role in ("user", "item"):
-        first = next(iter(part.head.cells(roles[role])), "") if part.head.kind == "json" else ""
-        if first.startswith("{") or (role == "user" and first.startswith("[")):
-            raise DataError(
-                f"{part.path}: column '{roles[role]}' holds records ({cut(first)}), not one id; write the id "
-                f"alone in a column, and name it with --{role}-col"
-            )
-
-
-def refuse_lists(part: Part, item: str) -> None:
-    """Raises DataError where a log has lists of items: whole histories a row, which would be lost."""
-    lists = [
-        column
-        for column in part.table.columns
-        if column.lower().endswith(":token_seq") and column.split(":")[0].startswith(item.split(":")[0])
-    ]
-    cells = part.head.cells(item) if part.head.rows else []
-    if cells and all(cell.startswith("[") and cell.endswith("]") for cell in cells):
-        lists.append(item)
-    if lists:
-        raise DataError(
-            f"{part.path}: column '{lists[0]}' holds lists of items, which would be lost; give one row an "
-            "interaction, or lines 'user item item ...' as a .txt file"
-            + ("" if lists[0] == item else f", or leave that column out to take '{item}' alone")
-        )
 
 
 def _one(parts: list[Part], pieces: list[Rows]) -> Rows:
@@ -288,6 +267,8 @@ def _session(part: Part) -> str:
 def _said_of_time(columns: dict[str, str], times: str) -> list[str]:
     if "day" in columns:
         return [f"time = '{columns['day']}' and '{columns['time']}' joined ({times})"]
+    if len({"%#z" in pattern for pattern in times.split(" or ")}) > 1:
+        return ["some times name their zone and others none; those without are read as UTC"]
     return []
 
 

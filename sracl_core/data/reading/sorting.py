@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sracl_core.data.reading import headless
 from sracl_core.data.reading.base import ReadOptions
-from sracl_core.data.reading.columns import guess
+from sracl_core.data.reading.columns import candidates, guess
 from sracl_core.data.reading.peek import Head, peek
 from sracl_core.errors import DataError
 
@@ -61,6 +61,9 @@ def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
     table of items may have too: there its ids are the items of a log.
     """
     found = [path for path, head in heads.items() if head.header and _is_log(head, options)]
+    timed = [path for path in found if _has_time(heads[path], options)]
+    if timed and options.order != "rows":
+        found = timed  # a table of items may say who made each
     bare = [path for path, head in heads.items() if not head.header and len(head.columns) > 1]
     parts = [path for path in bare if not headless.is_list(heads[path])]
     alike = {len(heads[path].columns) for path in found}
@@ -93,6 +96,13 @@ def _items_at(head: Head, options: ReadOptions) -> tuple[int, set[str]]:
 
 def _is_log(head: Head, options: ReadOptions) -> bool:
     return _has(head, "user", options.user_col) and _has(head, "item", options.item_col)
+
+
+def _has_time(head: Head, options: ReadOptions) -> bool:
+    names = options.time_col
+    return bool(_known(names, head) or (names is None and candidates("time", head.columns))) or _has(
+        head, "time", names
+    )
 
 
 def _has_items(head: Head, options: ReadOptions) -> bool:

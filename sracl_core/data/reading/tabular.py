@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Table:
     `fault()` says which line cannot be read: asked only where the file cannot be.
     header: whether the columns have names of their own, and are not numbered.
     notes: what a person should know of how the file was read.
+    nested: of JSON, {column: (first row that holds a record or a list, what it holds)}.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Table:
     fault: Callable[[], str | None] = lambda: None
     header: bool = True
     notes: tuple[str, ...] = ()
+    nested: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def select(self, columns: dict[str, str]) -> Rows:
         """The columns as {new name: column}, in the file's order, without blank lines."""
@@ -206,7 +208,11 @@ def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:
     frames: list[pl.DataFrame] = []
     rows: list[dict[str, str | None]] = []
     numbers: list[int] = []
+    nested: dict[str, tuple[int, str]] = {}
     for number, record in json_objects(path, text):
+        for name, value in record.items():
+            if isinstance(value, dict | list) and isinstance(value := unwrapped(value), dict | list):
+                nested.setdefault(str(as_text(name)), (len(numbers), json.dumps(value, ensure_ascii=False)))
         numbers.append(number)
         rows.append({str(as_text(name)): as_text(value) for name, value in record.items()})
         if len(rows) == chunk:
@@ -214,19 +220,33 @@ def _open_json(path: Path, text: Path, chunk: int = 100_000) -> Table:
             rows = []
     frames.append(_strings(rows))
     table = pl.concat(frames, how="diagonal")
-    wrapped = [name for name in table.columns if (table[name][0] or "").startswith("[{")] if numbers else []
-    if table.height == 1 and wrapped:
+    if table.height == 1:
+        _refuse_one_object(f"{path} line {numbers[0]}", table.columns, nested)
+
+    def locate(row: int) -> str:
+        return f"{path} line {numbers[row]}"
+
+    return Table(path, table.lazy(), table.columns, locate, nested=nested)
+
+
+def _refuse_one_object(where: str, columns: list[str], nested: dict[str, tuple[int, str]]) -> None:
+    """Raises DataError where the one object of a file holds a whole table."""
+    wrapped = [name for name in columns if nested.get(name, (0, ""))[1].startswith("[{")]
+    if len(wrapped) == 1:
         raise DataError(
-            f"{path} is one object, whose '{wrapped[0]}' holds the rows; give that list alone, or "
-            "one object a line"
+            f"{where} is one object, whose '{wrapped[0]}' holds the rows; give that list alone, or one "
+            "object a line"
         )
-    starts = {str(cell)[:1] for cell in table.row(0)} if table.height == 1 else set()
-    if table.width > 1 and starts and starts <= {"{", "["}:
+    if wrapped:
         raise DataError(
-            f"{path} line {numbers[0]} is one object that holds whole columns; give one object a row (pandas "
-            "writes them with orient='records', lines=True)"
+            f"{where} is one object, whose '{wrapped[0]}', '{wrapped[1]}' and so on hold rows each; give one "
+            "object a row, with these names as a column"
         )
-    return Table(path, table.lazy(), table.columns, lambda row: f"{path} line {numbers[row]}")
+    if len(columns) > 1 and len(nested) == len(columns):
+        raise DataError(
+            f"{where} is one object that holds whole columns; give one object a row (pandas writes them with "
+            "orient='records', lines=True)"
+        )
 
 
 def _strings(rows: list[dict[str, str | None]]) -> pl.DataFrame:

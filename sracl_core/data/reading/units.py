@@ -166,10 +166,18 @@ def odd_times(times: pl.Series, what: str) -> list[str]:
                 "of dates with --time-col, or give --order rows"
             ]
         return []
-    none = int((times <= 0).sum())
-    if what == "positions in the file" or not none or none * 2 > len(times):
+    if what == "positions in the file":
         return []
-    return [
-        f"{none:,} of {len(times):,} times are 0 or less, which is 1970 or before; where they stand for a "
-        "missing time, --since 1970-01-02 leaves them out"
-    ]
+    none, never = int((times <= 0).sum()), int((times >= MODERN[1]).sum())
+    notes = []
+    if none and none * 2 <= len(times):
+        notes.append(
+            f"{none:,} of {len(times):,} times are 0 or less, which is 1970 or before; where they stand for "
+            "a missing time, --since 1970-01-02 leaves them out"
+        )
+    if never and never * 2 <= len(times):
+        notes.append(
+            f"{never:,} of {len(times):,} times are of 2100 or later; where they stand "
+            "for a missing time, --until 2100-01-01 leaves them out"
+        )
+    return notes
