@@ -7,8 +7,8 @@ Other distributions add theirs by an entry point whose value is such a package:
     [project.entry-points."sracl.backbones"]
     bsarec = "their_package.bsarec"
 
-A reader, a split and a metric have no settings of their own: each is a module that holds one value of
-its kind (READER, SPLIT, METRIC), and an entry point names such a module.
+A reader, a split, a metric and a tracker have no settings of their own: each is a module that holds one
+value of its kind (READER, SPLIT, METRIC, TRACKER), and an entry point names such a module.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sracl_core.errors import ConfigError
 READERS = "sracl_core.data.readers", "sracl.readers"
 SPLITS = "sracl_core.data.splits", "sracl.splits"
 METRICS = "sracl_core.evaluation.metrics", "sracl.metrics"
+TRACKERS = "sracl_core.runs.trackers", "sracl.trackers"
 """Where methods without settings of their own are, and the group of others' entry points."""
 
 

@@ -21,6 +21,8 @@ from sracl_core.data.prepare import PrepareOptions
 from sracl_core.settings.known import settings
 from sracl_core.runs.keeping import metrics_of
 from sracl_core.runs.summary import list_runs
+from sracl_core.runs.trackers import tracker
+from sracl_core.runs.tracking import Tracking
 from sracl_core.studies.leaderboard import leaderboard
 from sracl_tui.screens import find
 from sracl_tui.screens.configure.form import FormModel
@@ -49,6 +51,9 @@ how = view.ChartSettings("step", 1, False, "masked", "TOP")
 charts = [curve.name for tile in view.tiles([snapshot], how) for curve in tile.curves]
 _, board = leaderboard(list_runs(run.path.parent))
 rows, whole = view.export(snapshot)
+tracking = Tracking(run, tracker("text"))
+tracking.poll()
+tracking.close()
 print(json.dumps({
     "parts": sorted(set(epochs[-1]) & {"next_item", "centered"}),
     "losses": [event["loss"] for event in epochs],
@@ -63,6 +68,7 @@ print(json.dumps({
     "import": [name for name, _ in CHOICES[0].others],
     "charts": charts,
     "csv": list(rows[0]),
+    "tracked": (run.path / "points.txt").read_text(),
     "measured": metrics_of(list_runs(run.path.parent)),
     "board": board[0].value,
 }))
@@ -86,7 +92,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
     points = [f"[{group}]\n{name} = {value}\n" for group, name, value in groups]
     (info / "entry_points.txt").write_text("".join(points))
-    assert len(points) == 6
+    assert len(points) == 7
     return folder
 
 
@@ -113,5 +119,7 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert (found["form"], "pairs" in found["import"]) == ([True, True, False], True)
     assert {"centered", "TOP@5"} <= set(found["charts"])
     assert {"centered", "masked/TOP@5"} <= set(found["csv"])
+    assert "'epoch/centered': " in found["tracked"]
+    assert "'valid/masked/TOP@5': " in found["tracked"]
     assert "masked/TOP@20" in found["measured"]
     assert found["board"] == found["test"]["TOP@5"]

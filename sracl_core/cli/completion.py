@@ -25,6 +25,13 @@ def presets(incomplete: str) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml") if path.stem.startswith(incomplete))
 
 
+def trackers(incomplete: str) -> list[str]:
+    """Programs of others that a run's numbers can go to."""
+    from sracl_core.methods import TRACKERS, names
+
+    return [name for name in names(*TRACKERS) if name.startswith(incomplete)]
+
+
 def runs(incomplete: str) -> list[str]:
     """Runs in SRACL_RUNS_DIR or runs, newest first, by name and by the end of it."""
     folder = Path(os.environ.get("SRACL_RUNS_DIR", "runs"))

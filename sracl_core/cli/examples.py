@@ -93,6 +93,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export metrics": (
         "sracl export metrics last --out metrics.csv",
         "sracl export metrics last --out steps.csv --steps",
+        "sracl export metrics last --to tensorboard --follow",
     ),
     "export model": ("sracl export model last --out model", "sracl export model fast --out fast-model"),
     "config show": ("sracl config show --preset fast --changed", "sracl config show --preset best --yaml"),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sracl_core.cli import output
+from sracl_core.cli import completion, output
 from sracl_core.cli.asking import EncoderOption, MovedOption
-from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError, RunError
 from sracl_core.runs.records import as_csv, epoch_rows
 
@@ -30,6 +30,7 @@ class _RunFirst(TyperGroup):
 
 
 app = typer.Typer(cls=_RunFirst, no_args_is_help=True)
+CSV = "csv"
 MODEL_FILES = ("items.json", "item_vectors.npy")
 
 
@@ -63,15 +64,47 @@ def onnx(
 
 @app.command()
 def metrics(
-    run: RunArgument,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File; stdout where not given.")] = None,
-    steps: Annotated[bool, typer.Option("--steps", help="The losses within epochs instead.")] = False,
+    runs: RunsArgument,
+    to: Annotated[
+        str, typer.Option("--to", help="csv, tensorboard or trackio.", autocompletion=completion.trackers)
+    ] = CSV,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="File of the CSV, else stdout; folder of the tracker, else its own."
+        ),
+    ] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="csv: the losses within epochs instead.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="A tracker: go on until the runs have ended.")
+    ] = False,
     runs_dir: RunsDirOption = RUNS_DIR,
 ) -> None:
-    """Write the course of a run as CSV: a row an epoch, or with --steps about one every 2 s."""
+    """Write the course of a run as CSV, or of several into TensorBoard or trackio.
+
+    CSV has a row an epoch, or with --steps about one every 2 s. A tracker gets every loss part, metric and
+    setting; what an earlier export of the run left there is replaced.
+    """
+    directories = [find_run(run, runs_dir) for run in runs]
+    if to != CSV:
+        from sracl_core.cli.tracking import export
+
+        if steps:
+            raise InputError(f"--steps is for --to {CSV}; {to} gets steps and epochs")
+        export(directories, to, out, follow)
+        return
+    if follow or len(directories) > 1:
+        raise InputError(f"a CSV is of one run as it is now; {_trackers()} take several and follow them")
+    _write_csv(directories[0], out, steps)
+
+
+def _trackers() -> str:
+    return " and ".join(f"--to {name}" for name in completion.trackers(""))
+
+
+def _write_csv(directory: RunDirectory, out: Path | None, steps: bool) -> None:
     from sracl_core.runs.reader import read_history
 
-    directory = find_run(run, runs_dir)
     history = read_history(directory.path)
     rows = _step_rows(history) if steps else epoch_rows(history.epochs)
     if not rows:

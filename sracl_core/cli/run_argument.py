@@ -21,6 +21,10 @@ RunArgument = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="One run or more.", autocompletion=completion.runs),
+]
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", envvar="SRACL_RUNS_DIR", help="Folder that holds the runs.")
 ]

@@ -15,6 +15,7 @@ from sracl_core.cli import output, settings
 from sracl_core.cli.asking import EncoderOption, MovedOption
 from sracl_core.cli.processes import ProcessesOption, launch, launches
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.cli.tracking import LogToOption, require_trackers, while_tracked
 from sracl_core.errors import InputError, RunError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def train(
         str | None,
         typer.Option("--from", metavar="RUN", help="Start from this run's weights, with its settings."),
     ] = None,
+    log_to: LogToOption = None,
     processes: ProcessesOption = 1,
     dry_run: output.DryRunOption = False,
     as_json: output.JsonOption = False,
@@ -60,6 +62,7 @@ def train(
             f"{resolved.floor.name} is a floor, which counts and is not trained; "
             f"`sracl compare --dataset DIR --models {resolved.floor.name}` ranks with it"
         )
+    require_trackers(log_to)
     if launches(processes) and not dry_run:
         raise typer.Exit(launch(processes))
     first = os.environ.get("RANK", "0") == "0"
@@ -76,7 +79,7 @@ def train(
         made = str(new_run(resolved, runs_dir, name, start).path) if team.first else ""
         run = open_run(team.from_first(made))
         output.say(f"run {run.path}", quiet or not team.first)
-        results = follow(run, resumed=False, quiet=quiet, verbose=verbose, team=team)
+        results = follow(run, resumed=False, quiet=quiet, verbose=verbose, team=team, log_to=log_to)
     if first:
         _print_results(run, results, as_json)
 
@@ -89,6 +92,7 @@ def resume(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Train for as many in all; also a run that has finished.")
     ] = None,
+    log_to: LogToOption = None,
     processes: ProcessesOption = 1,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
@@ -101,6 +105,7 @@ def resume(
     directory = find_run(run, runs_dir)
     if os.environ.get("RANK", "0") == "0":
         _require_stopped(directory, epochs)
+    require_trackers(log_to)
     if launches(processes):
         raise typer.Exit(launch(processes))
     from sracl_core.runs.directory import open_run
@@ -110,7 +115,7 @@ def resume(
         if team.first:
             directory = _moved(directory, dataset, encoder, epochs)
         directory = open_run(team.from_first(str(directory.path)))
-        results = follow(directory, resumed=True, quiet=quiet, verbose=verbose, team=team)
+        results = follow(directory, resumed=True, quiet=quiet, verbose=verbose, team=team, log_to=log_to)
     if team.first:
         _print_results(directory, results, as_json)
 
@@ -177,7 +182,12 @@ def stop(
 
 
 def follow(
-    run: RunDirectory, resumed: bool, quiet: bool = False, verbose: bool = False, team: Team | None = None
+    run: RunDirectory,
+    resumed: bool,
+    quiet: bool = False,
+    verbose: bool = False,
+    team: Team | None = None,
+    log_to: list[str] | None = None,
 ) -> dict[str, Any]:
     """Train in this process, show it on stderr, and return the results; of a team the first one shows it."""
     from sracl_core.cli.live import TrainingDisplay
@@ -193,7 +203,7 @@ def follow(
     more = {} if team is None else {"team": team}
     training = run.config.training
     display = TrainingDisplay(quiet, verbose, training.monitor, training.max_epochs, training.max_minutes)
-    with display, RunWriter(run, display.on_event) as writer:
+    with while_tracked(run, log_to, quiet), display, RunWriter(run, display.on_event) as writer:
         if resumed:
             return pipeline.resume(run, writer, display.progress, **more)
         return pipeline.train(run, writer, display.progress, **more)

@@ -160,7 +160,7 @@ CALLS: dict[str, list[str]] = {
     "embed": ["DATA", "DATA --dry-run", "DATA --json", "ODD"],
     "neighbors": ["RUN --user USER", "RUN --item ITEM", "RUN --item ODD", "RUN --item ITEM --json"],
     "explore": ["RUN --json-lines", "ODD --json-lines"],
-    "export metrics": ["RUN", "RUN --steps --out OUT/m.csv", "ODD"],
+    "export metrics": ["RUN", "RUN --steps --out OUT/m.csv", "RUN --to ODD", "ODD"],
     "export onnx": ["ODD --out OUT/o", "RUNS/odd-0 --out OUT/o"],
     "serve": ["ODD", "RUNS/no-run"],
     "mcp": ["ODD", "RUNS/no-run"],
