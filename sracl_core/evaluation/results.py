@@ -12,6 +12,7 @@ import numpy as np
 from sracl_core.data import ties
 from sracl_core.data.prefixes import Prefixes, query_prefixes
 from sracl_core.data.sources import Sources
+from sracl_core.data.splits.base import Split
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, Scores, rank_queries
 from sracl_core.evaluation.stored import LISTS
@@ -26,12 +27,22 @@ LIST_LENGTH = 20
 """Items kept of each test user's list, from which coverage and the like are told later."""
 
 
-def queries_of(sources: Sources, part: str, most: int) -> Prefixes:
+def validated(config: RunConfig, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """(users, places of their held-out items) of validation: all, or `evaluation.valid_users` drawn of them.
+
+    Every run of the same data and limit draws the same.
+    """
+    users, ends, most = split.valid_users, split.valid_ends, config.evaluation.valid_users
+    if not 0 < most < len(users):
+        return users, ends
+    drawn = np.sort(np.random.default_rng(0).choice(len(users), most, replace=False))
+    return users[drawn], ends[drawn]
+
+
+def queries_of(config: RunConfig, sources: Sources, part: str, most: int) -> Prefixes:
     """The latest `most` items before each held-out item of `part`, "valid" or "test", which is the target."""
     split = sources.split
-    users, ends = (
-        (split.valid_users, split.valid_ends) if part == "valid" else (split.test_users, split.test_ends)
-    )
+    users, ends = validated(config, split) if part == "valid" else (split.test_users, split.test_ends)
     return query_prefixes(sources.dataset.sequences, users, ends, most)
 
 
@@ -45,8 +56,9 @@ def rank_split(
     team: Team = ALONE,
 ) -> Ranks:
     """Ranks of the held-out items of `part`, "valid" or "test", and the best `top` items of each user."""
-    queries = queries_of(sources, part, config.model.max_length)
-    histories = queries_of(sources, part, WHOLE_HISTORY)
+    queries, histories = (
+        queries_of(config, sources, part, most) for most in (config.model.max_length, WHOLE_HISTORY)
+    )
     told = partial(progress, "evaluate") if progress else None
     return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team)
 
@@ -61,7 +73,7 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "held-out one do not, the held-out one always does",
         "ties": "count against the held-out item",
         "same_time": ties.in_short(sources.dataset.manifest.get("ties")),
-        "valid_users": len(sources.split.valid_users),
+        "valid_users": len(validated(config, sources.split)[0]),
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from sracl_core.data import remarks, ties
-from sracl_core.data.dataset import Dataset
+from sracl_core.data.sources import Sources
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
+from sracl_core.training.adam import LAZY_ROWS
 
 
-def caveats(config: RunConfig, dataset: Dataset, notes: dict[str, Any]) -> list[str]:
+def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[str]:
     """Lines about the dataset's ties and texts, clamped settings, and texts of a language model.
 
     notes: of `build_semantics`.
     """
+    dataset = sources.dataset
     said = ties.remarks(dataset.manifest.get("ties"))
     said += remarks.on_texts(notes.get("items_without_text", 0), dataset.n_items)
     if dataset.parts is not None and config.dataset.split != "given":
@@ -28,7 +30,25 @@ def caveats(config: RunConfig, dataset: Dataset, notes: dict[str, Any]) -> list[
         said.append(
             f"retrieval.k {config.retrieval.k}: an item has only {others} others, so {others} are taken"
         )
-    return said + fallbacks(notes)
+    return said + on_size(config, sources) + fallbacks(notes)
+
+
+def on_size(config: RunConfig, sources: Sources) -> list[str]:
+    """What a large log changes, and what would make it quicker."""
+    said = []
+    users, ranked = len(sources.split.valid_users), config.evaluation.valid_users
+    if 0 < ranked < users:
+        said.append(
+            f"validation ranks {ranked:,} of {users:,} users, the same ones every time; the test ranks all "
+            "(evaluation.valid_users)"
+        )
+    next_item, items = config.active_objectives.get("next_item"), sources.dataset.n_items
+    if next_item is not None and next_item.reads_every_item and items >= LAZY_ROWS:
+        said.append(
+            f"the softmax reads all {items:,} items at each step; --set objectives.next_item.loss=sampled "
+            "reads a fraction of them, which is an estimate and several times as fast"
+        )
+    return said
 
 
 def keep_caveats(run: RunDirectory, said: list[str]) -> None:

@@ -19,7 +19,7 @@ def fit_scores(config: RunConfig, encoder: SequenceEncoder, sources: Sources, te
             missed.append("model.repeats: too few training prefixes to fit a bias on; it stays 0")
         team.from_first(encoder.repeat_bias)
     if encoder.evidence is not None:
-        queries = queries_of(sources, "valid", config.model.max_length)
+        queries = queries_of(config, sources, "valid", config.model.max_length)
         if not fit_evidence(encoder, queries, config.training.seed):
             missed.append("model.evidence: too few validation queries to fit weights on; they stay 0")
         team.from_first(encoder.evidence.weights)

@@ -58,7 +58,7 @@ def inputs_of(
         semantics = semantics_of(run, config, sources, say, told, report)
         if team.first:
             team.wait()
-    said = caveats(config, sources.dataset, semantics.notes)
+    said = caveats(config, sources, semantics.notes)
     for text in said:
         writer.message(text, "warning")
     if team.first:

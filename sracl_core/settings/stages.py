@@ -215,6 +215,10 @@ class EvaluationConfig(Section):
 
     ks: tuple[Positive, ...] = Field((5, 10, 20), description="Cut-offs of HR, NDCG and MRR.")
     batch_size: Positive = Field(512, description="Users ranked at once.")
+    valid_users: Annotated[int, Field(ge=0)] = Field(
+        100_000,
+        description="Most users that validation ranks, the same ones every time; 0: all. The test ranks all.",
+    )
 
     @field_validator("ks")
     @classmethod

@@ -238,16 +238,40 @@ def test_substitution_ratio_and_uniformity() -> None:
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "popularity"])
-def test_sampled_loss_tends_to_the_full_one(sampling: str) -> None:
+@pytest.mark.parametrize("shared", [{}, {"smoothing": 0.3, "neighbor_targets": 0.2}])
+def test_sampled_loss_tends_to_the_full_one(sampling: str, shared: dict[str, float]) -> None:
     encoder, world, *_ = setting()
     batch = make_batch(world.prefixes, np.arange(len(world.prefixes)))
 
     def loss(**changes: Any) -> float:
-        part = NextItem(next_item.Settings(**changes), world)
+        part = NextItem(next_item.Settings(**shared, **changes), world)
         return parts_of(encoder, {"next_item": part}, batch)["next_item"].item()
 
-    # The target stands beside an unbiased estimate of all *other* items' mass.
+    # The targets stand beside an unbiased estimate of all *other* items' mass.
     assert loss(loss="sampled", negatives=20000, sampling=sampling) == pytest.approx(loss(), rel=0.02)
+
+
+@pytest.mark.parametrize("shared", [{}, {"smoothing": 0.3}, {"smoothing": 0.3, "neighbor_targets": 0.2}])
+def test_sampled_loss_is_that_of_the_plain_loops(shared: dict[str, float]) -> None:
+    encoder, world, *_ = setting()
+    part = NextItem(next_item.Settings(loss="sampled", negatives=9, **shared), world)
+    batch = make_batch(world.prefixes, np.arange(7))
+    drawn = np.random.default_rng(5).integers(1, world.n_items + 1, 9)
+    states = torch.randn(7, 8, generator=torch.Generator().manual_seed(2)) / 4
+    found = part._sampled(encoder, states, batch, drawn)
+    rows, shares = part._targets(batch)
+    losses = []
+    for state, items, parts in zip(states, rows + 1, shares, strict=True):
+        wanted = {int(item): parts[items == item].sum() for item in items[parts > 0]}
+        score = {item: state @ encoder.items.weight[item] for item in {*wanted, *drawn.tolist()}}
+        mass = sum(score[item].exp() for item in wanted)
+        for item in drawn.tolist():
+            if item not in wanted:
+                mass = mass + score[item].exp() / (9 * part.share_N[item - 1])
+        losses.append(mass.log() - sum(share * score[item] for item, share in wanted.items()))
+    torch.testing.assert_close(found, torch.stack(losses).mean())
+    ours, plain = (torch.autograd.grad(x, encoder.items.weight)[0] for x in (found, sum(losses) / 7))
+    torch.testing.assert_close(ours, plain)
 
 
 class OnMeta(torch.nn.Module):

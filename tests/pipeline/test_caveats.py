@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sracl_core.cli.main import run as main
-from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import DataError
+from sracl_core.evaluation.results import protocol, queries_of
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import TextEncoder
@@ -38,7 +38,7 @@ def test_a_small_catalog_needs_no_flag(tmp_path: Path) -> None:
     )
     sources = load_sources(config(folder))
     empty = template_texts(sources.dataset).fallback_count
-    said = caveats(config(folder), sources.dataset, {"items_without_text": empty})
+    said = caveats(config(folder), sources, {"items_without_text": empty})
     assert "retrieval.k 10: an item has only 5 others, so 5 are taken" in said
     assert any(line.startswith("no item has a text (of 6)") for line in said)
     import numpy as np
@@ -51,8 +51,34 @@ def test_ties_are_said_in_a_run(tmp_path: Path) -> None:
     folder = shop(
         tmp_path, [(f"u{user}", f"i{item:02}", item // 6) for user in range(9) for item in range(12)]
     )
-    said = caveats(config(folder), load_dataset(folder), {})
+    said = caveats(config(folder), load_sources(config(folder)), {})
     assert any("108 interactions (100.0%) share their user's time" in line for line in said)
+
+
+def test_of_many_users_the_same_ones_are_validated_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop(
+        tmp_path, [(f"u{user}", f"i{(user + time) % 7}", time) for user in range(30) for time in range(5)]
+    )
+    sources = load_sources(config(folder))
+
+    def drawn(most: int, part: str = "valid") -> list[int]:
+        told = RunConfig.model_validate({"evaluation": {"valid_users": most}})
+        return queries_of(told, sources, part, 50).users.tolist()
+
+    assert len(drawn(11)) == len(set(drawn(11))) == 11
+    assert drawn(11) == sorted(drawn(11))
+    assert drawn(0) == drawn(30) == drawn(100_000) == sources.split.valid_users.tolist()
+    assert len(drawn(11, "test")) == 30
+    few = RunConfig.model_validate({"dataset": {"path": str(folder)}, "evaluation": {"valid_users": 11}})
+    monkeypatch.setattr("sracl_core.pipeline.caveats.LAZY_ROWS", 7)
+    said = caveats(few, sources, {})
+    assert any(line.startswith("validation ranks 11 of 30 users") for line in said)
+    assert any("the softmax reads all 7 items" in line for line in said)
+    assert protocol(few, sources)["valid_users"] == 11
+    followed = {"dataset": {"path": str(folder)}, "objectives": {"next_item": {"loss": "sampled"}}}
+    assert not any("softmax" in line for line in caveats(RunConfig.model_validate(followed), sources, {}))
 
 
 def test_a_split_that_nothing_can_mend_asks_for_another_log(tmp_path: Path) -> None:

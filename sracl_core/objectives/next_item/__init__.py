@@ -26,11 +26,11 @@ class Settings(ObjectiveSettings):
     )
     smoothing: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,
-        description="loss=full: share of a target that its nearest items by text get, in equal parts.",
+        description="Not with loss=bce: share of a target that its nearest items by text get.",
     )
     neighbor_targets: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,
-        description="loss=full: share of a target that the items get which followed near prefixes, by text.",
+        description="Not with loss=bce: share of a target that what followed near prefixes gets, by text.",
     )
     negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
     sampling: Literal["uniform", "popularity"] = Field(
@@ -64,6 +64,6 @@ class Settings(ObjectiveSettings):
     def _what_the_loss_reads(self) -> Settings:
         if self.loss != "sampled":
             self.refuse_unread(("negatives", "sampling"), "loss", "sampled")
-        if self.loss != "full":
+        if self.loss == "bce":
             self.refuse_unread(("smoothing", "neighbor_targets"), "loss", "full")
         return self

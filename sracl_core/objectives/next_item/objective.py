@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
@@ -92,20 +92,41 @@ class NextItem(Objective):
     ) -> Tensor:
         """Sampled softmax (Bengio and Senecal, 2008): an estimate of the full one.
 
-        exp(score) / (S q) over S draws from q estimates the sum over all items. The target is
-        always there, not drawn, so its score needs no correction.
+        exp(score) / (S q) over S draws from q estimates the sum over all items. Items that have a share of
+        the target are always there, not drawn, so their scores need no correction.
         """
-        device = states_BD.device
+        device, lowest = states_BD.device, torch.finfo(torch.float32).min
+        rows_BK, shares_BK = _each_once(*self._targets(batch))
         log_q_S = np.log(self.share_N * self.settings.negatives)[negatives_S - 1]
-        same_BS = torch.from_numpy(batch.targets_B[:, None] == negatives_S).to(device)
-        targets_BD = encoder.embed(torch.from_numpy(batch.targets_B).to(device))
+        drawn_BS = torch.from_numpy(_holds(rows_BK, shares_BK, negatives_S - 1)).to(device)
+        shares_BK = torch.from_numpy(shares_BK).to(device)
+        targets_BKD = encoder.embed(torch.from_numpy(rows_BK + 1).to(device))
         negatives_SD = encoder.embed(torch.from_numpy(negatives_S).to(device))
-        positive_B1 = (states_BD * targets_BD).sum(-1, keepdim=True)
+        target_BK = (states_BD[:, None] * targets_BKD).sum(-1).float().masked_fill(shares_BK == 0, lowest)
         negative_BS = states_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(states_BD)
-        negative_BS = negative_BS.masked_fill(same_BS, torch.finfo(negative_BS.dtype).min)
-        logits = torch.cat([positive_B1, negative_BS], dim=1).float()
-        target = torch.zeros(len(logits), dtype=torch.long, device=device)
-        return nn.functional.cross_entropy(logits, target)
+        logits = torch.cat([target_BK, negative_BS.float().masked_fill(drawn_BS, lowest)], dim=1)
+        return -(shares_BK * logits.log_softmax(dim=1)[:, : shares_BK.shape[1]]).sum(dim=1).mean()
+
+
+def _each_once(rows_BK: np.ndarray, shares_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same targets with all shares of an item in one place, and 0 in its others."""
+    order_BK = rows_BK.argsort(axis=1, kind="stable")
+    rows_BK, shares_BK = (np.take_along_axis(part, order_BK, axis=1) for part in (rows_BK, shares_BK))
+    first_BK = np.ones(rows_BK.shape, dtype=bool)
+    first_BK[:, 1:] = rows_BK[:, 1:] != rows_BK[:, :-1]
+    sums_BK = np.zeros_like(shares_BK)
+    sums_BK[first_BK] = np.add.reduceat(shares_BK.ravel(), np.flatnonzero(first_BK))
+    return rows_BK, sums_BK
+
+
+def _holds(rows_BK: np.ndarray, shares_BK: np.ndarray, drawn_S: np.ndarray) -> np.ndarray:
+    """Where a drawn row is one of those that have a share, bool [B, S]."""
+    distinct_U, place_S = np.unique(drawn_S, return_inverse=True)
+    place_BK = np.minimum(np.searchsorted(distinct_U, rows_BK), len(distinct_U) - 1)
+    there_BK = (distinct_U[place_BK] == rows_BK) & (shares_BK > 0)
+    holds_BU = np.zeros((len(rows_BK), len(distinct_U)), dtype=bool)
+    holds_BU[np.nonzero(there_BK)[0], place_BK[there_BK]] = True
+    return holds_BU[:, place_S]
 
 
 def _shared(
