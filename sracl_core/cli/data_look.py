@@ -29,6 +29,7 @@ class LogOptions:
         list[str] | None, typer.Option(help="Column of item ids; twice where two files name it differently.")
     ] = None
     time_col: Annotated[list[str] | None, typer.Option(help="Column of times.")] = None
+    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None
     time_format: Annotated[
         str | None, typer.Option(help="Times are dates: 'auto', or a pattern such as '%Y-%m-%d'.")
     ] = None
@@ -63,7 +64,6 @@ class LogOptions:
 class ReadingOptions(LogOptions):
     """How a log and an item table are read, as far as a person says it."""
 
-    rating_col: Annotated[list[str] | None, typer.Option(help="Column of ratings, for --min-rating.")] = None
     title_col: Annotated[
         list[str] | None, typer.Option(help="Column of item titles, in the item table or the log.")
     ] = None

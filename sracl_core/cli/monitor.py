@@ -46,6 +46,8 @@ def monitor(
         found = monitoring.monitor(loaded, raw.interactions, progress)
     if found["earlier_events"]:
         output.say(f"{found['earlier_events']:,} events are not after the run's log and are left out", quiet)
+    if found["duplicates"]:
+        output.say(f"exact duplicates dropped: {found['duplicates']:,}", quiet)
     output.print_json(found) if as_json else _print(found)
 
 

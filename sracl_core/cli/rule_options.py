@@ -34,7 +34,8 @@ class RuleOptions:
         list[str] | None, typer.Option("--not", metavar="COLUMN=VALUE", help="No such items; repeatable.")
     ] = None
     exclude: Annotated[
-        Path | None, typer.Option("--exclude", help="File of item ids to leave out, one a line.")
+        Path | None,
+        typer.Option("--exclude", help="File of item ids to leave out: one a line, or a column of a table."),
     ] = None
     min_popularity: Annotated[
         int, typer.Option("--min-popularity", min=0, help="Interactions that an item has at least.")
@@ -70,10 +71,6 @@ class RuleOptions:
 def _ids(path: Path | None) -> list[str]:
     if path is None:
         return []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"--exclude {path} cannot be read; give a text file of item ids, one a line"
-        ) from error
-    return [line.strip() for line in lines if line.strip()]
+    from sracl_core.data.id_file import read_ids
+
+    return read_ids(path, "item")[0]

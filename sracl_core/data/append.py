@@ -93,6 +93,8 @@ def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None,
         rating = options.rating_col or choices.get("rating_col")
         options = replace(options, with_ratings=True, rating_col=None if rating is None else tuple(rating))
         notes.append(f"kept are interactions rated {least:g} or more, as in {dataset.folder}")
+    elif options.rating_col:
+        raise DataError(f"{dataset.folder} keeps interactions of any rating; leave --rating-col out")
     raw = read_source(form, files, options, scratch)
     new = raw.interactions if least is None else raw.interactions.filter(pl.col("rating") >= least)
     old = pl.Series(dataset.timestamps)

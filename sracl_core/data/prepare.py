@@ -58,6 +58,8 @@ class PrepareOptions:
     def __post_init__(self) -> None:
         if self.k_core < 1:
             raise DataError(f"--k-core {self.k_core} is less than 1; 1 keeps every user and item")
+        if self.read.rating_col and self.min_rating is None:
+            raise DataError("--rating-col needs --min-rating: which to keep, such as --min-rating 4")
         if self.max_length is not None and self.max_length < filters.LEAST_HISTORY:
             raise DataError(f"--max-length {self.max_length} is less than {filters.LEAST_HISTORY}; raise it")
         if self.sample_users is not None and self.sample_users < 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.data.reading.base import cut
 from sracl_core.errors import InputError, worded
 from sracl_core.retrieval.best import best
 from sracl_core.rules import Rules
@@ -128,11 +129,11 @@ def _allowed(rules: Rules, catalogue: Catalogue, notes: list[str]) -> NDArray[np
         allowed &= fits
     for condition in rules.without:
         allowed &= ~catalogue.where(condition)[1]
-    known = [catalogue.rows[name] for name in rules.exclude if name in catalogue.rows]
-    allowed[known] = False
-    if len(known) < len(rules.exclude):
+    rows = {name: catalogue.rows.get(name, catalogue.rows.get(name.strip())) for name in rules.exclude}
+    allowed[[row for row in rows.values() if row is not None]] = False
+    if unknown := [name for name, row in rows.items() if row is None]:
         # A shop's list of what is sold out knows items that the run has never seen.
-        notes.append(f"{len(rules.exclude) - len(known):,} of the excluded ids are no items of the run")
+        notes.append(f"{len(unknown):,} of the excluded ids are no items of the run ({cut(unknown[0])})")
     if rules.min_popularity:
         allowed &= catalogue.popularity >= rules.min_popularity
     if rules.not_like is not None:

@@ -6,17 +6,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import Dataset
-from sracl_core.data.reading.base import file_kind
-from sracl_core.data.reading.columns import USUAL, guess
+from sracl_core.data.id_file import column_of, read_ids
+from sracl_core.data.reading.base import Rows, cut, file_kind
+from sracl_core.data.reading.clean import clean_ids, clean_times
+from sracl_core.data.reading.columns import guess
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.search import first_object
-from sracl_core.data.reading.tabular import json_objects, open_table
+from sracl_core.data.reading.tabular import as_text, json_objects, open_table
 from sracl_core.data.reading.text import plain
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError, nearest
@@ -50,8 +51,9 @@ def some_users(dataset: Dataset, histories: Histories, until: str, path: Path) -
 
     A user that the dataset does not hold has an empty history. Raises DataError where none is known.
     """
-    wanted = pl.Series("user_id", _ids(path), pl.String).unique(maintain_order=True)
     known = dict(zip(dataset.users.ids, range(dataset.n_users), strict=True))
+    ids, notes = read_ids(path, "user", known)
+    wanted = pl.Series("user_id", ids, pl.String).unique(maintain_order=True)
     rows = np.array([known.get(name, -1) for name in wanted], dtype=np.int64)
     unknown = wanted.filter(pl.Series(rows < 0))
     if len(unknown) == len(wanted):
@@ -60,7 +62,7 @@ def some_users(dataset: Dataset, histories: Histories, until: str, path: Path) -
     cut = histories.cut(until)
     lengths = np.where(rows < 0, 0, cut.lengths[rows])
     found = Sequences.of_lengths(cut.take(rows[rows >= 0]).values, lengths)
-    return Asked(wanted, found, _unknown(len(unknown), "users", unknown))
+    return Asked(wanted, found, notes + _unknown(len(unknown), "users", unknown))
 
 
 def raw_histories(dataset: Dataset, path: Path) -> Asked:
@@ -69,7 +71,7 @@ def raw_histories(dataset: Dataset, path: Path) -> Asked:
     A table of users, items and perhaps times, or JSON lines {"user_id": ..., "history": [item, ...]}.
     Items that the dataset does not hold are left out and told.
     """
-    table = _histories(path)
+    table, notes = _histories(path)
     items = pl.DataFrame(
         {"item_id": dataset.items.ids, "item": np.arange(1, dataset.n_items + 1, dtype=np.int32)}
     )
@@ -82,7 +84,7 @@ def raw_histories(dataset: Dataset, path: Path) -> Asked:
     )
     lengths = np.bincount(kept["person"].to_numpy(), minlength=len(names))
     found = Sequences.of_lengths(kept["item"].to_numpy(), lengths.astype(np.int64))
-    return Asked(names, found, _unknown(len(unknown), "items", unknown))
+    return Asked(names, found, notes + _unknown(len(unknown), "items", unknown))
 
 
 def _unknown(count: int, what: str, names: pl.Series) -> list[str]:
@@ -92,26 +94,8 @@ def _unknown(count: int, what: str, names: pl.Series) -> list[str]:
     )
 
 
-def _ids(path: Path) -> list[str]:
-    """The ids of a file: of a column of users, or one a line."""
-    with tempfile.TemporaryDirectory() as scratch:
-        if file_kind(path) in ("txt", ""):
-            if not path.is_file():
-                raise DataError(f"{path} is not there; give a file of user ids, one a line")
-            lines = plain(path, Path(scratch)).read_text(encoding="utf-8-sig").splitlines()
-            ids = [line.strip() for line in lines if line.strip()]
-        else:
-            table = open_table(path, Path(scratch))
-            columns = {"user_id": _column(path, table.columns, "user", alone=True)}
-            found = table.select(columns).frame["user_id"].cast(pl.String)
-            ids = found.filter(~missing(found)).to_list()
-    if not ids:
-        raise DataError(f"{path} holds no user ids; give one a line")
-    return ids
-
-
-def _histories(path: Path) -> pl.DataFrame:
-    """Columns user_id and item_id, each person's rows oldest first."""
+def _histories(path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """(columns user_id and item_id, each person's rows oldest first; what a person should know)."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         if file_kind(path) in ("json", "jsonl", "ndjson") and path.is_file():
@@ -119,53 +103,51 @@ def _histories(path: Path) -> pl.DataFrame:
             name = next((name for name in LISTS if isinstance(first.get(name), list)), None)
             if name is not None:
                 schema = dict.fromkeys(("user_id", "item_id"), pl.String)
-                return pl.DataFrame(_listed(path, work, name), schema=schema, orient="row")
+                return pl.DataFrame(_listed(path, work, name), schema=schema, orient="row"), []
         table = open_table(path, work)
-        columns = {f"{role}_id": _column(path, table.columns, role) for role in ("user", "item")}
+        columns = {
+            f"{role}_id": column_of(path, table.columns, role, table.header) for role in ("user", "item")
+        }
         time = guess("time", table.columns)
         rows = table.select(columns | ({"time": time} if time else {}))
-    frame = rows.frame.with_columns(pl.col("user_id", "item_id").cast(pl.String))
-    for name in ("user_id", "item_id"):
-        if (empty := missing(frame[name])).any():
+    for name in rows.frame.columns:
+        if (empty := missing(rows.frame[name])).any():
             raise DataError(f"{rows.locate(int(empty.arg_true()[0]))} has no {name}; give it one")
+    ids = [clean_ids(rows.frame[name], rows.locate) for name in ("user_id", "item_id")]
     if not time:
-        return frame
+        return pl.DataFrame(ids), [f"{path.name}: no column of times, so that rows stand in their order"]
+    times, said = _times(rows)
     # Everyone's place is that of their first line.
-    places = frame.with_row_index("place").with_columns(pl.col("place").min().over("user_id"))
-    return _in_time(places, rows.locate).sort("place", maintain_order=True)
+    frame = pl.DataFrame([*ids, times]).with_row_index("place")
+    frame = frame.with_columns(pl.col("place").min().over("user_id")).sort(times.name, maintain_order=True)
+    return frame.sort("place", maintain_order=True), [f"{path.name}: times are column '{time}' ({said})"]
 
 
-def _in_time(frame: pl.DataFrame, locate: Any) -> pl.DataFrame:
-    """The rows by time, those of one time as in the file. Times are numbers or text that sorts."""
-    times = frame["time"]
-    if times.dtype == pl.String:
-        numbers = times.cast(pl.Float64, strict=False)
-        times = times if numbers.null_count() == len(numbers) else numbers
-    if times.null_count():
-        place = locate(int(times.is_null().arg_true()[0]))
-        raise DataError(f"{place} has no time that can be read; write times as numbers or as 2026-01-31")
-    return frame.with_columns(time=times).sort("time", maintain_order=True)
+def _times(rows: Rows) -> tuple[pl.Series, str]:
+    """As a log's are read. What an error says of options is of no use here."""
+    try:
+        return clean_times(rows.frame["time"], rows.locate)
+    except DataError as error:
+        fault = str(error).rsplit("; ", 1)[0]
+        raise DataError(f"{fault}; write times as numbers or as 2026-01-31T12:00") from error
 
 
 def _listed(path: Path, scratch: Path, name: str) -> Iterator[tuple[str, str | None]]:
     """(user, item) of every item of every line; (user, None) where a history is empty."""
-    users = ("user_id", "user", "id")
+    users, seen = ("user_id", "user", "id"), set[str]()
     for number, record in json_objects(path, plain(path, scratch)):
         user = next((record[key] for key in users if isinstance(record.get(key), str | int)), None)
         history = record.get(name)
         if user is None or not isinstance(history, list):
             raise DataError(f'{path} line {number} is not {{"user_id": ..., "{name}": [item, ...]}}')
+        if str(user) in seen:
+            raise DataError(
+                f"{path} line {number}: '{cut(user)}' has a history already; give one object a person"
+            )
+        seen.add(str(user))
         for item in history or [None]:
-            yield str(user), None if item is None else str(item)
-
-
-def _column(path: Path, columns: list[str], role: str, alone: bool = False) -> str:
-    found = guess(role, columns)
-    if found is None and alone and len(columns) == 1:
-        return columns[0]
-    if found is None:
-        usual = USUAL[role].split()[0]
-        raise DataError(
-            f"{path} has no column '{usual}'{nearest(usual, columns)}; rename the column of {role}s"
-        )
-    return found
+            if isinstance(item, dict | list):
+                raise DataError(
+                    f"{path} line {number} holds {cut(item)} in place of an item's id; give ids alone"
+                )
+            yield str(user), as_text(item)

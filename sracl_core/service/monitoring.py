@@ -64,12 +64,13 @@ def monitor(loaded: LoadedRun, log: pl.DataFrame, progress: Progress | None = No
     Each event is asked for after all that its person did before it, in the dataset and since; who has no
     known item before it, and events with unknown items, are counted and cannot be asked for.
 
-    Returns {"run", "headline", "trained_until", "test" (the run's own results), "earlier_events", "weeks":
-    [{"week", "events", "asked", metrics, ...}], "refresh": {"wanted", "reasons"}}. Raises InputError where no
-    event is after the dataset's end.
+    Returns {"run", "headline", "trained_until", "test" (the run's own results), "earlier_events",
+    "duplicates" (dropped, as where a dataset is prepared), "weeks": [{"week", "events", "asked", metrics,
+    ...}], "refresh": {"wanted", "reasons"}}. Raises InputError where no event is after the dataset's end.
     """
     dataset, end = loaded.dataset, float(loaded.dataset.timestamps.max())
-    later = log.filter(pl.col("timestamp") > end)
+    after = log.filter(pl.col("timestamp") > end)
+    later = after.unique(["user_id", "item_id", "timestamp"], keep="first", maintain_order=True)
     if later.is_empty():
         raise InputError(f"no event is after the run's log, which ends at {_told(end)}; give what came since")
     events = _events(loaded, later)
@@ -88,7 +89,8 @@ def monitor(loaded: LoadedRun, log: pl.DataFrame, progress: Progress | None = No
         "headline": headline,
         "trained_until": end,
         "test": (loaded.run.results() or {}).get("test"),
-        "earlier_events": log.height - later.height,
+        "earlier_events": log.height - after.height,
+        "duplicates": after.height - later.height,
         "weeks": told,
         "refresh": refresh(told, headline),
     }

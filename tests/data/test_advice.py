@@ -117,6 +117,12 @@ STEPS: dict[str, tuple[dict[str, str], str, str, str]] = {
         "the times are 2020-09-13",
         "log.csv --until 2020-09-16",
     ),
+    "a column of ratings alone": (
+        {"log.csv": RATED},
+        "log.csv --rating-col rating",
+        "needs --min-rating: which to keep",
+        "log.csv --rating-col rating --min-rating 3",
+    ),
     "ratings above any": (
         {"log.csv": RATED},
         "log.csv --min-rating 4",

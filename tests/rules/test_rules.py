@@ -177,7 +177,7 @@ def test_too_few_are_said() -> None:
     assert len(rows) == acme
     assert applied.said_of(len(rows), N) == [f"{acme} of {N} items: the rules and the history leave no more"]
     assert apply(Rules(exclude=["i1", "gone"]), items).notes == [
-        "1 of the excluded ids are no items of the run"
+        "1 of the excluded ids are no items of the run (gone)"
     ]
 
 

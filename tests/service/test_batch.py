@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sracl_core.cli.main import run
+from sracl_core.data.id_file import read_ids
 from sracl_core.errors import DataError, InputError
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
@@ -113,7 +114,8 @@ def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp
     people = asked.raw_histories(loaded.dataset, tmp_path / "people.csv")
     assert people.names.to_list() == ["new", "stranger"]
     assert [people.histories.of(0).tolist(), people.histories.of(1).tolist()] == [[6, 4], []]
-    assert people.notes == ["1 items are not in the run's dataset (gone)"]
+    times = "people.csv: times are column 'timestamp' (numbers that are no dates)"
+    assert people.notes == [times, "1 items are not in the run's dataset (gone)"]
     written = write_lists(loaded, people, 5, tmp_path / "recs.parquet")
     table = pl.read_parquet(tmp_path / "recs.parquet")
     assert written.popular == 1
@@ -157,8 +159,20 @@ def test_users_of_a_file_in_its_order(loaded: LoadedRun, tmp_path: Path) -> None
         ("gone.csv", None, "is not there"),
         ("a.csv", "usr,thing\na,b\n", "has no column 'user_id'.*rename"),
         ("a.csv", "user_id,item_id\na,\n", "line 2 has no item_id"),
-        ("a.csv", "user_id,item_id,timestamp\na,b,1\na,b,x\n", "line 3 has no time that can be read"),
+        ("a.csv", "user_id,item_id,timestamp\na,b,1\na,b,x\n", "line 3: .*write times as numbers"),
+        (
+            "a.csv",
+            "user_id,item_id,date\na,b,03/01/2020\na,c,01/03/2020\n",
+            "line 2: .* fits .*; write times as",
+        ),
+        ("a.csv", "a,b\na,c\nd,b\n", "line 1 names no columns"),
         ("a.jsonl", '{"user_id":"a","history":["x"]}\n{"history":["x"]}\n', "line 2 is not"),
+        (
+            "a.jsonl",
+            '{"user_id":"a","history":["x"]}\n{"user_id":"a","history":[]}\n',
+            "line 2: 'a' has a hist",
+        ),
+        ("a.jsonl", '{"user_id":"a","history":[{"item_id":"x"}]}\n', "line 1 holds {'item_id': 'x'}"),
     ],
 )
 def test_a_file_of_histories_that_cannot_be_used(
@@ -168,6 +182,45 @@ def test_a_file_of_histories_that_cannot_be_used(
         (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=expected):
         asked.raw_histories(loaded.dataset, tmp_path / name)
+
+
+def test_times_of_histories_are_read_as_those_of_a_log(loaded: LoadedRun, tmp_path: Path) -> None:
+    known = loaded.dataset.items.ids
+    path = tmp_path / "people.csv"
+    for later, earlier in (
+        ("01.02.2020", "31.01.2020"),
+        ("2020-01-31T23:30:00-02:00", "2020-02-01T01:00:00+00:00"),
+        ("Feb 1 2020", "Jan 31 2020"),
+    ):
+        path.write_text(f"user_id,item_id,timestamp\na,{known[3]},{later}\na,{known[5]},{earlier}\n")
+        assert asked.raw_histories(loaded.dataset, path).histories.of(0).tolist() == [6, 4]
+    table = pl.DataFrame({"user_id": [7.0, 7.0], "item_id": known[:2]})
+    table.write_parquet(tmp_path / "people.parquet")
+    assert asked.raw_histories(loaded.dataset, tmp_path / "people.parquet").names.to_list() == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "notes"),
+    [
+        ("ids.csv", "", []),
+        ("ids.csv", "user_id\n", []),
+        ("ids.csv", "who\n", ["ids.csv: line 1 ('who') is no user of the run, and is read as a name"]),
+        ("ids.txt", "user_id\n", []),
+        ("ids.lst", "", []),
+    ],
+)
+def test_a_column_of_users_loses_none(
+    loaded: LoadedRun, tmp_path: Path, name: str, header: str, notes: list[str]
+) -> None:
+    some = loaded.dataset.users.ids[:3]
+    (tmp_path / name).write_text(header + "\n".join(some) + "\n")
+    people = asked.some_users(loaded.dataset, loaded.histories, "test", tmp_path / name)
+    assert (people.names.to_list(), people.notes) == (some, notes)
+
+
+def test_blanks_of_an_id_are_its_own_where_it_is_known_so(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a \n b\nc\u2028d\n")
+    assert read_ids(tmp_path / "ids.txt", "user", {"a ", "b", "c\u2028d"})[0] == ["a ", "b", "c\u2028d"]
 
 
 def test_an_ending_that_is_not_known(loaded: LoadedRun, tmp_path: Path) -> None:

@@ -99,14 +99,18 @@ def test_the_command_tells_what_it_left_out_and_when_to_train(
 ) -> None:
     rows = drawn(loaded, np.ones(loaded.dataset.n_items), 60, 2)
     unknown = [(user, f"new-{at}", time) for at, (user, _, time) in enumerate(rows[:20])]
-    log([*rows, *unknown]).write_csv(tmp_path / "new.csv")
+    once = monitor(loaded, log([*rows, *unknown]))
+    log([*rows, *unknown, *rows]).write_csv(tmp_path / "new.csv")
     assert run(["monitor", str(loaded.run.path), str(tmp_path / "new.csv"), "--json", "-q"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert (found["duplicates"], found["weeks"]) == (60, json.loads(json.dumps(once["weeks"])))
     assert found["weeks"][-1]["unknown_items"] == 0.25
     assert found["refresh"]["wanted"]
     assert run(["monitor", str(loaded.run.path), str(tmp_path / "new.csv")]) == 0
     said = capsys.readouterr().out
     assert "its own test" in said
+    assert run(["monitor", str(loaded.run.path), str(tmp_path / "new.csv"), "--rating-col", "stars"]) == 2
+    assert "keeps interactions of any rating; leave --rating-col out" in capsys.readouterr().err
     assert "train anew: 25% of the latest week's events are with items it does not know" in said
 
 
