@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mode
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -169,11 +170,15 @@ def _read(path: Path, wanted: list[bytes]) -> _Found:
     missing, damaged = np.ones(len(wanted), dtype=bool), 0
     for rows in _ask(path, "key, vector, checksum", wanted):
         whole = [row for row in rows if _checksum(row[0], row[1]) == row[2]]
+        if whole and not vectors.size:
+            width = mode(len(row[1]) for row in whole)
+            vectors = np.empty((len(wanted), width // 4), dtype=np.float32)
+        whole = [row for row in whole if len(row[1]) == vectors.shape[1] * 4]
         damaged += len(rows) - len(whole)
         if whole:
-            read = np.frombuffer(b"".join(row[1] for row in whole), dtype="<f4").reshape(len(whole), -1)
-            if not vectors.size:
-                vectors = np.empty((len(wanted), read.shape[1]), dtype=np.float32)
+            read = np.frombuffer(b"".join(row[1] for row in whole), dtype="<f4").reshape(
+                len(whole), vectors.shape[1]
+            )
             at = [place[row[0]] for row in whole]
             vectors[at], missing[at] = read, False
     return _Found(vectors, np.flatnonzero(missing).tolist(), damaged)
