@@ -129,8 +129,8 @@ def whole_folder(
     work, new_parents = disk.beside(path), list[Path]()
     try:
         disk.restore(path)
-        if not replace and path.exists() and not _may_be_replaced(path, mark):
-            raise DataError(f"{path} is there already and holds something else; choose another folder")
+        if not replace:
+            require_replaceable(path, mark)
         if parents:
             new_parents = [parent for parent in path.parents if not parent.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -266,8 +266,11 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("sracl"))
 
 
-def _may_be_replaced(path: Path, mark: str) -> bool:
-    return path.is_dir() and (not any(path.iterdir()) or (mark != "" and (path / mark).is_file()))
+def require_replaceable(path: Path, mark: str) -> None:
+    """Raises DataError where `path` is neither free, nor empty, nor a folder with the file `mark`."""
+    fit = path.is_dir() and (not any(path.iterdir()) or (mark != "" and (path / mark).is_file()))
+    if path.exists() and not fit:
+        raise DataError(f"{path} is there already and holds something else; choose another folder")
 
 
 def _is_about_another(error: Exception, work: Path, path: Path) -> bool:

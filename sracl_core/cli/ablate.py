@@ -8,6 +8,7 @@ import typer
 
 from sracl_core.cli import output, settings
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
+from sracl_core.cli.study_plan import print_plan
 from sracl_core.errors import InputError
 
 VariantsOption = Annotated[
@@ -42,24 +43,14 @@ def ablate(
     settings.require_read(config, sets, resolved)
     numbers = _seeds(seeds)
     output.say("loading", quiet)
-    from sracl_core.data.sources import load_sources
     from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import TESTED, as_study, variant_rows
     from sracl_core.studies.compare import compare_rows
-    from sracl_core.studies.earlier import EarlierRuns
-    from sracl_core.studies.running import what_is_left
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
     wanted = variant_rows(chosen, settled(resolved), numbers)
     if dry_run:
-        identity, there = load_sources(resolved).dataset.identity, EarlierRuns(runs_dir)
-        plan = [
-            (name, one.config.training.seed, what_is_left(run), run.name if run else None)
-            for name, some in wanted.items()
-            for one in some
-            for run in [there.find(one.config, identity)]
-        ]
-        _print_plan(plan, as_json)
+        print_plan(wanted, runs_dir, as_json, "variant")
         return
     with output.progress_display(quiet) as progress:
         table = compare_rows(
@@ -86,14 +77,6 @@ def _seeds(text: str) -> list[int]:
         return list(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError as error:
         raise InputError(f"--seeds '{text}' is no list of whole numbers; write --seeds 1,2,3") from error
-
-
-def _print_plan(plan: list[tuple[Any, ...]], as_json: bool) -> None:
-    columns = ("variant", "seed", "what", "run")
-    if as_json:
-        output.print_json([dict(zip(columns, row, strict=True)) for row in plan])
-    else:
-        output.print_table(columns, plan)
 
 
 def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:

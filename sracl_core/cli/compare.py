@@ -106,28 +106,17 @@ def _seeds(text: str) -> int | list[int]:
 
 
 def _print_plan(specs: Sequence[Spec], seeds: str, tune: int, runs_dir: Path, as_json: bool) -> None:
-    """What is there of each run, and what would be done; with `tune` the settings are not known yet."""
+    """With `tune` the settings are not known yet."""
+    from sracl_core.cli.study_plan import print_plan
     from sracl_core.studies.compare import wanted_runs
-    from sracl_core.studies.running import plan_runs
 
-    searched: dict[str, int] = {}
+    trials = {}
     if tune:
         from sracl_core.studies.tuning import task_of
 
         searched = {spec.name: len(task_of(spec).space) for spec in specs}
-    wanted = wanted_runs(specs, _seeds(seeds))
-    planned = iter(plan_runs([one for some in wanted.values() for one in some], runs_dir))
-    rows = []
-    for name, some in wanted.items():
-        for one in [next(planned) for _ in some]:
-            what = f"after {tune} trials of {searched[name]} settings" if searched.get(name) else one.left
-            most = (one.extent.steps, one.extent.seconds / 60.0 or None)
-            rows.append((name, one.config.training.seed, what, *most, one.run.name if one.run else None))
-    columns = ("method", "seed", "what", "steps at most", "minutes at most", "run")
-    if as_json:
-        output.print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        output.print_table(columns, rows)
+        trials = {name: f"after {tune} trials of {n} settings" for name, n in searched.items() if n}
+    print_plan(wanted_runs(specs, _seeds(seeds)), runs_dir, as_json, "method", trials)
 
 
 def _print(table: Table) -> None:

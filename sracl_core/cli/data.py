@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +18,9 @@ from sracl_core.cli.option_groups import grouped
 from sracl_core.data.times import span_of
 
 app = typer.Typer(no_args_is_help=True)
+_DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Read everything and say what would be kept; write nothing.")
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def prepare(
     drop_empty: DropEmptyOption = False,
     name: Annotated[str | None, typer.Option(help="What the dataset is called; else as its source.")] = None,
     raw_dir: RawDirOption = Path("data/raw"),
+    dry_run: _DryRunOption = False,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:
@@ -77,16 +84,33 @@ def prepare(
         licence=entry.licence if entry else None,
         citation=entry.citation if entry else None,
     )
-    with output.progress_display(quiet) as progress:
-        manifest = run(paths, out, options, progress)
+    with _place(out, dry_run) as place, output.progress_display(quiet) as progress:
+        manifest = run(paths, place, options, progress)
     _tell_taken(manifest, quiet)
     if as_json:
         output.print_json(manifest)
         return
     _print_funnel(manifest["funnel"])
-    place = shlex.quote(str(out))
+    if dry_run:
+        output.say(f"{out}: not written; the same without --dry-run writes it", quiet)
+        return
+    folder = shlex.quote(str(out))
     given = " --set dataset.split=given" if valid else ""
-    output.say(f"{out}: ready; next: sracl train --dataset {place}{given}", quiet)
+    output.say(f"{out}: ready; next: sracl train --dataset {folder}{given}", quiet)
+
+
+@contextmanager
+def _place(out: Path, dry_run: bool) -> Iterator[Path]:
+    """`out`, or of a dry run a folder that goes away: what would be dropped is known when all is read."""
+    if not dry_run:
+        yield out
+        return
+    from sracl_core.data.dataset import MANIFEST
+    from sracl_core.files import require_replaceable
+
+    require_replaceable(out, MANIFEST)
+    with TemporaryDirectory() as aside:
+        yield Path(aside) / "dataset"
 
 
 def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
@@ -126,6 +150,7 @@ def append(
     reading: ReadingOptions,
     events: EventsOption = None,
     drop_empty: DropEmptyOption = False,
+    dry_run: _DryRunOption = False,
     quiet: output.QuietOption = False,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -139,9 +164,9 @@ def append(
     from sracl_core.data.dataset import read_manifest
 
     before = read_manifest(folder)["counts"]
-    with output.progress_display(quiet) as progress:
+    with _place(out, dry_run) as place, output.progress_display(quiet) as progress:
         options = reading.of(None, events=listed(events), drop_empty=drop_empty)
-        manifest = appending.append(folder, new, out, options, progress)
+        manifest = appending.append(folder, new, place, options, progress)
     _tell_taken({"source": manifest["added"], "notes": manifest["added"]["notes"]}, quiet)
     if as_json:
         output.print_json(manifest)
@@ -150,7 +175,9 @@ def append(
         (kind, f"{before[kind]:,}", f"{manifest['counts'][kind]:,}")
         for kind in ("users", "items", "interactions")
     ]
-    output.print_table(["", "before", "now"], rows)
+    output.print_table(["", "before", "would be" if dry_run else "now"], rows)
+    if dry_run:
+        output.say(f"{out}: not written; the same without --dry-run writes it", quiet)
 
 
 @app.command()

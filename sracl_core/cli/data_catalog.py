@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sracl_core.cli import output
+
+if TYPE_CHECKING:
+    from sracl_core.data.catalog_entries import Entry
 
 
 def list_(
@@ -69,6 +72,9 @@ def fetch(
     name: Annotated[str, typer.Argument(help="A name of `sracl data list`.")],
     raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
     mirror: Annotated[str | None, typer.Option(help="Take the files from this base address.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be fetched from where; ask no server.")
+    ] = False,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
 ) -> None:
@@ -89,6 +95,9 @@ def fetch(
     if entry.manual:
         raise DataError(f"{entry.name} is not for fetching: {entry.manual}: {place.folder}")
     output.say(f"{entry.name}: {entry.licence}; cite {entry.citation}", quiet)
+    if dry_run:
+        _print_plan(entry, place.folder, mirror, as_json)
+        return
     began = time.perf_counter()
     with output.progress_display(quiet) as progress:
         record = run(entry, place.folder, mirror, progress)
@@ -104,6 +113,21 @@ def fetch(
         f"{place.folder}: here after {seconds}; next: sracl data prepare {name}{where} --out data/{name}",
         quiet,
     )
+
+
+def _print_plan(entry: Entry, folder: Path, mirror: str | None, as_json: bool) -> None:
+    from sracl_core.data.fetch import planned
+
+    files = planned(entry, folder, mirror)
+    if as_json:
+        output.print_json({"folder": str(folder), "files": files, "dry_run": True})
+        return
+    rows = [
+        (one["name"], f"{one['bytes'] / 1e6:,.1f} MB" if one["bytes"] else "-", one["left"], one["url"])
+        for one in files
+    ]
+    output.print_table(["file", "size", "what", "from"], rows)
+    output.say(f"nothing was fetched; the same without --dry-run fetches into {folder}")
 
 
 def export(

@@ -62,6 +62,16 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
         tell(f"{name.ljust(width)}  {shown(value)}")
 
 
+def print_plan(plan: Mapping[str, Any], as_json: bool, **told: tuple[str, Any]) -> None:
+    """What a command would do; `told` has another name and another value for a person, by name."""
+    if as_json:
+        print_json({**plan, "dry_run": True})
+        return
+    pairs = (told.get(name, (name.replace("_", " "), value)) for name, value in plan.items())
+    print_pairs(dict(pairs))
+    say("nothing was done; the same without --dry-run does it")
+
+
 def print_metrics(results: Mapping[str, Any]) -> None:
     """The valid and test parts of results.json as one table, masked and unmasked side by side."""
     columns = [(part, mask) for part in ("valid", "test") for mask in ("unmasked", "masked")]

@@ -59,8 +59,9 @@ def recommend(
         told = {"as_json": as_json, "quiet": quiet}
         recommend_many(run, runs_dir, dataset, many, k=k, until=until, rules=rules, **told)
         return
-    if many.out is not None:
-        raise InputError("--out takes many lists: give --all, --users or --histories")
+    if many.out is not None or many.dry_run:
+        name = "--out" if many.out is not None else "--dry-run"
+        raise InputError(f"{name} takes many lists: give --all, --users or --histories")
     items = asking.split_ids(history)
     found = asking.open_explorer(run, runs_dir, dataset, encoder).recommend(
         user=user,

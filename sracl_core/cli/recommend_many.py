@@ -38,6 +38,9 @@ class ManyOptions:
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File of many lists: .parquet, .csv or .jsonl.")
     ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of many lists: how many, and how long it takes; touch nothing.")
+    ] = False
 
 
 def recommend_many(
@@ -52,7 +55,7 @@ def recommend_many(
     quiet: bool,
     rules: Rules,
 ) -> None:
-    """Lists for everybody, or for those in a file, in the file `many.out`."""
+    """Lists for everybody, or for those in a file, in `many.out`; of a dry run their number."""
     if (out := many.out) is None:
         raise InputError("many lists need --out FILE.parquet, FILE.csv or FILE.jsonl")
     directory = find_run(run, runs_dir)
@@ -70,6 +73,14 @@ def recommend_many(
         people = asked.every_user(loaded.dataset, loaded.histories, until)
     for note in people.notes:
         output.say(f"note: {note}", quiet)
+    if many.dry_run:
+        plan = asdict(batch.plan_lists(loaded, people, k, out, rules))
+        told = {
+            "taken": ("there already", plan["taken"]),
+            "seconds": ("about", output.duration(plan["seconds"])),
+        }
+        output.print_plan({"out": str(out), **plan}, as_json, **told)
+        return
     with output.progress_display(quiet) as progress:
         written = batch.write_lists(loaded, people, k, out, progress, rules)
     if as_json:

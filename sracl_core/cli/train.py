@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,7 @@ def resume(
     ] = None,
     log_to: LogToOption = None,
     processes: ProcessesOption = 1,
+    dry_run: output.DryRunOption = False,
     as_json: output.JsonOption = False,
     quiet: output.QuietOption = False,
     verbose: output.VerboseOption = False,
@@ -105,6 +107,13 @@ def resume(
     directory = find_run(run, runs_dir)
     if os.environ.get("RANK", "0") == "0":
         _require_stopped(directory, epochs)
+    if dry_run:
+        from sracl_core.pipeline.left import left_to_train
+
+        plan = asdict(left_to_train(directory, epochs, dataset))
+        most = ("at most", output.duration(plan["seconds_at_most"]))
+        output.print_plan(plan, as_json, seconds_at_most=most)
+        return
     require_trackers(log_to)
     if launches(processes):
         raise typer.Exit(launch(processes))
@@ -221,8 +230,6 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
 
 
 def _print_plan(config: RunConfig, runs_dir: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from sracl_core.pipeline.estimate import plan as measured
 
     plan: dict[str, Any] = asdict(measured(config, runs_dir))

@@ -47,14 +47,45 @@ def fetch(
     its part, DataError where an archive is not fit, StorageError where the disk has no room.
     """
     make_folder(folder)
-    record = (read_json(folder / RECORD) or {}).get("files", {})
+    record = _recorded(folder)
     result = {"name": entry.name, "licence": entry.licence, "citation": entry.citation, "files": record}
     for file in entry.files:
-        url = f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
-        record[file.name] = _bring(file, url, folder, record.get(file.name, {}), progress, patience)
+        record[file.name] = _bring(
+            file, _url(file, mirror), folder, record.get(file.name, {}), progress, patience
+        )
         write_json(folder / RECORD, result)
         _note(folder / file.name).unlink(missing_ok=True)
     return result
+
+
+def planned(entry: Entry, folder: Path, mirror: str | None = None) -> list[dict[str, Any]]:
+    """What `fetch` would do with each file: "fetch", "go on" where a part is there, "there already"."""
+    record = _recorded(folder)
+    return [
+        {"name": file.name, "url": _url(file, mirror), "bytes": file.size, "left": left}
+        for file in entry.files
+        for target in [folder / file.name]
+        for left in [
+            "there already"
+            if not _missing(file, target, record.get(file.name, {}))
+            else "go on"
+            if _part(target).exists()
+            else "fetch"
+        ]
+    ]
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    return dict((read_json(folder / RECORD) or {}).get("files", {}))
+
+
+def _url(file: RemoteFile, mirror: str | None) -> str:
+    return f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
+
+
+def _missing(file: RemoteFile, target: Path, earlier: dict[str, Any]) -> bool:
+    sha256 = file.sha256 or earlier.get("sha256")
+    return not target.is_file() or bool(sha256 and _sha256(target) != sha256)
 
 
 def _bring(
@@ -67,8 +98,7 @@ def _bring(
 ) -> dict[str, Any]:
     """See that one file is there and unpacked; returns its record, of which `earlier` is the last one."""
     target = folder / file.name
-    sha256 = file.sha256 or earlier.get("sha256")
-    missing = not target.is_file() or (sha256 and _sha256(target) != sha256)
+    missing = _missing(file, target, earlier)
     if missing:
         _download(url, file, target, progress, patience)
     record = {

@@ -15,15 +15,26 @@ from sracl_core.training.checkpoint import find_checkpoint, has_checkpoint, read
 def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
     """`run`, to be trained for `epochs` in all; what it is resumed to is what it would have been begun so.
 
-    Results of a finished run are taken away: they are those of an earlier end. Raises InputError where
-    the epochs decide what earlier ones did, or are not what ends this run; CheckpointError.
+    Results of a finished run are taken away: they are those of an earlier end. Raises as `require_epochs`.
+    """
+    require_epochs(run, epochs)
+    if epochs == run.config.training.max_epochs and run.status() != "finished":
+        return run
+    with only_writer(run):
+        return _changed(run, epochs)
+
+
+def require_epochs(run: RunDirectory, epochs: int) -> None:
+    """Raises InputError where the epochs decide what earlier ones did, or are not what ends this run.
+
+    CheckpointError where the last checkpoint is damaged.
     """
     training = run.config.training
     anew = f"train anew with `sracl train --config {shlex.quote(str(run.config_path))} --epochs {epochs}"
     if run.config.floor is not None:
         raise InputError(f"{run.name} counts {run.config.floor.name}, a floor, which has no epochs")
     if epochs == training.max_epochs and run.status() != "finished":
-        return run
+        return
     if training.schedule == "linear":
         raise InputError(
             f"the learning rate of {run.name} falls to 0 over its {training.max_epochs} epochs "
@@ -46,8 +57,6 @@ def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
             f"{run.name} ended after {training.max_minutes:g} minutes (training.max_minutes), so that more "
             f"epochs would not go on; {anew} --set training.max_minutes={2 * training.max_minutes:g}`"
         )
-    with only_writer(run):
-        return _changed(run, epochs)
 
 
 def _changed(run: RunDirectory, epochs: int) -> RunDirectory:

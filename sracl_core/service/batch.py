@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from sracl_core.service.listing import Lister
 from sracl_core.training.checkpoint import model_hash
 
 PEOPLE_OF_A_PART = 4096
+SAMPLE = 256
 JOB = "job.json"
 
 
@@ -50,6 +52,33 @@ class Written:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What `write_lists` would do. taken: as in `Written`. seconds: for the others, by those of a sample."""
+
+    people: int
+    taken: int
+    rows_at_most: int
+    seconds: float
+
+
+def plan_lists(loaded: LoadedRun, asked: Asked, k: int, out: Path, rules: Rules | None = None) -> Planned:
+    """Make lists of a sample, to see how long all take; nothing is written. Raises as `write_lists`."""
+    rules = rules or Rules()
+    folder, applied = _folder(out), apply(rules, loaded.catalogue)
+    same = read_json(folder / JOB) == _job(loaded, asked, k, rules)
+    starts = {int(path.stem.partition("-")[0]) for path in folder.glob("*-*.parquet")} if same else set()
+    people = len(asked.names)
+    taken = sum(min(PEOPLE_OF_A_PART, people - start) for start in starts)
+    lister, seconds = Lister(loaded, k, applied), 0.0
+    rows = np.linspace(0, people - 1, min(people, SAMPLE, lister.rows_at_once), dtype=np.int64)
+    for _ in range(2):  # the first one warms up
+        began = time.perf_counter()
+        lister.lists(asked.names.gather(rows), asked.histories.take(rows))
+        seconds = time.perf_counter() - began
+    return Planned(people, taken, k * people, seconds / len(rows) * (people - taken))
+
+
 def write_lists(
     loaded: LoadedRun,
     asked: Asked,
@@ -63,14 +92,10 @@ def write_lists(
     Finished parts lie in OUT.parts until all are there; the same command goes on after the last of them.
     Raises InputError for another ending of `out`, and while another process writes it.
     """
-    forms.form_of(out)
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; give --out a file such as {out / 'recs.parquet'}")
-    folder = out.with_name(f"{out.name}.parts")
     rules = rules or Rules()
-    applied = apply(rules, loaded.catalogue)
+    folder, applied = _folder(out), apply(rules, loaded.catalogue)
     with _only_writer(folder):
-        _empty_unless(folder, {**_job(loaded, asked, k), "rules": rules.model_dump()})
+        _empty_unless(folder, _job(loaded, asked, k, rules))
         paths, taken = _parts(folder, Lister(loaded, k, applied), asked, progress)
         forms.join(paths, out, folder)
         lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
@@ -82,6 +107,14 @@ def write_lists(
     short = len(asked.names) - int((firsts["len"] == k).sum())
     popular = int((firsts["source"] == "popular").sum())
     return Written(len(asked.names), rows, popular, short, added, taken, applied.notes)
+
+
+def _folder(out: Path) -> Path:
+    """Where the parts of `out` lie meanwhile. Raises InputError where it can be no file of lists."""
+    forms.form_of(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give --out a file such as {out / 'recs.parquet'}")
+    return out.with_name(f"{out.name}.parts")
 
 
 def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None) -> tuple[list[Path], int]:
@@ -129,7 +162,7 @@ def _hash(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:
+def _job(loaded: LoadedRun, asked: Asked, k: int, rules: Rules) -> dict[str, Any]:
     """What the lists depend on: parts of another job are not taken up."""
     people = sha256("\0".join(asked.names).encode())
     people.update(asked.histories.offsets.tobytes())
@@ -141,6 +174,7 @@ def _job(loaded: LoadedRun, asked: Asked, k: int) -> dict[str, Any]:
         "people": people.hexdigest(),
         "k": k,
         "people_of_a_part": PEOPLE_OF_A_PART,
+        "rules": rules.model_dump(),
     }
 
 

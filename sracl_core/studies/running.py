@@ -204,13 +204,14 @@ def _together(
     whole = _Whole([one for _, one in left], progress)
 
     def look() -> None:
-        shares = [_share(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]
+        shares = [share_done(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]
         whole.tell(dict(enumerate(shares)))
 
     run_crew([["train", str(run.path)] for run in runs], parallel, look)
 
 
-def _share(run: RunDirectory, extent: Extent) -> float:
+def share_done(run: RunDirectory, extent: Extent) -> float:
+    """How much of its training is done, of 1; a little less than that while its results are not there."""
     state = run.state()
     if state.get("status") == "finished":
         return 1.0

@@ -16,7 +16,7 @@ from sracl_core.cli import main as cli
 from sracl_core.files import write_json
 from sracl_core.sealed import SEAL, sealed
 from tests import forked
-from tests.trained import SMALL, Shop
+from tests.trained import ROOT, SMALL, Shop
 
 USER = "amber-badger"
 
@@ -93,13 +93,30 @@ def test_export(shop: Shop, tmp_path: Path) -> None:
     assert (again.returncode, again.stderr.startswith("error: ")) == (2, True)
 
 
+DRY_RUNS = {
+    "train --dataset SHOP --runs-dir NEW/runs": {"training_prefixes": 7665},
+    "resume shared --epochs 5": {"steps_done": 60, "steps_left": 90},
+    "evaluate shared": {"items": 399, "test_users": 1200, "replaces_results": True},
+    "recommend shared --all -k 3 --out NEW/all.csv": {"people": 1200, "rows_at_most": 3600, "taken": 0},
+    "data prepare SAMPLE --k-core 1 --sample-users 50 --out NEW/deep/fifty": {"name": "sample_data"},
+    "data append SHOP SAMPLE --out SHOP": {"name": "sample"},
+    "data fetch ml-1m --raw-dir NEW/raw": {"dry_run": True},
+}
+
+
 def test_a_dry_run_touches_nothing(shop: Shop, tmp_path: Path) -> None:
-    done = shop.sracl(
-        "train", "--dataset", shop.dataset, "--dry-run", "--json", "--runs-dir", tmp_path / "runs"
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["training_prefixes"] == 7665
-    assert not list(tmp_path.iterdir())
+    def found() -> dict[str, int]:
+        every = [*shop.dataset.rglob("*"), *shop.runs.rglob("*"), *tmp_path.rglob("*")]
+        return {str(path): path.stat().st_mtime_ns for path in every if path.name != ".lock"}
+
+    before = found()
+    for line, expected in DRY_RUNS.items():
+        words = line.replace("SHOP", str(shop.dataset)).replace("NEW", str(tmp_path))
+        words = words.replace("SAMPLE", str(ROOT / "sample_data"))
+        done = shop.sracl(*words.split(), "--dry-run", "--json")
+        assert done.returncode == 0, (line, done.stderr)
+        assert expected.items() <= json.loads(done.stdout).items(), (line, done.stdout)
+    assert found() == before
 
 
 def test_explore_answers_line_by_line_and_survives_nonsense(shop: Shop) -> None:

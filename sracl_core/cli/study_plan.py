@@ -1,0 +1,44 @@
+"""`compare --dry-run` and `ablate --dry-run`: what is there of each run, and what would be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sracl_core.cli import output
+
+if TYPE_CHECKING:
+    from sracl_core.studies.running import Wanted
+
+
+def print_plan(
+    wanted: Mapping[str, Sequence[Wanted]],
+    runs_dir: Path,
+    as_json: bool,
+    kind: str,
+    trials: Mapping[str, str] | None = None,
+) -> None:
+    """A row a run; `kind` is what the names are of, `trials` what comes first, by name."""
+    from sracl_core.studies.minutes import minutes_at_most
+    from sracl_core.studies.running import plan_runs
+
+    planned = iter(plan_runs([one for some in wanted.values() for one in some], runs_dir))
+    rows = []
+    for name, some in wanted.items():
+        of_name = [next(planned) for _ in some]
+        minutes = minutes_at_most(of_name, runs_dir)
+        for one, most in zip(of_name, minutes, strict=True):
+            what = (trials or {}).get(name, one.left)
+            run = one.run.name if one.run else None
+            rows.append((name, one.config.training.seed, what, one.extent.steps, most, run))
+    columns = (kind, "seed", "what", "steps at most", "minutes at most", "run")
+    if as_json:
+        output.print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    output.print_table(columns, rows)
+    known: list[Any] = [row[4] for row in rows if row[4] is not None]
+    if len(known) == len(rows):
+        output.say(f"at most {output.duration(60.0 * sum(known))} of training, one after the other")
+    else:
+        output.say("minutes are a budget, or measured here on this data before; - is unknown")
