@@ -99,13 +99,13 @@ class NextItem(Objective):
         rows_BK, shares_BK = _each_once(*self._targets(batch))
         log_q_S = np.log(self.share_N * self.settings.negatives)[negatives_S - 1]
         drawn_BS = torch.from_numpy(_holds(rows_BK, shares_BK, negatives_S - 1)).to(device)
-        shares_BK = torch.from_numpy(shares_BK).to(device)
+        parts_BK = torch.from_numpy(shares_BK).to(device)
         targets_BKD = encoder.embed(torch.from_numpy(rows_BK + 1).to(device))
         negatives_SD = encoder.embed(torch.from_numpy(negatives_S).to(device))
-        target_BK = (states_BD[:, None] * targets_BKD).sum(-1).float().masked_fill(shares_BK == 0, lowest)
+        target_BK = (states_BD[:, None] * targets_BKD).sum(-1).float().masked_fill(parts_BK == 0, lowest)
         negative_BS = states_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(states_BD)
         logits = torch.cat([target_BK, negative_BS.float().masked_fill(drawn_BS, lowest)], dim=1)
-        return -(shares_BK * logits.log_softmax(dim=1)[:, : shares_BK.shape[1]]).sum(dim=1).mean()
+        return -(parts_BK * logits.log_softmax(dim=1)[:, : parts_BK.shape[1]]).sum(dim=1).mean()
 
 
 def _each_once(rows_BK: np.ndarray, shares_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
