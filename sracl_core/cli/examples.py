@@ -43,11 +43,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "data prepare": (
         "sracl data prepare sample --out data/sample",
         "sracl data prepare purchases.csv --user-col customer --item-col sku --time-col day --out data/shop",
-        "sracl data prepare ratings.csv --min-rating 4 --k-core 10",
+        "sracl data prepare ratings.csv --min-rating 4 --k-core 10 --out data/liked",
     ),
     "data look": ("sracl data look purchases.csv", "sracl data look purchases.csv --time-col day --json"),
     "data append": (
-        "sracl data append data/shop today.csv",
+        "sracl data append data/shop today.csv --out data/shop-tonight",
         "sracl data append data/shop may.csv --out data/may",
     ),
     "data info": ("sracl data info data/sample", "sracl data info data/sample --preview 5"),
@@ -61,8 +61,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "sracl data export data/beauty --out rows --format csv",
     ),
     "describe run": (
-        "sracl describe data/beauty --model gpt-4o-mini --limit 100 --dry-run",
-        "sracl describe data/beauty --model llama3 --base-url http://localhost:11434/v1",
+        "sracl describe data/beauty --what items --model gpt-4o-mini --limit 100 --dry-run",
+        "sracl describe data/beauty --what users --model llama3 --base-url http://localhost:11434/v1",
     ),
     "describe status": ("sracl describe status", "sracl describe status --texts 3"),
     "embed": (

@@ -95,6 +95,40 @@ def test_every_command_has_examples_whose_words_it_knows() -> None:
             assert {word for word in words if re.match(r"--?[a-z]", word)} <= known, line
 
 
+def parsed(command: Any, words: list[str]) -> None:
+    """Read the words as the command line does, and do nothing; raises what it would say of them."""
+    context = command.make_context("sracl", words)
+    while below := [*getattr(context, "_protected_args", []), *context.args]:
+        if not hasattr(command, "resolve_command"):
+            break
+        name, command, left = command.resolve_command(context, below)
+        context = command.make_context(name, left, parent=context)
+
+
+def documented() -> Iterator[str]:
+    """The commands that stand as lines of their own in the documents, without what is to be replaced."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = re.sub(r"\\\n(?: {4})?", "", path.read_text())
+        for line in re.findall(r"^(?: {4})?(sracl [a-z].*)$", text, re.MULTILINE):
+            command = line.split("#")[0].split("&&")[0].strip()
+            if not re.search(r"[|\[*]|\.\.\.", command):
+                yield command
+
+
+def test_what_is_shown_says_all_that_a_command_needs() -> None:
+    command = typer.main.get_command(build_app("*"))
+    shown = [*documented(), *(line for lines in EXAMPLES.values() for line in lines)]
+    faults = []
+    for line in shown:
+        words = shlex.split(line.partition("| ")[2] or line)
+        try:
+            parsed(command, words[words.index("sracl") + 1 :])
+        except Exception as error:
+            faults.append((line, repr(error)))
+    assert not faults
+    assert len(shown) > 100
+
+
 def test_examples_are_shown_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runs", "note", "--help"]) == 0
     assert 'sracl runs note last "the one that went live"' in capsys.readouterr().out
