@@ -195,7 +195,9 @@ def _stages(
     device = ready_device(config, writer, team)
 
     def report(name: str, status: str, details: dict[str, Any]) -> None:
-        if status != "started":
+        if status == "started":
+            writer.state(stage=name, done=None, total=None, eta_seconds=None)
+        else:
             writer.spent(name, details["seconds"])
         writer.event("stage", stage=name, status=status, **details)
 

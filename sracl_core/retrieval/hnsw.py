@@ -10,7 +10,8 @@ Shapes: n vectors of width D, B rows of a block, W kept candidates, k neighbors.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _ROWS_AN_INDEX = 70_000
 _MOST_INDEXES = 4
 _ROWS = 8192
+_ADDED_ROWS = 1024
+_BUILDING, _WHOLE = 2, 4
+"""Parts of the work: indexes take about as long as the search in them and what follows together."""
 _REFINED_ROWS = 512
 _GATHERED_ROWS = 16
 """Rows whose candidates' vectors are gathered at once: 3 MB, which stays in cache; 512 take twice as long."""
@@ -55,9 +59,7 @@ def hnsw_neighbors(
     count = min(_MOST_INDEXES, -(-len(distinct.representatives) // _ROWS_AN_INDEX))
     parts = [distinct.representatives[first::count] for first in range(count)]
     seeds = [derive_seed(seed, "hnsw", part) % (1 << 31) for part in range(count)]
-    with ThreadPoolExecutor(threads) as pool:
-        built = pool.map(lambda rows, one: _build(vectors[rows], config, one), parts, seeds)
-        indexes = list(zip(built, parts, strict=True))
+    indexes = list(zip(_built(vectors, parts, config, seeds, threads, progress), parts, strict=True))
     ids, scores = _search(vectors, indexes, distinct, width, exclusion, config.hnsw_ef, threads, progress)
     del indexes
     short = np.flatnonzero((ids >= 0).sum(axis=1) < np.minimum(width, exclusion.available()))
@@ -66,16 +68,43 @@ def hnsw_neighbors(
     return _refine(vectors, ids, k, exclusion, threads, progress)
 
 
-def _build(vectors: NDArray[np.float32], config: RetrievalConfig, seed: int) -> Any:
+def _built(
+    vectors: NDArray[np.float32],
+    parts: list[NDArray[np.int64]],
+    config: RetrievalConfig,
+    seeds: list[int],
+    threads: int,
+    progress: Progress | None,
+) -> list[Any]:
+    """An index of each part, made by one thread each."""
     import hnswlib
 
-    index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-    index.init_index(
-        max_elements=len(vectors), M=config.hnsw_m, ef_construction=config.hnsw_ef_construction,
-        random_seed=seed,
-    )  # fmt: skip
-    index.add_items(vectors, num_threads=1)
-    return index
+    added, whole, broken_off = [0] * len(parts), sum(map(len, parts)), Event()
+
+    def build(place: int) -> Any:
+        rows, index = parts[place], hnswlib.Index(space="ip", dim=vectors.shape[1])
+        index.init_index(
+            max_elements=len(rows), M=config.hnsw_m, ef_construction=config.hnsw_ef_construction,
+            random_seed=seeds[place],
+        )  # fmt: skip
+        for start in range(0, len(rows), _ADDED_ROWS):
+            if broken_off.is_set():
+                break
+            block = rows[start : start + _ADDED_ROWS]
+            index.add_items(vectors[block], num_threads=1)
+            added[place] += len(block)
+        return index
+
+    with ThreadPoolExecutor(threads) as pool:
+        running = [pool.submit(build, place) for place in range(len(parts))]
+        try:
+            while wait(running, timeout=1.0).not_done:
+                if progress is not None:
+                    share = sum(added) / whole
+                    progress("neighbors", int(_BUILDING * share * len(vectors)), _WHOLE * len(vectors))
+        finally:
+            broken_off.set()
+        return [one.result() for one in running]
 
 
 def _search(
@@ -112,7 +141,7 @@ def _search(
             )
             done += len(block)
             if progress is not None:
-                progress("neighbors", done, 2 * len(vectors))
+                progress("neighbors", _BUILDING * len(vectors) + done, _WHOLE * len(vectors))
     return ids, scores
 
 
@@ -156,7 +185,7 @@ def _refine(
     with ThreadPoolExecutor(threads) as pool:
         for done in pool.map(refine, range(0, len(ids), _REFINED_ROWS)):
             if progress is not None:
-                progress("neighbors", len(ids) + done, 2 * len(ids))
+                progress("neighbors", (_BUILDING + 1) * len(ids) + done, _WHOLE * len(ids))
     return out_ids, out_scores
 
 

@@ -141,6 +141,15 @@ def test_identical_vectors_stay_each_others_neighbors(method: str) -> None:
         np.testing.assert_allclose(table.scores[row, :3], 1.0, atol=1e-6)
 
 
+def test_what_is_told_of_a_search_grows_to_one_total() -> None:
+    vectors = np.random.default_rng(0).normal(size=(1500, 16)).astype(np.float32)
+    told: list[tuple[int, int]] = []
+    find_neighbors(vectors, 5, config("hnsw"), progress=lambda _, done, total: told.append((done, total)))
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {max(done)}
+    assert list(done) == sorted(done)
+
+
 def test_hundreds_of_identical_vectors_do_not_starve_hnsw() -> None:
     vectors = random_vectors(900)
     vectors[100:500] = vectors[100]
