@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address"]
 
 SEARCHED_PREFIXES, LEAST_SEARCHES = 250_000, 4
-"""stride=auto: about as many prefixes are searched, but never fewer than this many of a mean user."""
+"""stride=auto: about as many prefixes are searched, but not fewer than this many of a mean user."""
+MOST_SEARCHED = 1_500_000
+"""stride=auto: unless these are more, some 5 GB at 384 numbers a vector."""
 
 _SEARCH_VERSION = 2
 _SEARCH_SEED = 42
@@ -106,7 +108,7 @@ def resolved_stride(n_prefixes: int, n_users: int, config: RetrievalConfig) -> i
     if config.stride:
         return config.stride
     wanted, most = -(-n_prefixes // SEARCHED_PREFIXES), n_prefixes // max(1, LEAST_SEARCHES * n_users)
-    return max(1, min(wanted, most))
+    return max(1, min(wanted, most), -(-n_prefixes // MOST_SEARCHED))
 
 
 def resolved_method(n: int, config: RetrievalConfig, device: torch.device = CPU) -> str:
