@@ -83,15 +83,14 @@ def _at_least(scores_bN: Tensor, least_b1: Tensor) -> Tensor:
 
 
 def best_items(scores_bN: Tensor, seen_b: Tensor, seen_items: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """The best `most` items of each row, int64 [b, K], of all and of those not seen; 0 where none is left.
-
-    It overwrites the scores of what was seen: a copy of them would cost more than all else here.
-    """
-    most = min(most, scores_bN.shape[1])
-    found = scores_bN.topk(most, dim=1).indices
-    scores_bN[seen_b, seen_items - 1] = -torch.inf
-    left = scores_bN.topk(most, dim=1)
-    return found + 1, (left.indices + 1).masked_fill(left.values == -torch.inf, 0)
+    """The best `most` items of each row, int64 [b, K], of all and of those not seen; 0 where none is left."""
+    n_items, n_seen = scores_bN.shape[1], torch.bincount(seen_b, minlength=1).max()
+    best_bM = scores_bN.topk(min(most + int(n_seen), n_items), dim=1).indices
+    places_bM = best_bM + n_items * torch.arange(len(best_bM), device=best_bM.device)[:, None]
+    held_bM = torch.isin(places_bM, seen_b * n_items + seen_items - 1)
+    order_bM = held_bM.to(torch.int8).argsort(dim=1, stable=True)
+    left_bM = (best_bM + 1).masked_fill(held_bM, 0).gather(1, order_bM)
+    return best_bM[:, :most] + 1, left_bM[:, :most]
 
 
 @torch.no_grad()

@@ -46,7 +46,9 @@ def test_ranks_equal_a_loop_over_users(seed: int, ties: bool) -> None:
     encoder = LastItem(n_items, ties)
     queries = query_prefixes(sequences, users, ends, 2)
     histories = query_prefixes(sequences, users, ends, 1000)
-    ranks = rank_queries(scores_of(encoder), queries, histories, 3)
+    ranks = rank_queries(scores_of(encoder), queries, histories, 3, top=4)
+    assert ranks.unmasked_list is not None
+    assert ranks.masked_list is not None
     table = encoder.item_embeddings.detach()
     for user in users:
         history, target = sequences.of(user)[:-1], int(sequences.of(user)[-1])
@@ -55,6 +57,12 @@ def test_ranks_equal_a_loop_over_users(seed: int, ties: bool) -> None:
         worse_or_tied = [i for i in others if scores[i - 1] >= scores[target - 1]]
         assert ranks.unmasked[user] == 1 + len(worse_or_tied)
         assert ranks.masked[user] == 1 + len([i for i in worse_or_tied if i not in history])
+        competing = [i for i in range(1, n_items + 1) if i == target or i not in history]
+        for listed, of in ((ranks.unmasked_list, [target, *others]), (ranks.masked_list, competing)):
+            found = [int(i) for i in listed[user] if i]
+            assert len(set(found) & set(of)) == len(found) == min(4, len(of))
+            best = sorted((float(scores[i - 1]) for i in of), reverse=True)[: len(found)]
+            assert [float(scores[i - 1]) for i in found] == pytest.approx(best, abs=1e-5)
 
 
 def test_a_broken_score_ranks_last() -> None:
