@@ -28,7 +28,7 @@ from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
 from sracl_core.settings.known import Setting, every_setting, settings
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
-from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, PROJECT_FILE, user_file
+from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, OTHER_VARIABLES, PROJECT_FILE, user_file
 from sracl_core.settings.yaml_source import flat_settings
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -182,7 +182,11 @@ def _leave_other_backbones(values: dict[str, Any], layer: Layer) -> None:
 
 
 def _optional_file(path: Path) -> Layer:
-    return flat_settings(path) if path.is_file() else []
+    if path.is_file():
+        return flat_settings(path)
+    if (other := path.with_suffix(".yml")).is_file():
+        raise ConfigError(f"{other} is not read; call it {path.name}")
+    return []
 
 
 def _preset_layer(name: str | None) -> Layer:
@@ -202,11 +206,20 @@ def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setti
             continue
         named = "__" in variable.removeprefix(ENVIRONMENT_PREFIX)
         if not named and key.partition("_")[0] not in sections:
+            _refuse_misspelled(variable)
             continue
         if key not in known:
             _refuse_variable(variable, key, known)
         layer.append((key, text, f"environment {variable}"))
     return layer
+
+
+def _refuse_misspelled(variable: str) -> None:
+    name = variable.removeprefix(ENVIRONMENT_PREFIX)
+    hint = "" if name in OTHER_VARIABLES else nearest(name, OTHER_VARIABLES)
+    if "'" in hint:
+        hint = hint.replace("'", f"'{ENVIRONMENT_PREFIX}", 1)
+        raise ConfigError(f"environment variable {variable} is not read{hint}")
 
 
 def _refuse_variable(variable: str, key: str, known: Mapping[str, Setting]) -> None:

@@ -37,7 +37,7 @@ class Sizes:
 class Section(BaseModel):
     """Base of all sections: unknown keys are refused, values are immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     def refuse_unread(self, names: Iterable[str], setting: str, needed: str) -> None:
         """Raise ValueError where one of `names` was set, which only `setting` = `needed` reads."""

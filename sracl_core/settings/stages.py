@@ -209,6 +209,12 @@ class TrainingConfig(Section):
         5.0, description="A checkpoint inside an epoch at least this often."
     )
 
+    @field_validator("monitor")
+    @classmethod
+    def _as_results_name_it(cls, monitor: str) -> str:
+        mask, slash, metric = monitor.partition("/")
+        return f"{mask.lower()}/{metric.upper()}" if slash else monitor
+
 
 class EvaluationConfig(Section):
     """Full ranking over all items, seen items masked and unmasked, always both."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 ENVIRONMENT_PREFIX = "SRACL_"
 PROJECT_FILE = "sracl.yaml"
+OTHER_VARIABLES = ("RUNS_DIR", "CACHE_DIR", "DATA_DIR", "LLM_API_KEY", "TOKEN", "DEBUG", "ASCII")
+"""What is read of the environment beside settings, without the prefix."""
 
 
 def user_file() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from sracl_core.errors import ConfigError
 
 MOST_BYTES = 1 << 20
+NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][-+]?\d+)?")
 MOST_DEPTH = 20
 MOST_EVENTS = 20_000
 """Names, values and what encloses them: every setting there is makes a thousand."""
@@ -116,6 +118,12 @@ def _is_empty_section(node: yaml.Node, prefix: str) -> bool:
 
 
 def _value(node: yaml.Node, origin: str) -> Any:
+    """What is written, where YAML takes it for what people do not: 010 for 8, 1:30 for 90, yes for 1."""
+    kind = node.tag.rpartition(":")[2]
+    if kind == "seq":
+        return [_value(part, origin) for part in node.value]
+    if kind in ("int", "float", "bool") and not NUMBER.fullmatch(str(node.value)):
+        return str(node.value)
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)

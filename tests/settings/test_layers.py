@@ -157,6 +157,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"environment": {"SRACL_MODEL__XYZZY": "1"}},
         "SRACL_MODEL__XYZZY is no setting",
     ),
+    "a variable that is nearly one": (
+        {"environment": {"SRACL_RUN_DIR": "x"}},
+        "SRACL_RUN_DIR is not read; did you mean 'SRACL_RUNS_DIR'",
+    ),
+    "a number without end": ({"sets": ["training.learning_rate=inf"]}, "should be a finite number"),
     "a variable out of range": (
         {"environment": {"SRACL_RETRIEVAL__K": "0"}},
         "environment SRACL_RETRIEVAL__K",
@@ -181,6 +186,9 @@ BAD_FILES = {
     "training:\n  seed: 1\n bad: [\n": r"run\.yaml:3: not valid YAML",
     "training:\n  seed: 1\n  seed: 2\n": r"run\.yaml:3: 'training\.seed' stands here a second time",
     "- 1\n": r"run\.yaml:1: expected settings by section",
+    "training:\n  seed: 1:30\n": r"training\.seed = '1:30' \(.*run\.yaml:2\): input should be",
+    "training:\n  seed: yes\n": r"training\.seed = 'yes' \(.*run\.yaml:2\): input should be",
+    "evaluation:\n  ks: [5, 0x14]\n": r"evaluation\.ks\.1 = '0x14'",
     "training:\n  sed: 1\n": r"run\.yaml:2: there is no setting 'training\.sed'.*mean 'training\.seed'",
     "model:\n  name: sasrec\nmodel: gru\n": "'model' stands here a second time",
     "training: fast\n": "'training' is a section",
@@ -197,6 +205,17 @@ def test_bad_files_name_the_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=BAD_FILES[text]) as caught:
         load(config_file=path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_means_what_the_command_line_would(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("training:\n  seed: 010\n  learning_rate: 1e-3\n  monitor: Masked/ndcg@20\n")
+    config, _ = load(config_file=path)
+    assert (config.training.seed, config.training.learning_rate) == (10, 0.001)
+    assert config.training.monitor == "masked/NDCG@20"
+    path.rename(tmp_path / "sracl.yml")
+    with pytest.raises(ConfigError, match=r"sracl\.yml is not read; call it sracl\.yaml"):
+        load_config(project_folder=tmp_path, environment={})
 
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
