@@ -193,9 +193,11 @@ class FormModel:
 def as_text(held: Any) -> str:
     """A setting's value as one types it.
 
-    >>> as_text([5, 10, 20]), as_text(0.001), as_text("sasrec")
-    ('5, 10, 20', '0.001', 'sasrec')
+    >>> as_text([5, 10, 20]), as_text(0.001), as_text("sasrec"), as_text(True)
+    ('5, 10, 20', '0.001', 'sasrec', 'true')
     """
+    if isinstance(held, bool):
+        return str(held).lower()  # as a file has it
     if isinstance(held, list | tuple):
         return ", ".join(as_text(part) for part in held)
     return "" if held is None else str(held)
