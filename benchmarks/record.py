@@ -1,6 +1,6 @@
 """Keep a finished run's evidence: settings, seed, versions, wall time, curve and metrics as JSON.
 
-sracl train --dataset data/beauty --preset best --seed 42 --name best-42
+sracl train data/beauty --preset best --seed 42 --name best-42
 python benchmarks/record.py runs/*-best-42 benchmarks/results/best-42.json
 
 Of several runs, which differ in seed and epochs alone, also mean and deviation of each metric of test.

@@ -33,11 +33,11 @@ if [ -e live-run ]; then
     latest=data/$(ls data | sort | tail -n 1)
     sracl monitor "$live" "${files[@]}" --quiet || echo "what it would have told is not known" >&2
     sracl data append "$latest" "${files[@]}" --out "data/$night" --quiet
-    sracl train --from "$live" --dataset "data/$night" --epochs 2 --name "$night" --quiet "${options[@]}"
+    sracl train "data/$night" --from "$live" --epochs 2 --name "$night" --quiet "${options[@]}"
     sracl runs compare "$live" "$night" --refreshed
 else
     sracl data prepare "${files[@]}" --out "data/$night" --quiet
-    sracl train --dataset "data/$night" --preset fast --name "$night" --quiet "${options[@]}"
+    sracl train "data/$night" --preset fast --name "$night" --quiet "${options[@]}"
 fi
 sracl export "$night" --out "exports/$night"
 sracl recommend "$night" --all --out lists.parquet --quiet

@@ -20,7 +20,8 @@ SeedsOption = Annotated[
 
 
 def ablate(
-    dataset: settings.DatasetOption = None,
+    dataset: settings.OptionalDataset = None,
+    said: settings.DatasetOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     config: settings.ConfigOption = None,
     preset: settings.PresetOption = None,
@@ -39,6 +40,7 @@ def ablate(
     the same settings is used, one that was interrupted goes on. With `--set
     training.max_minutes=10` they are compared at equal minutes rather than equal epochs.
     """
+    dataset = settings.one_dataset(dataset, said)
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
     settings.require_read(config, sets, resolved)
     numbers = _seeds(seeds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 
 def command_of(environment: dict[str, str]) -> str | None:
@@ -17,6 +19,16 @@ def command_of(environment: dict[str, str]) -> str | None:
     if not typed.endswith((" ", "\n")):
         words = words[:-1]
     return next((word for word in words[1:] if not word.startswith("-")), None)
+
+
+def without_coercion() -> None:
+    """Let typer build commands without pydantic, which it loads to convert values, half of the time here.
+
+    While a line is completed no value is converted. A typer that has no such part is as it was.
+    """
+    instead = ModuleType("typer._adapters")
+    instead.__dict__["try_build_adapter"] = lambda annotation, parameter_info: None
+    sys.modules.setdefault(instead.__name__, instead)
 
 
 def presets(incomplete: str) -> list[str]:
@@ -50,16 +62,57 @@ def datasets(incomplete: str) -> list[str]:
 
 def settings(incomplete: str) -> list[str]:
     """KEY= of every setting; after the `=` what the setting can be, where that is a choice."""
-    return sorted(_settings(incomplete))
-
-
-def _settings(incomplete: str) -> Iterator[str]:
-    from sracl_core.settings.known import settings as known
-
     key, equals, _ = incomplete.partition("=")
-    every = known()
-    if not equals:
-        yield from (f"{name}=" for name in every if name.startswith(incomplete))
-    elif key in every:
-        offered = (f"{key}={choice}" for choice in every[key].choices)
-        yield from (text for text in offered if text.startswith(incomplete))
+    every = _choices_of_settings()
+    offered = (
+        [f"{key}={choice}" for choice in every.get(key, ())] if equals else [f"{name}=" for name in every]
+    )
+    return sorted(text for text in offered if text.startswith(incomplete))
+
+
+def _choices_of_settings() -> Mapping[str, list[str]]:
+    """The choices of each setting, [] where it is free: as last written down, while what states them is.
+
+    The settings' models take longer to import than anybody waits for a tab.
+    """
+    from sracl_core.files import cache_folder, read_json
+
+    path = cache_folder() / "completion.json"
+    kept = read_json(path) or {}
+    stamps = kept.get("stamps")
+    if not isinstance(stamps, dict) or _stamps(stamps) != stamps:
+        from sracl_core.settings.known import settings as known
+
+        choices = {name: list(one.choices) for name, one in known().items()}
+        kept = {"stamps": _stamps(_stating()), "choices": choices}
+        _keep(path, kept)
+    found: dict[str, list[str]] = kept["choices"]
+    return found
+
+
+def _stating() -> Iterator[str]:
+    """The files that state settings, and the folders that change when a method or a package comes."""
+    from sracl_core.methods import backbones, floors, objectives
+
+    core = Path(__file__).parents[1]
+    yield from map(str, (core / "settings").glob("*.py"))
+    yield from (str(core / name) for name in ("models", "objectives", "floors"))
+    yield from (folder for folder in sys.path if folder)
+    for method in (*backbones().values(), *objectives().values(), *floors().values()):
+        yield str(sys.modules[method.package].__file__)
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, int | None]:
+    """When each was changed; None for what is not there."""
+    return {path: Path(path).stat().st_mtime_ns if Path(path).exists() else None for path in paths}
+
+
+def _keep(path: Path, value: object) -> None:
+    from sracl_core.errors import StorageError
+    from sracl_core.files import make_folder, write_json
+
+    try:
+        make_folder(path.parent)
+        write_json(path, value, durable=False, seal=True)
+    except StorageError:
+        return  # a tab says nothing

@@ -14,10 +14,11 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def show(
+    dataset: settings.OptionalDataset = None,
+    said: settings.DatasetOption = None,
     config: settings.ConfigOption = None,
     preset: settings.PresetOption = None,
     sets: settings.SetOption = None,
-    dataset: settings.DatasetOption = None,
     seed: settings.SeedOption = None,
     epochs: settings.EpochsOption = None,
     device: settings.DeviceOption = None,
@@ -27,12 +28,13 @@ def show(
 ) -> None:
     """Print every setting, its value, and the source that decided it.
 
-    Takes the same options as `sracl train`. Later sources win: defaults, the user file,
+    Takes the same words as `sracl train`. Later sources win: defaults, the user file,
     ./sracl.yaml, SRACL_* variables, --preset, --config, --set and named options.
     """
     from sracl_core.settings.known import flatten
     from sracl_core.settings.known import settings as all_settings
 
+    dataset = settings.one_dataset(dataset, said)
     resolved, origins = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     settings.require_read(config, sets, resolved)
     known = all_settings(resolved.model.name)

@@ -15,6 +15,7 @@ import typer
 from sracl_core.cli import data_catalog, data_look, output
 from sracl_core.cli.data_look import DropEmptyOption, EventsOption, RawDirOption, ReadingOptions, listed
 from sracl_core.cli.option_groups import grouped
+from sracl_core.cli.settings import DatasetFolder
 from sracl_core.data.times import span_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -96,7 +97,7 @@ def prepare(
         return
     folder = shlex.quote(str(out))
     given = " --set dataset.split=given" if valid else ""
-    output.say(f"{out}: ready; next: sracl train --dataset {folder}{given}", quiet)
+    output.say(f"{out}: ready; next: sracl train {folder}{given}", quiet)
 
 
 @contextmanager
@@ -143,7 +144,7 @@ def _print_funnel(funnel: list[dict[str, Any]]) -> None:
 @app.command()
 @grouped
 def append(
-    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    folder: DatasetFolder,
     new: Annotated[list[Path], typer.Argument(help="Files of new events, and of new items if there are.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder to write; the old one may be named.")],
@@ -158,7 +159,7 @@ def append(
 
     What the dataset keeps of a log, by event and by rating, is kept of the new files too.
     Runs keep to the dataset that they learned from, so that another --out leaves yesterday's usable;
-    `sracl train --from RUN --dataset OUT` goes on from yesterday's weights.
+    `sracl train OUT --from RUN` goes on from yesterday's weights.
     """
     from sracl_core.data import append as appending
     from sracl_core.data.dataset import read_manifest
@@ -182,7 +183,7 @@ def append(
 
 @app.command()
 def info(
-    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    folder: DatasetFolder,
     rows: Annotated[int, typer.Option("--preview", help="With --json: so many items and users too.")] = 0,
     as_json: output.JsonOption = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sracl_core.cli import output
+from sracl_core.cli.settings import DatasetFolder
 
 if TYPE_CHECKING:
     from sracl_core.data.catalog_entries import Entry
@@ -131,7 +132,7 @@ def _print_plan(entry: Entry, folder: Path, mirror: str | None, as_json: bool) -
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A folder written by `sracl data prepare`.")],
+    folder: DatasetFolder,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     form: Annotated[
         str, typer.Option("--format", help="csv, parquet, or another tool's (docs/data.md).")

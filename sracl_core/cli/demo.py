@@ -40,7 +40,7 @@ def demo(
         f"  sracl recommend {run} --user {user} --why",
         f"  sracl runs show {run}",
         "  sracl-tui                     the dashboard",
-        "  sracl data prepare YOUR_FILES --out data/yours && sracl train --dataset data/yours",
+        "  sracl data prepare YOUR_FILES --out data/yours && sracl train data/yours",
     ):
         output.say(line, quiet)
 

@@ -6,23 +6,23 @@ from typing import Any
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "train": (
-        "sracl train --dataset data/beauty --preset fast",
-        "sracl train --dataset data/beauty --set model.hidden_size=128 --epochs 10",
-        "sracl train --dataset data/beauty --preset best --dry-run",
+        "sracl train data/beauty --preset fast",
+        "sracl train data/beauty --set model.hidden_size=128 --epochs 10",
+        "sracl train data/beauty --preset best --dry-run",
     ),
     "resume": ("sracl resume last", "sracl resume last --epochs 20"),
     "stop": ("sracl stop last", "sracl stop last --wait 60"),
     "ablate": (
-        "sracl ablate --dataset data/beauty --variants full,no_inter,no_intra",
-        "sracl ablate --dataset data/beauty --seeds 1,2,3 --dry-run",
+        "sracl ablate data/beauty --variants full,no_inter,no_intra",
+        "sracl ablate data/beauty --seeds 1,2,3 --dry-run",
     ),
     "compare": (
-        "sracl compare --dataset data/beauty --models sasrec,sasrec+sracl,gru4rec,item-kNN --seeds 3",
-        "sracl compare --dataset data/beauty --models sasrec,duorec --budget-minutes 5 --format markdown",
+        "sracl compare data/beauty --models sasrec,sasrec+sracl,gru4rec,item-kNN --seeds 3",
+        "sracl compare data/beauty --models sasrec,duorec --budget-minutes 5 --format markdown",
     ),
     "tune": (
-        "sracl tune --dataset data/beauty --model sasrec --trials 20",
-        "sracl tune --dataset data/beauty --model sasrec+sracl --trials 50 --workers 2",
+        "sracl tune data/beauty --model sasrec --trials 20",
+        "sracl tune data/beauty --model sasrec+sracl --trials 50 --workers 2",
     ),
     "evaluate": ("sracl evaluate last", "sracl evaluate last --json"),
     "recommend": (

@@ -162,6 +162,7 @@ def _run(argv: list[str]) -> int:
     wanted = _wanted(argv)
     if "_SRACL_COMPLETE" in os.environ:
         wanted = completion.command_of(dict(os.environ))
+        completion.without_coercion()
     _say_what_the_pipe_takes()
     try:
         if "WORLD_SIZE" in os.environ:

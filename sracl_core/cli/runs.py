@@ -44,7 +44,7 @@ def list_(
         output.print_json([{**asdict(summary), "note": notes[summary.path]} for summary in found])
         return
     if not found:
-        output.say(f"no runs in {runs_dir}; `sracl train --dataset FOLDER` makes one")
+        output.say(f"no runs in {runs_dir}; `sracl train FOLDER` makes one")
         return
     headlines = {summary.headline for summary in found}
     one = len(headlines) == 1
@@ -105,7 +105,7 @@ def board(
     elif rows:
         print_board(name, rows, marked)
     else:
-        output.say(f"no runs in {runs_dir}; `sracl train --dataset FOLDER` makes one")
+        output.say(f"no runs in {runs_dir}; `sracl train FOLDER` makes one")
 
 
 @app.command()

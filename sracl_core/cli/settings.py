@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import completion
+from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.settings.models import RunConfig
@@ -34,13 +35,14 @@ SetOption = Annotated[
         autocompletion=completion.settings,
     ),
 ]
-DatasetOption = Annotated[
-    str | None,
-    typer.Option("--dataset", help="Folder of a prepared dataset.", autocompletion=completion.datasets),
-]
-DatasetArgument = Annotated[
-    str, typer.Argument(help="Folder of a prepared dataset.", autocompletion=completion.datasets)
-]
+DATASET = typer.Argument(
+    metavar="DATASET", help="Folder of a prepared dataset.", autocompletion=completion.datasets
+)
+DatasetArgument = Annotated[str, DATASET]
+DatasetFolder = Annotated[Path, DATASET]
+OptionalDataset = Annotated[str | None, DATASET]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", hidden=True)]
+"""The same for who is used to it."""
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same as --set training.seed=N.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Same as --set training.max_epochs=N.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Same as --set training.device=NAME.")]
@@ -53,7 +55,8 @@ SHARED = ("dataset.", "semantics.")
 class StudyOptions:
     """The settings of every run of a study."""
 
-    dataset: DatasetOption = None
+    dataset: OptionalDataset = None
+    said: DatasetOption = None
     config: ConfigOption = None
     sets: SetOption = None
     epochs: EpochsOption = None
@@ -72,8 +75,16 @@ class StudyOptions:
 
     def folder(self) -> str:
         """Where the dataset lies. Raises ConfigError, see `resolve`."""
-        read = resolve(self.config, None, self.sets, self.dataset, keep=lambda key: key.startswith(SHARED))
+        dataset = one_dataset(self.dataset, self.said)
+        read = resolve(self.config, None, self.sets, dataset, keep=lambda key: key.startswith(SHARED))
         return read[0].dataset.path
+
+
+def one_dataset(dataset: str | None, said: str | None) -> str | None:
+    """DATASET, or what --dataset says in its place. Raises InputError for two of them."""
+    if dataset is not None and said is not None:
+        raise InputError(f"two datasets are given, {dataset} and --dataset {said}; leave one of them out")
+    return dataset if said is None else said
 
 
 def resolve(
@@ -94,7 +105,7 @@ def resolve(
     from sracl_core.settings.layers import load_config, said_by_user
 
     flags: dict[str, tuple[str, Any]] = {
-        "--dataset": ("dataset.path", dataset),
+        "DATASET": ("dataset.path", dataset),
         "--seed": ("training.seed", seed),
         "--epochs": ("training.max_epochs", epochs),
         "--device": ("training.device", device),

@@ -28,7 +28,8 @@ NameOption = Annotated[str | None, typer.Option("--name", help="Name of the run;
 
 
 def train(
-    dataset: settings.DatasetOption = None,
+    dataset: settings.OptionalDataset = None,
+    said: settings.DatasetOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     config: settings.ConfigOption = None,
     preset: settings.PresetOption = None,
@@ -56,12 +57,13 @@ def train(
     start = None if earlier is None else find_run(earlier, runs_dir)
     if start is not None and config is None:
         config = start.config_path
+    dataset = settings.one_dataset(dataset, said)
     resolved, _ = settings.resolve(config, preset, sets, dataset, seed, epochs, device)
     settings.require_read(config, sets, resolved)
     if resolved.floor is not None:
         raise InputError(
             f"{resolved.floor.name} is a floor, which counts and is not trained; "
-            f"`sracl compare --dataset DIR --models {resolved.floor.name}` ranks with it"
+            f"`sracl compare DIR --models {resolved.floor.name}` ranks with it"
         )
     require_trackers(log_to)
     if launches(processes) and not dry_run:

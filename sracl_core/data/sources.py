@@ -37,7 +37,7 @@ _latest: dict[Hashable, Sources] = {}
 def load_sources(config: RunConfig) -> Sources:
     """Open the dataset that `config` names and split it. Raises DataError."""
     if not config.dataset.path:
-        raise DataError("no dataset is given: use --dataset FOLDER, a folder made by `sracl data prepare`")
+        raise DataError("no dataset is given: name a folder made by `sracl data prepare`")
     key = (config.dataset.model_dump_json(), _stamps(Path(config.dataset.path)))
     made = _latest[key] if key in _latest else _opened(config)
     if made.max_length != config.model.max_length:

@@ -101,7 +101,7 @@ def resolve_rows(
             f"a budget of {budget_minutes:g} minutes ends before the first epoch; give more, or leave it out"
         )
     flags = {
-        "--dataset": ("dataset.path", str(dataset)),
+        "DATASET": ("dataset.path", str(dataset)),
         "--epochs": ("training.max_epochs", epochs),
         "--budget-minutes": ("training.max_minutes", budget_minutes),
     }

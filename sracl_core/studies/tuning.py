@@ -97,7 +97,7 @@ def tune(
     Raises SraclError. Trials stay, and the same call goes on from there; a killed one from its checkpoint.
     """
     flags = {
-        "--dataset": ("dataset.path", str(dataset)),
+        "DATASET": ("dataset.path", str(dataset)),
         "--epochs": ("training.max_epochs", epochs),
         "--budget-minutes": ("training.max_minutes", budget_minutes),
     }

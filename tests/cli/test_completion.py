@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from sracl_core.cli import completion
+from sracl_core.files import write_json
+from sracl_core.sealed import SEAL
 from tests.trained import ROOT
+
+MAIN = """
+import atexit, sys
+atexit.register(lambda: print(*{"pydantic", "numpy", "yaml", "torch"} & set(sys.modules), file=sys.stderr))
+from sracl_core.cli.main import main
+main()
+"""
 
 
 @pytest.fixture
@@ -56,14 +66,37 @@ def test_only_the_command_that_is_typed_is_loaded(typed: str, command: str | Non
         ("sracl recommend fir", "2", "first"),
         ("sracl train --preset zz", "3", ""),
         ("sracl comp", "1", "compare"),
+        ("sracl train --set retrieval.meth", "3", "retrieval.method="),
+        ("sracl train oth", "2", "other"),
     ],
 )
-def test_bash_asks_the_command_itself(here: Path, words: str, place: str, offered: str) -> None:
+def test_bash_asks_the_command_itself_which_loads_little(
+    here: Path, monkeypatch: pytest.MonkeyPatch, words: str, place: str, offered: str
+) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(here / "cache"))
+    completion.settings("")  # the first tab after an install writes down what the next ones offer
     asked = {"_SRACL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": place}
     done = subprocess.run(
-        [sys.executable, "-c", "from sracl_core.cli.main import main; main()"],
+        [sys.executable, "-c", MAIN],
         env={**os.environ, "PYTHONPATH": str(ROOT), **asked},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.split() == offered.split()
-    assert done.stderr == ""
+    assert done.stderr.split() == []
+
+
+def test_what_was_written_down_is_forgotten_when_a_method_changes(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(here / "cache"))
+    kept = here / "cache" / "completion.json"
+    every = completion.settings("")
+    told = json.loads(kept.read_text())
+    del told[SEAL]
+    write_json(kept, told | {"choices": {"old.key": []}}, seal=True)
+    assert completion.settings("") == ["old.key="]
+    changed = dict.fromkeys(told["stamps"], 1)
+    write_json(kept, told | {"choices": {"old.key": []}, "stamps": changed}, seal=True)
+    assert completion.settings("") == every
+    kept.write_text("{")
+    assert completion.settings("") == every

@@ -94,7 +94,7 @@ def test_export(shop: Shop, tmp_path: Path) -> None:
 
 
 DRY_RUNS = {
-    "train --dataset SHOP --runs-dir NEW/runs": {"training_prefixes": 7665},
+    "train SHOP --runs-dir NEW/runs": {"training_prefixes": 7665},
     "resume shared --epochs 5": {"steps_done": 60, "steps_left": 90},
     "evaluate shared": {"items": 399, "test_users": 1200, "replaces_results": True},
     "recommend shared --all -k 3 --out NEW/all.csv": {"people": 1200, "rows_at_most": 3600, "taken": 0},
@@ -207,8 +207,9 @@ BROKEN = {
     "a folder that is no run": (["evaluate", "."], "is not a run directory"),
     "a finished run to resume": (["resume", "shared"], "has finished"),
     "a finished run to stop": (["stop", "shared"], "is not running, it is finished"),
-    "no dataset": (["train"], "--dataset"),
-    "a dataset that is none": (["train", "--dataset", "runs"], "is not a prepared dataset"),
+    "no dataset": (["train"], "name a folder made by `sracl data prepare`"),
+    "two datasets": (["train", "sample", "--dataset", "sample"], "leave one of them out"),
+    "a dataset that is none": (["train", "runs"], "is not a prepared dataset"),
     "an unknown setting": (["train", "--set", "training.sed=1"], "did you mean 'training.seed'?"),
     "a weight below 0": (["train", "--set", "objectives.sracl.alpha=-1"], "greater than or equal to 0"),
     "a temperature of 0": (["train", "--set", "objectives.sracl.temperature=0"], "greater than 0"),
@@ -218,7 +219,7 @@ BROKEN = {
         "negatives 1024 are not fewer than the 399 items",
     ),
     "an unknown preset": (["train", "--preset", "fats"], "there is no preset 'fats'"),
-    "an unknown device": (["train", "--dataset", "sample", "--device", "tpu9"], "tpu9"),
+    "an unknown device": (["train", "sample", "--device", "tpu9"], "tpu9"),
     "an unknown command": (["trian"], "Did you mean 'train'?"),
     "an unknown option": (["train", "--sede", "3"], "--sede"),
 }

@@ -117,7 +117,7 @@ STEPS: dict[str, tuple[str, str, str]] = {
         "choose another folder",
         "data export data --out empty --format csv",
     ),
-    "no dataset": (f"train {SMALL}", "use --dataset FOLDER", f"train --dataset data {SMALL}"),
+    "no dataset": (f"train {SMALL}", "name a folder made by `sracl data prepare`", f"train data {SMALL}"),
     "a device": (
         f"train --dataset data {SMALL} --set training.device=gpu",
         "use auto, cpu",
@@ -129,19 +129,19 @@ STEPS: dict[str, tuple[str, str, str]] = {
         f"train --dataset data {SMALL} --set dataset.split=leave_one_out",
     ),
     "seeds that are none": (
-        "compare --dataset data --models popular --seeds x",
+        "compare data --models popular --seeds x",
         "write 3 or 1,2,3",
-        "compare --dataset data --models popular --seeds 1",
+        "compare data --models popular --seeds 1",
     ),
     "seeds of variants": (
-        "ablate --dataset data --seeds x --dry-run",
+        "ablate data --seeds x --dry-run",
         "write --seeds 1,2,3",
-        "ablate --dataset data --seeds 1,2,3 --dry-run",
+        "ablate data --seeds 1,2,3 --dry-run",
     ),
     "nothing to compare": (
-        "compare --dataset data --models ,",
+        "compare data --models ,",
         "name some, such as sasrec,item-knn",
-        "compare --dataset data --models popular,item-knn --seeds 1",
+        "compare data --models popular,item-knn --seeds 1",
     ),
     "an export's folder": (
         "export model shop --out full",
@@ -155,14 +155,14 @@ STEPS: dict[str, tuple[str, str, str]] = {
     ),
     "exploring": ("explore shop", "add --json-lines", "explore shop --json-lines"),
     "a study that is a folder": (
-        "tune --dataset data --model sasrec --study full",
+        "tune data --model sasrec --study full",
         "name a file for the study, such as full/tune.sqlite",
-        "tune --dataset data --model sasrec --study full/tune.sqlite --dry-run",
+        "tune data --model sasrec --study full/tune.sqlite --dry-run",
     ),
     "a method to tune": (
-        "tune --dataset data --model sasrce --dry-run",
+        "tune data --model sasrce --dry-run",
         "did you mean 'sasrec'",
-        "tune --dataset data --model sasrec --dry-run",
+        "tune data --model sasrec --dry-run",
     ),
     "a log in place of a dataset": (
         "tune --dataset log.csv --model sasrec --dry-run",
@@ -192,9 +192,9 @@ STEPS: dict[str, tuple[str, str, str]] = {
         "mcp shop --dataset data",
     ),
     "a team that is shared by two commands alone": (
-        "WORLD_SIZE=2 compare --dataset data --models popular --seeds 1",
+        "WORLD_SIZE=2 compare data --models popular --seeds 1",
         "run this one without torchrun",
-        "compare --dataset data --models popular --seeds 1",
+        "compare data --models popular --seeds 1",
     ),
     "a team without a place to meet": (
         f"WORLD_SIZE=2 train --dataset data {SMALL}",

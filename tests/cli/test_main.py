@@ -139,7 +139,7 @@ def test_examples_are_shown_as_they_are_typed(capsys: pytest.CaptureFixture[str]
 def test_the_help_of_one_command_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--help"]) == 0
     shown = capsys.readouterr().out
-    for option in ("--dataset", "--set", "--dry-run", "--json", "--runs-dir"):
+    for option in ("DATASET", "--set", "--dry-run", "--json", "--runs-dir"):
         assert option in shown
 
 

@@ -285,7 +285,7 @@ def test_the_next_command_can_be_pasted(
     assert run(["data", "prepare", "log.csv", "--out", place, "--k-core", "1"]) == 0
     pasted = re.search(r"next: sracl (train .*)", capsys.readouterr().err)
     assert pasted is not None
-    assert shlex.split(pasted[1]) == ["train", "--dataset", place]
+    assert shlex.split(pasted[1]) == ["train", place]
 
 
 def test_what_was_taken_is_always_said(

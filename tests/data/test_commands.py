@@ -125,6 +125,6 @@ def test_a_temporal_split_from_files_to_results(tmp_path: Path) -> None:
         "objectives.sracl.alpha=0",
     )
     sets = [word for key in keys for word in ("--set", key)]
-    results = told("train", "--dataset", out, "--runs-dir", tmp_path / "runs", *sets)
+    results = told("train", out, "--runs-dir", tmp_path / "runs", *sets)
     assert results["protocol"]["split"] == "temporal"
     assert 0 < results["test"]["masked"]["HR@20"] <= 1

@@ -50,11 +50,11 @@ async def test_no_dataset_can_be_chosen_and_the_command_says_so(tmp_path: Path) 
     app = dashboard(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("f2")
-        await until(pilot, shows(app, "--dataset"))
+        await until(pilot, shows(app, "$ sracl train ", "data/sample"))
         await pilot.click("#pick-dataset")
         await until(pilot, shows(app, "none: F1 prepares"))
         await pilot.press("home", "enter")
-        await until(pilot, lambda: "--dataset" not in drawn(app))
+        await until(pilot, lambda: "data/sample" not in drawn(app))
         assert app.screen.query_one("#run", Button).disabled
 
 
@@ -143,7 +143,7 @@ async def test_save_and_copy(tmp_path: Path) -> None:
         assert "max_epochs: 100" in (tmp_path / "mine.yaml").read_text()
         copied = tmp_path / "XDG_CACHE_HOME" / "sracl" / "copied.txt"
         await until(pilot, copied.exists)
-        assert copied.read_text().startswith("sracl train --dataset")
+        assert copied.read_text().startswith("sracl train ")
 
 
 async def test_an_editor_that_is_not_set_or_changes_the_file(

@@ -115,11 +115,9 @@ def test_the_command_line_means_the_same(form: FormModel, tmp_path: Path) -> Non
     resolved = form.resolve()
     assert resolved.valid, resolved.problems
     line = form.command_line(Path("elsewhere"))
-    assert line.startswith("sracl train --preset paper --dataset data/sample ")
+    assert line.startswith("sracl train data/sample --preset paper ")
     assert line.endswith("--name 'my run' --runs-dir elsewhere")
     words = [word for word in form.arguments() if word not in ("--name", "my run")]
-    words = ["--set" if word == "--dataset" else word for word in words]
-    words[words.index("data/sample")] = "dataset.path=data/sample"
     shown = subprocess.run(
         [sys.executable, "-m", "sracl_core.cli.main", "config", "show", *words, "--json"],
         capture_output=True, text=True, check=True,

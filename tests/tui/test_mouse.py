@@ -30,7 +30,7 @@ async def test_from_nothing_to_recommendations(
         await click(pilot, "● to prepare")
         await until(pilot, shows(app, "✓ ready", "11,265"), SECONDS)
         await click(pilot, "✓ ready")
-        await until(pilot, shows(app, "$ sracl train --dataset data/sample"), SECONDS)
+        await until(pilot, shows(app, "$ sracl train data/sample"), SECONDS)
         await click(pilot, "Run (F5)")
         await until(pilot, shows(app, "✓ finished", "epoch 1 of 1", "test unmasked NDCG@20"), SECONDS)
         await click(pilot, "F4 Explore")

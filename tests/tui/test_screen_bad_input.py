@@ -74,11 +74,11 @@ async def test_a_training_that_cannot_start_is_reported_in_the_command_lines_wor
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f2")
-        await until(pilot, shows(app, "$ sracl train --dataset"))
+        await until(pilot, shows(app, "$ sracl train ", "data/sample"))
         await pilot.press("f5")
         await until(pilot, shows(app, "the training could not start"), seconds=120)
         with pytest.raises(commands.CommandError) as said:
-            await commands.ask("train", "--dataset", str(dataset))
+            await commands.ask("train", str(dataset))
         shown = "".join(drawn(app).split())
         assert "".join(str(said.value).split())[:40] in shown
 
@@ -90,7 +90,7 @@ async def test_a_python_that_is_gone_cannot_start_a_training(
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
         await pilot.press("f2")
-        await until(pilot, shows(app, "$ sracl train --dataset"))
+        await until(pilot, shows(app, "$ sracl train ", "data/sample"))
         await pilot.press("f5")
         await until(pilot, shows(app, "not started", "cannot be started"))
 

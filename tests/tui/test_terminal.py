@@ -38,7 +38,7 @@ def terminal(tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Ite
 def configure(terminal: Terminal, epochs: int) -> None:
     """From the Data screen with a ready sample to a form with these epochs."""
     terminal.press("Enter")
-    terminal.until("$ sracl train --dataset")
+    terminal.until("$ sracl train ")
     terminal.type("/")
     wait_until(lambda: "/ find a setting" in terminal.cursor_row(), "the cursor is in the search")
     terminal.type("max_epochs")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from sracl_core.runs.directory import RunDirectory
+if TYPE_CHECKING:
+    from sracl_core.runs.directory import RunDirectory
 
 
 class Point(NamedTuple):

@@ -120,10 +120,11 @@ class FormModel:
     def arguments(self, runs_dir: Path | None = None, seed: str = "") -> list[str]:
         """What follows ``sracl train`` for this very run, with another `seed` than the form's where given."""
         words: list[str] = []
+        if DATASET in self.entries:
+            folder = self.entries[DATASET]
+            words.append(f"./{folder}" if folder.startswith("-") else folder)
         if self.preset:
             words += ["--preset", self.preset]
-        if DATASET in self.entries:
-            words += ["--dataset", self.entries[DATASET]]
         sets = [text for text in self.sets() if not (seed and text.startswith(f"{SEED}="))]
         for text in [*sets, *([f"{SEED}={seed}"] if seed else [])]:
             words += ["--set", text]

@@ -24,8 +24,8 @@ LOOK_SECONDS = 1.0
 MOST_STUDIES, MOST_ROWS = 5, 15
 NOTHING = Content.assemble(
     ("No comparison or study beside these runs yet.\n\n", "bold"),
-    ("sracl compare --dataset DIR --models sasrec,item-knn\n", ""),
-    ("sracl tune --dataset DIR --model sasrec\n\n", ""),
+    ("sracl compare DIR --models sasrec,item-knn\n", ""),
+    ("sracl tune DIR --model sasrec\n\n", ""),
     ("fill a table here while they run.", "$muted"),
 )
 
