@@ -239,10 +239,13 @@ def _print_plan(config: RunConfig, runs_dir: Path, as_json: bool) -> None:
         output.print_json(plan)
         return
     each, most, run = (plan.pop(name) for name in ("seconds_per_epoch", "seconds_at_most", "measured_in"))
+    remarks = plan.pop("remarks")
     told = "unknown: no run of these settings on this data has been trained here yet"
     if run is not None:
         told = f"at most {output.duration(most)}, {output.duration(each)} an epoch as in {run}"
     output.print_pairs({**plan, "training_time": told})
+    for text in remarks:
+        output.say(f"warning: {text}")
 
 
 def _status(run: RunDirectory) -> str:

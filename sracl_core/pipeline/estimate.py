@@ -12,6 +12,7 @@ from sracl_core.device import pick_device
 from sracl_core.models.build import parameter_count
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
+from sracl_core.pipeline.caveats import on_size
 from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.stages import searched_prefixes
 from sracl_core.runs.finding import RUNS_DIR
@@ -36,7 +37,8 @@ class Plan:
 
     seconds_per_epoch: of an earlier run on this machine, called measured_in, with the same data and the
     settings that decide its pace; None where there is none. seconds_at_most: of all epochs,
-    or of those that the minutes of training.max_minutes let begin.
+    or of those that the minutes of training.max_minutes let begin. remarks: what the log's size changes, and
+    what would be quicker.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class Plan:
     seconds_per_epoch: float | None = None
     seconds_at_most: float | None = None
     measured_in: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def encoded_texts(
@@ -121,6 +124,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
         if pace is None
         else pace.seconds_per_epoch * _epochs(config.training, pace.seconds_per_epoch),
         measured_in=None if pace is None else pace.run,
+        remarks=tuple(on_size(config, sources)),
     )
 
 

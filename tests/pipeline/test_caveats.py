@@ -13,6 +13,7 @@ from sracl_core.data.sources import load_sources
 from sracl_core.errors import DataError
 from sracl_core.evaluation.results import protocol, queries_of
 from sracl_core.pipeline.caveats import caveats
+from sracl_core.pipeline.estimate import plan
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import template_texts
@@ -71,12 +72,19 @@ def test_of_many_users_the_same_ones_are_validated_and_it_is_said(
     assert drawn(11) == sorted(drawn(11))
     assert drawn(0) == drawn(30) == drawn(100_000) == sources.split.valid_users.tolist()
     assert len(drawn(11, "test")) == 30
-    few = RunConfig.model_validate({"dataset": {"path": str(folder)}, "evaluation": {"valid_users": 11}})
+    few = RunConfig.model_validate(
+        {
+            "dataset": {"path": str(folder)},
+            "evaluation": {"valid_users": 11},
+            "objectives": {"sracl": {"weight": 0.0}},
+        }
+    )
     monkeypatch.setattr("sracl_core.pipeline.caveats.LAZY_ROWS", 7)
     said = caveats(few, sources, {})
     assert any(line.startswith("validation ranks 11 of 30 users") for line in said)
     assert any("the softmax reads all 7 items" in line for line in said)
     assert protocol(few, sources)["valid_users"] == 11
+    assert list(plan(few, tmp_path).remarks) == said[1:]
     followed = {"dataset": {"path": str(folder)}, "objectives": {"next_item": {"loss": "sampled"}}}
     assert not any("softmax" in line for line in caveats(RunConfig.model_validate(followed), sources, {}))
 

@@ -108,9 +108,10 @@ def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[
     lines = [
         Content.assemble((f"{PLAN_WORDS.get(key, key):<20}", "$muted"), _value(held))
         for key, held in plan.items()
-        if key not in TIMES
+        if key not in (*TIMES, "remarks")
     ]
     lines = [Content.assemble((f"{'training time':<20}", "$muted"), (_time(plan), "bold")), *lines]
+    lines += [Content.assemble(("! ", "bold $warning"), str(text)) for text in plan.get("remarks", ())]
     if not texts:
         lines.append(Content.assemble((f"{'LLM calls':<20}", "$muted"), "none: no text is written by an LLM"))
     return Content("\n").join([*lines, *cost_of_texts(texts)])
