@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
 from sracl_core import disk
 from sracl_core.errors import ConfigError, InputError, RunError
@@ -23,9 +22,10 @@ from sracl_core.files import make_folder, read_json, storage_error, write_json, 
 from sracl_core.runs.events import FORMAT_VERSION
 from sracl_core.runs.liveness import fresh_state, status
 from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
-from sracl_core.settings.deciding import deciding_settings
-from sracl_core.settings.models import RunConfig
 from sracl_core.settings.yaml_source import read_yaml
+
+if TYPE_CHECKING:
+    from sracl_core.settings.models import RunConfig
 
 ADDED = "added/added.json"
 """Says what was added to a run after its training, see `training.added`; in a folder of its own."""
@@ -92,6 +92,11 @@ class RunDirectory:
 
         Raises RunError when config.yaml is missing or damaged, or says other than when the run began.
         """
+        # The models of all settings take a third of a second, which a list of runs need not pay.
+        from pydantic import ValidationError
+
+        from sracl_core.settings.models import RunConfig
+
         try:
             config = RunConfig.model_validate(read_yaml(self.config_path))
         except ConfigError as error:
@@ -105,6 +110,8 @@ class RunDirectory:
 
     def _require_unchanged(self, config: RunConfig) -> None:
         """Settings that a version since has brought, or dropped, are passed over."""
+        from sracl_core.settings.deciding import deciding_settings
+
         meta = self.meta()
         found = meta.get("config")
         began: dict[str, Any] = dict(found) if isinstance(found, dict) else {}
@@ -198,6 +205,8 @@ def write_config(run: RunDirectory, config: RunConfig, meta: Mapping[str, Any]) 
     """Write config.yaml, and meta.json with `meta` and the settings that decide. Raises StorageError."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_text(run.config_path, text)
+    from sracl_core.settings.deciding import deciding_settings
+
     write_json(run.meta_path, {**meta, "config": deciding_settings(config)}, seal=True)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sracl_core.errors import RunError, SraclError
+from sracl_core.errors import ConfigError, RunError, SraclError
 from sracl_core.files import read_json
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.finding import run_folders
@@ -50,7 +50,7 @@ def list_runs(runs_dir: Path | str) -> list[RunSummary]:
 def summarize(run: RunDirectory) -> RunSummary:
     """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
     meta, state = run.meta(), run.state()
-    settings, problem = run.settings(), damage(run)
+    settings, problem = _looked_at(run)
     results: dict[str, Any] = {}
     try:
         results = run.results() or {}
@@ -78,15 +78,26 @@ def summarize(run: RunDirectory) -> RunSummary:
 
 def damage(run: RunDirectory) -> str | None:
     """Why the run cannot be used, as far as its small files tell; None for a sound one."""
+    return _looked_at(run)[1]
+
+
+def _looked_at(run: RunDirectory) -> tuple[dict[str, Any], str | None]:
+    """Its settings, unchecked and {} where they cannot be read, and what is wrong with it."""
+    settings, problem = {}, None
+    try:
+        settings = read_yaml(run.config_path)
+        if not isinstance(settings, dict):
+            settings, problem = {}, f"{run.config_path} holds no settings; the run cannot be used"
+    except ConfigError as error:
+        problem = str(error)
     try:
         open_run(run.path)
-        if not isinstance(read_yaml(run.config_path), dict):
-            return f"{run.config_path} holds no settings; the run cannot be used"
     except SraclError as error:
-        return str(error)
-    if run.state_path.exists() and read_json(run.state_path) is None:
-        return f"{run.state_path} is damaged; `sracl resume {shlex.quote(str(run.path))}` writes it anew"
-    return None
+        problem = str(error)
+    if problem is None and run.state_path.exists() and read_json(run.state_path) is None:
+        again = f"`sracl resume {shlex.quote(str(run.path))}` writes it anew"
+        problem = f"{run.state_path} is damaged; {again}"
+    return settings, problem
 
 
 def setting(settings: Mapping[str, Any], key: str) -> Any:
