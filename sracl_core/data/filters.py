@@ -78,15 +78,18 @@ def by_time(log: Log, since: float | None, until: float | None) -> None:
 
 
 def without_duplicates(log: Log) -> None:
-    """Drop repetitions of the same user, item and time; the same item at another time is kept."""
+    """Drop repetitions of the same user, item and time; the same item at another time is kept.
+
+    Of a split of one's own each part keeps what it has, or it would ask for something else than was given.
+    """
     frame = log.frame
-    user, time = frame["user"], frame["timestamp"]
-    again = ((user == user.shift()) & (time == time.shift())).fill_null(False)
+    same = ["user", "timestamp", *(["part"] if "part" in frame.columns else [])]
+    again = frame.select(pl.all_horizontal(pl.col(same) == pl.col(same).shift())).to_series().fill_null(False)
     tied = again | again.shift(-1, fill_value=False)
     if tied.any():
         # Only among rows of one user at one time can there be any: mostly few, and a table of all is 1 GB.
         rows = frame.with_row_index("row").filter(tied)
-        firsts = rows.unique(["user", "item", "timestamp"], keep="first", maintain_order=True)["row"]
+        firsts = rows.unique([*same, "item"], keep="first", maintain_order=True)["row"]
         kept = ~tied.to_numpy()
         kept[firsts.to_numpy()] = True
         frame = frame.filter(pl.Series(kept))

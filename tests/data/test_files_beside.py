@@ -104,7 +104,7 @@ def test_a_file_written_in_two_ways_is_one(tmp_path: Path, monkeypatch: pytest.M
     for source in ([folder], [folder / "train.csv", Path("raw/../raw/test.csv")]):
         dataset, manifest = made(source, tmp_path / "out", **split)
         assert dataset.n_interactions == 160, source
-        assert not any("also in the training part" in note for note in manifest["notes"])
+        assert not any("also in a part before it" in note for note in manifest["notes"])
     with pytest.raises(DataError, match="is given for valid and for test"):
         made([folder / "train.csv"], tmp_path / "out", valid=(folder / "test.csv",), test=split["test"])
     rows = csv([("nobody", "i01", 5)])

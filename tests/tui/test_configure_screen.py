@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,10 @@ async def test_an_editor_that_is_not_set_or_changes_the_file(
         path.write_text("training:\n  sead: 7\n")
         app.screen._read_back(path)
         await until(pilot, shows(app, "not taken over"))
+        monkeypatch.setattr(app, "suspend", nullcontext)
+        monkeypatch.setenv("EDITOR", "sh -c 'echo training: {seed: 8} > $0; exit 1'")  # as vim's :cq
+        await pilot.press("f8")
+        await until(pilot, shows(app, "ended with code 1", "training.seed=7"))
 
 
 async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
