@@ -147,7 +147,7 @@ def test_an_item_table_with_columns_of_every_kind(tmp_path: Path) -> None:
     write(tmp_path, log__csv=csv(SECONDS))
     pl.DataFrame({"item_id": IDS, "title": "T", **columns}).write_parquet(tmp_path / "items.parquet")
     dataset, manifest = made([tmp_path / "log.csv", tmp_path / "items.parquet"], tmp_path / "out")
-    assert manifest["source"]["taken"][1]["unread"] == ["picture"]
+    assert manifest["source"]["taken"][1]["unread"] == ["picture", "sizes"]
     first = dataset.item_table().row(0, named=True)
     assert (first["price"], first["length"], first["tags"], first["none"]) == (
         "1.50",

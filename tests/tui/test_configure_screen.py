@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from textual.app import App
 from textual.widgets import Button, Input, Select
 
 from sracl_tui import commands
 from sracl_tui.screens.configure import outcome
 from sracl_tui.screens.configure import screen as configure
+from sracl_tui.screens.configure.editor import EditorError, edit
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
@@ -165,10 +168,15 @@ async def test_an_editor_that_is_not_set_or_changes_the_file(
         path.write_text("training:\n  sead: 7\n")
         app.screen._read_back(path)
         await until(pilot, shows(app, "not taken over"))
-        monkeypatch.setattr(app, "suspend", nullcontext)
-        monkeypatch.setenv("EDITOR", "sh -c 'echo training: {seed: 8} > $0; exit 1'")  # as vim's :cq
-        await pilot.press("f8")
-        await until(pilot, shows(app, "ended with code 1", "training.seed=7"))
+
+
+def test_what_an_editor_that_ends_with_an_error_wrote_is_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sh -c 'exit 3'")
+    with pytest.raises(EditorError, match="ended with code 3"):
+        edit(cast(App[Any], SimpleNamespace(suspend=nullcontext)), tmp_path / "config.yaml")
 
 
 async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
