@@ -18,7 +18,8 @@ from sracl_core.settings.known import settings
 
 PACKAGE = Path(sracl_core.__file__).parent
 OTHERS = {"--force-reinstall", "--no-deps", "--help", "--version", "--web", "--port", "--depth"}
-"""Flags of pip, of every command, and of `sracl-tui`."""
+OTHERS |= {"--logdir", "--project"}
+"""Flags of pip, of every command, of `sracl-tui`, and of trackers."""
 SECTIONS = sorted({key.partition(".")[0] for key in settings()})
 
 
