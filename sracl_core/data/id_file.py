@@ -26,9 +26,8 @@ def read_ids(path: Path, role: str, known: Container[str] | None = None) -> tupl
     blanks around an id belong to it; None leaves all as it stands. Raises DataError.
     """
     if not path.is_file() or not path.stat().st_size:
-        raise DataError(
-            f"{path} is {'empty' if path.is_file() else 'not there'}; give {role} ids, one a line"
-        )
+        what = "empty" if path.is_file() else "not there"
+        raise DataError(f"{path} is {what}; give a file of {role} ids, one a line")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if file_kind(path) in LINES:
