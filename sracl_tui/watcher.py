@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -25,6 +26,9 @@ BACKLOG_SECONDS = 0.5
 BACKLOG_BYTES = 32 << 20
 """Of a longer file the steps are thinned out: more points than this holds no chart can show."""
 CATALOG_SECONDS = 2.0
+CATALOG_SHARE = 0.01
+MOST_CATALOG_SECONDS = 10.0
+"""A look at the list waits longer where a thousand runs make it cost more than this share of a core."""
 
 
 class CatalogChanged(Message):
@@ -223,8 +227,10 @@ class Watcher:
                     self._post(RunChanged(snapshot))
             now = time.monotonic()
             if woken or now >= due:
-                due = now + CATALOG_SECONDS
+                began = time.thread_time()
                 runs = catalog.read()
+                pause = (time.thread_time() - began) / CATALOG_SHARE
+                due = time.monotonic() + min(MOST_CATALOG_SECONDS, max(CATALOG_SECONDS, pause))
                 if runs != listed:
                     listed = runs
                     self._post(CatalogChanged(runs))
@@ -260,7 +266,7 @@ def _stamp(folder: Path) -> tuple[float, ...]:
     stamps = []
     for name in ("state.json", "results.json", "meta.json"):
         try:
-            stamps.append((folder / name).stat().st_mtime)
+            stamps.append(os.stat(f"{folder}/{name}").st_mtime)  # noqa: PTH116  (a path costs more than the look)
         except OSError:
             stamps.append(0.0)
     return tuple(stamps)
