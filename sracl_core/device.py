@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from sracl_core.errors import ConfigError
 
 CPU = torch.device("cpu")
-M_MMAP_THRESHOLD = -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE_BLOCK_BYTES = 10_000_000
+KEPT_BYTES = 64_000_000
 
 
 _TOKENS_AT_ONCE = {"cpu": 8192}
@@ -142,11 +143,15 @@ def return_freed_blocks() -> None:
     """Let glibc give large freed blocks back at once, such as a gradient of the item embeddings.
 
     Left alone it keeps blocks of up to 32 MB for reuse and cannot join them: 4.6 GB where 1.6 are
-    needed. See mallopt(3); other C libraries have no such call.
+    needed. Told so, it would also give back whatever is free at the end of its heap beyond 128 kB, at each
+    step, for the next one to ask for again: a fourth of the page faults are left where it keeps some of that.
+    See mallopt(3); other C libraries have no such call.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def forget_compiled_shapes() -> None:
