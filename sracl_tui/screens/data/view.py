@@ -78,18 +78,20 @@ def overview(facts: Mapping[str, Any]) -> Content:
                 ("! ", "bold $warning"), "No item has a title: semantic neighbors come from ids alone."
             )
         )
-    lines.append(
-        Content.assemble(
-            "\n",
-            ("How it was filtered", "bold"),
-            (f"{'users':>16}{'items':>10}{'interactions':>15}", "$muted"),
-        )
-    )
-    lines += [
-        Content(f"{step['step']:<25.25}{step['users']:>10,}{step['items']:>10,}{step['interactions']:>15,}")
-        for step in facts.get("funnel") or ()
-    ]
-    return Content("\n").join(lines)
+    return Content("\n").join([*lines, *_funnel(facts.get("funnel") or ())])
+
+
+def _funnel(steps: Sequence[Mapping[str, Any]]) -> list[Content]:
+    """What each step of preparing left, in columns as wide as what they hold."""
+    title, names = "How it was filtered", ("users", "items", "interactions")
+    first = max(len(title), *(len(step["step"]) for step in steps)) if steps else len(title)
+    widths = [max(len(name), *(len(f"{step[name]:,}") for step in steps), 0) + 2 for name in names]
+    heads = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    lines = [Content.assemble("\n", (f"{title:<{first}}", "bold"), (heads, "$muted"))]
+    for step in steps:
+        numbers = (f"{step[name]:>{width},}" for name, width in zip(names, widths, strict=True))
+        lines.append(Content(f"{step['step']:<{first}}{''.join(numbers)}"))
+    return lines
 
 
 def distributions(facts: Mapping[str, Any]) -> Content:
