@@ -1,7 +1,12 @@
-"""Synthetic logs and item vectors of any size, for scale.py."""
+"""Synthetic logs, titles and item vectors of any size, for scale.py and docs/scale.md.
+
+python benchmarks/synthetic.py USERS ITEMS FOLDER    # log.csv and items.csv
+"""
 
 from __future__ import annotations
 
+import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +39,30 @@ def item_vectors(ids: list[str], items: int, width: int) -> np.ndarray:
     kind = np.minimum(np.array(ids, dtype=np.int64) // (items // kinds), kinds - 1)
     vectors = centers[kind] + 0.7 * rng.standard_normal((len(ids), width), dtype=np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def write_titles(items: int, path: Path) -> None:
+    """Titles of five invented words, of which three are among the four of the item's kind."""
+    rng = np.random.default_rng(3)
+    kinds = max(items // 50, 2)
+    ends = ["a", "e", "i", "o", "u", "ai", "or", "an", "el", "in"]
+    syllables = ["".join(pair) for pair in product("bcdfghklmnprstvwz", ends)]
+    words = np.array(["".join(rng.choice(syllables, 3)) for _ in range(3000)])
+    of_kind = words[rng.integers(0, 3000, (kinds, 4))]
+    titles = []
+    for item in range(items):
+        own = of_kind[min(item // (items // kinds), kinds - 1)][rng.permutation(4)[:3]]
+        titles.append(" ".join([*own, *words[rng.integers(0, 3000, 2)]]))
+    pl.DataFrame({"item_id": np.arange(items), "title": titles}).write_csv(path)
+
+
+def main() -> None:
+    """Write a log and its titles into a folder."""
+    users, items, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_log(users, items, folder / "log.csv")
+    write_titles(items, folder / "items.csv")
+
+
+if __name__ == "__main__":
+    main()
