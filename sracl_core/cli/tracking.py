@@ -45,9 +45,14 @@ def while_tracked(run: RunDirectory, names: Sequence[str] | None, quiet: bool = 
             from sracl_core.runs.tracking import Tracking, tracked
 
             for name in dict.fromkeys(names):
-                tracking = Tracking(run, tracker(name))
+                failed = _teller(run, name)
+                try:
+                    tracking = Tracking(run, tracker(name))
+                except Exception as error:
+                    failed(error)
+                    continue
                 output.say(f"{name}: `{tracking.look}` shows it", quiet)
-                held.enter_context(tracked(tracking, _teller(run, name)))
+                held.enter_context(tracked(tracking, failed))
         yield
 
 

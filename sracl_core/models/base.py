@@ -122,7 +122,7 @@ class SequenceEncoder(nn.Module, ABC):
             states_RD: what `encode` returned.
             histories: the sequences that the states stand for; without them no repeat is known.
         """
-        scores_RN = self.item_scores(states_RD)
+        scores_RN = self.item_scores(states_RD).contiguous()
         if histories is not None:
             if self.evidence is not None:
                 self.evidence.add_to(scores_RN, histories, self.max_length)

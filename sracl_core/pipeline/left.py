@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sracl_core.data.sources import sources_of
+from sracl_core.evaluation.results import validated
 from sracl_core.pipeline.estimate import examples_of
 from sracl_core.pipeline.longer import require_epochs
 from sracl_core.runs.directory import RunDirectory
@@ -70,7 +71,7 @@ def left_to_rank(run: RunDirectory, dataset: Path | None = None) -> LeftToRank:
         str(run.path),
         best.get("best_epoch"),
         sources.dataset.n_items,
-        len(sources.split.valid_users),
+        len(validated(run.config, sources.split)[0]),
         len(sources.split.test_users),
         run.results_path.exists(),
         stages.get("evaluate"),

@@ -14,6 +14,8 @@ from sracl_core.errors import DataError
 from sracl_core.evaluation.results import protocol, queries_of
 from sracl_core.pipeline.caveats import caveats
 from sracl_core.pipeline.estimate import plan
+from sracl_core.pipeline.left import left_to_rank
+from sracl_core.pipeline.new_run import new_run
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import template_texts
@@ -85,6 +87,13 @@ def test_of_many_users_the_same_ones_are_validated_and_it_is_said(
     assert any("the softmax reads all 7 items" in line for line in said)
     assert protocol(few, sources)["valid_users"] == 11
     assert list(plan(few, tmp_path).remarks) == said[1:]
+    counted = {
+        "dataset": {"path": str(folder)},
+        "evaluation": {"valid_users": 11},
+        "model": {"name": "popular"},
+    }
+    run = new_run(RunConfig.model_validate(counted), tmp_path / "runs", "counted")
+    assert left_to_rank(run).valid_users == 11
     followed = {"dataset": {"path": str(folder)}, "objectives": {"next_item": {"loss": "sampled"}}}
     assert not any("softmax" in line for line in caveats(RunConfig.model_validate(followed), sources, {}))
 

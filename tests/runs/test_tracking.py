@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sracl_core.cli.tracking import while_tracked
 from sracl_core.errors import InputError
 from sracl_core.files import write_json
 from sracl_core.runs import trackers
@@ -123,6 +124,19 @@ def test_a_training_is_followed_to_its_end_and_not_ended_by_its_tracker(run: Run
         told(run, 3, 4)
     assert isinstance(failures.pop(), ZeroDivisionError)
     assert failures == []
+
+
+def test_a_tracker_that_cannot_be_opened_ends_no_training(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(run: RunDirectory, out: Path | None) -> Kept:
+        raise TypeError("another version")
+
+    monkeypatch.setattr(trackers, "tracker", lambda name: Tracker("sys", "", broken))
+    with while_tracked(run, ["trackio"]):
+        told(run, 1, 2)
+    said = capsys.readouterr().err
+    assert "trackio: another version; the training goes on" in said
 
 
 def test_one_that_is_unknown_or_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,9 @@ print(json.dumps([visited, loaded()]))
 FIRST_SCREEN = """
 import asyncio, sys, time
 begun = time.process_time()
+import textual.app, textual.widgets
+yardstick = time.process_time() - begun
+begun = time.process_time()
 from pathlib import Path
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
@@ -48,7 +51,7 @@ async def show():
     async with app.run_test(size=(120, 40)) as pilot:
         while not app.screen.query("#data-rows"):
             await pilot.pause()
-        print(time.process_time() - begun)
+        print(time.process_time() - begun, yardstick)
 
 asyncio.run(show())
 """
@@ -66,7 +69,8 @@ def test_no_screen_loads_torch(frozen: Path, dataset: Path) -> None:
 
 
 def test_the_first_screen_costs_little() -> None:
-    """Processor time, which a busy machine does not stretch; it is 0.6 s on the machine of benchmarks/."""
+    """Against the import of Textual in the same process, of which it is 2 to 3.5 times."""
     done = subprocess.run([sys.executable, "-c", FIRST_SCREEN], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert float(done.stdout.split()[-1]) < 3.0
+    took, yardstick = map(float, done.stdout.split())
+    assert took < 10 * yardstick
