@@ -4,7 +4,7 @@
 
 Three ways in turn, one thread: as `sracl` does on a CPU, which counts row by row in huge pages; with a count
 over the whole batch, as on a GPU; and with scores in new memory, page by page. Histories and weights are
-drawn by chance; d = 64, 512 users at once.
+drawn by chance; d = 64, 512 users at once. --evidence adds evidence and repeats to the scores.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sracl_core.data.sequences import Sequences
 from sracl_core.evaluation import ranking
 from sracl_core.models import base
 from sracl_core.models.build import build_encoder
+from sracl_core.models.evidence import FLOORS, Evidence
 from sracl_core.models.sasrec import Settings
 
 USERS, LENGTH, AT_ONCE, ROUNDS = 2048, 10, 512, 3
@@ -34,7 +35,7 @@ def over_the_batch(scores_bN: Tensor, least_b1: Tensor) -> Tensor:
     return (scores_bN >= least_b1).sum(dim=1, dtype=torch.int32).long()
 
 
-def measured(n_items: int) -> dict[str, float]:
+def measured(n_items: int, with_evidence: bool) -> dict[str, float]:
     """Milliseconds a user of each way, the quickest of the rounds."""
     rng = np.random.default_rng(0)
     sequences = Sequences.from_lists(rng.integers(1, n_items + 1, (USERS, LENGTH)).tolist())
@@ -42,6 +43,12 @@ def measured(n_items: int) -> dict[str, float]:
     queries, histories = (query_prefixes(sequences, users, ends, most) for most in (20, 2**31))
     encoder = build_encoder(Settings(), n_items).eval()
     encoder.initialize(1)
+    if with_evidence:
+        encoder.evidence = evidence = Evidence(n_items, tuple(FLOORS))
+        evidence.items.random_(1, n_items + 1)
+        evidence.shares.uniform_(0.0, 0.1)
+        for weights in (evidence.weights, evidence.lift, encoder.repeat_bias):
+            weights.fill_(0.3)
     ways = {
         "as it is": (ranking._at_least, device.product),
         "over the batch": (over_the_batch, device.product),
@@ -66,9 +73,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--items", type=int, nargs="+", default=[12101, 198276])
+    parser.add_argument("--evidence", action="store_true")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    for n_items in parser.parse_args().items:
-        print(json.dumps({"items": n_items, **measured(n_items)}), flush=True)
+    torch.manual_seed(0)
+    for n_items in asked.items:
+        print(json.dumps({"items": n_items, **measured(n_items, asked.evidence)}), flush=True)
 
 
 if __name__ == "__main__":
