@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -120,8 +120,12 @@ def _tell_taken(manifest: dict[str, Any], quiet: bool) -> None:
 
     source = manifest["source"]
     output.say(f"read as {source['format']} ({source['why']})", quiet)
-    for taken in source["taken"]:
-        output.say(Taken(**taken).told(), quiet)
+    alike: dict[str, list[Taken]] = {}
+    for taken in (Taken(**taken) for taken in source["taken"]):
+        alike.setdefault(replace(taken, file="").told(), []).append(taken)
+    for parts in alike.values():
+        more = f" and {len(parts) - 1:,} more" if len(parts) > 1 else ""
+        output.say(replace(parts[0], file=parts[0].file + more).told(), quiet)
     times = source["times"]
     dates = times["are"].startswith("dates")
     output.say(f"times: {times['are']}, {span_of(times['first'], times['last'], dates)}", quiet)

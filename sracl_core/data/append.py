@@ -14,7 +14,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.columns import guess
-from sracl_core.data.reading.peek import peek
+from sracl_core.data.reading.folders import look_at
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError
 from sracl_core.files import scratch_folder
@@ -110,7 +110,7 @@ def _choices(dataset: Dataset) -> dict[str, Any]:
 
 
 def _has_events(files: list[Path], choices: dict[str, Any]) -> bool:
-    columns = [peek(path).columns for path in files]
+    columns = [look_at(path).columns for path in files]
     return any(choices.get("event_col") in some or guess("event", some) is not None for some in columns)
 
 

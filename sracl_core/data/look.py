@@ -18,11 +18,12 @@ from sracl_core.data.reading.clean import clean_times
 from sracl_core.data.reading.columns import candidates, guessed
 from sracl_core.data.reading.day_and_hour import joined_time
 from sracl_core.data.reading.events import kinds_of_events
+from sracl_core.data.reading.folders import beside, look_at, open_part
 from sracl_core.data.reading.log import Part, dated, interaction_columns
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.peek import Head, is_parquet, peek, text_start
 from sracl_core.data.reading.sorting import sort_files
-from sracl_core.data.reading.tabular import Table, open_table
+from sracl_core.data.reading.tabular import Table
 from sracl_core.errors import DataError
 
 SHOWN_ROWS = 5
@@ -133,11 +134,11 @@ def _tables(form: str, files: list[Path], options: ReadOptions, scratch: Path, s
     looked: list[LookedAt] = []
     for path in [*found.log, *([found.items] if found.items else []), *found.other]:
         part = "log" if path in found.log else "items" if path == found.items else "other"
-        head = peek(path, options.header)
+        head = look_at(path, options.header)
         guesses: list[Guess] = []
         try:
-            table = open_table(samples[path], scratch, header=options.header)
-            own = Part(table, peek(samples[path], options.header))
+            table = open_part(path, scratch, options.header, samples[path])
+            own = Part(table, look_at(path, options.header))
             if part == "log":
                 guesses = _guesses_of_log(own, options)
                 first = path == found.log[0]
@@ -232,5 +233,8 @@ def _first(head: Head, path: Path) -> list[list[str]]:
     if head.kind == "parquet" and head.columns:
         with refusing(path):
             frame = pl.scan_parquet(path.absolute(), glob=False).head(SHOWN_ROWS).collect()
+        frame = frame.with_columns(
+            pl.lit(value).alias(name) for name, value in beside(path, head.own).items()
+        )
         rows = [[None if cell is None else str(cell) for cell in row] for row in frame.rows()]
     return [["" if cell is None else cell[:LONGEST_CELL] for cell in row] for row in rows]

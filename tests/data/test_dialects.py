@@ -69,6 +69,10 @@ WRITTEN: dict[str, str | bytes] = {
     "inches": noted('12" disc'),
     "inches and returns": noted('12" disc').replace("\n", "\r\n"),
     "quotes behind a backslash": noted(r'"say \"a, b\" now"'),
+    "apostrophes between single quotes": between_single(
+        ["It's tea, 'n' more" if at in (100, 110) else "tea" for at in range(len(SECONDS))]
+    ),
+    "inches and commas between quotes": noted('"a 12" disc, ""or"" two"'),
     "quotes that are doubled, and lines in cells": noted('"two\nlines, ""q"""'),
     "a quoted word before others, with tabs": noted('"Weird Al" Yankovic', "\t"),
     "decimal commas": csv([(user, item, f"{time},0") for user, item, time in SECONDS], mark=";"),
@@ -100,6 +104,8 @@ def test_every_way_of_writing_is_the_same_log(tmp_path: Path, plain: tuple[Path,
         "headers of files": "rows left out that repeat the names of the columns.*: 2",
         "quotes behind": "quotes in it follow a backslash",
         "a quoted word": "quotes in it enclose no cells",
+        "apostrophes": "quotes inside its cells are not doubled",
+        "inches and commas": "quotes inside its cells are not doubled",
     }
     for start, note in told.items():
         if way.startswith(start) and way != "quotes behind those":
@@ -112,10 +118,10 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
         {"log.csv": noted("x") + 'u01,i01,5,"open\n' + csv(SECONDS, "")},
         "line 162 is not CSV",
     ),
-    "an apostrophe between single quotes": (
+    "an apostrophe before a separator between single quotes": (
         {
             "log.csv": between_single(
-                ["It's tea" if at in (100, 110) else "tea" for at in range(len(SECONDS))]
+                ["rock ','n' roll" if at == 100 else "tea" for at in range(len(SECONDS))]
             )
         },
         "line 102 is not CSV",

@@ -45,7 +45,9 @@ def write(folder: Path, **files: str | bytes) -> Path:
 
 
 def made(source: Path | list[Path], out: Path, **reading: Any) -> tuple[Dataset, dict[str, Any]]:
-    options = {name: reading.pop(name) for name in ("since", "until", "min_rating") if name in reading}
+    options = {
+        name: reading.pop(name) for name in ("since", "until", "min_rating", "ties") if name in reading
+    }
     manifest = prepare(source, out, PrepareOptions(k_core=1, read=ReadOptions(**reading), **options))
     return load_dataset(out), manifest
 
@@ -130,6 +132,44 @@ def test_a_folder_of_parts_in_folders(tmp_path: Path, plain: tuple[Path, str]) -
     assert any(
         note.startswith("'day' (0, 1, 2) stands in names of folders alone") for note in manifest["notes"]
     )
+
+
+HIVE = {
+    "users": ("user_id={user}", "user_id"),
+    "items": ("item_id={item}", "item_id"),
+    "users, and days that are not needed": ("date={year}-01-01/user_id={user}", "user_id"),
+    "days, and hours within": ("dt={day}/hour={hour}", "timestamp"),
+    "a year, a month and a day": ("year={year}/month={month}/day={daily}", "timestamp"),
+}
+
+
+@pytest.mark.parametrize("way", HIVE)
+def test_columns_that_names_of_folders_hold(tmp_path: Path, way: str) -> None:
+    pattern, missing = HIVE[way]
+    pieces = [at.replace(hour=at.hour // 12 * 12, minute=0, second=0) for *_, at in ROWS]
+    if "year" in pattern:
+        pieces = [at.replace(hour=0) for at in pieces]
+    rows = [(user, item, int(at.timestamp())) for (user, item, _), at in zip(ROWS, pieces, strict=True)]
+    expected = made(write(tmp_path, log__csv=csv(sorted(rows))) / "log.csv", tmp_path / "expected", ties="id")
+    names = ["user_id", "item_id", "timestamp"]
+    kept = [name for name in names if name != missing]
+    parts: dict[str, list[tuple[Any, ...]]] = {}
+    for row, at in zip(rows, pieces, strict=True):
+        said = {"user": row[0], "item": row[1], "day": f"{at:%Y-%m-%d}", "hour": at.hour, "year": at.year}
+        folder = pattern.format(**said, month=at.month, daily=at.day)
+        parts.setdefault(folder, []).append(tuple(row[names.index(name)] for name in kept))
+    for folder, some in parts.items():
+        write(tmp_path / "raw" / folder, part__csv=csv(some, ",".join(kept)))
+    dataset, manifest = made(tmp_path / "raw", tmp_path / "out", ties="id")
+    assert dataset.n_interactions == expected[0].n_interactions
+    assert manifest["identity"] == expected[1]["identity"]
+    assert any(
+        "stands in names of folders alone, and is read from there" in note for note in manifest["notes"]
+    )
+    if missing != "timestamp":
+        write(tmp_path / "raw" / folder, other__csv=csv([(*some[0], 4)], "") * 3)
+        with pytest.raises(DataError, match=r"no line of column names, so that '.*' of its folder"):
+            made(tmp_path / "raw", tmp_path / "out")
 
 
 def test_logs_of_different_columns_in_a_folder_are_not_joined(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from sracl_core.data.reading.base import (
 )
 from sracl_core.data.reading.clean import clean_items
 from sracl_core.data.reading.columns import find_column, guess, refuse_shared
+from sracl_core.data.reading.folders import beside, look_at, open_part
 from sracl_core.data.reading.log import Log, Part, read_log, texts_of_log
 from sracl_core.data.reading.missing import missing, null_words
 from sracl_core.data.reading.peek import peek
@@ -65,7 +66,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
         raise _neither(unknown[0])
     parts = with_names(
         [
-            Part(open_table(path, scratch, header=options.header), peek(path, options.header), split)
+            Part(open_part(path, scratch, options.header), look_at(path, options.header), split)
             for path, split in _splits(found.log, options)
         ]
     )
@@ -88,7 +89,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     notes += [note for name in rows.frame.columns for note in _of_null_words(path, rows.frame[name])]
     items = clean_items(rows.frame, rows.locate)
     taken = _taken_items(table, columns)
-    return _raw(log, items, [*_of_parts(parts), *log.notes, *notes], [*log.taken, taken])
+    return _raw(log, items, [*_of_parts(parts, log), *log.notes, *notes], [*log.taken, taken])
 
 
 def _neither(table: Table) -> DataError:
@@ -153,7 +154,7 @@ def _log_alone(parts: list[Part], options: ReadOptions) -> Raw:
     own = {f"text {name}": column for name, column in texts.items()}
     log = read_log(parts, options, own)
     refuse_shared(log.taken[0].columns | texts, parts[0].path)
-    notes = [*_of_parts(parts), *log.notes]
+    notes = [*_of_parts(parts, log), *log.notes]
     if not texts:
         found = guess("title", columns)
         if found is not None:
@@ -181,16 +182,16 @@ def _taken_items(table: Table, columns: dict[str, str]) -> Taken:
     return Taken(table.path.name, "items", roles, texts, unread)
 
 
-def _of_parts(parts: list[Part]) -> list[str]:
+def _of_parts(parts: list[Part], log: Log) -> list[str]:
     bare = [part.path.name for part in parts if part.borrowed]
     said = (
         [f"{', '.join(bare[:5])}: line 1 holds values; the columns are called as in the other part"]
         if bare
         else []
     )
+    said += _of_folders(parts, log)
     if len(parts) == 1 or parts[0].split is not None:
         return said
-    said += _of_folders(parts)
     names = ", ".join(part.path.name for part in parts[:5]) + (", ..." if len(parts) > 5 else "")
     return [
         f"{names}: each has users and items, so they are {len(parts)} parts of one log, joined (a split of "
@@ -199,21 +200,24 @@ def _of_parts(parts: list[Part]) -> list[str]:
     ]
 
 
-def _of_folders(parts: list[Part]) -> list[str]:
+def _of_folders(parts: list[Part], log: Log) -> list[str]:
     """A line for each column that only names of folders have, such as event=cart."""
     values: dict[str, dict[str, None]] = {}
     for part in parts:
-        for folder in part.path.parent.parts:
-            name, mark, value = folder.partition("=")
-            if mark and name.isidentifier() and name not in part.table.columns:
-                values.setdefault(name, {})[value] = None
-    shown = {name: ", ".join([*some][:3]) + ", ..." * (len(some) > 3) for name, some in values.items()}
-    return [
-        f"'{name}' ({shown[name]}) stands in names of folders alone and is not read; where it matters, write "
-        "it as a column"
-        for name, some in values.items()
-        if len(some) > 1
-    ]
+        for name, value in beside(part.path, part.head.own).items():
+            values.setdefault(name, {})[value or "none"] = None
+    taken = {column for part in log.taken for column in part.columns.values()}
+    said = []
+    for name, some in values.items():
+        shown = ", ".join([*some][:3]) + ", ..." * (len(some) > 3)
+        told = f"'{name}' ({shown}) stands in names of folders alone"
+        if name in taken:
+            said.append(f"{told}, and is read from there")
+        elif len(some) > 1:
+            event = guess("event", [name]) is not None
+            advice = "every kind counts; choose with --events" if event else "name it where it has a role"
+            said.append(f"{told} and is not read; {advice}")
+    return said
 
 
 def item_columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 from sracl_core.errors import DataError, nearest
@@ -57,6 +58,7 @@ PATTERNS = {
 NO_EVENT_TIME = re.compile(r"birth|born|expir|release|publish|updat|modif|end_|deliver|join|regist|signup")
 
 
+@lru_cache(maxsize=4096)  # asked of the same names for each of many files
 def normalized(name: str) -> str:
     """Letters and digits in lower case, without a type after a colon: "reviewerID" ~ "reviewer_id".
 

@@ -32,6 +32,7 @@ class Dialect:
 
     quote: what encloses cells, None where nothing does. escape: what stands before a quote inside them,
     where it is not doubled. spaced: whether blanks behind a separator are no part of a cell.
+    loose: whether a quote inside a cell is neither, and ends it before a separator or a line's end alone.
     above: lines before the first that counts: blank ones, and Excel's `sep=;`.
     """
 
@@ -40,16 +41,19 @@ class Dialect:
     escape: str | None = None
     spaced: bool = False
     above: int = 0
+    loose: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether polars reads it as it stands."""
-        return len(self.separator) == 1 and not (self.escape or self.spaced or self.above)
+        return len(self.separator) == 1 and not (self.escape or self.spaced or self.above or self.loose)
 
     def records(self, lines: Iterable[str], strict: bool = False) -> Any:
         """The cells of each record, `line_num` lines being read; raises csv.Error."""
         if len(self.separator) > 1:
             return _Split(lines, None if self.separator == RUNS else self.separator)
+        if self.loose:
+            return _Loose(lines, self)
         return csv.reader(
             lines,
             delimiter=self.separator,
@@ -77,6 +81,38 @@ class _Split:
             yield text.split(self._separator) if text.strip() else []
 
 
+class _Loose:
+    """Lines of cells whose quotes are not doubled, as in "a 12" pan" or 'O'Neil's tea'.
+
+    Such a cell ends where a quote stands before a separator or the end of the line, so that none spans lines.
+    """
+
+    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
+        quote, separator = re.escape(dialect.quote or '"'), re.escape(dialect.separator)
+        inside = f"{quote}{quote}|{quote}(?!{quote}|{separator}|$)|[^{quote}]"
+        blanks = " *" if dialect.spaced else ""
+        self._cell = re.compile(
+            f"{blanks}(?:{quote}((?:{inside})*+){quote}|((?!{quote})[^{separator}]*+))(?:{separator}|$)"
+        )
+        self._lines, self._quote, self.line_num = iter(lines), dialect.quote or '"', 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for line in self._lines:
+            self.line_num += 1
+            text = line.rstrip("\r\n")
+            yield self._cells(text) if text else []
+
+    def _cells(self, text: str) -> list[str]:
+        cells, at = [], 0
+        while (found := self._cell.match(text, at)) is not None:
+            quoted, bare = found.groups()
+            cells.append(bare if quoted is None else quoted.replace(self._quote * 2, self._quote))
+            at = found.end()
+            if at == len(text) and (found.end(1) + 1 == at or found.end(2) == at):
+                return cells
+        raise csv.Error(f"no {self._quote} ends the cell that begins with {text[at : at + 20]!r}")
+
+
 def dialect_of(lines: list[str], kind: str, separator: str | None = None) -> Dialect:
     """The dialect that the first lines of a file are written in; `kind` is its ending."""
     above = next((at for at, line in enumerate(lines) if line.strip()), 0)
@@ -95,10 +131,12 @@ def dialect_of(lines: list[str], kind: str, separator: str | None = None) -> Dia
     spaced = len(separator) == 1 and separator in ",;|" and all(_spaced(line, separator) for line in some)
     found = Dialect(separator, spaced=spaced, above=above)
     if _in_single_quotes(some, found):
-        return replace(found, quote="'")
-    escaped = replace(found, escape="\\")
-    needed = any('\\"' in line for line in some) and not _fits(some, found) and _fits(some, escaped)
-    return escaped if needed else found
+        found = replace(found, quote="'")
+    if len(separator) > 1 or _fits(some, found):
+        return found
+    ways = [replace(found, escape="\\")] if any('\\"' in line for line in some) else []
+    ways += [replace(found, loose=True)]
+    return next((way for way in ways if _fits(some, way)), found)
 
 
 def _separator(lines: list[str]) -> str:
@@ -176,15 +214,17 @@ def quotes_are_regular(text: Path, separator: str, quote: str) -> bool:
 def rewritten(text: Path, shown: Path, dialect: Dialect, target: Path) -> Dialect:
     """Write a table anew so that polars reads it, and return the dialect that it was read in.
 
-    Tried are quotes that are doubled, that follow a backslash, and, in text with tabs, that mean nothing;
-    the latter fit where every record has as many cells as the first. Raises DataError that names the line
-    which does not fit the first way.
+    Tried are quotes that are doubled, that follow a backslash, in text with tabs that mean nothing, and that
+    stand inside cells as they are; all but the first fit where every record has as many cells as the first.
+    Raises DataError that names the line which does not fit the first way.
     """
     ways = [dialect]
     if len(dialect.separator) == 1 and dialect.quote == '"':
         ways.append(replace(dialect, escape="\\"))
     if dialect.separator == "\t":
         ways.append(replace(dialect, quote=None))
+    if len(dialect.separator) == 1 and dialect.quote and not dialect.escape:
+        ways.append(replace(dialect, loose=True))
     fault: DataError | None = None
     for way in ways:
         try:

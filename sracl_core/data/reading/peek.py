@@ -37,6 +37,7 @@ class Head:
     """kind: "parquet", "json" or "text"; columns as the file names them, or column_1, column_2 ...
 
     rows: the first rows as text (for "text" and "json"). dialect, header: for "text".
+    folders: the last of the columns, where names of folders say them.
     """
 
     kind: str
@@ -44,6 +45,12 @@ class Head:
     rows: list[list[str | None]]
     dialect: Dialect = PLAIN
     header: bool = True
+    folders: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> list[str]:
+        """The columns that the file itself has."""
+        return self.columns[: len(self.columns) - len(self.folders)]
 
     def cells(self, column: str) -> list[str]:
         """What the first rows say in a column."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from sracl_core.data.reading import headless
 from sracl_core.data.reading.base import ReadOptions
 from sracl_core.data.reading.columns import candidates, guess
-from sracl_core.data.reading.peek import Head, peek
+from sracl_core.data.reading.folders import look_at
+from sracl_core.data.reading.peek import Head
 from sracl_core.errors import DataError
 
 
@@ -29,7 +30,7 @@ def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
     """
     if chosen and len(files) == 1:
         return Sorted(files, None, [])
-    heads = {path: peek(path, options.header) for path in files}
+    heads = {path: look_at(path, options.header) for path in files}
     log = logs(heads, options)
     items = [path for path in files if path not in log and _has_items(heads[path], options)]
     other = [path for path in files if path not in log and path not in items]
@@ -38,8 +39,8 @@ def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
             log = items[:1] if len(items) == len(files) else other[:1] or files[:1]
             items = [path for path in items if path not in log]
             other = [path for path in other if path not in log]
-    elif len({frozenset(heads[path].columns) for path in log if heads[path].header}) > 1:
-        odd = next(path for path in log if set(heads[path].columns) != set(heads[log[0]].columns))
+    elif len({frozenset(heads[path].own) for path in log if heads[path].header}) > 1:
+        odd = next(path for path in log if set(heads[path].own) != set(heads[log[0]].own))
         raise DataError(
             f"{log[0]} and {odd} both have users and items, in different columns; name the one to read, or "
             "each file where they are parts of one log"

@@ -117,6 +117,8 @@ def _on_quotes(path: Path, first: Dialect, taken: Dialect) -> tuple[str, ...]:
     """A line where quotes are neither doubled nor around cells, on how they were read."""
     if taken.escape is not None:
         return (f"{path.name}: quotes in it follow a backslash, and are read so",)
+    if taken.loose:
+        return (f"{path.name}: quotes inside its cells are not doubled, and are read as part of the text",)
     if taken.quote is None and first.quote is not None:
         return (f"{path.name}: quotes in it enclose no cells, and are part of the text",)
     return ()
