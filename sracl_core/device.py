@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError
+from sracl_core.notices import warn
 
 CPU = torch.device("cpu")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -60,8 +61,10 @@ def exact_up_to(device: torch.device) -> int:
 
 def search_device(name: str) -> torch.device:
     """Where exact search runs for `training.device`: on cuda where that is chosen, else on the CPU."""
-    device = pick_device(name)
-    return device if device.type == "cuda" else CPU
+    with contextlib.suppress(ConfigError):
+        device = pick_device(name)
+        return device if device.type == "cuda" else CPU
+    return CPU
 
 
 @contextlib.contextmanager
@@ -98,6 +101,19 @@ def pick_device(name: str) -> torch.device:
     if missing:
         raise ConfigError(f"training.device '{name}' is not on this machine; use auto or cpu")
     return _set_up(device)
+
+
+def device_here(name: str) -> torch.device:
+    """As `pick_device`, for a run that was begun on another machine: what this one lacks, "auto" replaces.
+
+    It says so. What is computed does not depend on the device but for rounding.
+    """
+    try:
+        return pick_device(name)
+    except ConfigError:
+        device = pick_device("auto")
+        warn(f"training.device '{name}' of the run is not on this machine; it goes on with {device}")
+        return device
 
 
 def _set_up(device: torch.device) -> torch.device:

@@ -16,8 +16,8 @@ from typing import Any
 
 from sracl_core.data.sources import sources_of
 from sracl_core.device import (
+    device_here,
     peak_memory,
-    pick_device,
     use_threads,
 )
 from sracl_core.errors import Interrupted, RunError, StorageError
@@ -97,7 +97,7 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
     if run.config.floor is not None:
         semantics = semantics_of(run, run.config, sources, lambda text: None, progress)
         return rank_floor(run, sources, semantics, progress)
-    encoder = load_encoder(run).to(pick_device(run.config.training.device))
+    encoder = load_encoder(run).to(device_here(run.config.training.device))
     # A run that has not finished has no results, and damaged ones are written anew: its best checkpoint
     # says what it took until then.
     best = read_state(find_checkpoint(run.checkpoints / "best"))

@@ -10,9 +10,9 @@ import torch
 from sracl_core.data.sources import Sources, sources_of
 from sracl_core.device import (
     bfloat16_gain,
+    device_here,
     forget_compiled_shapes,
     forget_peak_memory,
-    pick_device,
     return_freed_blocks,
     use_threads,
 )
@@ -34,7 +34,7 @@ from sracl_core.training.session import Session
 
 def ready_device(config: RunConfig, writer: RunWriter, team: Team) -> torch.device:
     """The device of the run, and the process made ready for it."""
-    device = pick_device(config.training.device)
+    device = device_here(config.training.device)
     use_threads(team.threads(config.training.threads))
     forget_peak_memory(device)
     return_freed_blocks()

@@ -31,9 +31,9 @@ class WeightAverage:
         self.values = {n: p.detach().clone() for n, p in module.named_parameters()} if decay else {}
         self.lazy = lazy if decay else None
         self._clock = 0.0
-        rows = len(self.values[self.lazy]) if self.lazy else 0
-        device = next(module.parameters()).device
-        self._row_clocks = torch.zeros(rows, dtype=torch.float64, device=device)
+        # Only where rows are lazy: mps, which has no float64, has no lazy rows either.
+        rows = self.values[self.lazy] if self.lazy else torch.empty(0)
+        self._row_clocks = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
 
     @torch.no_grad()
     def settle(self, rows: Tensor | None = None) -> None:

@@ -91,7 +91,8 @@ def _asked(
         of_targets[row[hit]] = values[hit]
         number, stay = new.cumsum(0) - 1 + left, new[row]
         left += int(new.sum())
-        parts = number[row[stay]], shares[stay].double(), values[stay].double(), of_targets[new].double()
-        found.append([part.cpu().numpy() for part in parts])
+        # On the host, since mps has no float64.
+        parts = (part.cpu().double().numpy() for part in (shares[stay], values[stay], of_targets[new]))
+        found.append([number[row[stay]].cpu().numpy(), *parts])
     row_S, share_S, said_SF, of_targets_RF = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return row_S, share_S, said_SF, of_targets_RF

@@ -44,7 +44,7 @@ def _by_age(encoder: SequenceEncoder, prefixes: Prefixes, rows: np.ndarray) -> l
             torch.from_numpy(pair_row).to(scores.device),
             torch.from_numpy(pair_item - 1).to(scores.device),
         )
-        log_shares = (scores[place] - scores.logsumexp(dim=1)[place[0]]).double().cpu().numpy()
+        log_shares = (scores[place] - scores.logsumexp(dim=1)[place[0]]).cpu().double().numpy()
         targets = prefixes.values[prefixes.ends[some]]
         again = np.flatnonzero(pair_item == targets[pair_row])
         found.append((token_pair + pairs, age, pair_row + start, log_shares, again + pairs))

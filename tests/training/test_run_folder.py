@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sracl_core import disk
-from sracl_core.errors import StorageError
+from sracl_core.errors import ConfigError, StorageError
 from sracl_core.pipeline.new_run import new_run
-from sracl_core.pipeline.run import resume, train
+from sracl_core.pipeline.run import evaluate, resume, train
+from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from tests.tiny import hashed_words, left_behind, tiny_config, tiny_dataset, tiny_run
@@ -47,3 +49,22 @@ def test_a_removed_folder_ends_the_training_and_is_not_made_anew(dataset: Path, 
     with RunWriter(run, remove) as writer, pytest.raises(StorageError, match="its folder has been removed"):
         train(run, writer)
     assert not run.path.exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here nothing is missing")
+def test_a_run_of_a_machine_with_a_gpu_goes_on_without_one(
+    dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tiny_run(tiny_config(dataset, {"training.max_epochs": 1}), tmp_path / "runs")
+    training = run.config.training.model_copy(update={"device": "cuda", "max_epochs": 2})
+    write_config(run, run.config.model_copy(update={"training": training}), run.meta())
+    run = RunDirectory(run.path)
+    evaluate(run)
+    told = "training.device 'cuda' of the run is not on this machine; it goes on with cpu"
+    assert caplog.messages == [told]
+    with RunWriter(run) as writer:
+        resume(run, writer)
+    assert run.state()["epoch"] == 1  # the second
+    assert told in run.log_path.read_text()
+    with pytest.raises(ConfigError, match="'cuda' is not on this machine; use auto or cpu"):
+        new_run(run.config, tmp_path / "runs", "new")

@@ -64,7 +64,7 @@ def most_alike(items_ND: Tensor) -> tuple[np.ndarray, np.ndarray]:
     highest_N = torch.cat([part.values for part in found])
     low, high = torch.stack(least).min(), highest_N.max()
     scaled_N = (highest_N - low) / (high - low).clamp(min=1e-12)
-    return torch.cat([part.indices for part in found]).cpu().numpy(), scaled_N.double().cpu().numpy()
+    return torch.cat([part.indices for part in found]).cpu().numpy(), scaled_N.cpu().double().numpy()
 
 
 def _stretches(numbers_N: np.ndarray) -> list[tuple[int, int]]:
