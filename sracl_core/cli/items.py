@@ -126,7 +126,8 @@ def show(
     held = card.popularity
     place = f"{held.band}: rank {held.rank:,} of {held.items:,} by {held.training:,} training interactions"
     output.print_pairs({"item": card.item.item, **dict(card.attributes), "popularity": place})
-    output.tell(f"\ntext ({card.text_kind}): {card.text}")
+    output.tell()
+    output.tell(f"text ({card.text_kind}): {card.text}")
     for name, near in (("text", card.by_text), ("model", card.by_model)):
         output.tell()
         rows = [(one.item, one.title, one.similarity) for one in near]

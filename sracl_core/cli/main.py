@@ -21,6 +21,7 @@ import typer
 from sracl_core import memory
 from sracl_core.cli import completion
 from sracl_core.cli.examples import with_examples
+from sracl_core.cli.once import refusing_repeats
 from sracl_core.errors import Interrupted, SraclError, in_flags
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
 from sracl_core.plain import plain
@@ -170,7 +171,8 @@ def _run(argv: list[str]) -> int:
 
             refuse_a_team(wanted)
         end_as_ctrl_c_does()
-        code = _invoke(with_examples(typer.main.get_command(build_app(wanted))), argv)
+        command = refusing_repeats(typer.main.get_command(build_app(wanted)))
+        code = _invoke(with_examples(command), argv)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except SystemExit as stop:

@@ -205,6 +205,24 @@ def test_exit_codes(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("config show --config a.yaml -c b.yaml", "--config or -c is given 2 times and takes one value"),
+        ("data prepare log.csv --out a --header --no-header", "--header or --no-header is given 2 times"),
+        ("recommend last --user=a -k 3 --user b", "--user is given 2 times"),
+        ("config show --set training.seed=1 --set training.sead=2", "--set training.sead: there is no"),
+        ("runs list --json --json --runs-dir nowhere", ""),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words.split()) == (2 if said else 0)
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {said}") if said else not err
+
+
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "sracl_core.cli.main", "config", "show", "--json"]
     process = subprocess.Popen(

@@ -7,6 +7,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,17 @@ def test_out_and_in_again(made: Path, tmp_path: Path, form: str) -> None:
     again = load_dataset(tmp_path / "back")
     assert again.identity == dataset.identity
     assert again.item_table().equals(dataset.item_table())
+
+
+@pytest.mark.parametrize("kind", ["user_id", "item_id"])
+def test_ids_that_a_form_cannot_hold_are_refused(tmp_path: Path, kind: str) -> None:
+    rows = [{"user_id": f"u{at % 3}", "item_id": f"i{at % 4}", "timestamp": at} for at in range(12)]
+    for row in rows[:4]:
+        row[kind] = "a\tb"
+    pl.DataFrame(rows).write_csv(tmp_path / "log.csv")
+    prepare(tmp_path / "log.csv", tmp_path / "out", KEEP_ALL)
+    with pytest.raises(DataError, match=r"the id 'a\\tb' holds a tab .*; give format csv or parquet"):
+        export(load_dataset(tmp_path / "out"), tmp_path / "x", "recbole")
 
 
 def test_unknown_form(made: Path, tmp_path: Path) -> None:
