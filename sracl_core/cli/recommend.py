@@ -33,8 +33,8 @@ def recommend(
         typer.Option("--more", "--text", metavar="TEXT", help="Steer the list towards this meaning."),
     ] = None,
     text_weight: Annotated[
-        float, typer.Option("--text-weight", help="How far: 0 not at all, 1 the text alone.")
-    ] = 0.5,
+        float | None, typer.Option("--text-weight", help="How far: 0 not at all, 1 the text alone; else 0.5.")
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Show what speaks for each item.")] = False,
     dataset: asking.MovedOption = None,
     encoder: asking.EncoderOption = None,
@@ -53,8 +53,8 @@ def recommend(
     asking.one_of(user=user, history=history, **for_many)
     rules = narrowed.rules()
     if user is None and history is None:
-        if why or text is not None:
-            raise InputError("--why and --more are for one list: give --user or --history")
+        if why or text is not None or text_weight is not None:
+            raise InputError("--why, --more and --text-weight are for one list: give --user or --history")
         until = until or "test"
         told = {"as_json": as_json, "quiet": quiet}
         recommend_many(run, runs_dir, dataset, many, k=k, until=until, rules=rules, **told)
@@ -70,7 +70,7 @@ def recommend(
         rules=rules,
         until=until or "valid",
         text=text,
-        text_weight=text_weight if text is not None else 0.0,
+        text_weight=text_weight,
         why=why,
     )
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,30 @@ def append(
         "why": READERS[raw.form].sign,
         "taken": [asdict(taken) for taken in raw.taken],
         "times": {"are": raw.times, "first": times.min(), "last": times.max()},
-        "notes": raw.notes,
+        "notes": [*raw.notes, *_on_new(dataset, raw, manifest)],
     }
     return manifest | {"added": added}
+
+
+def _on_new(dataset: Dataset, raw: Raw, manifest: dict[str, Any]) -> list[str]:
+    """What became of the new events and items, and what is said of the dataset now and was not before."""
+    times, notes = raw.interactions["timestamp"], []
+    for before, step in pairwise(manifest["funnel"]):
+        if dropped := before["interactions"] - step["interactions"]:
+            notes.append(f"{step['step']}: {dropped:,} of the {len(times):,} new interactions")
+    if early := int((times < np.max(dataset.timestamps, initial=0)).sum()):
+        notes.append(
+            f"{early:,} of the {len(times):,} new interactions are of times before the latest that was there"
+            "; they stand where their times put them"
+        )
+    known = pl.concat([pl.Series(dataset.items.ids), raw.interactions["item_id"]])
+    if raw.items is not None and not raw.items["item_id"].is_in(known.implode()).any():
+        notes.append(
+            f"warning: none of the {raw.items.height:,} items of the table is in the dataset; see that the "
+            "ids are written alike"
+        )
+    said = set(dataset.manifest.get("notes") or [])
+    return notes + [note for note in manifest["notes"] if note not in said and "parquet" not in note]
 
 
 def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None, scratch: Path) -> Raw:

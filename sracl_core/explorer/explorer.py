@@ -23,6 +23,9 @@ from sracl_core.explorer.user_questions import UserQuestions
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import apply
 
+HALF = 0.5
+"""How far a text steers a list where nobody says."""
+
 
 class Explorer(UserQuestions, ItemQuestions):
     """Answers questions about a run with its best checkpoint, on the CPU.
@@ -92,12 +95,12 @@ class Explorer(UserQuestions, ItemQuestions):
         k: int = 10,
         until: str = "valid",
         text: str | None = None,
-        text_weight: float = 0.0,
+        text_weight: float | None = None,
         why: bool = False,
         rules: Rules | None = None,
         ranks_of: Sequence[str] = (),
     ) -> answers.Recommendations:
-        """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1.
+        """The best `k` items. `text` pulls the list towards its meaning by `text_weight`, 0 to 1 (0.5).
 
         Where `rules` leave fewer than `k`, the answer's notes say so. `why` adds an attribution to each
         item. `ranks_of` are items whose ranks are told, wherever they are.
@@ -153,7 +156,10 @@ class Explorer(UserQuestions, ItemQuestions):
             return self.loaded.histories.of_user(user, until)
         return self.loaded.histories.raw(history or ())
 
-    def _steering(self, text: str | None, weight: float) -> Steering | None:
+    def _steering(self, text: str | None, weight: float | None) -> Steering | None:
+        if text is None and weight:
+            raise InputError("text_weight is how far a text steers the list; give a text, or leave it out")
+        weight = HALF if weight is None else weight
         if not 0.0 <= weight <= 1.0:
             raise InputError(f"text_weight {weight} is outside 0 to 1")
         if text is None or weight == 0.0:

@@ -97,7 +97,12 @@ def recommend(
         method="exact",
         text=steering.text if steering else None,
         text_weight=steering.weight if steering else 0.0,
-        notes=[*rules.notes, *rules.said_of(len(chosen), k), *loaded.catalogue.said_of_added(chosen)],
+        notes=[
+            *rules.notes,
+            *rules.said_of(len(chosen), k),
+            *loaded.catalogue.said_of_added(chosen),
+            *_said_of_left_out(loaded, query, rules),
+        ],
         ranks_of=[
             RankedItem(
                 *_named(loaded, item),
@@ -118,6 +123,16 @@ def with_reasons(found: Recommendations, reasons: list[Attribution]) -> Recommen
 def _named(loaded: LoadedRun, item: int) -> tuple[str, str]:
     named: Item = loaded.item(item)
     return named.item, named.title
+
+
+def _said_of_left_out(loaded: LoadedRun, query: Query, rules: Applied) -> list[str]:
+    """A line for each held-out item that no list of these rules holds."""
+    allowed = rules.allowed
+    return [
+        f"the rules leave out {loaded.item(item).item}, held out for {part}; its rank is as if they kept it"
+        for part, item in query.next_held_out.items()
+        if allowed is not None and not allowed[item - 1]
+    ]
 
 
 def _rank(total: NDArray[np.float32], candidates: NDArray[np.float32], item: int) -> int:

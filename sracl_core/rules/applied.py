@@ -99,6 +99,8 @@ class Applied:
 def apply(rules: Rules, catalogue: Catalogue) -> Applied:
     """Look up what the rules name. Raises InputError for an unknown column, value, id or text."""
     notes: list[str] = []
+    if rules.not_like is None and rules.not_like_from != Rules().not_like_from:
+        raise InputError("not_like_from says what is near to not_like; give a text, or leave it out")
     hides_seen = rules.exclude_seen == "yes"
     if rules.exclude_seen == "auto":
         hides_seen = catalogue.repeats < OFTEN

@@ -19,6 +19,8 @@ from sracl_core.service.exported import Model, Rows
 
 MOST = 1000
 """Items of an answer, and of a history, at most."""
+HALF = 0.5
+"""How far a text steers a list where nobody says."""
 KEPT_RULES = 64
 KEPT_TEXTS = 1024
 Found = TypeVar("Found")
@@ -42,7 +44,7 @@ class Asked(BaseModel):
     k: int = Field(10, ge=1, le=MOST)
     rules: Rules = Field(default_factory=Rules)
     more: str | None = Field(None, max_length=1000, description="Steer the list towards this meaning.")
-    more_weight: float = Field(0.5, ge=0.0, le=1.0)
+    more_weight: float = Field(HALF, ge=0.0, le=1.0)
 
     @property
     def texts(self) -> list[str]:
@@ -132,6 +134,8 @@ class Answers:
 
     def _history(self, asked: Asked) -> tuple[Rows, list[str]]:
         """(rows of the known items int64 [L], ids of the others)"""
+        if asked.more is None and asked.more_weight != HALF:
+            raise InputError("more_weight is how far a text, more, steers; give one, or leave it out")
         if (asked.user is None) == (asked.history is None):
             raise InputError("give either a user or a history of item ids, not both and not neither")
         if asked.user is not None:

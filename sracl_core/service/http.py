@@ -4,6 +4,7 @@ import hmac
 import re
 import threading
 import time
+from collections import Counter as Counts
 from collections.abc import Callable, Collection
 from functools import cache
 from typing import Annotated, Any
@@ -87,8 +88,9 @@ def service(
         if token is not None and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise PermissionError
 
-    async def allowed(authorization: Annotated[str, Header()] = "") -> None:
+    async def allowed(request: Request, authorization: Annotated[str, Header()] = "") -> None:
         require(authorization)
+        _refuse_unread(request)
 
     _lists(app, desk, require)
     _questions(app, desk, [Depends(allowed)])
@@ -148,6 +150,21 @@ def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
     @app.get("/health")
     async def health() -> dict[str, Any]:
         return desk.answers.health()
+
+
+def _refuse_unread(request: Request) -> None:
+    """Raises RequestValidationError for what a question says twice, or what it does not read."""
+    read = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name, count in Counts(name for name, _ in request.query_params.multi_items()).items():
+        if not read:
+            return  # whoever gathers measures may add words of its own
+        if name not in read:
+            said = f"Extra inputs are not permitted; there is {', '.join(sorted(read))}"
+        elif count > 1:
+            said = f"is given {count} times"
+        else:
+            continue
+        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": said}])
 
 
 def _refuse(app: FastAPI) -> None:

@@ -45,6 +45,31 @@ def test_what_a_dataset_keeps_of_its_log_it_keeps_of_later_ones(tmp_path: Path) 
     assert not any("kept are the events" in note for note in everything["added"]["notes"])
 
 
+def test_what_becomes_of_new_rows_is_told(tmp_path: Path) -> None:
+    write(tmp_path, log__csv=csv(SECONDS), table__csv="item_id,title\nzz1,A\nzz2,B\n")
+    made(tmp_path / "log.csv", tmp_path / "old")
+    once = [
+        ("newcomer", "i01", END + 5),
+        ("U00", "i01", END + 5),
+        ("U00", "i02", END + 6),
+        ("U00", "i02", END),
+    ]
+    write(tmp_path, new__csv=csv([*SECONDS[:7], *once, *LATER]))
+    manifest = append(tmp_path / "old", [tmp_path / "new.csv", tmp_path / "table.csv"], tmp_path / "grown")
+    told = "\n".join(manifest["added"]["notes"])
+    early = sum(time < END for *_, time in SECONDS[:7])
+    for said in (
+        "exact duplicates dropped: 7 of the 51 new interactions",
+        "users with fewer than 3 interactions dropped: 1 of the 51",
+        f"{early} of the 51 new interactions are of times before the latest",
+        "none of the 2 items of the table is in the dataset",
+        "1 ids of users are there in two spellings and count as two: 'U00' and 'u00'",
+    ):
+        assert said in told
+    again = append(tmp_path / "grown", [tmp_path / "log.csv"], tmp_path / "more")["added"]["notes"]
+    assert not any("spellings" in note for note in again)
+
+
 def test_positions_stand_behind_those_that_are_there(tmp_path: Path) -> None:
     path = write(tmp_path, log__csv=csv([row[:2] for row in SECONDS], "user_id,item_id")) / "log.csv"
     made(path, tmp_path / "old", order="rows")

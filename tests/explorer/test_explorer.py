@@ -107,6 +107,14 @@ def test_a_text_steers_from_the_history_to_itself(explorer: Explorer) -> None:
     ]
     assert any(item.item.startswith("camp") for item in found[:5])
     assert steered.items[0].text_similarity == pytest.approx(found[0].similarity, abs=1e-5)
+    assert explorer.recommend(USER, text=text).text_weight == 0.5
+
+
+def test_a_rule_that_leaves_out_what_is_held_out_is_told(explorer: Explorer) -> None:
+    held = explorer.recommend(USER).held_out["test"].item
+    notes = explorer.recommend(USER, rules=Rules(exclude=[held])).notes
+    assert any(f"leave out {held}, held out for test" in note for note in notes), notes
+    assert not explorer.recommend(USER, rules=Rules(exclude_seen="no")).notes
 
 
 @pytest.mark.parametrize("steered", [{}, {"text": "a tent", "text_weight": 0.5}])
@@ -216,6 +224,7 @@ def test_answers_are_plain_json(explorer: Explorer) -> None:
         ({"user": USER, "until": "now"}, "until 'now'", InputError),
         ({"user": USER, "text": "x", "text_weight": 2.0}, "outside 0 to 1", InputError),
         ({"user": USER, "text": " ", "text_weight": 0.5}, "the text is empty", InputError),
+        ({"user": USER, "text_weight": 0.5}, "text_weight is how far a text steers", InputError),
     ],
 )
 def test_wrong_questions_say_what_is_wrong(

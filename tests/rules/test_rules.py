@@ -189,6 +189,7 @@ def test_too_few_are_said() -> None:
         ({"without": ["brand"]}, "is not COLUMN=VALUE"),
         ({"at_most": "brand"}, "give N:COLUMN"),
         ({"at_most": "0:brand"}, "give N:COLUMN"),
+        ({"not_like_from": 0.2}, "what is near to not_like; give a text"),
         ({"at_most": "2:kind"}, "no column 'kind'; there is item_id, brand, category"),
     ],
 )

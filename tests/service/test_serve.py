@@ -144,7 +144,16 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", b"{", TOKEN, 422, "JSON"),
         ("/recommend", b"\xc9", TOKEN, 422, '{"error": "Invalid JSON'),
         ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
+        ("/recommend", {"history": ["x"], "more_weight": 0.7}, TOKEN, 400, "how far a text"),
         ("/neighbors?item=nothing", None, TOKEN, 404, "there is no item 'nothing'"),
+        ("/neighbors?item=a&item=b", None, TOKEN, 422, "item: is given 2 times"),
+        (
+            "/items?query=a&limit=3",
+            None,
+            TOKEN,
+            422,
+            "limit: Extra inputs are not permitted; there is k, query",
+        ),
         (
             "/neighbors?item=a&k=0",
             None,
