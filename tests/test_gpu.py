@@ -48,7 +48,8 @@ def step_on(
     with torch.no_grad():
         encoder.items.weight[1:] *= 20
     world = replace(WORLD, hidden_size=model.state_size, vectors_per_state=model.vectors_per_state)
-    more = {"pooling": "last"} if added == "iclrec" and backbone in WHOLE else {}
+    more: dict[str, Any] = {"pooling": "last"} if added == "iclrec" and backbone in WHOLE else {}
+    more |= {"dropout": 0.0} if added == "cadirec" else {}  # it has one of its own
     chosen = {
         kind.main: objectives()[kind.main].settings(),
         added: objectives()[added].settings(weight=0.1, **SMALL.get(added, {}), **more),

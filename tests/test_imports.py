@@ -53,3 +53,9 @@ def test_the_public_names_are_whole() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = sracl_core.nonsense
+
+
+def test_no_object_is_known_by_attributes_that_python_3_12_does_not_see() -> None:
+    """From 3.12 on `isinstance` of a Protocol looks past `__getattr__`, where torch keeps weights and buffers."""
+    sources = [path for folder in ("sracl_core", "sracl_tui") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in sources if "runtime_checkable" in path.read_text()] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -116,8 +117,8 @@ def library_attention(
             allowed = group.keys_valid[:, None, None, :]
         if not last_only:
             # A query on padding sees itself: a row of nothing would be NaN, and spread.
-            at_L = torch.arange(group.width, device=query.device)
-            allowed = (allowed & (at_L <= at_L[:, None])) | (at_L == at_L[:, None])
+            seen_LL, itself_LL = _causal(group.width, query.device)
+            allowed = (allowed & seen_LL) | itself_LL
         attended = nn.functional.scaled_dot_product_attention(query, key, value, allowed, rate)
         mixed.append(attended.transpose(1, 2).reshape(-1, query_QD.shape[1]))
     return torch.cat(mixed)
@@ -146,3 +147,16 @@ def _groups(
 
 def _after(width: int, device: torch.device) -> Tensor:
     return torch.ones(width, width, dtype=torch.bool, device=device).triu(1)
+
+
+def _causal(width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(what each position may see, itself alone), bool [L, L]."""
+    return (_made_causal if device.type == "cpu" else _kept_causal)(width, device)
+
+
+def _made_causal(width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    return ~_after(width, device), torch.eye(width, dtype=torch.bool, device=device)
+
+
+# Not on a CPU, where a graph is exported: what is made while it is traced holds no numbers.
+_kept_causal = lru_cache(maxsize=64)(_made_causal)

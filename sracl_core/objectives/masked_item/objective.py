@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
 from sracl_core.objectives.world import World
 
 
-@runtime_checkable
 class ReadsMasks(Protocol):
     """What the task asks of an encoder beside the usual."""
 
@@ -57,24 +56,24 @@ class MaskedItem(Objective):
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`. Raises ConfigError for an encoder without masks."""
-        if not isinstance(encoder, ReadsMasks):
+        if not hasattr(encoder, "masked_states"):
             raise ConfigError(
                 f"objectives.masked_item needs a backbone that fills in masked items, and "
                 f"{type(encoder).__name__} has no masked_states; take model.name=bert4rec"
             )
-        whole = _with_targets(batch)
+        reader, whole = cast(ReadsMasks, encoder), _with_targets(batch)
         where_M = self._hidden(whole, rng)
         rows = Sequences(whole.values.copy(), whole.offsets)
-        rows.values[where_M] = encoder.mask
+        rows.values[where_M] = reader.mask
         # Here rather than in `finish`: the encoder follows an autocast around the step, losses do not.
-        states_MD = encoder.masked_states(rows, where_M)
+        states_MD = reader.masked_states(rows, where_M)
         targets_M1 = torch.from_numpy(whole.values[where_M].astype(np.int64) - 1)[:, None]
 
         def loss() -> Tensor:
             one_M1 = torch.ones(len(where_M), 1, device=states_MD.device)
             return linear_cross_entropy(
                 torch.cat([states_MD.float(), one_M1], dim=1),
-                torch.cat([encoder.item_embeddings[1:], encoder.item_bias_N[:, None]], dim=1),
+                torch.cat([encoder.item_embeddings[1:], reader.item_bias_N[:, None]], dim=1),
                 targets_M1.to(states_MD.device),
                 one_M1,
             )

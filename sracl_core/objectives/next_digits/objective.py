@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from sracl_core.objectives.next_digits import Settings
 from sracl_core.objectives.world import World
 
 
-@runtime_checkable
 class HasDigits(Protocol):
     """What the objective asks of an encoder beside the usual."""
 
@@ -36,12 +35,12 @@ class NextDigits(Objective):
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`. Raises ConfigError for an encoder whose items have no digits."""
-        if not isinstance(encoder, HasDigits):
+        if not hasattr(encoder, "digit_log_probabilities"):
             raise ConfigError(
                 f"objectives.next_digits needs a backbone whose items have digits, and "
                 f"{type(encoder).__name__} has none; take model.name=rpg"
             )
-        digits = encoder
+        digits = cast(HasDigits, encoder)
 
         def finish(anchors_BD: Tensor, _: list[Tensor]) -> LossParts:
             targets_B = torch.from_numpy(batch.targets_B).to(anchors_BD.device)
