@@ -56,6 +56,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_no_object_is_known_by_attributes_that_python_3_12_does_not_see() -> None:
-    """From 3.12 on `isinstance` of a Protocol looks past `__getattr__`, where torch keeps weights and buffers."""
+    """From 3.12 on `isinstance` of a Protocol sees no weights and buffers of a torch module."""
     sources = [path for folder in ("sracl_core", "sracl_tui") for path in (ROOT / folder).rglob("*.py")]
     assert [path.name for path in sources if "runtime_checkable" in path.read_text()] == []
