@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -38,3 +39,15 @@ def without_non_finite(value: Any, name: str = "") -> tuple[Any, list[str]]:
     if isinstance(value, float) and not math.isfinite(value):
         return None, [name]
     return value, []
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name, in order.
+
+    >>> flat({"training": {"seed": 3}, "floor": None})
+    {'training.seed': 3, 'floor': None}
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found

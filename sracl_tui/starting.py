@@ -1,4 +1,4 @@
-"""Starting, resuming and killing trainings from the dashboard, and learning what became of them."""
+"""Starting, resuming and ending trainings from the dashboard, and learning what became of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from textual.app import App
 
 from sracl_core.errors import SraclError
-from sracl_tui.commands import CommandError, error_line, start_detached
+from sracl_tui.commands import CommandError, ask, error_line, start_detached
 from sracl_tui.session import Session
 
 LOOK_SECONDS = 0.3
@@ -55,6 +55,20 @@ def _start_next(app: App[Any], session: Session, follow: bool) -> None:
 def resume_run(app: App[Any], session: Session, path: Path) -> None:
     """Start ``sracl resume``, and show its error if it cannot go on."""
     _start(app, session, ["resume", str(path)], path, set(), (str(path),))
+
+
+def stop_run(app: App[Any], session: Session, path: Path) -> None:
+    """Ask a run for a checkpoint and an end."""
+
+    async def stop() -> None:
+        app.notify("asked to checkpoint and stop")
+        try:
+            await ask("stop", str(path), "--wait", "0")
+        except CommandError as error:
+            app.notify(str(error), severity="error", title="not stopped")
+        session.look()
+
+    app.run_worker(stop(), group="stop", exit_on_error=False)
 
 
 def kill_run(app: App[Any], session: Session, path: Path) -> None:

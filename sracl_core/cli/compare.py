@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sracl_core.studies.specs import Spec
     from sracl_core.studies.table import Table
 
 PUBLISHED_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How often each row is trained, and what it is held against."""
+
+    seeds: Annotated[str, typer.Option("--seeds", help="How many seeds, or which, by comma.")] = "3"
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
+    ] = None
+    parallel: Annotated[int, typer.Option("--parallel", help="Runs at once, each with its cores.")] = 1
+    tune: Annotated[
+        int, typer.Option("--tune", help="Trials of each method before, by which its settings are chosen.")
+    ] = 0
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Also by group of users and items, and what lists show.")
+    ] = False
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Let rows have different datasets or protocols; they are marked.")
+    ] = False
 
 
 @grouped
@@ -32,20 +52,7 @@ def compare(
     *,
     study: settings.StudyOptions,
     runs_dir: RunsDirOption = RUNS_DIR,
-    seeds: Annotated[str, typer.Option("--seeds", help="How many seeds, or which, by comma.")] = "3",
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
-    ] = None,
-    parallel: Annotated[int, typer.Option("--parallel", help="Runs at once, each with its cores.")] = 1,
-    tune: Annotated[
-        int, typer.Option("--tune", help="Trials of each method before, by which its settings are chosen.")
-    ] = 0,
-    groups: Annotated[
-        bool, typer.Option("--groups", help="Also by group of users and items, and what lists show.")
-    ] = False,
-    mixed: Annotated[
-        bool, typer.Option("--mixed", help="Let rows have different datasets or protocols; they are marked.")
-    ] = False,
+    table: TableOptions,
     dry_run: output.DryRunOption = False,
     form: Annotated[
         str, typer.Option("--format", help="table, markdown, csv or latex (--json prints JSON).")
@@ -59,7 +66,6 @@ def compare(
     result is used, one that was interrupted goes on. docs/comparison.md tells how to read the table.
     """
     output.say("loading", quiet)
-    from sracl_core.studies.compare import baseline_of, require_alike, resolve_rows
     from sracl_core.studies.compare import compare as compared
     from sracl_core.studies.formats import FORMATS
 
@@ -67,33 +73,25 @@ def compare(
         raise InputError(f"there is no format '{form}'{nearest(form, ['table', *FORMATS])}")
     folder, texts = study.folder(), [text for text in models.split(",") if text.strip()]
     if dry_run:
-        specs = resolve_rows(folder, texts, **study.shared())
-        baseline_of(specs, baseline)
-        require_alike(specs, mixed)
-        _print_plan(specs, seeds, tune, runs_dir, as_json)
+        _print_plan(folder, texts, study, table, runs_dir, as_json)
         return
+    asked = asdict(table) | {"seeds": _seeds(table.seeds)} | study.shared()
     with output.progress_display(quiet) as progress:
-        table = compared(
+        found = compared(
             folder,
             texts,
-            seeds=_seeds(seeds),
-            baseline=baseline,
             runs_dir=runs_dir,
-            parallel=parallel,
-            tune=tune,
-            groups=groups,
-            mixed=mixed,
             progress=progress,
             say=lambda text: output.say(text, quiet),
-            **study.shared(),
+            **asked,
         )
     if as_json:
-        output.print_json(table.to_dict())
+        output.print_json(found.to_dict())
     elif form == "table":
-        _print(table)
+        _print(found)
     else:
-        output.tell_lines(FORMATS[form](table))
-        if table.groups is not None:
+        output.tell_lines(FORMATS[form](found))
+        if found.groups is not None:
             output.say("groups are printed by --format table and by --json", quiet)
 
 
@@ -105,18 +103,28 @@ def _seeds(text: str) -> int | list[int]:
     return found if len(found) > 1 else found[0]
 
 
-def _print_plan(specs: Sequence[Spec], seeds: str, tune: int, runs_dir: Path, as_json: bool) -> None:
-    """With `tune` the settings are not known yet."""
+def _print_plan(
+    folder: str,
+    texts: Sequence[str],
+    study: settings.StudyOptions,
+    table: TableOptions,
+    runs_dir: Path,
+    as_json: bool,
+) -> None:
+    """With trials before, the settings are not known yet."""
     from sracl_core.cli.study_plan import print_plan
-    from sracl_core.studies.compare import wanted_runs
+    from sracl_core.studies.compare import baseline_of, require_alike, resolve_rows, wanted_runs
 
+    specs = resolve_rows(folder, texts, **study.shared())
+    baseline_of(specs, table.baseline)
+    require_alike(specs, table.mixed)
     trials = {}
-    if tune:
+    if table.tune:
         from sracl_core.studies.tuning import task_of
 
         searched = {spec.name: len(task_of(spec).space) for spec in specs}
-        trials = {name: f"after {tune} trials of {n} settings" for name, n in searched.items() if n}
-    print_plan(wanted_runs(specs, _seeds(seeds)), runs_dir, as_json, "method", trials)
+        trials = {name: f"after {table.tune} trials of {n} settings" for name, n in searched.items() if n}
+    print_plan(wanted_runs(specs, _seeds(table.seeds)), runs_dir, as_json, "method", trials)
 
 
 def _print(table: Table) -> None:

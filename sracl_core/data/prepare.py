@@ -96,7 +96,6 @@ def prepare(
     """
     options = options or PrepareOptions()
     paths = [Path(path) for path in (source if isinstance(source, list) else [source])]
-    reading = replace(options.read, with_ratings=options.min_rating is not None)
 
     def at(stage: str) -> None:
         if progress:
@@ -105,10 +104,7 @@ def prepare(
     with whole_folder(Path(out), mark=MANIFEST, parents=True) as work:
         (work / SCRATCH).mkdir()
         at("read")
-        with _in_their_words(paths, work / SCRATCH):
-            own = [*(reading.valid or ()), *(reading.test or ())]
-            form, files = detect([*_unpacked(paths, work / SCRATCH), *own], options.read.format, reading)
-            raw = read_source(form, files, reading, work / SCRATCH)
+        form, files, raw = _read(paths, options, work / SCRATCH)
         at("encode")
         encoded = encode(raw.interactions)
         raw = replace(raw, interactions=raw.interactions.clear())  # ids as text are most of the memory
@@ -117,11 +113,7 @@ def prepare(
         span = log.frame["timestamp"].min(), log.frame["timestamp"].max()
         apply_filters(log, options, encoded)
         at("number")
-        if log.funnel[-1]["items"] == 1:
-            raise DataError(
-                "all interactions that are left are with one item; nothing can be ranked among one: see that "
-                f"the right column is the item (taken: {_taken_item(raw)}; --item-col names another)"
-            )
+        _require_several_items(log, raw)
         numbered = number(encoded, log.frame)
         items, missing = item_rows(numbered.item_ids, raw.items)
         told = ties.counted(numbered, options.ties, options.ties_seed)
@@ -130,23 +122,12 @@ def prepare(
             *raw.notes,
             *remarks.on_filters(log.funnel),
             *ties.remarks(told),
+            *remarks.on_numbered(numbered, items, raw.items, missing),
         ]
-        notes += remarks.on_items(numbered.item_ids, items, raw.items, missing)
-        notes += remarks.on_spellings(numbered.user_ids, "users")
-        notes += remarks.on_spellings(numbered.item_ids, "items")
-        notes += remarks.on_damage(items, numbered.user_ids)
-        notes += remarks.on_crowd(numbered)
-        notes += remarks.on_given_split(numbered)
         at("write")
-        manifest = _manifest(numbered, items) | {
-            "name": options.name or _name_of(paths[0]),
-            "source": {
-                "format": form,
-                "why": "--format" if options.read.format else READERS[form].sign,
-                "files": [_described(path) for path in files],
-                "taken": [asdict(taken) for taken in raw.taken],
-                "times": {"are": raw.times, "first": span[0], "last": span[1]},
-            },
+        manifest = {
+            **_identified(options.name or _name_of(paths[0]), numbered, items, missing),
+            "source": _source(form, files, raw, options, span),
             "filters": options.recorded(),
             "funnel": log.funnel,
             "licence": options.licence,
@@ -154,18 +135,31 @@ def prepare(
             "ties": told,
             "notes": notes,
         }
-        manifest["counts"]["items_without_row"] = missing
-        manifest["counts"]["items_without_text"] = remarks.without_text(items)
         _write(work, numbered, items, manifest)
     if progress:
         progress("prepare", len(STAGES), len(STAGES))
     return manifest
 
 
-def _taken_item(raw: Raw) -> str:
-    return next(
-        (f"'{taken.columns['item']}'" for taken in raw.taken if "item" in taken.columns), "the form's own"
-    )
+def _read(paths: list[Path], options: PrepareOptions, scratch: Path) -> tuple[str, list[Path], Raw]:
+    """The format, the files that are of it, and what they hold."""
+    reading = replace(options.read, with_ratings=options.min_rating is not None)
+    with _in_their_words(paths, scratch):
+        own = [*(reading.valid or ()), *(reading.test or ())]
+        form, files = detect([*_unpacked(paths, scratch), *own], reading.format, reading)
+        return form, files, read_source(form, files, reading, scratch)
+
+
+def _require_several_items(log: Log, raw: Raw) -> None:
+    if log.funnel[-1]["items"] == 1:
+        taken = next(
+            (f"'{taken.columns['item']}'" for taken in raw.taken if "item" in taken.columns),
+            "the form's own",
+        )
+        raise DataError(
+            "all interactions that are left are with one item; nothing can be ranked among one: see that "
+            f"the right column is the item (taken: {taken}; --item-col names another)"
+        )
 
 
 def _unpacked(paths: list[Path], scratch: Path) -> list[Path]:
@@ -213,11 +207,12 @@ def apply_filters(log: Log, options: PrepareOptions, encoded: Encoded) -> None:
         filters.by_length(log, options.max_length)
 
 
-def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
+def _identified(name: str, numbered: Numbered, items: pl.DataFrame, missing: int) -> dict[str, Any]:
+    """Name, identity and counts. missing: items of the log of which the table has no row."""
     users = numbered.user_ids.to_list()
     return {
         "format_version": FORMAT_VERSION,
-        "name": "",
+        "name": name,
         "identity": identity(users, numbered.sequences, numbered.timestamps, items, numbered.parts),
         "counts": {
             "users": len(numbered.user_ids),
@@ -225,7 +220,22 @@ def _manifest(numbered: Numbered, items: pl.DataFrame) -> dict[str, Any]:
             "interactions": len(numbered.timestamps),
             "items_without_title": items["title"].null_count(),
             "same_time": int(tied(numbered.sequences, numbered.timestamps).sum()),
+            "items_without_row": missing,
+            "items_without_text": remarks.without_text(items),
         },
+    }
+
+
+def _source(
+    form: str, files: list[Path], raw: Raw, options: PrepareOptions, span: tuple[Any, Any]
+) -> dict[str, Any]:
+    """What was read, and why so."""
+    return {
+        "format": form,
+        "why": "--format" if options.read.format else READERS[form].sign,
+        "files": [_described(path) for path in files],
+        "taken": [asdict(taken) for taken in raw.taken],
+        "times": {"are": raw.times, "first": span[0], "last": span[1]},
     }
 
 

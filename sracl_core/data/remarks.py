@@ -45,6 +45,20 @@ def on_filters(funnel: list[FunnelStep]) -> list[str]:
     ]
 
 
+def on_numbered(
+    numbered: Numbered, items: pl.DataFrame, known: pl.DataFrame | None, missing: int
+) -> list[str]:
+    """All that is to be said of users and items, of their table `known` and of a split that was given."""
+    return [
+        *on_items(numbered.item_ids, items, known, missing),
+        *on_spellings(numbered.user_ids, "users"),
+        *on_spellings(numbered.item_ids, "items"),
+        *on_damage(items, numbered.user_ids),
+        *on_crowd(numbered),
+        *on_given_split(numbered),
+    ]
+
+
 def on_given_split(numbered: Numbered) -> list[str]:
     """Lines about a split that was given with the log: what is asked, and what is odd about it."""
     if numbered.parts is None:

@@ -20,8 +20,9 @@ from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
+from sracl_tui.screens.train.chart_settings import ChartSettings
 from sracl_tui.screens.train.run_header import figures
-from sracl_tui.screens.train.view import ChartSettings, Tile, tiles
+from sracl_tui.screens.train.view import Tile, tiles
 from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
 from tests.tui.dashboards import epoch, new_run, steps

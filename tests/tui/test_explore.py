@@ -256,7 +256,7 @@ async def test_enter_before_the_suggestions_takes_what_was_typed(tmp_path: Path,
         with field.prevent(Input.Changed):
             field.value = MISS
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen._question.user == MISS)
+        await until(pilot, lambda: app.screen.question.user == MISS)
 
 
 async def test_a_dead_explorer_is_shown_and_mended_by_a_key(tmp_path: Path, frozen: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from sracl_core.json_values import flat
+
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
 
@@ -49,18 +51,16 @@ class Tracker:
     open: Callable[[RunDirectory, Path | None], Log]
 
 
-def told_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+def told_settings(settings: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """Settings by dotted name, lists as text, without those that are not set.
 
     >>> told_settings({"training": {"seed": 3, "ks": [5, 10], "device": None}})
     {'training.seed': 3, 'training.ks': '5,10'}
     """
-    told: dict[str, bool | int | float | str] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            told |= told_settings(value, f"{prefix}{name}.")
-        elif isinstance(value, bool | int | float | str):
-            told[prefix + name] = value
-        elif value is not None:
-            told[prefix + name] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return told
+    return {name: _told(value) for name, value in flat(settings).items() if value is not None}
+
+
+def _told(value: Any) -> bool | int | float | str:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input, TabbedContent
 
@@ -25,16 +24,11 @@ from sracl_tui.screens.configure.form import BACKBONE, DATASET, FormModel, Resol
 from sracl_tui.screens.configure.outcome import Outcome
 from sracl_tui.screens.configure.run_choices import DEFAULTS, RunChoices
 from sracl_tui.screens.configure.setting_field import SettingField
+from sracl_tui.screens.configure.settings_panel import SettingsPanel
 from sracl_tui.session import Session
 from sracl_tui.starting import start_run
-from sracl_tui.widgets.field import FilterField
-from sracl_tui.widgets.panel import Panel
-from sracl_tui.widgets.plain import Button, Select, Static, entitle
+from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList
-
-PASSING_SECONDS = 0.15
-MOST_FIELDS = 24
-"""Each one is five widgets; a first letter would find them all."""
 
 
 class ConfigureScreen(TabScreen):
@@ -57,19 +51,13 @@ class ConfigureScreen(TabScreen):
         super().__init__(session)
         self.form = FormModel()
         self._resolved = Resolved()
-        self._section = "dataset"
         self._seeds_problem = ""
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
         yield Horizontal(
             RunChoices(),
-            Panel(
-                "Settings",
-                FilterField("/ find a setting", "find"),
-                VerticalScroll(id="fields", can_focus=False),
-                id="form",
-            ),
+            SettingsPanel(self.form),
             Outcome(self.form, self.session.runs_dir),
             id="configure-body",
         )
@@ -78,9 +66,13 @@ class ConfigureScreen(TabScreen):
     async def on_mount(self) -> None:
         """Show the first section."""
         self._offer_datasets()
-        await self._show_section()
+        await self._panel.draw()
         self._check()
         self.query_one("#section-rows").focus()
+
+    @property
+    def _panel(self) -> SettingsPanel:
+        return self.query_one(SettingsPanel)
 
     def on_screen_resume(self) -> None:
         """A dataset may have been prepared, or chosen, on the Data screen."""
@@ -103,82 +95,36 @@ class ConfigureScreen(TabScreen):
                 select.value = held
                 self.form.enter(DATASET, held)
 
-    async def _show_section(self) -> None:
-        fields = self.query_one("#fields", VerticalScroll)
-        wanted = self.query_one("#find", Input).value.strip().lower()
-        keys = view.matching(self.form, self._section, wanted)
-        shown = keys[:MOST_FIELDS]
-        await fields.remove_children()
-        await fields.mount_all(SettingField(self.form.known[key], self.form.shown(key)) for key in shown)
-        if not keys:
-            await fields.mount(Static(view.no_setting(wanted), classes="nothing"))
-        fields.scroll_home(animate=False)
-        panel = self.query_one("#form", Panel)
-        entitle(panel, f"Settings with “{wanted}”" if wanted else f"Settings of {self._section}")
-        panel.note(f"{len(shown)} of {len(keys)}; type more" if len(keys) > len(shown) else "")
-        self._mark()
-
     def _check(self) -> None:
         """Resolve the entries and show what comes of them."""
         self._resolved = self.form.resolve()
-        self._mark()
+        self._panel.mark(self._resolved)
+        with self.prevent(RowList.OptionHighlighted):
+            self.query_one("#section-rows", RowList).show(view.section_rows(self.form, self._resolved))
         self.query_one(Outcome).show(self._resolved)
-        self.query_one("#command", Static).update(view.command(self.form.command_line(self.session.runs_dir)))
+        self._show_command()
         whole = self.query_one("#whole-problem", Static)
         whole.display = not self._resolved.valid
         whole.update(view.problems(self._resolved))
         self.query_one("#run", Button).disabled = not self._resolved.valid
         self.keys_changed()
 
-    def _mark(self) -> None:
-        for field in self.query(SettingField):
-            key = field.setting.key
-            if key not in self.form.known:  # of the backbone before; its field is about to go
-                continue
-            field.show(self.form.shown(key), key in self.form.entries, self._resolved.problems.get(key, ""))
-        rows = view.section_rows(self.form, self._resolved)
-        with self.prevent(RowList.OptionHighlighted):
-            self.query_one("#section-rows", RowList).show(rows)
+    def _show_command(self) -> None:
+        line = self.form.command_line(self.session.runs_dir)
+        self.query_one("#command", Static).update(view.command(line))
 
     @on(RowList.OptionHighlighted, "#section-rows")
     def _section_chosen(self, event: RowList.OptionHighlighted) -> None:
         event.stop()
         self._show_outcome(False)
-        if event.option.id and event.option.id != self._section:
-            self._section = event.option.id
-            find = self.query_one("#find", Input)
-            with find.prevent(Input.Changed):
-                find.value = ""
-            self._show_section_soon()
-
-    @work(group="section", exclusive=True, exit_on_error=False)
-    async def _show_section_soon(self) -> None:
-        """Passing over a section with the cursor need not build its form."""
-        await asyncio.sleep(PASSING_SECONDS)
-        await self._show_section()
+        if event.option.id:
+            self._panel.turn_to(event.option.id)
 
     @on(RowList.OptionSelected, "#section-rows")
     def _into_section(self, event: RowList.OptionSelected) -> None:
         event.stop()
-        self._into_fields()
-
-    def _into_fields(self) -> None:
         self._show_outcome(False)
-        first = self.query("#fields Input, #fields Select")
-        if first:
-            first.first().focus()
-
-    @on(Input.Submitted, "#find")
-    async def _into_found(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.workers.cancel_group(self, "section")
-        await self._show_section()
-        self._into_fields()
-
-    @on(Input.Changed, "#find")
-    def _found(self, event: Input.Changed) -> None:
-        event.stop()
-        self._show_section_soon()
+        self._panel.enter()
 
     @on(SettingField.Changed)
     def _entered(self, event: SettingField.Changed) -> None:
@@ -186,7 +132,7 @@ class ConfigureScreen(TabScreen):
         if event.key == DATASET:
             self._offer_datasets()
         if event.key == BACKBONE:
-            self._show_section_soon()
+            self._panel.draw_soon()
         self._check()
 
     @on(Select.Changed, "#pick-preset")
@@ -194,7 +140,7 @@ class ConfigureScreen(TabScreen):
         before = self.form.backbone
         self.form.choose(None if event.value == DEFAULTS else str(event.value))
         if self.form.backbone != before:
-            self._show_section_soon()
+            self._panel.draw_soon()
         self._check()
 
     @on(Select.Changed, "#pick-dataset")
@@ -205,8 +151,7 @@ class ConfigureScreen(TabScreen):
     @on(Input.Changed, "#run-name")
     def _named(self, event: Input.Changed) -> None:
         self.form.name = event.value.strip()
-        line = self.form.command_line(self.session.runs_dir)
-        self.query_one("#command", Static).update(view.command(line))
+        self._show_command()
 
     @on(Input.Changed, "#run-seeds")
     def _seeded(self, event: Input.Changed) -> None:
@@ -215,8 +160,7 @@ class ConfigureScreen(TabScreen):
         self._seeds_problem = "" if good else "seeds are whole numbers, such as 1,2,3"
         self.form.seeds = tuple(dict.fromkeys(int(part) for part in parts)) if good else ()
         event.input.set_class(not good, "-invalid")
-        line = self.form.command_line(self.session.runs_dir)
-        self.query_one("#command", Static).update(view.command(line))
+        self._show_command()
 
     @on(Button.Pressed, "#run")
     def action_run(self) -> None:
@@ -275,7 +219,7 @@ class ConfigureScreen(TabScreen):
                 self.notify(str(error), severity="error")
                 return
             self._read_back(path)
-        await self._show_section()
+        await self._panel.draw()
 
     def _read_back(self, path: Path) -> None:
         from sracl_core.settings.yaml_source import flat_settings
@@ -304,7 +248,7 @@ class ConfigureScreen(TabScreen):
         """Drop every entry but the dataset."""
         dataset = self.form.entries.get(DATASET)
         self.form.entries = {DATASET: dataset} if dataset else {}
-        await self._show_section()
+        await self._panel.draw()
         self._check()
 
     def action_filter(self) -> None:

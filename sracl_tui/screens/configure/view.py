@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sracl_core.json_values import flat
 from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
 from sracl_tui.view_models import count, duration, short_name
@@ -133,7 +134,9 @@ def cost_of_texts(texts: Sequence[Mapping[str, Any]]) -> list[Content]:
     lines = [Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold")]
     for asked in texts:
         lines += [
-            Content.assemble((f"{key:<20}", "$muted"), _value(held)) for key, held in _flat(asked).items()
+            Content.assemble((f"{key.replace('.', ' '):<20}", "$muted"), _value(held))
+            for key, held in flat(asked).items()
+            if not isinstance(held, list)
         ]
     return lines
 
@@ -143,16 +146,6 @@ def describe_questions(form: FormModel) -> list[list[str]]:
     kinds = [part for part in ("items", "users") if form.shown(f"semantics.{part}") == "llm"]
     sets = [word for text in form.sets() for word in ("--set", text)]
     return [[form.shown(DATASET), "--what", kind, "--dry-run", *sets] for kind in kinds]
-
-
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, held in values.items():
-        if isinstance(held, Mapping):
-            flat |= {f"{key} {inner}": value for inner, value in held.items()}
-        elif not isinstance(held, list):
-            flat[key] = held
-    return flat
 
 
 def _value(held: Any) -> str:

@@ -7,33 +7,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, TabbedContent, TabPane
+from textual.widgets import Input
 
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.content import Content
 from sracl_tui.datasets import DatasetLine, prepared
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.data import view
+from sracl_tui.screens.data.dataset_panel import DatasetPanel
 from sracl_tui.screens.data.job_line import JobLine
 from sracl_tui.session import Session
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
-from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from sracl_tui.screens.data.import_entries import Held
-
-TABS = (
-    ("overview", "Overview", view.overview),
-    ("preview", "Preview", view.preview),
-    ("distributions", "Distributions", view.distributions),
-    ("split", "Split", view.split),
-)
-PREVIEW_ROWS = 15
 
 
 class DatasetRows(RowList):
@@ -68,7 +59,6 @@ class DataScreen(TabScreen):
         super().__init__(session)
         self._ready: list[DatasetLine] = []
         self._entries: list[dict[str, Any]] = []
-        self._facts: dict[str, dict[str, Any]] = {}
 
     def body(self) -> Iterable[Widget]:
         """List on the left, the dataset under the cursor on the right, what is going on below."""
@@ -79,22 +69,13 @@ class DataScreen(TabScreen):
                 DatasetRows(id="data-rows"),
                 id="datasets",
             ),
-            Panel(
-                "Dataset",
-                VerticalScroll(Static("", id="entry"), id="entry-scroll"),
-                TabbedContent(id="data-tabs"),
-                id="dataset",
-            ),
+            DatasetPanel(),
             id="data-body",
         )
         yield JobLine()
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Prepared datasets at once, the catalogue as soon as the command line has told it."""
-        tabs = self.query_one(TabbedContent)
-        for name, title, _ in TABS:
-            await tabs.add_pane(TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=name))
-        tabs.display = False
         self._scan()
         self.query_one(RowList).focus()
         self._load_catalog()
@@ -127,38 +108,10 @@ class DataScreen(TabScreen):
         held = self.query_one(RowList).current_id
         return next((line for line in self._lines() if line.key == held), None)
 
+    @on(DatasetPanel.Told)
     def _show_current(self) -> None:
-        line = self._current()
-        tabs, entry = self.query_one(TabbedContent), self.query_one("#entry", Static)
-        panel = self.query_one("#dataset", Panel)
-        entitle(panel, line.label if line else "Dataset")
-        facts = self._facts.get(line.key) if line else None
-        tabs.display = facts is not None
-        self.query_one("#entry-scroll").display = facts is None
+        self.query_one(DatasetPanel).show(self._current(), self.query_one("#data-filter", Input).value)
         self.keys_changed()
-        panel.note("enter: set up a run with it" if line and line.state == "ready" else "")
-        if line is None:
-            entry.update(view.nothing(self.query_one("#data-filter", Input).value))
-        elif facts is not None:
-            for name, _, drawn in TABS:
-                self.query_one(f"#{name}-text", Static).update(drawn(facts))
-        elif line.state == "damaged":
-            entry.update(f"{line.folder}/dataset.json cannot be read; prepare the dataset again.")
-        elif line.state == "ready":
-            entry.update(Content.styled("reading…", "$muted"))
-            self._load_facts(line)
-        else:
-            entry.update(view.entry_text(line.entry))
-
-    @work(group="facts", exclusive=True, exit_on_error=False)
-    async def _load_facts(self, line: DatasetLine) -> None:
-        try:
-            facts = await ask("data", "info", str(line.folder), "--preview", str(PREVIEW_ROWS))
-        except CommandError as error:
-            self.query_one("#entry", Static).update(Content.assemble(("✗ ", "bold $error"), str(error)))
-            return
-        self._facts[line.key] = facts
-        self._show_current()
 
     @on(RowList.OptionHighlighted, "#data-rows")
     def _moved(self, event: RowList.OptionHighlighted) -> None:
@@ -206,7 +159,7 @@ class DataScreen(TabScreen):
         if action == "cancel":
             return self.query_one(JobLine).busy
         if action == "tab(1)":
-            return bool(self.query_one(TabbedContent).display)
+            return self.query_one(DatasetPanel).has_tabs
         line = self._current()
         wanted = {"prepare": "here", "fetch": "fetch"}.get(action)
         return wanted is None or (line is not None and line.state == wanted)
@@ -278,16 +231,13 @@ class DataScreen(TabScreen):
 
     def action_reload(self) -> None:
         """Look again."""
-        self._facts.clear()
+        self.query_one(DatasetPanel).forget()
         self._scan()
         self._load_catalog()
 
     def action_tab(self, by: int) -> None:
         """To another tab of the dataset."""
-        tabs = self.query_one(TabbedContent)
-        names = [name for name, *_ in TABS]
-        if tabs.display:
-            tabs.active = names[(names.index(tabs.active) + by) % len(names)]
+        self.query_one(DatasetPanel).turn(by)
 
     def action_filter(self) -> None:
         """To the filter."""
@@ -298,7 +248,7 @@ class DataScreen(TabScreen):
         line = self._current()
         if line is None:
             return
-        facts = self._facts.get(line.key)
+        facts = self.query_one(DatasetPanel).facts(line)
         text = view.overview(facts).plain if facts else view.entry_text(line.entry).plain
         copy(self, f"{line.name}\n{text}", line.name)
 
@@ -306,4 +256,4 @@ class DataScreen(TabScreen):
         """The list as CSV, the present dataset's facts as JSON."""
         rows = [{"name": line.name, "state": line.state, **dict(line.counts)} for line in self._ready]
         line = self._current()
-        export(self, "datasets", rows, self._facts.get(line.key) if line else None)
+        export(self, "datasets", rows, self.query_one(DatasetPanel).facts(line) if line else None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -18,14 +18,13 @@ from sracl_tui.preferences import DEFAULTS
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_board import AnswerBoard
-from sracl_tui.screens.explore.explorer_line import NO_RUN, ExplorerLine
 from sracl_tui.screens.explore.history_panel import KINDS
-from sracl_tui.screens.explore.query_client import QueryClient, QueryError
-from sracl_tui.screens.explore.questions import RECOMMENDED, Answers, Question, Ranks, answers_to
+from sracl_tui.screens.explore.query_client import QueryClient
+from sracl_tui.screens.explore.questions import RECOMMENDED, Question
 from sracl_tui.screens.explore.second_panel import First
 from sracl_tui.screens.explore.user_box import Asked, UserBox
+from sracl_tui.screens.explore.walk import NO_RUN, Walk
 from sracl_tui.screens.explore.weight_bar import WeightBar
-from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
@@ -72,13 +71,6 @@ class ExploreScreen(TabScreen):
         Binding("e", "export", "Export", show=False, tooltip="Write the answers as CSV and JSON"),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._question = self._answered = Question()
-        self._answers: Answers | None = None
-        self._trail: list[str] = []
-        self._pending = False
-
     @classmethod
     def key_sections(cls) -> list[tuple[str, list[BindingType]]]:
         """Also those of the map."""
@@ -95,13 +87,13 @@ class ExploreScreen(TabScreen):
             WeightBar(id="weight"),
             id="question",
         )
-        yield ExplorerLine(id="trail")
+        yield Walk()
         yield AnswerBoard()
 
     def on_mount(self) -> None:
         """Nothing is asked before the screen is shown."""
-        self._question = replace(self._question, weight=self._kept_weight())
-        self.query_one(WeightBar).weight = self._question.weight
+        self.query_one(WeightBar).weight = weight = self._kept_weight()
+        self.walk.question = replace(self.question, weight=weight)
         self.board.empty(NO_RUN)
 
     def _kept_weight(self) -> float:
@@ -111,15 +103,25 @@ class ExploreScreen(TabScreen):
     def _asked(self) -> Asked:
         second = self.board.second.run
         against = None if second is None else str(second)
-        return Asked(self.client, self._question.user, against, masked=not self._question.include_seen)
+        return Asked(self.client, self.question.user, against, masked=not self.question.include_seen)
 
     def _first(self) -> First:
-        return First(self._question, self.client, self._answers)
+        return First(self.question, self.client, self.walk.answers)
+
+    @property
+    def walk(self) -> Walk:
+        """Whom the screen is about, and who is asked."""
+        return self.query_one(Walk)
 
     @property
     def client(self) -> QueryClient | None:
         """The explorer of the run."""
-        return self.query_one(ExplorerLine).client
+        return self.walk.client
+
+    @property
+    def question(self) -> Question:
+        """What the screen shows the answers to."""
+        return self.walk.question
 
     @property
     def board(self) -> AnswerBoard:
@@ -138,41 +140,47 @@ class ExploreScreen(TabScreen):
     def _follow_run(self) -> None:
         path = self.session.current
         if path is None or (self.client is not None and self.client.run == path):
-            self._tell_state()
+            self.walk.draw()
             return
         self._open(path)
         if self.focused is None:
             self.query_one("#user", Input).focus()
 
     def _open(self, path: Path) -> None:
-        """Start an explorer for `path`, and ask it about the user that is shown."""
-        self._answers, self._answered, self._pending = None, Question(), False
-        self._question = replace(self._question, run=short_name(path.name))
-        client = self.query_one(ExplorerLine).open(path, self._tell_state)
+        self.walk.open(path)
         self.board.empty("loading…")
-        if self._question.user is None:
-            self._await_first(client)
-        else:
-            self._load(self._question, self._trail)
 
-    @work(group="answers", exclusive=True, exit_on_error=False)
-    async def _await_first(self, client: QueryClient) -> None:
-        try:
-            await client.ask("info")
-        except QueryError:
-            self.board.empty("")
-            return
-        self.board.empty(PICK)
-        box = self.query_one(UserBox)
-        box.suggest(box.typed)
-
-    def _tell_state(self) -> None:
+    @on(Walk.Turned)
+    def _turned(self) -> None:
         self.keys_changed()
-        if self.is_mounted:
-            spent = "" if self._answers is None else f"answered in {view.spent(self._answers.milliseconds)}"
-            said = "asking…" if self._pending else spent
-            asked = self._question if self._pending else self._answered
-            self.query_one(ExplorerLine).show(self._trail, asked, self._answered, said)
+
+    @on(Walk.Awaited)
+    def _awaited(self) -> None:
+        self.board.empty(PICK if self.walk.alive else "")
+        if self.walk.alive:
+            box = self.query_one(UserBox)
+            box.suggest(box.typed)
+
+    @on(Walk.Answered)
+    def _answered(self, event: Walk.Answered) -> None:
+        answers = self.walk.answers
+        if answers is None:  # another run was chosen meanwhile
+            return
+        self.board.show(self.question, answers, event.top)
+        self.query_one(UserBox).set_user(str(self.question.user))
+        if self.focused is None or self.focused.id in ("user", "suggestions"):
+            self.board.go("history" if self.has_class("-narrow") else "recommended")
+
+    @on(Walk.Whole)
+    def _whole(self) -> None:
+        self.board.second.ask(self._first())
+
+    @on(Walk.Refused)
+    def _refused(self, event: Walk.Refused) -> None:
+        if self.walk.alive:
+            self.notify(event.why, severity="warning", title="no answer")
+        if self.walk.answers is None:
+            self.board.empty(PICK if self.walk.alive else "")
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
@@ -186,86 +194,22 @@ class ExploreScreen(TabScreen):
 
     @on(UserBox.Picked)
     def _picked(self, event: UserBox.Picked) -> None:
-        self._ask_about(replace(self._question, user=event.user), [event.user])
+        self.walk.ask(replace(self.question, user=event.user), [event.user])
 
     def action_back(self) -> None:
         """One step back on the walk."""
-        if len(self._trail) > 1:
-            trail = self._trail[:-1]
-            self._ask_about(replace(self._question, user=trail[-1]), trail)
-
-    def _ask_about(self, question: Question, trail: list[str] | None = None) -> None:
-        """Ask `question`; a new user becomes the screen's own once the explorer knows it."""
-        if question.user == self._question.user:
-            self._question = question
-        if question.user is not None:
-            self._load(question, trail or self._trail)
-        self._tell_state()
-
-    @work(group="answers", exclusive=True, exit_on_error=False)
-    async def _load(self, question: Question, trail: list[str]) -> None:
-        if self.client is None:
-            return
-        walked = question.user != self._question.user
-        steered = (question.text, question.weight) != (self._answered.text, self._answered.weight)
-        before, top = self._list_walked_from(trail) if walked else None, walked or steered
-        # What is shown of a user stays until all of the new answers are there.
-        whole = self._answers is not None and question.user == self._question.user
-        self._pending = True
-        self._tell_state()
-        try:
-            async for answers in answers_to(self.client, question, before):
-                if not whole or answers.recommended is not None:
-                    self._question, self._trail = question, trail
-                    self._show(answers, top)
-                    top = top and answers.recommended is None
-            self.board.second.ask(self._first())
-        except QueryError as error:
-            self._pending = False
-            self._refuse(str(error))
-
-    def _list_walked_from(self, trail: list[str]) -> Ranks | None:
-        """The list of the user before on the walk, who is the one that is shown."""
-        user, known = self._question.user, self._answers
-        if user is None or len(trail) < 2 or trail[-2] != user or known is None or known.recommended is None:
-            return None
-        return Ranks(user, view.ranks(known.recommended))
-
-    def _show(self, answers: Answers, top: bool) -> None:
-        self._answers, self._pending = answers, answers.recommended is None
-        if not self._pending:
-            self._answered = self._question
-        self.board.show(self._question, answers, top)
-        self.query_one(UserBox).set_user(str(self._question.user))
-        if self.focused is None or self.focused.id in ("user", "suggestions"):
-            self.board.go("history" if self.has_class("-narrow") else "recommended")
-        self._tell_state()
-
-    def _refuse(self, text: str) -> None:
-        alive = self.client is not None and self.client.state == "ready"
-        if alive:
-            self.notify(text, severity="warning", title="no answer")
-        if self._answers is None:
-            self.board.empty(PICK if alive else "")
-        if self._answers is None and alive:
-            self._question = replace(self._question, user=None)
-        self._tell_state()
+        self.walk.back()
 
     @on(AnswerBoard.Walked)
-    def _walk(self, event: AnswerBoard.Walked) -> None:
-        self._walk_to(event.user)
-
-    def _walk_to(self, user: str | None) -> None:
-        """One step on, to a neighbor or to a buyer of an item; None stays."""
-        if user is not None:
-            self._ask_about(replace(self._question, user=user), [*self._trail, user])
+    def _walked(self, event: AnswerBoard.Walked) -> None:
+        self.walk.step_to(event.user)
 
     @on(AnswerBoard.Opened)
     def _open_item(self, event: AnswerBoard.Opened) -> None:
         from sracl_tui.screens.explore.item import ItemScreen
 
         if self.client is not None:
-            self.app.push_screen(ItemScreen(self.client, event.item), self._walk_to)
+            self.app.push_screen(ItemScreen(self.client, event.item), self.walk.step_to)
 
     def action_map(self) -> None:
         """All items in the plane."""
@@ -275,24 +219,24 @@ class ExploreScreen(TabScreen):
         if self.client is None:
             self.notify(NO_RUN)
             return
-        marks = marks_of(self._question, self._answers)
-        self.app.push_screen(MapScreen(self.client, marks), self._walk_to)
+        marks = marks_of(self.question, self.walk.answers)
+        self.app.push_screen(MapScreen(self.client, marks), self.walk.step_to)
 
     def offers(self, action: str) -> bool:
         """What a run, an answer, a second run, a walk allows."""
         if action in NEEDS_ANSWERS:
-            return self._answers is not None
+            return self.walk.answers is not None
         if action == "restart":
             return self.client is None or self.client.state == "dead"
         if action == "back":
-            return len(self._trail) > 1
+            return len(self.walk.trail) > 1
         if action == "compare":
             return len(self.session.runs or ()) > 1
         return action.partition("(")[0] not in NEEDS_RUN or self.session.current is not None
 
     def home(self) -> Widget | None:
         """The panel that one was at, once there are answers."""
-        return None if self._answers is None else self.board.target()
+        return None if self.walk.answers is None else self.board.target()
 
     def action_filter(self) -> None:
         """To the user."""
@@ -305,13 +249,12 @@ class ExploreScreen(TabScreen):
 
     @on(Input.Submitted, "#text")
     def _steer(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
-        if text and not self._question.weight:
+        text, weight = event.value.strip(), self.question.weight
+        if text and not weight:
             self.query_one(WeightBar).weight = weight = self._kept_weight()
-            self._question = replace(self._question, weight=weight)
-        self._ask_about(replace(self._question, text=text))
+        self.walk.ask(replace(self.question, text=text, weight=weight))
         self.board.search(self.client, text)
-        self.board.go("found" if text and self._answers is None else "recommended")
+        self.board.go("found" if text and self.walk.answers is None else "recommended")
 
     def action_weight(self, by: float) -> None:
         """More or less text."""
@@ -321,24 +264,25 @@ class ExploreScreen(TabScreen):
     def _weighed(self, event: WeightBar.Changed) -> None:
         if event.weight:
             self.remember("text_weight", event.weight)
-        self._ask_about(replace(self._question, weight=event.weight))
+        self.walk.ask(replace(self.question, weight=event.weight))
 
     def action_until(self) -> None:
         """Read the training part, all but the test item, or everything."""
-        self._ask_about(self._question.further())
+        self.walk.ask(self.question.further())
 
     def action_seen(self) -> None:
         """With or without what was bought before."""
-        self._ask_about(replace(self._question, include_seen=not self._question.include_seen))
+        self.walk.ask(replace(self.question, include_seen=not self.question.include_seen))
 
     def action_profile(self) -> None:
         """The whole text that stands for the user."""
         from sracl_tui.screens.text import TextScreen
 
-        if self._answers is None:
+        answers = self.walk.answers
+        if answers is None:
             self.notify(PICK)
             return
-        history = self._answers.history
+        history = answers.history
         self.app.push_screen(TextScreen(KINDS[history["profile_kind"]], history["profile"]))
 
     def action_panel(self, by: int) -> None:
@@ -369,14 +313,14 @@ class ExploreScreen(TabScreen):
     def action_copy(self) -> None:
         """The focused panel's rows, else the recommendations."""
         rows = self.focused if isinstance(self.focused, RowList) else self.board.panel("recommended").rows
-        copy(self, rows.as_text(), f"rows of {self._question.user or 'nobody'}")
+        copy(self, rows.as_text(), f"rows of {self.question.user or 'nobody'}")
 
     def action_export(self) -> None:
         """Recommendations as CSV, every answer as JSON."""
-        answers = self._answers
+        answers = self.walk.answers
         if answers is None or answers.recommended is None or self.client is None:
             self.notify("choose a user first")
             return
         whole = {"run": str(self.client.run), **answers.as_json(), **self.board.second.as_json()}
-        stem = f"{short_name(self.client.run.name)}-{self._question.user}"
+        stem = f"{short_name(self.client.run.name)}-{self.question.user}"
         export(self, stem, view.export_rows(answers.recommended), whole)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on, work
 from textual.binding import Binding, BindingType
@@ -15,11 +15,11 @@ from sracl_tui.commands import CommandError, ask
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.train import view
-from sracl_tui.screens.train.curves import SMOOTHINGS, X_AXES
+from sracl_tui.screens.train.chart_settings import ChartSettings
 from sracl_tui.screens.train.run_list import RunList
 from sracl_tui.screens.train.watched_run import WatchedRun
 from sracl_tui.session import Session
-from sracl_tui.starting import kill_run, resume_run
+from sracl_tui.starting import kill_run, resume_run, stop_run
 from sracl_tui.view_models import RunLine, RunSnapshot, short_name
 
 MOST_OVERLAYS = 3
@@ -31,7 +31,7 @@ ALLOWED = {
     "groups": ("finished",),
 }
 """In which states of a run an action has something to do."""
-TAKES_RUNS = {"runs": 1, "board": 1, "x_axis": 1, "overlay": 2, "difference": 2}
+TAKES_RUNS = {"runs": 1, "board": 1, "turn('x_axis')": 1, "overlay": 2, "difference": 2}
 """How many runs there must be for an action."""
 SNUG = 120
 """Below as many columns the list gives some of its own to the charts."""
@@ -47,11 +47,19 @@ class TrainScreen(TabScreen):
         Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
         Binding("b", "board", "Board", tooltip="Runs as one ranked list: seeds, differences, notes"),
         Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
-        Binding("x", "x_axis", "Axis", tooltip="Steps, epochs or time"),
-        Binding("s", "smooth", "Smooth", show=False, tooltip="Mean over more points"),
-        Binding("l", "log_axis", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
-        Binding("m", "masking", "Masking", show=False, tooltip="Validation with seen items masked or not"),
-        Binding("v", "metric", "Metric", show=False, tooltip="Another metric in the second validation chart"),
+        Binding("x", "turn('x_axis')", "Axis", tooltip="Steps, epochs or time"),
+        Binding("s", "turn('smoothing')", "Smooth", show=False, tooltip="Mean over more points"),
+        Binding("l", "turn('log_axis')", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
+        Binding(
+            "m", "turn('masking')", "Masking", show=False, tooltip="Validation with seen items masked or not"
+        ),
+        Binding(
+            "v",
+            "turn('metric')",
+            "Metric",
+            show=False,
+            tooltip="Another metric in the second validation chart",
+        ),
         Binding("space", "freeze", "Freeze", tooltip="Hold the display; reading goes on"),
         Binding(
             "d",
@@ -129,7 +137,7 @@ class TrainScreen(TabScreen):
         self._shown = snapshot
         self.keys_changed()
         overlays = [held[path] for path in session.overlays if path in held]
-        watched.show([snapshot, *overlays], view.ChartSettings.of(session.preferences), self._frozen)
+        watched.show([snapshot, *overlays], ChartSettings.of(session.preferences), self._frozen)
 
     @on(RunList.Chosen)
     def _choose(self, event: RunList.Chosen) -> None:
@@ -188,40 +196,15 @@ class TrainScreen(TabScreen):
             BoardScreen(self.session), lambda path: None if path is None else self.session.choose_run(path)
         )
 
-    def action_x_axis(self) -> None:
-        """Steps, epochs, time."""
-        now = self.session.preferences["x_axis"]
-        self._set("x_axis", X_AXES[(X_AXES.index(now) + 1) % len(X_AXES)] if now in X_AXES else X_AXES[0])
-
-    def action_smooth(self) -> None:
-        """No smoothing, then means over more and more points."""
-        now = self.session.preferences["smoothing"]
-        at = SMOOTHINGS.index(now) if now in SMOOTHINGS else -1
-        self._set("smoothing", SMOOTHINGS[(at + 1) % len(SMOOTHINGS)])
-
-    def action_log_axis(self) -> None:
-        """Linear or logarithmic losses."""
-        self._set("log_axis", not self.session.preferences["log_axis"])
-
-    def action_masking(self) -> None:
-        """Validation with seen items masked, or not."""
-        masked = self.session.preferences["masking"] == "masked"
-        self._set("masking", "unmasked" if masked else "masked")
-
-    def action_metric(self) -> None:
-        """Another metric beside the one that chooses the best epoch."""
-        if self._shown is not None:
-            how = view.ChartSettings.of(self.session.preferences)
-            self._set("metric", view.next_family(self._shown, how))
+    def action_turn(self, name: str) -> None:
+        """Another axis, smoothing, protocol or metric."""
+        self.remember(name, ChartSettings.of(self.session.preferences).next(name, self._shown))
+        self._redraw()
 
     def action_freeze(self) -> None:
         """Hold the display, or catch up."""
         self._frozen = not self._frozen
         self.notify("display frozen; reading goes on" if self._frozen else "live again", timeout=2)
-        self._redraw()
-
-    def _set(self, key: str, what: Any) -> None:
-        self.remember(key, what)
         self._redraw()
 
     def action_copy(self) -> None:
@@ -291,16 +274,7 @@ class TrainScreen(TabScreen):
     def action_stop(self) -> None:
         """Ask for a checkpoint and an end."""
         if path := self._watched("stop", "stop"):
-            self._stop(path)
-
-    @work(group="stop", exit_on_error=False)
-    async def _stop(self, path: Path) -> None:
-        self.notify("asked to checkpoint and stop")
-        try:
-            await ask("stop", str(path), "--wait", "0")
-        except CommandError as error:
-            self.notify(str(error), severity="error", title="not stopped")
-        self.session.look()
+            stop_run(self.app, self.session, path)
 
     def action_kill(self) -> None:
         """End the process without a checkpoint, after a question."""

@@ -6,50 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sracl_core.evaluation.protocols import unlike
+from sracl_core.json_values import flat
 from sracl_core.runs.records import TOTAL, epoch_rows
 from sracl_tui.content import Content
+from sracl_tui.screens.train.chart_settings import ChartSettings, shown_families
 from sracl_tui.screens.train.curves import (
     SPEED,
     Curve,
-    families,
     losses,
     metric_curves,
     overlaid,
     step_curves,
 )
 from sracl_tui.view_models import RunSnapshot, short_name
-
-if TYPE_CHECKING:
-    from sracl_tui.preferences import Preferences
-
-
-USUAL = ("NDCG", "HR")
-"""What the empty charts are called before the first epoch says what is measured."""
-
-
-@dataclass(frozen=True)
-class ChartSettings:
-    """How the person wants the charts."""
-
-    x_axis: str
-    smoothing: int
-    log: bool
-    masking: str
-    metric: str
-
-    @staticmethod
-    def of(preferences: Preferences) -> ChartSettings:
-        """As remembered."""
-        return ChartSettings(
-            preferences["x_axis"],
-            preferences["smoothing"],
-            preferences["log_axis"],
-            preferences["masking"],
-            preferences["metric"],
-        )
 
 
 @dataclass(frozen=True)
@@ -67,41 +39,27 @@ def tiles(runs: Sequence[RunSnapshot], how: ChartSettings) -> list[Tile]:
     """The four charts of the first run, or of one quantity each when several are compared."""
     smooth = f"mean of {how.smoothing}" if how.smoothing > 1 else ""
     axis = f"x: {how.x_axis}"
-    notes = "  ".join(part for part in (axis, smooth, "log" if how.log else "") if part)
+    notes = "  ".join(part for part in (axis, smooth, "log" if how.log_axis else "") if part)
     run = runs[0]
     names = losses(run)
     headline, second = shown_families(run, how)
     if len(runs) > 1:
         aside = names[2] if len(names) > 2 else SPEED
         return [
-            Tile("tile-loss", "Total loss", notes, _steps_of_each(runs, TOTAL, how), how.log),
+            Tile("tile-loss", "Total loss", notes, _steps_of_each(runs, TOTAL, how), how.log_axis),
             _metric_tile("tile-headline", runs, headline, how, axis),
             _metric_tile("tile-metric", runs, second, how, axis),
-            Tile("tile-parts", _aside(aside), notes, _steps_of_each(runs, aside, how), how.log),
+            Tile("tile-parts", _aside(aside), notes, _steps_of_each(runs, aside, how), how.log_axis),
         ]
     # A single part is the total once more.
     main, rest = (names[:1] if len(names) == 2 else names[:2]), names[2:] or [SPEED]
     title = "Other losses" if len(names) > 2 else _aside(SPEED)
     return [
-        Tile("tile-loss", "Loss", notes, step_curves(run, main, how.x_axis, how.smoothing), how.log),
-        Tile("tile-parts", title, notes, step_curves(run, rest, how.x_axis, how.smoothing), how.log),
+        Tile("tile-loss", "Loss", notes, step_curves(run, main, how.x_axis, how.smoothing), how.log_axis),
+        Tile("tile-parts", title, notes, step_curves(run, rest, how.x_axis, how.smoothing), how.log_axis),
         _metric_tile("tile-headline", runs, headline, how, axis),
         _metric_tile("tile-metric", runs, second, how, axis),
     ]
-
-
-def shown_families(run: RunSnapshot, how: ChartSettings) -> tuple[str, str]:
-    """The metric that chooses the best epoch, and the other one that the person wants to see beside it."""
-    met = families(run, how.masking) or list(USUAL)
-    others = met[1:] or met
-    return met[0], how.metric if how.metric in others else others[0]
-
-
-def next_family(run: RunSnapshot, how: ChartSettings) -> str:
-    """The metric to show beside the headline next."""
-    others = families(run, how.masking)[1:] or [USUAL[1]]
-    now = shown_families(run, how)[1]
-    return others[(others.index(now) + 1) % len(others)] if now in others else others[0]
 
 
 def _metric_tile(id: str, runs: Sequence[RunSnapshot], family: str, how: ChartSettings, note: str) -> Tile:
@@ -189,18 +147,3 @@ def difference(one: Path, other: Path) -> Content:
         for name in names
     ]  # fmt: skip
     return head + Content("").join(lines)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key.
-
-    >>> flat({"training": {"seed": 3}})
-    {'training.seed': 3}
-    """
-    found: dict[str, Any] = {}
-    for name, held in values.items():
-        if isinstance(held, Mapping):
-            found |= flat(held, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = held
-    return found

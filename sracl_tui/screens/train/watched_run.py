@@ -11,6 +11,7 @@ from sracl_tui.content import Content
 from sracl_tui.screens.train import view
 from sracl_tui.screens.train.banner_stack import BannerStack
 from sracl_tui.screens.train.chart import ChartTile
+from sracl_tui.screens.train.chart_settings import ChartSettings
 from sracl_tui.screens.train.log_pane import LogPane
 from sracl_tui.screens.train.run_header import RunHeader
 from sracl_tui.view_models import Banner, RunSnapshot, banners
@@ -50,7 +51,7 @@ class WatchedRun(Vertical):
         self.query_one("#welcome", Static).update("reading the run…" if chosen else WELCOME)
         self.query_one(BannerStack).show([])
 
-    def show(self, runs: Sequence[RunSnapshot], how: view.ChartSettings, frozen: bool) -> None:
+    def show(self, runs: Sequence[RunSnapshot], how: ChartSettings, frozen: bool) -> None:
         """Draw the first of `runs`, and the others into its charts."""
         self._whole(True)
         try:
@@ -64,7 +65,7 @@ class WatchedRun(Vertical):
         self.query_one("#welcome").display = not there
         self.set_class(not there, "-nothing")
 
-    def _draw(self, runs: Sequence[RunSnapshot], how: view.ChartSettings, mark: str) -> None:
+    def _draw(self, runs: Sequence[RunSnapshot], how: ChartSettings, mark: str) -> None:
         self.query_one(RunHeader).show(runs[0])
         self.query_one(BannerStack).show(banners(runs[0]))
         self.query_one(LogPane).show(runs[0].log)
