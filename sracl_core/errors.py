@@ -26,7 +26,7 @@ from __future__ import annotations
 import difflib
 import re
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 _flags = False
@@ -86,6 +86,15 @@ class InputError(SraclError):
 
 class ConfigError(InputError):
     """A setting is unknown, of the wrong type, or out of range."""
+
+    def __init__(self, message: str = "", problems: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self._problems = problems or {}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by the setting or section that it is wrong with; {} where that is not known."""
+        return {key: worded(rule) for key, rule in self._problems.items()}
 
 
 class DataError(InputError):

@@ -39,7 +39,7 @@ def train(
     Raises SraclError, in one line: for settings, for the dataset, for a loss that is not finite.
 
     >>> import sracl_core
-    >>> sracl_core.train("data/none", sets=["training.max_epochs=1"])
+    >>> sracl_core.train("data/none", sets=["training.max_epochs=1"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     sracl_core.errors.DataError: ...
     """

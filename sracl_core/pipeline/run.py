@@ -15,11 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.data.sources import sources_of
-from sracl_core.device import (
-    device_here,
-    peak_memory,
-    use_threads,
-)
+from sracl_core.device import device_here, peak_memory, use_threads
 from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import write_results
@@ -37,6 +33,7 @@ from sracl_core.runs.lock import only_writer
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import load_encoder as load_text_encoder
 from sracl_core.semantics.encode import require_given
+from sracl_core.settings.models import RunConfig
 from sracl_core.team import ALONE, Team
 from sracl_core.training.checkpoint import (
     STATE_FILE,
@@ -118,20 +115,30 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
 
 
 def move_dataset(run: RunDirectory, folder: Path) -> RunDirectory:
-    """`run` with its dataset in `folder` from now on. Raises RunError when another one lies there."""
+    """`run` with its dataset in `folder` from now on.
+
+    Raises RunError when another one lies there, or while the run is being written.
+    """
     config = run.config.with_dataset(folder.resolve())
     sources_of(run, config)
-    write_config(run, config, run.meta())
-    return RunDirectory(run.path)
+    return _configured(run, config)
 
 
 def take_text_encoder(run: RunDirectory, name: str) -> RunDirectory:
-    """`run` with the text encoder `name`, which the user gives. Raises ConfigError when it is none."""
+    """`run` with the text encoder `name`, which the user gives.
+
+    Raises ConfigError when it is none, RunError while the run is being written.
+    """
     load_text_encoder(name)
     if name == run.config.semantics.encoder:
         return run
     semantics = run.config.semantics.model_copy(update={"encoder": name})
-    write_config(run, run.config.model_copy(update={"semantics": semantics}), run.meta())
+    return _configured(run, run.config.model_copy(update={"semantics": semantics}))
+
+
+def _configured(run: RunDirectory, config: RunConfig) -> RunDirectory:
+    with only_writer(run):
+        write_config(run, config, run.meta())
     return RunDirectory(run.path)
 
 

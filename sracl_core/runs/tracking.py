@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
+from sracl_core.runs.meanwhile import meanwhile
 from sracl_core.runs.reader import RunReader
 from sracl_core.runs.records import CLOCK, epoch_rows, is_number
 from sracl_core.runs.trackers.base import Log, Point, Tracker
@@ -113,15 +114,13 @@ def _metrics(part: str, metrics: Mapping[str, Any] | None) -> dict[str, float]:
     return {f"{part}/{name}": float(value) for name, value in flat.items() if is_number(value)}
 
 
-@contextmanager
-def tracked(tracking: Tracking, failed: Callable[[Exception], None]) -> Iterator[None]:
+def tracked(tracking: Tracking, failed: Callable[[Exception], None]) -> AbstractContextManager[None]:
     """While this lasts, and once more at its end, the run's numbers are handed on, by a thread of its own.
 
     What goes wrong there ends no training: `failed` hears it once, and nothing more is handed on.
     """
-    ended = threading.Event()
 
-    def follow() -> None:
+    def follow(ended: threading.Event) -> None:
         try:
             while not ended.wait(POLL_SECONDS):
                 tracking.poll()
@@ -130,10 +129,4 @@ def tracked(tracking: Tracking, failed: Callable[[Exception], None]) -> Iterator
         except Exception as error:
             failed(error)
 
-    thread = threading.Thread(target=follow, name="tracking", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return meanwhile(follow, "tracking")

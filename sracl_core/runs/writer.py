@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one, marked
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.lock import only_writer
+from sracl_core.runs.meanwhile import meanwhile
 
 STATE_SECONDS = 0.5
 PROGRESS_EVENT_SECONDS = 5.0
@@ -102,24 +103,16 @@ class RunWriter:
             if time.monotonic() >= self._state_due:
                 self._write_state()
 
-    @contextlib.contextmanager
-    def beating(self) -> Iterator[None]:
+    def beating(self) -> contextlib.AbstractContextManager[None]:
         """Heartbeats by themselves while something runs that cannot call: a search, a disk, a start."""
-        ended = threading.Event()
 
-        def beat() -> None:
+        def beat(ended: threading.Event) -> None:
             while not ended.wait(BEAT_SECONDS):
                 # Whatever is wrong with the disk, the work itself meets it as well, and says so.
                 with contextlib.suppress(StorageError):
                     self.heartbeat()
 
-        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        return meanwhile(beat, "heartbeat")
 
     def spent(self, stage: str, seconds: float) -> None:
         """Add to the seconds of a stage, over all sittings; `stage_seconds` has them."""

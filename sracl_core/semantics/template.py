@@ -193,6 +193,8 @@ def prefix_titles(prefixes: Prefixes, titles: Sequence[str]) -> list[str]:
 
     titles: N + 1 strings by item index, as `Dataset.titles` gives them.
 
+    >>> import numpy as np
+    >>> from sracl_core.data.prefixes import Prefixes
     >>> values, one = np.array([1, 2, 1], dtype=np.int32), np.array([0])
     >>> prefix_titles(Prefixes(values, one.astype(np.int32), one, one + 2), ["", "Rose soap", "Comb"])
     ['Comb; Rose soap']

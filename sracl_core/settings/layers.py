@@ -142,7 +142,11 @@ def validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> RunConfi
     try:
         return RunConfig.model_validate(nested)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(detail, origins) for detail in error.errors())) from error
+        found = [_explain(detail, origins) for detail in error.errors()]
+        problems: dict[str, str] = {}
+        for key, rule, _ in found:
+            problems[key] = f"{problems[key]}; {rule}" if key in problems else rule
+        raise ConfigError("; ".join(told for *_, told in found), problems) from error
 
 
 Layer = list[tuple[str, Any, str]]
@@ -263,7 +267,8 @@ def _from_text(text: str, setting: Setting) -> Any:
     return text
 
 
-def _explain(detail: Any, origins: Mapping[str, str]) -> str:
+def _explain(detail: Any, origins: Mapping[str, str]) -> tuple[str, str, str]:
+    """The setting or section that is wrong, the rule, and both with what was given and where."""
     place, message = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
     if place[:1] == ["model"] and len(place) > 1:
         backbone = place.pop(1)
@@ -275,10 +280,10 @@ def _explain(detail: Any, origins: Mapping[str, str]) -> str:
     key = ".".join(str(part) for part in place)
     owner = next((name for name in origins if key == name or key.startswith(f"{name}.")), None)
     if owner is None:
-        return f"{key}: {message}" if key else message
+        return key, message, f"{key}: {message}" if key else message
     rule = message[:1].lower() + message[1:]
     given = detail["ctx"]["tag"] if detail["type"] == "union_tag_invalid" else detail["input"]
-    return f"{key} = {given!r} ({origins[owner]}): {rule}"
+    return owner, rule, f"{key} = {given!r} ({origins[owner]}): {rule}"
 
 
 def _either(tags: str) -> str:

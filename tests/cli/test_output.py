@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import ast
-import doctest
-import importlib
 import json
 from pathlib import Path
 
@@ -16,25 +14,6 @@ from sracl_core.errors import RunError
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
 from tests.trained import ROOT
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".errors",
-        ".cli.live",
-        ".cli.output",
-        ".explorer",
-        ".json_values",
-        ".progress",
-        ".runs.reader",
-        ".runs.records",
-        ".runs.writer",
-    ],
-)
-def test_examples_in_docstrings_run(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"sracl_core{name}")).failed == 0
 
 
 def test_a_piped_table_is_aligned_and_never_cut(capsys: pytest.CaptureFixture[str]) -> None:

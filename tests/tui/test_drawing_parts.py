@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -28,24 +26,6 @@ from sracl_tui.watcher import RunFollower
 from tests.tui.dashboards import epoch, new_run, steps
 
 finite = st.floats(-1e6, 1e6)
-
-
-DRAWING = (
-    "glyphs",
-    "view_models",
-    "screens.train.curves",
-    "screens.train.chart",
-    "screens.train.view",
-    "screens.configure.form",
-    "screens.explore.view",
-)
-
-
-@pytest.mark.parametrize("name", DRAWING)
-def test_examples_in_docstrings(name: str) -> None:
-    module = importlib.import_module(f"sracl_tui.{name}")
-    found = doctest.testmod(module)
-    assert found.failed == 0
 
 
 @given(st.lists(finite, min_size=1, max_size=400), st.integers(1, 60))

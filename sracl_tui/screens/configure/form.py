@@ -107,7 +107,7 @@ class FormModel:
         try:
             config, origins = load_config(preset=self.preset, sets=sets)
         except ConfigError as error:
-            return Resolved(problems=self._by_setting(str(error)))
+            return Resolved(problems=self._by_setting(error))
         problems = {}
         for key, origin in given(None, sets).items():
             if why := needed(key, [config]):
@@ -170,25 +170,19 @@ class FormModel:
         for key, held, _ in sorted(values, key=lambda value: value[0] != BACKBONE):
             self.enter(key, as_text(held))
 
-    def _by_setting(self, message: str) -> dict[str, str]:
+    def _by_setting(self, error: ConfigError) -> dict[str, str]:
         problems: dict[str, str] = {}
-        for part in message.split("; "):
-            key, equals, rest = part.partition(" = ")
-            if equals and key in self.known:
-                problems[key] = rest.partition("): ")[2] or rest
-                continue
-            named = [known for known in self.known if known in part]
-            place = max(named, key=len) if named else self._section_setting(part)
-            problems[place] = (
-                f"{problems[place]}; {part}" if place in problems else part.partition(": ")[2] or part
-            )
+        for key, rule in (error.problems or {"": str(error)}).items():
+            place = key if key in self.known else self._named_in(rule, key)
+            problems[place] = f"{problems[place]}; {rule}" if place in problems else rule
         return problems
 
-    def _section_setting(self, part: str) -> str:
-        """A rule between settings of one section says only the section; its first named setting is meant."""
-        section = part.partition(":")[0]
-        inside = [key for key in self.known if key.rpartition(".")[0] == section]
-        return next((key for key in inside if key.rpartition(".")[2] in part), "")
+    def _named_in(self, rule: str, section: str) -> str:
+        """The setting that a rule between settings names first, "" where it names none."""
+        keys = self.sections().get(section) or self.known.values()
+        words = {one.key.removeprefix(f"{section}."): one.key for one in keys}
+        named = [word for word in words if word in rule]
+        return words[min(named, key=lambda word: (rule.index(word), -len(word)))] if named else ""
 
 
 def as_text(held: Any) -> str:
