@@ -10,6 +10,23 @@ TIMED = " (time)"
 """The end of the name of a stage that counts seconds."""
 
 
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them, "-" for None.
+
+    >>> duration(0.42), duration(42), duration(75), duration(3_900)
+    ('0.4 s', '42 s', '1 min 15 s', '1 h 05 min')
+    """
+    if seconds is None:
+        return "-"
+    seconds = max(0.0, seconds)
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 class Progress(Protocol):
     """Anything that wants to hear how far a stage is; cheap enough to be called for every batch."""
 

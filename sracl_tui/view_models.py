@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sracl_core.progress import duration
+
 STAGES = ("describe", "embed", "neighbors", "train", "evaluate")
 QUIET_SECONDS = 30.0
 LITTLE_DISK = 1 << 30
@@ -101,22 +103,6 @@ def short_name(name: str) -> str:
     date, _, rest = name.partition("-")
     clock, _, label = rest.partition("-")
     return label if date.isdigit() and clock.isdigit() and label else name
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a person says them.
-
-    >>> duration(4), duration(75), duration(3_900), duration(None)
-    ('4 s', '1 min 15 s', '1 h 05 min', 'unknown')
-    """
-    if seconds is None:
-        return "unknown"
-    whole = round(max(0.0, seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def count(number: Any) -> str:

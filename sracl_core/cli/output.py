@@ -18,6 +18,7 @@ import typer
 from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
 from sracl_core.progress import TIMED, Progress, RateMeter
+from sracl_core.progress import duration as duration
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages on stderr.")]
@@ -90,20 +91,6 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people: "0.4 s", "75 s", "12 min 5 s", "3 h 20 min".
-
-    >>> duration(725)
-    '12 min 5 s'
-    """
-    if seconds is None:
-        return "-"
-    if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def tell(text: str = "", *, flush: bool = False) -> None:

@@ -99,6 +99,15 @@ def insert(
     return Sequences(values.astype(np.int32), rows.offsets + added)
 
 
+def random_operators(crops: float, masks: float, reorders: float) -> list[Operator]:
+    """The three of CL4SRec, each with its share of a sequence."""
+    return [
+        lambda rows, rng: crop(rows, crops, rng),
+        lambda rows, rng: mask(rows, masks, rng),
+        lambda rows, rng: reorder(rows, reorders, rng),
+    ]
+
+
 def mixed(
     rows: Sequences,
     operators: Sequence[Operator],

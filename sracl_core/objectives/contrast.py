@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sracl_core.settings.section import ObjectiveSettings, Weight
+from sracl_core.settings.section import ObjectiveSettings, Share, Weight
 from sracl_core.settings.space import Range
 
 
@@ -20,3 +20,24 @@ class ContrastSettings(ObjectiveSettings):
     temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
         1.0, description="Divides the similarity."
     )
+
+
+Crop = Annotated[Share, Range(0.1, 0.9), Field(description="Share of a sequence that a cropped view keeps.")]
+Mask = Annotated[
+    Share, Range(0.1, 0.9), Field(description="Share of a sequence's items that a masked view leaves blank.")
+]
+Reorder = Annotated[
+    Share, Range(0.1, 0.9), Field(description="Share of a sequence that a reordered view shuffles.")
+]
+
+
+class ViewSettings(ContrastSettings):
+    """Two random views of each prefix, by one of three operators each; see `augment.random_operators`."""
+
+    crop: Crop = 0.6
+    mask: Mask = 0.3
+    reorder: Reorder = 0.6
+
+    def sequences_per_anchor(self, k: int) -> int:
+        """The views."""
+        return 2

@@ -42,7 +42,14 @@ def test_json_takes_numpy_and_paths(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "-"), (0.04, "0.0 s"), (75.2, "75 s"), (725, "12 min 5 s"), (12_000, "3 h 20 min")],
+    [
+        (None, "-"),
+        (0.04, "0.0 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 00 s"),
+        (725, "12 min 05 s"),
+        (90_000, "25 h 00 min"),
+    ],
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert output.duration(seconds) == text
@@ -75,8 +82,8 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
             progress("compare (time)", done, 7200)
     lines = capsys.readouterr().err.splitlines()
     assert 20 < len(lines) < 100
-    assert lines[0] == "compare: 5.0 s of 2 h 0 min, about 1 h 59 min left"
-    assert lines[-1] == "compare: 2 h 0 min"
+    assert lines[0] == "compare: 5.0 s of 2 h 00 min, about 1 h 59 min left"
+    assert lines[-1] == "compare: 2 h 00 min"
 
 
 def test_the_training_display_shows_epochs_and_warnings(capsys: pytest.CaptureFixture[str]) -> None:

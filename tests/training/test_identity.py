@@ -16,6 +16,7 @@ from sracl_core.errors import IncomparableError, RunError
 from sracl_core.explorer import Explorer
 from sracl_core.pipeline.run import evaluate, move_dataset, resume
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.lock import only_writer
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.studies.comparing import compare_runs
@@ -73,6 +74,10 @@ def test_the_same_dataset_elsewhere_gives_the_same_results(folder: Path, run: Ru
     moved = move_dataset(run, folder / "moved")
     assert evaluate(moved)["test"] == (before or {})["test"]
     move_dataset(run, folder / "given")
+    settings = run.config_path.read_bytes()
+    with only_writer(run), pytest.raises(RunError, match="is being written"):
+        move_dataset(run, folder / "moved")
+    assert run.config_path.read_bytes() == settings
 
 
 def test_other_ties_are_refused_by_name(folder: Path, run: RunDirectory) -> None:

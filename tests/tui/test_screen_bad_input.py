@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -169,13 +168,11 @@ def test_a_huge_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     assert run.metrics_path.stat().st_size > 32 * MIB
     follower = RunFollower(run.path)
     tracemalloc.start()
-    begun = time.process_time()
     snapshot = follower.poll()
     while follower.behind:
         snapshot = follower.poll() or snapshot
-    seconds, (_, most) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert snapshot is not None
     assert snapshot.steps["step"][-1] == 60_000
     assert most < 100 * MIB
-    assert seconds < 60

@@ -44,7 +44,7 @@ async def test_a_live_run_grows_on_the_screen(tmp_path: Path) -> None:
                 stage="train", step=5, total_steps=20, epoch=0, eta_seconds=30.0, epoch_eta_seconds=5.0
             )
             steps(writer, 1, 5)
-            await until(pilot, shows(app, "25%", "left at most 30 s, this epoch 5 s", "epoch 1 of 2"))
+            await until(pilot, shows(app, "25%", "left at most 30 s, this epoch 5.0 s", "epoch 1 of 2"))
             epoch(writer, 0, 0.25)
             await until(pilot, shows(app, "best valid NDCG@20 0.2500"))
             await pilot.press("space")

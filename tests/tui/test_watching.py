@@ -12,7 +12,7 @@ import pytest
 from sracl_core.files import write_json
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import watcher
-from sracl_tui.view_models import RunSnapshot, banners, duration, present_stage, short_name, stage_views
+from sracl_tui.view_models import RunSnapshot, banners, present_stage, short_name, stage_views
 from sracl_tui.watcher import Catalog, RunFollower
 from tests.tui.dashboards import epoch, new_run, steps
 
@@ -218,9 +218,3 @@ def test_a_runs_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
 def test_words() -> None:
     assert short_name("20260101-120000-my-run") == "my-run"
     assert short_name("odd") == "odd"
-    assert [duration(s) for s in (0, 59.6, 3599, 90_000)] == [
-        "0 s",
-        "1 min 00 s",
-        "59 min 59 s",
-        "25 h 00 min",
-    ]

@@ -7,29 +7,12 @@ weight of 0.1, crop 0.6, mask 0.3, reorder 0.6, dot product, temperature 1.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Share
-from sracl_core.settings.space import Range
+from sracl_core.objectives.contrast import ViewSettings
 
 
-class Settings(ContrastSettings):
+class Settings(ViewSettings):
     """The three operators; each view is made by one of them, drawn for each sequence."""
 
     weight_by_name: ClassVar[float] = 0.1
-    crop: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.6, description="Share of a sequence that a cropped view keeps."
-    )
-    mask: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.3, description="Share of a sequence's items that a masked view leaves blank."
-    )
-    reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.6, description="Share of a sequence that a reordered view shuffles."
-    )
-
-    def sequences_per_anchor(self, k: int) -> int:
-        """Two views."""
-        return 2

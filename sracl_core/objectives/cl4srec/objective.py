@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.objectives.augment import Operator, crop, mask, mixed, reorder
+from sracl_core.objectives.augment import mixed, random_operators
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.cl4srec import Settings
 from sracl_core.objectives.info_nce import info_nce
@@ -26,11 +26,7 @@ class CL4SRec(Objective):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
-        self.operators: list[Operator] = [
-            lambda rows, rng: crop(rows, settings.crop, rng),
-            lambda rows, rng: mask(rows, settings.mask, rng),
-            lambda rows, rng: reorder(rows, settings.reorder, rng),
-        ]
+        self.operators = random_operators(settings.crop, settings.mask, settings.reorder)
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""

@@ -12,12 +12,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Share, Sizes, Weight
-from sracl_core.settings.space import Choices, Range
+from sracl_core.objectives.contrast import Crop, Mask, Reorder, ViewSettings
+from sracl_core.settings.section import Sizes, Weight
+from sracl_core.settings.space import Choices
 
 
-class Settings(ContrastSettings):
+class Settings(ViewSettings):
     """Both parts, the clusters, and the operators that make views."""
 
     weight_by_name: ClassVar[float] = 0.1
@@ -29,15 +29,9 @@ class Settings(ContrastSettings):
     pooling: Literal["mean", "last"] = Field(
         "mean", description="What stands for a sequence: the mean of its states, or the last one."
     )
-    crop: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.2, description="Share of a sequence that a cropped view keeps."
-    )
-    mask: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.7, description="Share of a sequence's items that a masked view leaves blank."
-    )
-    reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.2, description="Share of a sequence that a reordered view shuffles."
-    )
+    crop: Crop = 0.2
+    mask: Mask = 0.7
+    reorder: Reorder = 0.2
 
     def misfit(self, sizes: Sizes) -> str:
         """More intents than users, and means of states that the backbone has not."""
@@ -52,7 +46,3 @@ class Settings(ContrastSettings):
                 "item; set it to last"
             )
         return ""
-
-    def sequences_per_anchor(self, k: int) -> int:
-        """Two views."""
-        return 2

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.objectives.augment import Operator, crop, mask, mixed, reorder
+from sracl_core.objectives.augment import mixed, random_operators
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.iclrec import Settings
 from sracl_core.objectives.info_nce import info_nce
@@ -36,11 +36,7 @@ class ICLRec(Objective):
         self.users_P = world.prefixes.users
         self.sequences = world.split.train
         self.clustered = np.flatnonzero(self.sequences.lengths)
-        self.operators: list[Operator] = [
-            lambda rows, rng: crop(rows, settings.crop, rng),
-            lambda rows, rng: mask(rows, settings.mask, rng),
-            lambda rows, rng: reorder(rows, settings.reorder, rng),
-        ]
+        self.operators = random_operators(settings.crop, settings.mask, settings.reorder)
         # Buffers, so that a checkpoint inside an epoch carries the intents that the epoch uses.
         self.register_buffer("centroids_KD", torch.zeros(settings.clusters, world.hidden_size))
         self.register_buffer("labels_U", torch.zeros(len(self.sequences), dtype=torch.long))

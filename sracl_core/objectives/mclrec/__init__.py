@@ -18,12 +18,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Share, Weight
+from sracl_core.objectives.contrast import Crop, Mask, Reorder, ViewSettings
+from sracl_core.settings.section import Weight
 from sracl_core.settings.space import Range
 
 
-class Settings(ContrastSettings):
+class Settings(ViewSettings):
     """The operators of random views, and what learned ones count."""
 
     weight_by_name: ClassVar[float] = 0.01
@@ -31,16 +31,6 @@ class Settings(ContrastSettings):
     margin: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
         0.1, description="Share of the margins that keep learned views apart."
     )
-    crop: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.5, description="Share of a sequence that a cropped view keeps."
-    )
-    mask: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.5, description="Share of a sequence's items that a masked view leaves blank."
-    )
-    reorder: Annotated[Share, Range(0.1, 0.9)] = Field(
-        0.8, description="Share of a sequence that a reordered view shuffles."
-    )
-
-    def sequences_per_anchor(self, k: int) -> int:
-        """Two views."""
-        return 2
+    crop: Crop = 0.5
+    mask: Mask = 0.5
+    reorder: Reorder = 0.8

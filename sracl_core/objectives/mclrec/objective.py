@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.objectives.augment import Operator, crop, mask, mixed, reorder
+from sracl_core.objectives.augment import mixed, random_operators
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.mclrec import Settings
@@ -38,11 +38,7 @@ class MCLRec(Objective):
                 # As wide as torch starts a map: a learned view near zero is no one's partner.
                 nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=torch_rng)
                 nn.init.zeros_(module.bias)
-        self.operators: list[Operator] = [
-            lambda rows, rng: crop(rows, settings.crop, rng),
-            lambda rows, rng: mask(rows, settings.mask, rng),
-            lambda rows, rng: reorder(rows, settings.reorder, rng),
-        ]
+        self.operators = random_operators(settings.crop, settings.mask, settings.reorder)
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sracl_core.json_values import flat
+from sracl_core.progress import duration
 from sracl_tui.content import Content
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
-from sracl_tui.view_models import count, duration, short_name
+from sracl_tui.view_models import count, short_name
 from sracl_tui.widgets.split_line import SplitLine
 
 PLAN_WORDS = {

@@ -14,13 +14,14 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from sracl_core.progress import duration
 from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.ask import AskScreen
 from sracl_tui.screens.confirm import ConfirmScreen
 from sracl_tui.session import Session
-from sracl_tui.view_models import duration, short_name
+from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import RowList

@@ -5,11 +5,12 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from sracl_core.progress import duration
 from sracl_core.runs.records import headline_name, headline_of, is_number, metric
 from sracl_tui.content import Content, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
-from sracl_tui.view_models import RunSnapshot, duration, present_stage, short_name, stage_views, value, whole
+from sracl_tui.view_models import RunSnapshot, present_stage, short_name, stage_views, value, whole
 from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.quiet import put
 
