@@ -151,7 +151,6 @@ class Dashboard(App[None]):
             screen.run_changed(message.snapshot)
 
     def on_run_chosen(self, message: RunChosen) -> None:
-        """Tell the screens."""
         for screen in self._tabs():
             screen.run_chosen(message.path)
 

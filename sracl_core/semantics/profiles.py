@@ -24,23 +24,17 @@ def prefix_vectors(
     item_vectors: NDArray[np.float32],
     decay: float = 1.0,
     *,
-    out: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """The mean of the items' vectors of each prefix, float32 [P, D], of length 1.
 
     item_vectors: float32 [N, D], row i is item index i + 1.
     decay: an item has `decay` times the weight of the one after it; 1 weighs all alike.
-    out: where to put the result, such as a memory map for data that memory does not hold.
 
     An empty prefix, or one whose vectors cancel out, gets zeros. Time and memory grow with the
     number of items in all prefixes; beside the result a few MB are used.
     """
-    shape = (len(prefixes), item_vectors.shape[1])
-    if out is None:
-        out = np.empty(shape, dtype=np.float32)
-    elif out.shape != shape or out.dtype != np.float32:
-        raise ValueError(f"out is {out.dtype} {out.shape}, expected float32 {shape}")
+    out = np.empty((len(prefixes), item_vectors.shape[1]), dtype=np.float32)
     for start in range(0, len(prefixes), _CHUNK):
         stop = min(start + _CHUNK, len(prefixes))
         _pool(prefixes, item_vectors, decay, start, out[start:stop])

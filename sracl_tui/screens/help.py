@@ -75,5 +75,4 @@ def keys(bindings: Iterable[BindingType]) -> Iterable[Content]:
 
 
 def key(name: str, what: str) -> Content:
-    """One line."""
     return Content.assemble((f"  {name:<{KEY_WIDTH}}", "bold"), what)

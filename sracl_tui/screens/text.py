@@ -34,5 +34,4 @@ class TextScreen(ModalScreen[None]):
         yield box
 
     def action_copy(self) -> None:
-        """Copy the text."""
         copy(self, self._text.plain, self._title)

@@ -30,6 +30,5 @@ class FilterField(Field):
         super().__init__(placeholder=placeholder, id=id)
 
     def insert_text_at_cursor(self, text: str) -> None:
-        """Type `text`."""
         if text != "/" or self.value:
             super().insert_text_at_cursor(text)

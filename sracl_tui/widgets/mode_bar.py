@@ -25,7 +25,6 @@ class ModeTab(Static):
         super().__init__(label, classes="-active" if active else "")
 
     async def on_click(self, event: events.Click) -> None:
-        """Show the screen."""
         event.stop()
         await self.run_action(f"app.go('{self.mode}')")
 

@@ -21,7 +21,6 @@ class Static(widgets.Static):
         super().__init__(_drawn(content), id=id, classes=classes, markup=False)
 
     def update(self, content: Any = "", *, layout: bool = True) -> None:
-        """Show `content`."""
         super().update(_drawn(content), layout=layout)
 
 

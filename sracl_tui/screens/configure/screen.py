@@ -252,12 +252,10 @@ class ConfigureScreen(TabScreen):
         self._check()
 
     def action_filter(self) -> None:
-        """To the search."""
         self._show_outcome(False)
         self.query_one("#find").focus()
 
     def action_copy(self) -> None:
-        """The command line."""
         copy(self, self.form.command_line(self.session.runs_dir), "command line")
 
     def action_export(self) -> None:

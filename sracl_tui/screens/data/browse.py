@@ -61,7 +61,6 @@ class BrowseScreen(ModalScreen[list[str] | None]):
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        """Begin in the folder."""
         entitle(self.query_one(".browse"), "Files", "enter opens or takes · space marks several")
         self.query_one(RowList).focus()
         self._enter(self._folder)
@@ -107,11 +106,9 @@ class BrowseScreen(ModalScreen[list[str] | None]):
         return next((one for one in self._there if one.name == held), None)
 
     def action_leave_field(self) -> None:
-        """Out of the filter."""
         self.query_one(RowList).focus()
 
     def action_filter(self) -> None:
-        """Into the filter."""
         self.query_one(Input).focus()
 
     def action_up(self) -> None:

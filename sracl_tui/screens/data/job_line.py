@@ -32,7 +32,6 @@ class JobLine(Vertical):
         self._busy = ""
 
     def compose(self) -> ComposeResult:
-        """One line."""
         yield Static("", id="job-lines")
 
     def on_mount(self) -> None:

@@ -132,7 +132,6 @@ class DataScreen(TabScreen):
         self.action_use()
 
     def home(self) -> Widget | None:
-        """The datasets."""
         return self.query_one("#data-rows")
 
     def action_use(self) -> None:
@@ -230,7 +229,6 @@ class DataScreen(TabScreen):
         self.query_one(JobLine).cancel()
 
     def action_reload(self) -> None:
-        """Look again."""
         self.query_one(DatasetPanel).forget()
         self._scan()
         self._load_catalog()
@@ -240,7 +238,6 @@ class DataScreen(TabScreen):
         self.query_one(DatasetPanel).turn(by)
 
     def action_filter(self) -> None:
-        """To the filter."""
         self.query_one("#data-filter").focus()
 
     def action_copy(self) -> None:

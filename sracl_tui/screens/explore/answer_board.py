@@ -71,7 +71,6 @@ class AnswerBoard(Vertical):
         self._by_second = False
 
     def compose(self) -> ComposeResult:
-        """The strip, the panels."""
         yield PanelStrip(id="strip")
         with Horizontal(id="flow"):
             with Vertical(id="left"):

@@ -33,7 +33,6 @@ class AnswerPanel(Panel):
         self._said = Static("", classes="said")
 
     def compose(self) -> ComposeResult:
-        """The sentence, the rows."""
         yield self._said
         yield self.rows
 

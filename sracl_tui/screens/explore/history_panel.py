@@ -18,7 +18,6 @@ class HistoryPanel(AnswerPanel):
     """The profile's first lines on top; the screen opens the whole of it."""
 
     def compose(self) -> ComposeResult:
-        """The profile, the purchases."""
         yield Static("", id="profile")
         yield from super().compose()
 

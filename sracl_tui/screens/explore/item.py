@@ -51,7 +51,6 @@ class ItemScreen(ModalScreen[str | None]):
         entitle(box, "Item", "tab next list · enter opens · backspace back · esc closes")
 
     def on_mount(self) -> None:
-        """Ask."""
         self._load()
 
     @work(group="card", exclusive=True, exit_on_error=False)
@@ -91,5 +90,4 @@ class ItemScreen(ModalScreen[str | None]):
             self._load()
 
     def action_copy(self) -> None:
-        """Copy the facts."""
         copy(self, self._facts.plain, "item")

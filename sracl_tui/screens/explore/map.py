@@ -173,7 +173,6 @@ class MapScreen(ModalScreen[str | None]):
         self._draw(replace(self._view, window=map_view.zoomed(window, spot, factor)))
 
     def action_whole(self) -> None:
-        """All of it."""
         self._draw(replace(self._view, window=None))
 
     def action_next_mark(self, by: int) -> None:
@@ -202,7 +201,6 @@ class MapScreen(ModalScreen[str | None]):
         self._tell(place)
 
     def action_find(self) -> None:
-        """To the field."""
         self.query_one("#map-find", Input).focus()
 
     def action_leave_field(self) -> None:
@@ -265,5 +263,4 @@ class MapScreen(ModalScreen[str | None]):
             self.dismiss(user)
 
     def action_leave(self) -> None:
-        """Close."""
         self.dismiss(None)

@@ -80,7 +80,6 @@ class MapPlot(Widget, can_focus=True):
         self.post_message(self.Moved())
 
     def render_line(self, y: int) -> Strip:
-        """One row."""
         segments = []
         base = self.rich_style
         for x in range(self.size.width):
@@ -109,11 +108,9 @@ class MapPlot(Widget, can_focus=True):
             self.put_cursor(at)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Closer."""
         self._scrolled(event, closer=True)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Farther."""
         self._scrolled(event, closer=False)
 
     def _scrolled(self, event: events.MouseEvent, closer: bool) -> None:

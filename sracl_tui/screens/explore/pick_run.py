@@ -30,13 +30,11 @@ class PickRunScreen(ModalScreen[Path | None]):
         self._runs = runs
 
     def compose(self) -> ComposeResult:
-        """The list."""
         box = Vertical(RowList(id="pick-rows"), classes="dialog reading tall")
         entitle(box, "Compare with", "enter chooses · esc closes")
         yield box
 
     def on_mount(self) -> None:
-        """Fill the list."""
         rows = []
         for run in self._runs:
             sign, color = RUN_GLYPHS.get(run.status, RUN_GLYPHS["unknown"])

@@ -125,7 +125,6 @@ class ExploreScreen(TabScreen):
 
     @property
     def board(self) -> AnswerBoard:
-        """The panels."""
         return self.query_one(AnswerBoard)
 
     def on_screen_resume(self) -> None:
@@ -239,12 +238,10 @@ class ExploreScreen(TabScreen):
         return None if self.walk.answers is None else self.board.target()
 
     def action_filter(self) -> None:
-        """To the user."""
         self.query_one("#user", Input).focus()
         self.query_one(UserBox).suggest("")
 
     def action_text(self) -> None:
-        """To the free text."""
         self.query_one("#text", Input).focus()
 
     @on(Input.Submitted, "#text")
@@ -257,7 +254,6 @@ class ExploreScreen(TabScreen):
         self.board.go("found" if text and self.walk.answers is None else "recommended")
 
     def action_weight(self, by: float) -> None:
-        """More or less text."""
         self.query_one(WeightBar).action_change(by)
 
     @on(WeightBar.Changed)
@@ -286,7 +282,6 @@ class ExploreScreen(TabScreen):
         self.app.push_screen(TextScreen(KINDS[history["profile_kind"]], history["profile"]))
 
     def action_panel(self, by: int) -> None:
-        """To the next panel."""
         self.board.step(by)
 
     def action_show_panel(self, name: str) -> None:

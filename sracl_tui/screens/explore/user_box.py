@@ -189,7 +189,6 @@ class UserBox(Vertical):
         return self.query_one(Input).value.strip()
 
     def action_suggestions(self) -> None:
-        """Into the list."""
         if self.query_one(RowList).display:
             self.query_one(RowList).focus()
         else:

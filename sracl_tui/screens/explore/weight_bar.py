@@ -48,7 +48,6 @@ class WeightBar(Widget, can_focus=True):
         return round(min(1.0, max(0.0, weight)), 1)
 
     def action_change(self, by: float) -> None:
-        """More or less."""
         before = self.weight
         self.weight = before + by
         if self.weight != before:

@@ -16,7 +16,6 @@ class BannerStack(Static):
     """One line a banner, each with its level as a word; not there when there is none."""
 
     def show(self, banners: Sequence[Banner]) -> None:
-        """Draw `banners`."""
         self.display = bool(banners)
         lines = []
         for banner in banners:

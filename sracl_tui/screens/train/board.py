@@ -65,7 +65,6 @@ class BoardScreen(ModalScreen[Path | None]):
             yield Static("reading the runs…", id="leaderboard-said")
 
     def on_mount(self) -> None:
-        """Ask for the rows."""
         entitle(self.query_one("#leaderboard"), "Leaderboard", HINT)
         self.query_one(RowList).focus()
         self._read()
@@ -115,15 +114,12 @@ class BoardScreen(ModalScreen[Path | None]):
             then(row)
 
     def action_close(self) -> None:
-        """Back to the charts."""
         self.dismiss(None)
 
     def action_leave_field(self) -> None:
-        """Out of the filter."""
         self.query_one(RowList).focus()
 
     def action_filter(self) -> None:
-        """Into the filter."""
         self.query_one(Input).focus()
 
     def action_metric(self) -> None:

@@ -31,7 +31,6 @@ class Tail(VerticalScroll):
         self._follow()
 
     def on_resize(self, event: events.Resize) -> None:
-        """More room, or less."""
         self._follow()
 
     def _follow(self) -> None:

@@ -30,7 +30,6 @@ class RunHeader(Vertical):
         yield Flow("", id="run-result")
 
     def show(self, snapshot: RunSnapshot) -> None:
-        """Draw `snapshot`."""
         put(self.query_one("#run-identity", Static), identity(snapshot), may_grow=False)
         self.query_one("#run-stages", Flow).put(stages(snapshot))
         self.query_one("#run-figures", Flow).put(figures(snapshot))

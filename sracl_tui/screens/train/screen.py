@@ -92,7 +92,6 @@ class TrainScreen(TabScreen):
         yield Horizontal(RunList(), WatchedRun(), id="train-body")
 
     def on_mount(self) -> None:
-        """Show what is known."""
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -107,7 +106,6 @@ class TrainScreen(TabScreen):
         self._redraw()
 
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
-        """The list."""
         super().runs_changed(runs)
         self._list()
 
@@ -117,7 +115,6 @@ class TrainScreen(TabScreen):
             self._redraw()
 
     def run_chosen(self, path: Path) -> None:
-        """Another run is watched."""
         self._list()
         self._redraw()
 
@@ -248,7 +245,6 @@ class TrainScreen(TabScreen):
         self.app.push_screen(TextScreen(f"Groups of {short_name(path.name)}", group_text(answer)))
 
     def action_studies(self) -> None:
-        """Comparisons and studies, live."""
         from sracl_tui.screens.train.studies import StudiesScreen
 
         self.app.push_screen(StudiesScreen(self.session))

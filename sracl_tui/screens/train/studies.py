@@ -50,7 +50,6 @@ class StudiesScreen(ModalScreen[None]):
         yield box
 
     def on_mount(self) -> None:
-        """Look, and look again."""
         self._look()
         self.set_interval(LOOK_SECONDS, self._look)
 
@@ -61,7 +60,6 @@ class StudiesScreen(ModalScreen[None]):
             self.query_one("#studies", Static).update(text)
 
     def action_copy(self) -> None:
-        """Copy the tables."""
         copy(self, self._text.plain, "studies")
 
 
