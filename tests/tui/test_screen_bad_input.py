@@ -105,7 +105,8 @@ async def test_a_dataset_without_text_says_what_that_means(
     async def answer(*words: str) -> object:
         return facts if words[:2] == ("data", "info") else []
 
-    monkeypatch.setattr("sracl_tui.screens.data.screen.ask", answer)
+    for module in ("screen", "dataset_panel"):
+        monkeypatch.setattr(f"sracl_tui.screens.data.{module}.ask", answer)
     app = dashboard(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, shows(app, "No item has a title", "text          none"))
