@@ -166,7 +166,7 @@ def amount(stage: str, number: float) -> str:
     """A number of what a stage counts: megabytes where its name ends in "(bytes)", seconds in "(time)".
 
     >>> amount("fetch ml-1m.zip (bytes)", 5917549), amount("embed", 12101), amount("compare (time)", 725)
-    ('5.9 MB', '12,101', '12 min 5 s')
+    ('5.9 MB', '12,101', '12 min 05 s')
     """
     if stage.endswith(TIMED):
         return duration(number)
