@@ -122,7 +122,7 @@ def prepare(
             *raw.notes,
             *remarks.on_filters(log.funnel),
             *ties.remarks(told),
-            *remarks.on_numbered(numbered, items, raw.items, missing),
+            *remarks.on_numbered(numbered, items, raw.items, missing, _taken_item(raw)),
         ]
         at("write")
         manifest = {
@@ -152,14 +152,16 @@ def _read(paths: list[Path], options: PrepareOptions, scratch: Path) -> tuple[st
 
 def _require_several_items(log: Log, raw: Raw) -> None:
     if log.funnel[-1]["items"] == 1:
-        taken = next(
-            (f"'{taken.columns['item']}'" for taken in raw.taken if "item" in taken.columns),
-            "the form's own",
-        )
         raise DataError(
             "all interactions that are left are with one item; nothing can be ranked among one: see that "
-            f"the right column is the item (taken: {taken}; --item-col names another)"
+            f"the right column is the item (taken: {_taken_item(raw)}; --item-col names another)"
         )
+
+
+def _taken_item(raw: Raw) -> str:
+    return next(
+        (f"'{taken.columns['item']}'" for taken in raw.taken if "item" in taken.columns), "the form's own"
+    )
 
 
 def _unpacked(paths: list[Path], scratch: Path) -> list[Path]:

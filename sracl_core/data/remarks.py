@@ -19,6 +19,8 @@ from sracl_core.data.splits.given import given
 SHOWN = 3
 CROWD, LEAST_CROWD = 0.2, 5
 """A user with this share of all interactions, among so many users, is said."""
+LONELY, LEAST_LONELY = 0.9, 20
+"""So many items an interaction, among so many interactions, are said."""
 MANY_ALIKE, MANY_MISREAD = 0.2, 0.01
 MISREAD = "\ufffd|\u00c3[\u0080-\u00bf]|\u00e2\u20ac|\u00e2\u0080"
 """The mark for what could not be read, and UTF-8 that was read as Western European."""
@@ -46,15 +48,19 @@ def on_filters(funnel: list[FunnelStep]) -> list[str]:
 
 
 def on_numbered(
-    numbered: Numbered, items: pl.DataFrame, known: pl.DataFrame | None, missing: int
+    numbered: Numbered, items: pl.DataFrame, known: pl.DataFrame | None, missing: int, item: str
 ) -> list[str]:
-    """All that is to be said of users and items, of their table `known` and of a split that was given."""
+    """All that is to be said of users and items, of their table `known` and of a split that was given.
+
+    item: the column that was taken for the item, in quotes.
+    """
     return [
         *on_items(numbered.item_ids, items, known, missing),
         *on_spellings(numbered.user_ids, "users"),
         *on_spellings(numbered.item_ids, "items"),
         *on_damage(items, numbered.user_ids),
         *on_crowd(numbered),
+        *on_lonely_items(numbered, item),
         *on_given_split(numbered),
     ]
 
@@ -175,6 +181,17 @@ def on_spellings(ids: pl.Series, what: str) -> list[str]:
     return [
         f"warning: {odd:,} ids of {what} are there in two spellings and count as two: {said}; make them "
         "alike where they are one"
+    ]
+
+
+def on_lonely_items(numbered: Numbered, column: str) -> list[str]:
+    """A line where hardly an item comes twice, as where a row's own number is taken for the item."""
+    items, rows = len(numbered.item_ids), len(numbered.timestamps)
+    if items < LONELY * rows or rows < LEAST_LONELY:
+        return []
+    return [
+        f"warning: {rows:,} interactions are with {items:,} items, so that hardly one comes twice; see that "
+        f"{column} says the item, and not the row (--item-col names another)"
     ]
 
 

@@ -6,6 +6,7 @@ import bz2
 import json
 import lzma
 import random
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,42 @@ def test_no_header_loses_no_row(tmp_path: Path, plain: tuple[Path, str], mark: s
         made(path, tmp_path / "out", header=False, user_col="1", item_col="column_2")[1]["identity"]
         == plain[1]
     )
+
+
+def test_places_prices_and_long_ids_are_neither_items_nor_times(tmp_path: Path) -> None:
+    places = [(user, f"{at:%Y-%m-%dT%H:%M:%SZ}", "30.2", "-97.79", f"{item[1:]}") for user, item, at in ROWS]
+    clicks = [(user, f"{at:%Y-%m-%dT%H:%M:%S.5Z}", f"2145{item[1:]}678", 0) for user, item, at in ROWS]
+    for rows, item in ((places, "column_5"), (clicks, "column_3")):
+        path = write(tmp_path, log__txt=csv(rows, "", "\t")) / "log.txt"
+        dataset, manifest = made(path, tmp_path / "out")
+        taken = manifest["source"]["taken"][0]["columns"]
+        assert taken == {"user": "column_1", "item": item, "time": "column_2"}
+        assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (20, 12, 160)
+
+
+def test_a_number_of_the_row_taken_for_the_item_is_told(tmp_path: Path) -> None:
+    rows = [(user, at, item, time) for at, (user, item, time) in enumerate(SECONDS)]
+    path = write(tmp_path, log__csv=csv(rows, "customer_id,item_id,item_product_id,order_date")) / "log.csv"
+    _, manifest = made(path, tmp_path / "out")
+    told = "160 interactions are with 160 items.*see that 'item_id' says the item, and not the row"
+    assert any(re.search(told, note) for note in manifest["notes"])
+    _, manifest = made(path, tmp_path / "out", item_col="item_product_id")
+    assert not any("see that" in note for note in manifest["notes"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "user_pseudo_id,item_id,event_timestamp",
+        "id_customer,product_id,date_add",
+        "buyer-email,asin,purchase-date",
+        "idvisitor,productSku,serverTimestamp",
+        "distinct_id,product_url,time",
+    ],
+)
+def test_names_of_shops_and_trackers_are_known(tmp_path: Path, plain: tuple[Path, str], names: str) -> None:
+    path = write(tmp_path / "own", log__csv=csv(SECONDS, names)) / "log.csv"
+    assert made(path, tmp_path / "out")[1]["identity"] == plain[1]
 
 
 @pytest.mark.parametrize("word", ["NA", "NULL", "None", "null", "\\N", "undefined", "<NA>", "nan", ""])

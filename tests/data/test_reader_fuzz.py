@@ -57,7 +57,7 @@ PIECES = (
 # What is wrong with a file as a whole; anything else is wrong at a line.
 WHOLE_FILE = (
     "is empty",
-    "holds no ",
+    "holds (?:no |XML|HTML|an? )",
     "cut or damaged",
     "has no \\w+ column",
     "has no column",

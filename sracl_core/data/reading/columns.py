@@ -12,9 +12,10 @@ from sracl_core.errors import DataError, nearest
 # In order of preference: the first that a table has is taken.
 USUAL = {
     "user": "user_id user userid uid reviewer_id reviewer customer_id customer visitor_id visitor account_id "
-    "member_id member household_id household client_id cust_id buyer_id shopper_id profile_id",
+    "member_id member household_id household client_id cust_id buyer_id shopper_id profile_id "
+    "user_pseudo_id distinct_id id_visitor",
     "item": "item_id item itemid iid parent_asin asin product_id product sku movie_id business_id "
-    "article_id book_id track_id song_id video_id news_id content_id stock_code",
+    "article_id book_id track_id song_id video_id news_id content_id stock_code product_sku item_sku",
     "time": "timestamp time ts unix_review_time datetime date_time transaction_timestamp event_time "
     "event_timestamp created_at date eventdate event_date sort_timestamp t_dat",
     "rating": "rating ratings stars overall score event_strength",
@@ -36,6 +37,7 @@ ENTITIES = {
     "game|recipe|poi|venue|restaurant|hotel|listing|offer|material|stock|anime|podcast|episode|joke|ean|upc|isbn|"
     "gtin|page|app|artist|show|document|exercise|question",
 }
+MORE = {"user": "e?mail|login|username", "item": "sku|ur[il]"}
 # The same in languages whose logs are met, without accents; a plural or a key may follow.
 OTHER_LANGUAGES = {
     "user": "kunden?|benutzer|nutzer|cliente|usuario|utilisateur|acheteur|utente|klant|gebruiker|klient|kund|"
@@ -46,13 +48,13 @@ OTHER_LANGUAGES = {
     "tijd|tijdstip|tarih|zaman|дата|время|时间|日期|時間|日時|시간|날짜",
 }
 PATTERNS = {
-    role: re.compile(rf"(?:{words}|{OTHER_LANGUAGES[role]})[sen]*(?:_?(?:{KEYED}))?")
+    role: re.compile(rf"(?:id_)?(?:{words}|{OTHER_LANGUAGES[role]})[sen]*(?:_?(?:{KEYED}|{MORE[role]}))?")
     for role, words in ENTITIES.items()
 } | {
     "session": re.compile(rf"(?:.*_)?(?:session|visit)(?:_?(?:{KEYED}))?"),
     "time": re.compile(
         r"(?:.*_)?(?:timestamp|datetime|time|date|ts|at)|.*(?:timestamp|datetime)|unix_?time|created_utc|"
-        r"date_(?:added|created)|(?:" + OTHER_LANGUAGES["time"] + ")"
+        r"date_(?:add|added|created)|(?:" + OTHER_LANGUAGES["time"] + ")"
     ),
 }
 NO_EVENT_TIME = re.compile(r"birth|born|expir|release|publish|updat|modif|end_|deliver|join|regist|signup")

@@ -28,6 +28,8 @@ def columns(head: Head, given: dict[str, tuple[str, ...] | None], path: Path) ->
     free = [column for column in head.columns if column not in roles.values()]
     if "time" in given and "time" not in roles:
         times = [column for column in free if is_time(head.cells(column))]
+        dates = [column for column in times if not all(map(NUMBER.fullmatch, head.cells(column)))]
+        times = dates if len(dates) == 1 else times
         if len(times) != 1:
             what = "several columns that look" if times else "no column that looks"
             other = times[-1] if times else free[-1] if len(free) > 2 else None
@@ -38,6 +40,8 @@ def columns(head: Head, given: dict[str, tuple[str, ...] | None], path: Path) ->
             )
         roles["time"] = times[0]
         free.remove(times[0])
+    whole = [column for column in free if not _is_fraction(head.cells(column))]
+    free = whole if len(whole) >= sum(role not in roles for role in ("user", "item")) else free
     for role in ("user", "item"):
         if role not in roles:
             if not free:
@@ -109,6 +113,12 @@ def is_time(cells: list[str]) -> bool:
         for cell in cells
     )
     return fits * 10 > len(cells) * 9
+
+
+def _is_fraction(cells: list[str]) -> bool:
+    """Whether cells are numbers with decimals, such as degrees and prices."""
+    numbers = [float(cell.replace(",", ".")) for cell in cells if NUMBER.fullmatch(cell)]
+    return len(numbers) == len(cells) > 0 and any(number % 1 for number in numbers)
 
 
 def _number(cell: str) -> float:
