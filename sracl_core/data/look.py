@@ -19,9 +19,10 @@ from sracl_core.data.reading.columns import candidates, guessed
 from sracl_core.data.reading.day_and_hour import joined_time
 from sracl_core.data.reading.events import kinds_of_events
 from sracl_core.data.reading.folders import beside, look_at, open_part
-from sracl_core.data.reading.log import Part, dated, interaction_columns
 from sracl_core.data.reading.missing import missing
+from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import Head, is_parquet, peek, text_start
+from sracl_core.data.reading.roles import dated, interaction_columns
 from sracl_core.data.reading.sorting import sort_files
 from sracl_core.data.reading.tabular import Table
 from sracl_core.errors import DataError

@@ -67,27 +67,11 @@ def recommend(
     candidates = rules.candidates(scores.total, np.flatnonzero(seen))
     chosen = rules.choose(candidates, k)
     trained = loaded.trained.dataset.n_items
-    items = []
-    for rank, row in enumerate(chosen, start=1):
-        named = loaded.item(int(row) + 1)
-        items.append(
-            Recommendation(
-                named.item,
-                named.title,
-                rank=rank,
-                score=float(scores.total[row]),
-                encoder_score=float(scores.encoder[row]),
-                text_similarity=float(steering.similarities[row]) if steering else None,
-                seen=bool(seen[row]),
-                held_out=query.held_out.get(int(row) + 1),
-                why=None,
-            )
-        )
     return Recommendations(
         user=loaded.dataset.users.id_of(query.user) if query.user >= 0 else None,
         history=loaded.items(query.items),
         until=query.until,
-        items=items,
+        items=_listed(loaded, query, scores, chosen, seen, steering),
         held_out={
             part: HeldOut(
                 *_named(loaded, item), rank=_rank(scores.total[:trained], candidates[:trained], item)
@@ -112,6 +96,34 @@ def recommend(
             for item in ranks_of
         ],
     )
+
+
+def _listed(
+    loaded: LoadedRun,
+    query: Query,
+    scores: Scores,
+    chosen: NDArray[np.integer],
+    seen: NDArray[np.bool_],
+    steering: Steering | None,
+) -> list[Recommendation]:
+    """The rows `chosen` of the scores, best first."""
+    items = []
+    for rank, row in enumerate(chosen.tolist(), start=1):
+        named = loaded.item(row + 1)
+        items.append(
+            Recommendation(
+                named.item,
+                named.title,
+                rank=rank,
+                score=float(scores.total[row]),
+                encoder_score=float(scores.encoder[row]),
+                text_similarity=float(steering.similarities[row]) if steering else None,
+                seen=bool(seen[row]),
+                held_out=query.held_out.get(row + 1),
+                why=None,
+            )
+        )
+    return items
 
 
 def with_reasons(found: Recommendations, reasons: list[Attribution]) -> Recommendations:

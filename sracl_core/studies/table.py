@@ -100,43 +100,59 @@ def build_table(
     differs = _differing(runs, baseline, results, mixed)
     tested = list(tested) or _largest(results[every[0].name]["test"]["masked"])
     paired = _paired({name: some for name, some in runs.items() if not differs[name]}, baseline, tested)
-    rows = []
-    for name, some in runs.items():
-        found = [results[run.name] for run in some]
-        rows.append(
-            Row(
-                name,
-                runs=[run.name for run in some],
-                test=_metrics(found, "test"),
-                valid=_metrics(found, "valid"),
-                best_epochs=[one["best_epoch"] for one in found],
-                seconds=_spread([float(one["training_seconds"]) for one in found]),
-                memory=max((one.get("peak_memory") or 0 for one in found), default=0) or None,
-                parameters=found[0].get("parameters"),
-                paired=paired.get(name),
-                differs=differs[name],
-            )
-        )
-    metas = [run.meta() for run in every]
-    dataset = {key: value for key, value in metas[0]["dataset"].items() if key != "path"}
-    environments: list[dict[str, Any]] = []
-    for meta in metas:
-        if (one := {"machine": meta.get("machine"), "versions": meta.get("versions")}) not in environments:
-            environments.append(one)
+    rows = [
+        _row(name, some, [results[run.name] for run in some], paired.get(name), differs[name])
+        for name, some in runs.items()
+    ]
+    dataset = {key: value for key, value in every[0].meta()["dataset"].items() if key != "path"}
     told = [one["protocol"] for one in results.values()]
     protocol = {key: value for key, value in told[0].items() if all(one.get(key) == value for one in told)}
-    notes = [
-        note
-        for run, meta in zip(every, metas, strict=True)
-        if (note := _past_its_budget(run, meta, results[run.name]))
-    ]
+    notes = _notes(runs, results)
+    return Table(dataset, _environments(every), protocol, baseline, tested, rows, list(published), notes)
+
+
+def _row(
+    name: str,
+    runs: Sequence[RunDirectory],
+    results: Sequence[Mapping[str, Any]],
+    paired: dict[str, Tested] | None,
+    differs: list[str],
+) -> Row:
+    return Row(
+        name,
+        runs=[run.name for run in runs],
+        test=_metrics(results, "test"),
+        valid=_metrics(results, "valid"),
+        best_epochs=[one["best_epoch"] for one in results],
+        seconds=_spread([float(one["training_seconds"]) for one in results]),
+        memory=max((one.get("peak_memory") or 0 for one in results), default=0) or None,
+        parameters=results[0].get("parameters"),
+        paired=paired,
+        differs=differs,
+    )
+
+
+def _environments(runs: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+    """The machines and versions that runs were trained on, each once."""
+    found: list[dict[str, Any]] = []
+    for meta in (run.meta() for run in runs):
+        if (one := {"machine": meta.get("machine"), "versions": meta.get("versions")}) not in found:
+            found.append(one)
+    return found
+
+
+def _notes(runs: Mapping[str, Sequence[RunDirectory]], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a reader of the figures must know."""
+    every = [run for some in runs.values() for run in some]
+    past = [_past_its_budget(run, run.meta(), results[run.name]) for run in every]
+    notes = [note for note in past if note]
     if rising := [
         name for name, some in runs.items() if any(_rising(run, results[run.name]) for run in some)
     ]:
         notes.append(
             f"best in the last epoch that was trained, so that more might give more: {', '.join(rising)}"
         )
-    return Table(dataset, environments, protocol, baseline, tested, rows, list(published), notes)
+    return notes
 
 
 def _largest(metrics: Mapping[str, float]) -> list[str]:

@@ -27,8 +27,9 @@ from sracl_core.data.reading.base import (
 from sracl_core.data.reading.clean import clean_items
 from sracl_core.data.reading.columns import find_column, guess, refuse_shared
 from sracl_core.data.reading.folders import beside, look_at, open_part
-from sracl_core.data.reading.log import Log, Part, read_log, texts_of_log
+from sracl_core.data.reading.log import Log, read_log, texts_of_log
 from sracl_core.data.reading.missing import missing, null_words
+from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import peek
 from sracl_core.data.reading.search import distinct, files_in
 from sracl_core.data.reading.sorting import guess_id, sort_files

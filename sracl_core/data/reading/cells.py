@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from sracl_core.data.reading.base import cut
 from sracl_core.data.reading.columns import words
 from sracl_core.data.reading.day_and_hour import first_cells
+from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import Head
 from sracl_core.errors import DataError
-
-if TYPE_CHECKING:
-    from sracl_core.data.reading.log import Part
 
 LIST = re.compile(r"\[.*\]|[{(].*,.*[})]", re.DOTALL)
 LIST_MARKS, LEAST_LISTS, SEEN = (",", ";", "|", " "), 3, 1000
