@@ -51,3 +51,19 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in values.items():
         found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return found
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `flat` was made of.
+
+    >>> nested({"training.seed": 3, "floor": None})
+    {'training': {'seed': 3}, 'floor': None}
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        *parts, last = name.split(".")
+        inner = found
+        for part in parts:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return found

@@ -18,8 +18,8 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import settings
-from sracl_core.settings.layers import validated
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
+from sracl_core.settings.validation import validated
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 TINY: dict[str, Any] = {

@@ -22,13 +22,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
 from sracl_core.settings.known import Setting, every_setting, settings
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, OTHER_VARIABLES, PROJECT_FILE, user_file
+from sracl_core.settings.validation import validated
 from sracl_core.settings.yaml_source import flat_settings
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -128,25 +127,6 @@ def validated_file(path: Path) -> dict[str, str]:
     values, origins = _merge(every_setting(), flat_settings(path))
     validated(values, origins)
     return origins
-
-
-def validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> RunConfig:
-    """A RunConfig of dotted keys. Raises ConfigError that names key, value, source and rule."""
-    nested: dict[str, Any] = {}
-    for key, value in values.items():
-        *parts, last = key.split(".")
-        section = nested
-        for part in parts:
-            section = section.setdefault(part, {})
-        section[last] = value
-    try:
-        return RunConfig.model_validate(nested)
-    except ValidationError as error:
-        found = [_explain(detail, origins) for detail in error.errors()]
-        problems: dict[str, str] = {}
-        for key, rule, _ in found:
-            problems[key] = f"{problems[key]}; {rule}" if key in problems else rule
-        raise ConfigError("; ".join(told for *_, told in found), problems) from error
 
 
 Layer = list[tuple[str, Any, str]]
@@ -265,28 +245,3 @@ def _from_text(text: str, setting: Setting) -> Any:
     if origin in (types.UnionType, typing.Union) and type(None) in typing.get_args(kind):
         return None if text.lower() in ("", "null", "none") else text
     return text
-
-
-def _explain(detail: Any, origins: Mapping[str, str]) -> tuple[str, str, str]:
-    """The setting or section that is wrong, the rule, and both with what was given and where."""
-    place, message = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
-    if place[:1] == ["model"] and len(place) > 1:
-        backbone = place.pop(1)
-        if detail["type"] == "extra_forbidden":
-            has = [key.removeprefix("model.") for key in settings(str(backbone)) if key.startswith("model.")]
-            message = f"{backbone} has no such setting; it has {', '.join(has)}"
-    if detail["type"] == "union_tag_invalid":
-        place, message = ["model", "name"], f"input should be {_either(', '.join(map(repr, backbones())))}"
-    key = ".".join(str(part) for part in place)
-    owner = next((name for name in origins if key == name or key.startswith(f"{name}.")), None)
-    if owner is None:
-        return key, message, f"{key}: {message}" if key else message
-    rule = message[:1].lower() + message[1:]
-    given = detail["ctx"]["tag"] if detail["type"] == "union_tag_invalid" else detail["input"]
-    return owner, rule, f"{key} = {given!r} ({origins[owner]}): {rule}"
-
-
-def _either(tags: str) -> str:
-    """Pydantic's list of tags as it writes choices: 'a', 'b' or 'c'."""
-    *most, last = tags.split(", ")
-    return f"{', '.join(most)} or {last}" if most else last

@@ -13,8 +13,8 @@ from typing import Any
 from sracl_core.errors import InputError, nearest
 from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.known import flatten
-from sracl_core.settings.layers import validated
 from sracl_core.settings.models import MASKS, RunConfig
+from sracl_core.settings.validation import validated
 from sracl_core.studies.running import Wanted
 from sracl_core.studies.table import Spread, Table
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sracl_core.errors import ConfigError
 from sracl_core.settings.known import flatten, settings
-from sracl_core.settings.layers import validated
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range, Space
+from sracl_core.settings.validation import validated
 
 
 def search_space(config: RunConfig, fixed: Collection[str] = ()) -> dict[str, Space]:

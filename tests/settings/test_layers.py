@@ -11,10 +11,11 @@ import yaml
 from sracl_core.errors import ConfigError, in_flags
 from sracl_core.methods import backbones
 from sracl_core.settings.known import flatten, settings
-from sracl_core.settings.layers import PRESETS, given, load_config, preset_names, validated, validated_file
+from sracl_core.settings.layers import PRESETS, given, load_config, preset_names, validated_file
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 from sracl_core.settings.reading import require_read, takes
 from sracl_core.settings.surroundings import user_file
+from sracl_core.settings.validation import validated
 
 NAMES = [repr(name) for name in sorted(backbones())]
 ANY_BACKBONE = f"input should be {', '.join(NAMES[:-1])} or {NAMES[-1]}"

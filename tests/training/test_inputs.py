@@ -26,7 +26,7 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import LlmCache
 from sracl_core.settings.deciding import ELSEWHERE, settings_hash
 from sracl_core.settings.known import flatten
-from sracl_core.settings.layers import validated
+from sracl_core.settings.validation import validated
 from sracl_core.studies.earlier import EarlierRuns
 from sracl_core.training import inputs
 from tests.semantics.llm_shop import describe

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import ConfigError
+from sracl_core.json_values import nested
 from sracl_core.methods import backbones
 from sracl_core.settings.known import Setting, flatten, settings
 from sracl_core.settings.layers import given, load_config
@@ -151,14 +152,9 @@ class FormModel:
         """The resolved settings, as a run's config.yaml holds them."""
         import yaml
 
-        nested: dict[str, Any] = {}
-        for key, held in resolved.values.items():
-            *parts, last = key.split(".")
-            section = nested
-            for part in parts:
-                section = section.setdefault(part, {})
-            section[last] = held
-        return yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, default_flow_style=None)
+        return yaml.safe_dump(
+            nested(resolved.values), sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
 
     def take(self, values: Sequence[tuple[str, Any, str]]) -> None:
         """Replace the entries by a file's settings. Raises ConfigError for one that is none."""
