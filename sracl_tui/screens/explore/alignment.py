@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sracl_tui.content import Content
-from sracl_tui.screens.explore.view import Row, moved, recommendation_row
+from sracl_tui.screens.explore.list_view import moved, recommendation_row
+from sracl_tui.screens.explore.view import Row
 from sracl_tui.widgets.split_line import SplitLine
 
 Answer = Mapping[str, Any]

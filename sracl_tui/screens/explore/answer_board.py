@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from sracl_tui.screens.explore import view
+from sracl_tui.screens.explore import list_view, view
 from sracl_tui.screens.explore.alignment import aligned, in_common
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.screens.explore.found_panel import FoundPanel
@@ -177,12 +177,12 @@ class AnswerBoard(Vertical):
             panel.say("…")
             return
         also = ", also bought before" if self._question.include_seen else ""
-        note = view.held_out_note(found)
+        note = list_view.held_out_note(found)
         if second.found is None:
             entitle(
                 panel, f"→ Recommended{also} · ▲▼ vs {before.of}" if before else f"→ Recommendations{also}"
             )
-            rows = view.recommendation_rows(found, answers.missed, before.rank if before else None)
+            rows = list_view.recommendation_rows(found, answers.missed, before.rank if before else None)
             panel.show(rows, note, keep_cursor=not top)
             return
         lists = (found, answers.missed, second.found, second.here, second.there)
@@ -190,7 +190,7 @@ class AnswerBoard(Vertical):
         entitle(panel, f"→ {self._question.run}{also}{'' if self._by_second else ' · its order'}")
         panel.show(rows, note, keep_cursor=not top)
         entitle(second, f"→ {second.name_of_run}{' · its order' if self._by_second else ''}")
-        note = f"{in_common(found, second.found)}  {view.held_out_note(second.found)}"
+        note = f"{in_common(found, second.found)}  {list_view.held_out_note(second.found)}"
         second.show(theirs, note, keep_cursor=not top)
 
     @on(SecondPanel.Changed)

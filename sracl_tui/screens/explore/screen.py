@@ -16,9 +16,9 @@ from textual.widgets import Input
 from sracl_tui.deliver import copy, export
 from sracl_tui.preferences import DEFAULTS
 from sracl_tui.screens.base import TabScreen
-from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_board import AnswerBoard
 from sracl_tui.screens.explore.history_panel import KINDS
+from sracl_tui.screens.explore.list_view import export_rows
 from sracl_tui.screens.explore.query_client import QueryClient
 from sracl_tui.screens.explore.questions import RECOMMENDED, Question
 from sracl_tui.screens.explore.second_panel import First
@@ -87,7 +87,7 @@ class ExploreScreen(TabScreen):
             WeightBar(id="weight"),
             id="question",
         )
-        yield Walk()
+        yield Walk(self.keys_changed)
         yield AnswerBoard()
 
     def on_mount(self) -> None:
@@ -149,16 +149,15 @@ class ExploreScreen(TabScreen):
         self.walk.open(path)
         self.board.empty("loading…")
 
-    @on(Walk.Turned)
-    def _turned(self) -> None:
-        self.keys_changed()
-
     @on(Walk.Awaited)
     def _awaited(self) -> None:
-        self.board.empty(PICK if self.walk.alive else "")
+        self._say_whom()
         if self.walk.alive:
             box = self.query_one(UserBox)
             box.suggest(box.typed)
+
+    def _say_whom(self) -> None:
+        self.board.empty(PICK if self.walk.alive else "")
 
     @on(Walk.Answered)
     def _answered(self, event: Walk.Answered) -> None:
@@ -179,7 +178,7 @@ class ExploreScreen(TabScreen):
         if self.walk.alive:
             self.notify(event.why, severity="warning", title="no answer")
         if self.walk.answers is None:
-            self.board.empty(PICK if self.walk.alive else "")
+            self._say_whom()
 
     def action_restart(self) -> None:
         """A fresh explorer, and the same question again."""
@@ -318,4 +317,4 @@ class ExploreScreen(TabScreen):
             return
         whole = {"run": str(self.client.run), **answers.as_json(), **self.board.second.as_json()}
         stem = f"{short_name(self.client.run.name)}-{self.question.user}"
-        export(self, stem, view.export_rows(answers.recommended), whole)
+        export(self, stem, export_rows(answers.recommended), whole)

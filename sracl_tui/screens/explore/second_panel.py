@@ -10,8 +10,8 @@ from typing import Any
 from textual import work
 from textual.message import Message
 
-from sracl_tui.screens.explore import view
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
+from sracl_tui.screens.explore.list_view import ranks
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Answers, Question, ids, ranks_of
 from sracl_tui.view_models import RunLine, short_name
@@ -105,11 +105,11 @@ class SecondPanel(AnswerPanel):
 
     async def _compare(self, client: QueryClient, first: First) -> None:
         found, _ = await client.ask("recommend", **first.question.arguments())
-        there, here = view.ranks(found), {}
+        there, here = ranks(found), {}
         if first.answers is not None and first.answers.recommended is not None and first.client is not None:
             listed = first.answers.recommended
             held = [item["item"] for item in first.answers.missed]
-            here = view.ranks(listed) | {item["item"]: item["rank"] for item in first.answers.missed}
+            here = ranks(listed) | {item["item"]: item["rank"] for item in first.answers.missed}
             asked = [item for item in (*ids(listed), *held) if item not in there]
             there |= await ranks_of(client, first.question, asked)
             only = [item for item in ids(found) if item not in here]

@@ -15,9 +15,9 @@ from textual.message import Message
 from textual.widgets import Input
 
 from sracl_tui.content import Content
+from sracl_tui.screens.explore.list_view import moved
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import RECOMMENDED
-from sracl_tui.screens.explore.view import moved
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList

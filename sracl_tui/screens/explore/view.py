@@ -16,8 +16,6 @@ Answer = Mapping[str, Any]
 BAR = 4
 SMALL = 0.005
 """Effects below this are drawn as none: they would read 0.00."""
-SPEAKS = 0.05
-"""An item of the history counts as speaking for another from this share of the strongest effect on."""
 PARTS = {"valid": "valid", "test": "test"}
 READS = {"train": "training part", "valid": "all but test", "test": "everything"}
 METHODS = {"exact": "exact", "hnsw": "HNSW"}
@@ -84,47 +82,6 @@ def _shared_and_next(neighbor: Answer) -> tuple[Content, Content]:
     return left, Content.styled(f"★ the {PARTS.get(hit, hit)} item", "$accent") if hit else Content("")
 
 
-def recommendation_rows(
-    found: Answer, missed: Sequence[Answer] = (), before: Mapping[str, int] | None = None
-) -> list[Row]:
-    """The recommendations: rank, title and how far it moved from `before`; then score and marks.
-
-    Held-out items that are not in the list come last, with their rank.
-    """
-    rows = []
-    for item in [*found["items"], *missed]:
-        still = before is None or item["score"] is None
-        move = Content("") if still or before is None else moved(before.get(item["item"]), item["rank"])
-        rows.append((item["item"], recommendation_row(item, move)))
-    return rows
-
-
-def recommendation_row(item: Answer, move: Content) -> SplitLine:
-    """One recommendation, with `move` at its right."""
-    held = item.get("held_out")
-    title = Content.assemble(
-        (f"{item['rank']:>3} ", "$muted"), ("★ " if held else "", "bold $accent"), (item["title"], "bold")
-    )
-    return SplitLine((title, move), (_marks(item), ""), restyled=True)
-
-
-def moved(before: int | None, now: int) -> Content:
-    """How far an item came up or went down; "new" where it was nowhere before.
-
-    >>> moved(9, 2).plain, moved(2, 9).plain, moved(3, 3).plain, moved(None, 1).plain
-    ('▲7', '▼7', '=', 'new')
-    """
-    if before is None:
-        return Content.styled("new", "$accent")
-    if before == now:
-        return Content.styled("=", "$muted")
-    return Content.styled(f"{'▲' if now < before else '▼'}{abs(before - now):,}", _color(before, now))
-
-
-def _color(before: int, now: int) -> str:
-    return "$success" if now < before else "$error"
-
-
 def found_rows(answer: Answer) -> list[Row]:
     """Items whose text is close to what was typed, or to another item's."""
     return [
@@ -142,15 +99,6 @@ def found_rows(answer: Answer) -> list[Row]:
         )
         for item in answer.get("results") or answer.get("neighbors") or ()
     ]
-
-
-def held_out_note(found: Answer) -> str:
-    """Where the held-out items ended up, hit or miss."""
-    listed = {item["item"] for item in found["items"]}
-    return "  ".join(
-        f"★ {PARTS.get(part, part)}: {'hit' if held['item'] in listed else 'miss'}, rank {held['rank']:,}"
-        for part, held in (found.get("held_out") or {}).items()
-    )
 
 
 def neighbors_note(found: Answer) -> str:
@@ -188,22 +136,6 @@ def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
     return history, neighbors
 
 
-def export_rows(found: Answer) -> list[dict[str, Any]]:
-    """The recommendations as flat rows."""
-    return [
-        {
-            "rank": item["rank"],
-            "item": item["item"],
-            "title": item["title"],
-            "score": item["score"],
-            "seen": item["seen"],
-            "held_out": item.get("held_out") or "",
-            "neighbors": " ".join(entry["user"] for entry in (item.get("why") or {}).get("neighbors", ())),
-        }
-        for item in found["items"]
-    ]
-
-
 def spent(milliseconds: float) -> str:
     """A time that a person waited.
 
@@ -211,11 +143,6 @@ def spent(milliseconds: float) -> str:
     ('12 ms', '2.3 s')
     """
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
-
-
-def ranks(found: Answer) -> dict[str, int]:
-    """Rank by item."""
-    return {item["item"]: item["rank"] for item in found["items"]}
 
 
 def shared_items(found: Answer, at: int | None) -> set[str]:
@@ -234,33 +161,6 @@ def effect_bar(effect: float | None, most: float) -> Content:
     return Content.assemble(
         (padded_bar(abs(effect) / most, BAR), color), (f" {sign}{abs(effect):.2f}", "bold")
     )
-
-
-def _marks(item: Answer) -> Content:
-    held, score = item.get("held_out"), item["score"]
-    parts: list[Any] = [("    ", "")]
-    if score is not None:
-        parts.append((f"{score:.3f}", "bold"))
-    if held:
-        word = "hit" if score is not None else "missed"
-        parts.append((f"  {PARTS.get(held, held)} {word}", "$accent"))
-    if item.get("seen"):
-        parts.append(("  bought before", "$warning"))
-    if item.get("text_similarity") is not None:
-        parts.append((f"  text {item['text_similarity']:.2f}", "$primary"))
-    if item.get("why"):
-        parts += _reasons(item["why"])
-    return Content.assemble(*parts)
-
-
-def _reasons(why: Answer) -> list[Any]:
-    effects = [entry["effect"] for entry in why["history"] if entry["effect"] is not None]
-    least = max(SMALL, SPEAKS * max(effects, default=0.0))
-    helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
-    said: list[Any] = [(f"  from {counted(helping, 'purchase')}", "$muted")] if effects else []
-    if speaking:
-        said.append((f"  ◆ {counted(speaking, 'neighbor')}", "$success"))
-    return said
 
 
 def counted(many: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from textual import work
 from textual.message import Message
 
 from sracl_tui.content import Content, line
+from sracl_tui.screens.explore.list_view import ranks
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Answers, Question, Ranks, answers_to
-from sracl_tui.screens.explore.view import ranks, spent
+from sracl_tui.screens.explore.view import spent
 from sracl_tui.view_models import count, short_name
 from sracl_tui.widgets.plain import Static
 
@@ -23,12 +25,10 @@ SEARCHES = {"exact": "exact search", "hnsw": "HNSW search"}
 class Walk(Static):
     """Holds the explorer; where one is on the left, then the run's facts, or that it loads or has ended.
 
+    turned: hears that the explorer, what it is asked or what it said is another now.
     question: what was asked last of the user that is shown. answers: what is known of it, None while that
     is nothing. trail: the users one came by, the present one last.
     """
-
-    class Turned(Message):
-        """The explorer, what it is asked, or what it said is another now."""
 
     class Awaited(Message):
         """The explorer can be asked, or has ended, and nobody was asked about yet."""
@@ -50,8 +50,9 @@ class Walk(Static):
             self.why = why
             super().__init__()
 
-    def __init__(self) -> None:
+    def __init__(self, turned: Callable[[], None]) -> None:
         super().__init__(id="trail")
+        self._turned = turned
         self.client: QueryClient | None = None
         self.question = Question()
         self.answers: Answers | None = None
@@ -151,7 +152,7 @@ class Walk(Static):
 
     def draw(self) -> None:
         """Say how far things are."""
-        self.post_message(self.Turned())
+        self._turned()
         if not self.is_mounted:
             return
         client = self.client
