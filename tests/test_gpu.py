@@ -47,6 +47,12 @@ def step_on(
     encoder = build_encoder(model, N_ITEMS, seed=1).train().to(device)
     with torch.no_grad():
         encoder.items.weight[1:] *= 20
+        for weight in encoder.parameters() if added == "iclrec" else ():
+            # States that are nearly one would be clustered by their last digits.
+            weight.add_(
+                0.2 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)).to(device)
+            )
+        encoder.items.weight[0].zero_()
     world = replace(WORLD, hidden_size=model.state_size, vectors_per_state=model.vectors_per_state)
     more: dict[str, Any] = {"pooling": "last"} if added == "iclrec" and backbone in WHOLE else {}
     more |= {"dropout": 0.0} if added == "cadirec" else {}  # it has one of its own

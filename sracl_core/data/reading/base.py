@@ -184,6 +184,8 @@ def refusing(path: Path) -> Iterator[None]:
     """Turn whatever polars says about a file, its panics included, into one DataError."""
     try:
         yield
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"{path} is empty; give a file that holds interactions") from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
         raise DataError(f"{path} cannot be read: {first_line}") from error
