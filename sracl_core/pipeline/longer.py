@@ -5,21 +5,26 @@ from __future__ import annotations
 import shlex
 import time
 
+from sracl_core.data.sources import sources_of
 from sracl_core.errors import InputError
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.lock import only_writer
+from sracl_core.semantics.encode import require_given
 from sracl_core.training.checkpoint import find_checkpoint, has_checkpoint, read_state
 
 
 def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
     """`run`, to be trained for `epochs` in all; what it is resumed to is what it would have been begun so.
 
-    Results of a finished run are taken away: they are those of an earlier end. Raises as `require_epochs`.
+    Results of a finished run are taken away: they are those of an earlier end. Raises as `require_epochs`,
+    and before that RunError or ConfigError where the run's dataset or text encoder cannot be had again.
     """
     require_epochs(run, epochs)
     if epochs == run.config.training.max_epochs and run.status() != "finished":
         return run
+    require_given(run.config.semantics.encoder)
+    sources_of(run, run.config)
     with only_writer(run):
         return _changed(run, epochs)
 

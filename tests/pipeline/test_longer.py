@@ -58,6 +58,20 @@ def test_it_ends_where_a_longer_run_ends(
     assert [record["epoch"] for record in read_history(short.path).epochs] == [0, 1, 2, 3]
 
 
+def test_a_refusal_takes_no_results_away(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = of(dataset, tmp_path, 1)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    dataset.rename(dataset.with_name("elsewhere"))
+    try:
+        assert sracl(["resume", str(run.path), "--epochs", "2"]) == 2
+    finally:
+        dataset.with_name("elsewhere").rename(dataset)
+    assert "is not there; give --dataset FOLDER" in capfd.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+
+
 def test_an_edited_config_leads_to_it(dataset: Path, tmp_path: Path) -> None:
     run = of(dataset, tmp_path, 1)
     text = run.config_path.read_text()
