@@ -243,6 +243,19 @@ def _told_apart(pair: tuple[str, str]) -> tuple[str, str]:
     return (ascii(one), ascii(other)) if alike else (f"'{one}'", f"'{other}'")
 
 
+def on_unknown(ids: pl.Series, known: pl.Series, what: str) -> list[str]:
+    """A line where some of `ids`, of what came later, are `known` but for how they are written."""
+    lost = ids.unique(maintain_order=True)
+    lost = lost.filter(~lost.is_in(known.implode()))
+    pairs = ", ".join(f"{one} and {other}" for one, other in map(_told_apart, _nearly(lost, known)))
+    if not pairs:
+        return []
+    return [
+        f"warning: {len(lost):,} {what} are not in the run's dataset, some only because their ids are "
+        f"written otherwise: {pairs}; make them alike"
+    ]
+
+
 def _nearly(lost: pl.Series, known: pl.Series) -> list[tuple[str, str]]:
     """Pairs of ids that are one when only letters and digits count, in either case, without leading zeros
     and a trailing .0; or when one is the end of the other, as 12 is of item_12.

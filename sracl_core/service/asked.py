@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.search import first_object
 from sracl_core.data.reading.tabular import as_text, json_objects, open_table
 from sracl_core.data.reading.text import plain
+from sracl_core.data.remarks import on_unknown
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError, nearest
 from sracl_core.explorer.histories import Histories
@@ -62,7 +63,7 @@ def some_users(dataset: Dataset, histories: Histories, until: str, path: Path) -
     cut = histories.cut(until)
     lengths = np.where(rows < 0, 0, cut.lengths[rows])
     found = Sequences.of_lengths(cut.take(rows[rows >= 0]).values, lengths)
-    return Asked(wanted, found, notes + _unknown(len(unknown), "users", unknown))
+    return Asked(wanted, found, notes + _unknown(unknown, "users", dataset.users.ids))
 
 
 def raw_histories(dataset: Dataset, path: Path) -> Asked:
@@ -84,14 +85,15 @@ def raw_histories(dataset: Dataset, path: Path) -> Asked:
     )
     lengths = np.bincount(kept["person"].to_numpy(), minlength=len(names))
     found = Sequences.of_lengths(kept["item"].to_numpy(), lengths.astype(np.int64))
-    return Asked(names, found, notes + _unknown(len(unknown), "items", unknown))
+    return Asked(names, found, notes + _unknown(unknown, "items", dataset.items.ids))
 
 
-def _unknown(count: int, what: str, names: pl.Series) -> list[str]:
-    shown = ", ".join(names.head(3).to_list())
-    return (
-        [f"{count:,} {what} are not in the run's dataset ({shown}{', ...' * (count > 3)})"] if count else []
-    )
+def _unknown(lost: pl.Series, what: str, known: Sequence[str]) -> list[str]:
+    if lost.is_empty():
+        return []
+    shown = ", ".join(lost.head(3).to_list()) + ", ..." * (len(lost) > 3)
+    otherwise = on_unknown(lost, pl.Series(known, dtype=pl.String), what)
+    return otherwise or [f"{len(lost):,} {what} are not in the run's dataset ({shown})"]
 
 
 def _histories(path: Path) -> tuple[pl.DataFrame, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sracl_core.data.append import read_later
 from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.reading.base import Raw, ReadOptions
+from sracl_core.data.remarks import on_unknown
 from sracl_core.data.sequences import Sequences
 from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError, InputError
@@ -54,8 +55,15 @@ class Events:
 
 def read_events(paths: list[Path], loaded: LoadedRun, options: ReadOptions | None = None) -> Raw:
     """A log of what came later, read as `sracl data append` reads it. Raises DataError."""
+    dataset = loaded.dataset
     with tempfile.TemporaryDirectory() as place:
-        return read_later(loaded.dataset, paths, options, Path(place))
+        raw = read_later(dataset, paths, options, Path(place))
+    notes = [
+        note
+        for ids, what in ((dataset.users.ids, "users"), (dataset.items.ids, "items"))
+        for note in on_unknown(raw.interactions[f"{what[:-1]}_id"], pl.Series(ids, dtype=pl.String), what)
+    ]
+    return replace(raw, notes=[*raw.notes, *notes])
 
 
 def monitor(loaded: LoadedRun, log: pl.DataFrame, progress: Progress | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sracl_core.cli.main import run
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.rules.catalogue import popularity
 from sracl_core.service.drift import bins, stability
-from sracl_core.service.monitoring import monitor, week_of
+from sracl_core.service.monitoring import monitor, read_events, week_of
 
 DAY = 86400
 
@@ -112,6 +113,19 @@ def test_the_command_tells_what_it_left_out_and_when_to_train(
     assert run(["monitor", str(loaded.run.path), str(tmp_path / "new.csv"), "--rating-col", "stars"]) == 2
     assert "keeps interactions of any rating; leave --rating-col out" in capsys.readouterr().err
     assert "train anew: 25% of the latest week's events are with items it does not know" in said
+
+
+def test_known_ids_in_another_spelling_are_told(loaded: LoadedRun, tmp_path: Path) -> None:
+    rows = drawn(loaded, np.ones(loaded.dataset.n_items), 20, 2)
+    log([(user.upper(), f"{item}.0", time) for user, item, time in rows]).write_csv(tmp_path / "new.csv")
+    notes = "\n".join(read_events([tmp_path / "new.csv"], loaded).notes)
+    for kind, (user, item, _) in (("users", rows[0]), ("items", rows[0])):
+        ours, theirs = (user, user.upper()) if kind == "users" else (item, f"{item}.0")
+        assert re.search(
+            rf"{kind} are not in the run's dataset, .* written otherwise: '{theirs}' and '{ours}'", notes
+        )
+    log(rows).write_csv(tmp_path / "new.csv")
+    assert not read_events([tmp_path / "new.csv"], loaded).notes
 
 
 @pytest.mark.parametrize(
