@@ -150,10 +150,13 @@ class Interrupted(SraclError):
 def nearest(name: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """A hint that names the closest of `choices`, or all of them when few, else nothing.
 
-    >>> nearest("itemid", ["user_id", "item_id"])
-    "; did you mean 'item_id'?"
+    >>> nearest("itemid", ["user_id", "item_id"]), nearest("U1", ["u0", "u1"])
+    ("; did you mean 'item_id'?", "; did you mean 'u1'?")
     """
     options = [str(choice) for choice in choices]
+    written = name.strip().casefold()
+    if (same := next((one for one in options if one.strip().casefold() == written), None)) is not None:
+        return f"; did you mean '{same}'?"
     close = difflib.get_close_matches(name, options, n=1, cutoff=cutoff)
     if close:
         return f"; did you mean '{close[0]}'?"

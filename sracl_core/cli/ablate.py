@@ -76,7 +76,7 @@ def ablate(
 
 def _seeds(text: str) -> list[int]:
     try:
-        return list(dict.fromkeys(int(part) for part in text.split(",")))
+        return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(f"--seeds '{text}' is no list of whole numbers; write --seeds 1,2,3") from error
 

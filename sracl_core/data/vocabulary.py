@@ -42,10 +42,12 @@ class Vocabulary:
         try:
             return self._positions[name]
         except KeyError:
-            hint = nearest(name, self._candidates(name))
-            raise UnknownIdError(
-                f"{self.kind} '{name}' is not among the dataset's {len(self.ids):,} {self.kind}s{hint}"
-            ) from None
+            there = f"the dataset's {len(self.ids):,} {self.kind}s"
+            raise UnknownIdError(f"{self.kind} '{name}' is not among {there}{self.hint(name)}") from None
+
+    def hint(self, name: str) -> str:
+        """The nearest id to one that is not there, as `errors.nearest` says it."""
+        return nearest(name, self._candidates(name))
 
     def id_of(self, index: int) -> str:
         """The id at an index; raises UnknownIdError outside `first .. first + len - 1`."""
@@ -58,5 +60,8 @@ class Vocabulary:
 
     def _candidates(self, name: str, most: int = 2000) -> list[str]:
         """Ids worth comparing: difflib over a million of them would take half a minute."""
+        written = name.strip().casefold()
+        if same := [known for known in self.ids if known.strip().casefold() == written]:
+            return same
         alike = (known for known in self.ids if abs(len(known) - len(name)) <= 2 and known[:2] == name[:2])
         return [known for known, _ in zip(alike, range(most), strict=False)]

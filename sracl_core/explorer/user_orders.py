@@ -67,7 +67,7 @@ class UserOrders:
                 key = -self.loaded.dataset.sequences.lengths.astype(np.float64)
             case "gain":
                 if not against:
-                    raise InputError("an order by gain needs another run, `against`")
+                    raise InputError("an order by gain needs another run: give --against")
                 key = -self.gains(against, masked)
             case _:
                 key = np.arange(n_users, dtype=np.float64)

@@ -21,7 +21,7 @@ from sracl_core.data.reading.tabular import as_text, json_objects, open_table
 from sracl_core.data.reading.text import plain
 from sracl_core.data.remarks import on_unknown
 from sracl_core.data.sequences import Sequences
-from sracl_core.errors import DataError, nearest
+from sracl_core.errors import DataError
 from sracl_core.explorer.histories import Histories
 
 LISTS = ("history", "items", "item_ids")
@@ -58,7 +58,7 @@ def some_users(dataset: Dataset, histories: Histories, until: str, path: Path) -
     rows = np.array([known.get(name, -1) for name in wanted], dtype=np.int64)
     unknown = wanted.filter(pl.Series(rows < 0))
     if len(unknown) == len(wanted):
-        hint = nearest(unknown[0], dataset.users.ids[:2000])
+        hint = dataset.users.hint(unknown[0])
         raise DataError(f"{path}: none of its {len(wanted):,} users is in the run's dataset{hint}")
     cut = histories.cut(until)
     lengths = np.where(rows < 0, 0, cut.lengths[rows])

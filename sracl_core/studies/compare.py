@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -182,7 +183,9 @@ def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:
         return [config.training.seed + at for at in range(seeds)]
     if negative := [seed for seed in seeds if seed < 0]:
         raise InputError(f"a seed is 0 or more, not {negative[0]}")
-    return list(dict.fromkeys(seeds))
+    if again := [seed for seed, count in Counter(seeds).items() if count > 1]:
+        raise InputError(f"seed {again[0]} is given twice, which trains nothing twice; give it once")
+    return list(seeds)
 
 
 def _seeded(name: str, config: RunConfig, seed: int) -> Wanted:

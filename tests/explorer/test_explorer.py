@@ -213,6 +213,7 @@ def test_answers_are_plain_json(explorer: Explorer) -> None:
     ("call", "expected", "error"),
     [
         ({"user": "amber-badgr"}, "did you mean 'amber-badger'", UnknownIdError),
+        ({"user": " Amber-Badger"}, "did you mean 'amber-badger'", UnknownIdError),
         ({"history": ["tea-003", "nope"]}, "item 'nope'", UnknownIdError),
         ({"history": []}, "history is empty", InputError),
         ({"history": "tea-003"}, "history is empty", InputError),
