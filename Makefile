@@ -27,6 +27,7 @@ lint: install
 
 types: install
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases benchmarks
 
 contracts: install
 	$(BIN)/lint-imports

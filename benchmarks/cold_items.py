@@ -125,11 +125,12 @@ def by_lift(
     base, found = LoadedRun.open(run, with_added=False), {}
     split, sequences = base.trained.split, base.trained.dataset.sequences
     valid = query_prefixes(sequences, split.valid_users, split.valid_ends, base.config.model.max_length)
-    known = np.asarray(base.item_vectors)
+    known, added = np.asarray(base.item_vectors), loaded.added
+    assert added is not None
     chosen = choose(base.encoder, known, base.prefixes, valid, base.config.training.seed)
     for lift in (0.0, 0.5, 1.0, 1.25, 1.5, 2.0):
-        rows = replace(chosen, lift=lift).rows(base.encoder, known, loaded.added.vectors)
-        loaded.encoder = with_items(base.config.model, base.encoder, rows, loaded.added.near)
+        rows = replace(chosen, lift=lift).rows(base.encoder, known, added.vectors)
+        loaded.encoder = with_items(base.config.model, base.encoder, rows, added.near)
         new = measured(loaded, histories[::STRIDE], targets[::STRIDE])["run, among all"]
         found[f"{lift:g}"] = {"new": new, "trained": trained_items(loaded, STRIDE)["with"]}
     return found

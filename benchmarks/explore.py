@@ -70,8 +70,8 @@ def measure(explorer: Explorer, users: list[str]) -> dict[str, tuple[list[float]
             times[name][0].append(waited)
             times[name][1].append(computed)
     together = (zip(*(times[name][kind] for name in SCREEN), strict=True) for kind in (0, 1))
-    waited, computed = ([sum(each) for each in kind] for kind in together)
-    return {**times, "a user on the screen": (waited, computed)}
+    of_screen = tuple([sum(each) for each in kind] for kind in together)
+    return {**times, "a user on the screen": (of_screen[0], of_screen[1])}
 
 
 def summary(times: list[float]) -> str:

@@ -42,7 +42,8 @@ def start(n_items: int, lazy: bool) -> Session:
     world: Any = SimpleNamespace(
         item_neighbors_NK=None, prefix_neighbors_PK=None, prefixes=None, item_counts_N=np.ones(n_items)
     )
-    objective = NextItem(config.objectives.next_item, world)
+    settings: Any = config.active_objectives["next_item"]
+    objective = NextItem(settings, world)
     encoder = build_encoder(config.model, n_items, 0)
     session = Session(encoder, {"next_item": objective}, {"next_item": 1.0}, config.training, 0.0, lazy)
     session.train_mode()

@@ -41,10 +41,8 @@ def generate(rows: int, path: Path) -> None:
     ).write_csv(path)
 
 
-def measure(rows: int, folder: Path) -> dict[str, Any]:
-    """Seconds and peak memory (GB, of the process that prepares) for one size."""
-    raw, out = folder / "log.csv", folder / "out"
-    generate(rows, raw)
+def prepared(raw: Path, out: Path) -> tuple[float, resource.struct_rusage]:
+    """`sracl data prepare` as a person calls it, in its own process: its seconds and what it used."""
     command = [
         sys.executable,
         "-m",
@@ -56,12 +54,19 @@ def measure(rows: int, folder: Path) -> dict[str, Any]:
         str(out),
         "-q",
     ]
-    load = round(os.getloadavg()[0], 1)
     began = time.perf_counter()
-    process = subprocess.Popen([*command, "--json"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
     assert status == 0, f"prepare failed with status {status}"
+    return time.perf_counter() - began, usage
+
+
+def measure(rows: int, folder: Path) -> dict[str, Any]:
+    """Seconds and peak memory (GB, of the process that prepares) for one size."""
+    raw, out = folder / "log.csv", folder / "out"
+    generate(rows, raw)
+    load = round(os.getloadavg()[0], 1)
+    seconds, usage = prepared(raw, out)
     counts = json.loads((out / "dataset.json").read_text())["counts"]
     return {
         "rows": rows,

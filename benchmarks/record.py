@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
+from sracl_core.runs.records import loss_names
 
-CURVE = ("epoch", "elapsed", "seconds", "loss", "next_item", "inter", "intra", "prefixes_per_second")
+WHEN = ("epoch", "elapsed", "seconds", "prefixes_per_second")
 
 
 def evidence(path: Path) -> dict[str, Any]:
@@ -32,9 +33,11 @@ def evidence(path: Path) -> dict[str, Any]:
         raise SystemExit(f"{path} has no results.json: the run has not finished")
     config = run.config.model_dump(mode="json")
     config["dataset"]["path"] = Path(config["dataset"]["path"]).name
+    epochs = read_history(path).epochs
+    names = (*WHEN, *loss_names(epochs, meta))
     curve = [
-        {**{name: epoch.get(name) for name in CURVE}, "NDCG@20": epoch["valid"]["unmasked"]["NDCG@20"]}
-        for epoch in read_history(path).epochs
+        {**{name: epoch.get(name) for name in names}, "NDCG@20": epoch["valid"]["unmasked"]["NDCG@20"]}
+        for epoch in epochs
     ]
     dataset = {name: value for name, value in meta["dataset"].items() if name != "path"}
     return {

@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.prepare import machine
+from benchmarks.prepare import machine, prepared
 from benchmarks.synthetic import item_vectors, write_log
 
 RESULT = Path(__file__).parent / "results" / "scale.json"
@@ -69,26 +70,11 @@ def _peak_mb() -> int:
 
 
 def prepare_stage(users: int, items: int, folder: Path) -> dict[str, Any]:
-    """`sracl data prepare` as a person calls it, in its own process."""
-    raw, out = folder / "log.csv", folder / "data"
-    write_log(users, items, raw)
-    command = [
-        sys.executable,
-        "-m",
-        "sracl_core.cli.main",
-        "data",
-        "prepare",
-        str(raw),
-        "--out",
-        str(out),
-        "-q",
-    ]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, f"prepare failed with status {status}"
+    """A log of this size, prepared."""
+    write_log(users, items, folder / "log.csv")
+    seconds, usage = prepared(folder / "log.csv", folder / "data")
     return {
-        "seconds": round(time.perf_counter() - began, 2),
+        "seconds": round(seconds, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         "peak_mb": usage.ru_maxrss // 1024,
     }
@@ -111,6 +97,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
     from sracl_core.pipeline.stages import Semantics
     from sracl_core.pipeline.starting import start_session
     from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors
+    from sracl_core.semantics.by_row import StoredVectors
     from sracl_core.semantics.profiles import prefix_vectors
     from sracl_core.settings.layers import load_config
 
@@ -157,9 +144,13 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
         near_items = NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), "left out")
     if near is None:
         config, _ = load_config(sets=[*sets, "objectives.sracl.weight=0"])
-    session = start_session(
-        config, sources, Semantics(vectors, near_items, profiles, near), torch.device("cpu")
+    semantics = Semantics(
+        item_vectors=vectors,
+        item_neighbors=near_items,
+        prefix_vectors=None if profiles is None else StoredVectors(profiles),
+        prefix_neighbors=near,
     )
+    session = start_session(config, sources, semantics, torch.device("cpu"))
     with stages.measure("train_200_steps") as facts:
         facts["parts"] = train(session, sources, config)
     with stages.measure("evaluate_10000_users"):
@@ -189,13 +180,8 @@ def train(session: Any, sources: Any, config: Any) -> list[str]:
     batches = epoch_batches(sources.prefixes, np.arange(len(sources.prefixes)), size, 0, 0, 0)
     parts: dict[str, Any] = {}
     for step, batch in zip(range(STEPS), batches, strict=False):
-        parts = loss_parts(
-            session.encoder,
-            session.objectives,
-            session.weights,
-            batch,
-            lambda name, step=step: generator(0, "scale", name, step),
-        )
+        chance = partial(generator, 0, "scale", step)
+        parts = loss_parts(session.encoder, session.objectives, session.weights, batch, chance)
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
         session.step()

@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.device import use_threads
+from sracl_core.models.sasrec.encoder import SASRec
 from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import loss_parts
 from sracl_core.objectives.sracl.inter import InterUser
@@ -81,8 +82,10 @@ class Path_:
         inter, intra = self._part(InterUser), self._part(IntraUser)
         ratio, beta = intra.settings.substitution, intra.settings.beta
         rng = chance("sracl").spawn(2)[1]
-        views = tuple(substitute(batch.rows, intra.neighbors_NK, ratio, rng).padded() for _ in range(2))
-        return plain_path.losses(self.encoder, inter, views, self.sources.prefixes, list(rows), beta, length)
+        one, other = (substitute(batch.rows, intra.neighbors_NK, ratio, rng).padded() for _ in range(2))
+        assert isinstance(self.encoder, SASRec)
+        prefixes = self.sources.prefixes
+        return plain_path.losses(self.encoder, inter, (one, other), prefixes, list(rows), beta, length)
 
     def _part(self, kind: type) -> Any:
         return next(
@@ -93,7 +96,7 @@ class Path_:
         """Seconds of one optimizer step, its batch included."""
         start = time.perf_counter()
         self.optimizer.zero_grad(set_to_none=True)
-        sum(self.losses(rows, step).values()).backward()
+        torch.autograd.backward(torch.stack(list(self.losses(rows, step).values())).sum())
         self.optimizer.step()
         return time.perf_counter() - start
 

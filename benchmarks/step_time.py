@@ -84,7 +84,7 @@ def main() -> None:
             lambda name: generator(1, "profile", name, number),
         )
         session.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(parts.values())).sum())
         session.step()
         session.average.update(number + 1)
         return time.perf_counter() - start

@@ -38,7 +38,8 @@ def item_vectors(ids: list[str], items: int, width: int) -> np.ndarray:
     centers = rng.standard_normal((kinds, width), dtype=np.float32)
     kind = np.minimum(np.array(ids, dtype=np.int64) // (items // kinds), kinds - 1)
     vectors = centers[kind] + 0.7 * rng.standard_normal((len(ids), width), dtype=np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def write_titles(items: int, path: Path) -> None:
