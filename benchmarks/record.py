@@ -3,7 +3,7 @@
 sracl train data/beauty --preset best --seed 42 --name best-42
 python benchmarks/record.py runs/*-best-42 benchmarks/results/best-42.json
 
-Of several runs, which differ in seed and epochs alone, also mean and deviation of each metric of test.
+Of several runs, which differ in seed, epochs and minutes alone, also mean and deviation of the test.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ def evidence(path: Path) -> dict[str, Any]:
 
 
 def seeds(paths: list[Path]) -> dict[str, object]:
-    """The evidence of runs that differ in seed and epochs alone: {seed: run}, mean and sample deviation."""
+    """Of runs that differ in seed, epochs and minutes alone: each by its seed, mean and sample deviation."""
     runs = {str(found["seed"]): found for found in map(evidence, paths)}
     settings = set()
     for found in runs.values():
         config = copy.deepcopy(found["config"])
-        for name in ("seed", "max_epochs"):
+        for name in ("seed", "max_epochs", "max_minutes"):
             config["training"].pop(name)
         settings.add(json.dumps([config, found["dataset"]], sort_keys=True))
     if len(settings) != 1 or len(runs) != len(paths):
-        raise SystemExit("the runs differ in more than seed and epochs, or two have one seed")
+        raise SystemExit("the runs differ in more than seed, epochs and minutes, or two have one seed")
     tests = [found["results"]["test"] for found in runs.values()]
     told = {
         name: {
