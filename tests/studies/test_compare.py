@@ -215,7 +215,7 @@ def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, tabl
     with pytest.raises(InputError, match=r"differ in dataset\.split"):
         compare(base / "tiny", rows, runs_dir=runs)
     with pytest.raises(InputError, match="seed 2 is given twice"):
-        compare(base / "tiny", ["popular"], seeds=[2, 1, 2], runs_dir=runs)
+        compare(base / "tiny", ["sasrec"], seeds=[2, 1, 2], runs_dir=runs)
     assert not runs.exists()
     mixed = compare(base / "tiny", rows, runs_dir=runs, mixed=True)
     assert [bool(row.differs) for row in mixed.rows] == [False, True]
