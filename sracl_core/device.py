@@ -103,6 +103,12 @@ def pick_device(name: str) -> torch.device:
     return _set_up(device)
 
 
+def devices_here() -> list[torch.device]:
+    """One of each kind that this machine has: the CPU, then cuda or mps."""
+    best = pick_device("auto")
+    return [CPU] if best == CPU else [CPU, best]
+
+
 def device_here(name: str) -> torch.device:
     """As `pick_device`, for a run that was begun on another machine: what this one lacks, "auto" replaces.
 

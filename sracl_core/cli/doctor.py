@@ -78,6 +78,7 @@ def _checks() -> Iterator[Check]:
     for name, look in (
         ("compiler", _compiler),
         ("torch device", _device),
+        ("training step", _step),
         ("text encoder", _encoder),
         ("cache folder", _cache),
         ("config folder", _config_folder),
@@ -136,6 +137,19 @@ def _device() -> tuple[str, str]:
     if value != 8.0:
         return "broken", f"a matrix product on {device} gives {value}, not 8; set training.device=cpu"
     return "ok", f"{device}, {torch.get_num_threads()} threads, {os.cpu_count()} cores"
+
+
+def _step() -> tuple[str, str]:
+    from sracl_core.device import pick_device
+    from sracl_core.pipeline.step_time import seconds_of_steps
+
+    seconds = seconds_of_steps()
+    told = ", ".join(f"{1000 * taken:,.0f} ms on {name}" for name, taken in seconds.items())
+    fastest, auto = min(seconds, key=seconds.__getitem__), str(pick_device("auto"))
+    if fastest == auto:
+        return "ok", f"{told}; training.device=auto takes {auto}"
+    times = seconds[auto] / seconds[fastest]
+    return "warning", f"{told}; {fastest} is {times:.1f} times as fast here: set training.device={fastest}"
 
 
 def _encoder() -> tuple[str, str]:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from sracl_core.cli import doctor, output
 from sracl_core.cli.live import TrainingDisplay
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
+from sracl_core.pipeline import step_time
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
 from tests.trained import ROOT
@@ -115,6 +117,18 @@ def test_a_run_is_found_by_path_name_ending_or_last(tmp_path: Path, monkeypatch:
     assert find_run("last").path in {first.path, second.path, third.path}
     with pytest.raises(RunError, match="did you mean 'one'"):
         find_run("onee")
+
+
+def test_the_doctor_times_a_step_and_recommends_the_fastest_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {name for name, seconds in step_time.seconds_of_steps().items() if seconds > 0} >= {"cpu"}
+    for cuda, status, end in (
+        (0.01, "ok", "training.device=auto takes cuda"),
+        (0.1, "warning", "cpu is 2.0 times as fast here: set training.device=cpu"),
+    ):
+        monkeypatch.setattr(step_time, "seconds_of_steps", lambda cuda=cuda: {"cpu": 0.05, "cuda": cuda})
+        monkeypatch.setattr("sracl_core.device.pick_device", lambda name: torch.device("cuda"))
+        assert doctor._step()[0] == status
+        assert doctor._step()[1] == f"50 ms on cpu, {1000 * cuda:,.0f} ms on cuda; {end}"
 
 
 def test_the_doctor_calls_what_is_missing_broken() -> None:
