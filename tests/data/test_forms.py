@@ -7,6 +7,7 @@ import json
 import lzma
 import random
 import re
+import shlex
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,26 @@ def test_places_prices_and_long_ids_are_neither_items_nor_times(tmp_path: Path) 
         taken = manifest["source"]["taken"][0]["columns"]
         assert taken == {"user": "column_1", "item": item, "time": "column_2"}
         assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (20, 12, 160)
+
+
+def test_orders_that_came_to_nothing_are_told_and_what_is_said_leaves_them_out(tmp_path: Path) -> None:
+    states = ("Completed", "cancelled", "on hold")
+    rows = [(*row, states[at % 3]) for at, row in enumerate(SECONDS)]
+    path = write(tmp_path, log__csv=csv(rows, "user_id,item_id,timestamp,order_status")) / "log.csv"
+    _, manifest = made(path, tmp_path / "out")
+    (note,) = (note for note in manifest["notes"] if "cancelled" in note)
+    words = shlex.split(note[note.index("--event-col") : note.index(" leaves")])
+    assert words == ["--event-col", "order_status", "--events", "Completed,on hold"]
+    kept, manifest = made(path, tmp_path / "out", event_col=words[1], events=tuple(words[3].split(",")))
+    assert kept.n_interactions == sum(at % 3 != 1 for at in range(len(rows)))
+    assert not any("cancelled" in note for note in manifest["notes"])
+
+
+def test_years_counted_from_another_beginning_are_told(tmp_path: Path) -> None:
+    rows = [(user, item, f"{at:%d/%m}/{at.year + 543}") for user, item, at in ROWS]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    _, manifest = made(path, tmp_path / "out")
+    assert any("160 of 160 times are of 2100 or later" in note for note in manifest["notes"])
 
 
 def test_a_number_of_the_row_taken_for_the_item_is_told(tmp_path: Path) -> None:

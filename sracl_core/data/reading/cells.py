@@ -1,4 +1,4 @@
-"""Cells of a log that hold no single id: records, lists, and amounts of what came back."""
+"""Cells of a log that hold no single id: records, lists; and what was cancelled or came back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import polars as pl
 
 from sracl_core.data.reading.base import cut
-from sracl_core.data.reading.columns import words
+from sracl_core.data.reading.columns import normalized, words
 from sracl_core.data.reading.day_and_hour import first_cells
 from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import Head
@@ -19,6 +19,9 @@ LIST_MARKS, LEAST_LISTS, SEEN = (",", ";", "|", " "), 3, 1000
 AMOUNT = re.compile(
     r"(?:.*_)?(?:quantity|qty|menge|anzahl|cantidad|quantite|quantita|quantidade|aantal|ilosc|adet)"
 )
+STATE = re.compile(r"(?:.*_)?(?:status|state|stato|estado|statut|zustand)")
+MOST_STATES = 20
+UNDONE = re.compile(r"cancell?ed|refunded|returned|failed|voided|declined|abandoned|storniert")
 
 
 def of_records(head: Head, column: str) -> bool:
@@ -79,6 +82,26 @@ def on_lists(ids: pl.Series) -> list[str]:
             return [
                 f"warning: {len(some):,} of {len(ids):,} ids of items look like lists of items "
                 f"('{cut(some[0])}'); where they are, give one row an interaction"
+            ]
+    return []
+
+
+def on_undone(part: Part, roles: dict[str, str]) -> list[str]:
+    """A line where a column of states says in the first rows that some came to nothing."""
+    if not part.table.header or "event" in roles:
+        return []
+    for column in part.table.columns:
+        if column in roles.values() or not STATE.fullmatch(words(column)):
+            continue
+        some = first_cells(part.table, part.head, column).cast(pl.String).str.strip_chars()
+        cells = some.drop_nulls().unique(maintain_order=True).to_list()
+        undone = [cell for cell in cells if UNDONE.fullmatch(normalized(cell))]
+        done = [cell for cell in cells if cell not in undone]
+        if undone and done and len(cells) <= MOST_STATES:
+            kept = shlex.quote(",".join(done))
+            said = f"column '{column}' says {', '.join(undone)} of some rows; each row counts, and"
+            return [
+                f"{part.path.name}: {said} --event-col {shlex.quote(column)} --events {kept} leaves those out"
             ]
     return []
 

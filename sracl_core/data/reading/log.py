@@ -13,7 +13,7 @@ import polars.selectors as cs
 
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading.base import TEST, TRAIN, VALID, ReadOptions, Rows, Taken, counted, refusing
-from sracl_core.data.reading.cells import on_lists, on_returns, refuse_lists, refuse_records
+from sracl_core.data.reading.cells import on_lists, on_returns, on_undone, refuse_lists, refuse_records
 from sracl_core.data.reading.clean import clean_interactions
 from sracl_core.data.reading.columns import guess
 from sracl_core.data.reading.dates import check_pattern
@@ -61,7 +61,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         unread = [column for column in part.table.columns if column not in used]
         name = {VALID: "valid", TEST: "test"}.get(part.split or TRAIN, "log")
         taken.append(Taken(part.path.name, name, roles, unread=unread))
-        notes += [*part.table.notes, *said, *on_returns(part, roles)]
+        notes += [*part.table.notes, *said, *on_returns(part, roles), *on_undone(part, roles)]
         wanted = {NAMES.get(role, role): column for role, column in roles.items()} | (texts or {})
         if part.split is None and has_part(part.table):
             wanted["part"] = "part"

@@ -175,7 +175,12 @@ def odd_times(times: pl.Series, what: str) -> list[str]:
             f"{none:,} of {len(times):,} times are 0 or less, which is 1970 or before; where they stand for "
             "a missing time, --since 1970-01-02 leaves them out"
         )
-    if never and never * 2 <= len(times):
+    if never * 2 > len(times):
+        notes.append(
+            f"warning: {never:,} of {len(times):,} times are of 2100 or later; where years are counted from "
+            "another beginning, the order is right and --since and --until count as they are written"
+        )
+    elif never:
         notes.append(
             f"{never:,} of {len(times):,} times are of 2100 or later; where they stand "
             "for a missing time, --until 2100-01-01 leaves them out"
