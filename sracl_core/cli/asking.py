@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sracl_core.cli.run_argument import find_run
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, UnknownIdError
 
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
@@ -98,6 +98,22 @@ def split_ids(text: str | None) -> list[str] | None:
     if not ids:
         raise InputError("the history is empty; give item ids, oldest first, with commas between them")
     return ids
+
+
+def history_of(text: str | None, explorer: Explorer) -> list[str] | None:
+    """`split_ids`; an UnknownIdError for one that is not there says how ids with commas are given."""
+    names = split_ids(text)
+    if text is None or names is None or _json_list(text) is not None:
+        return names
+    try:
+        for name in names:
+            explorer.loaded.dataset.items.index(name)
+    except UnknownIdError as error:
+        if "," not in text and text == text.strip():
+            raise
+        said = 'ids that hold commas, or blanks at their ends, are given as --history \'["a,b", "c"]\''
+        raise UnknownIdError(f"{error}; {said}") from error
+    return names
 
 
 def _json_list(text: str) -> list[str] | None:

@@ -31,8 +31,9 @@ def neighbors(
     share and what was bought next. For an item: the items whose texts are nearest.
     """
     asking.one_of(user=user, item=item, history=history)
-    items = asking.split_ids(history)
+    asking.split_ids(history)
     explorer = asking.open_explorer(run, runs_dir, dataset)
+    items = asking.history_of(history, explorer)
     for line in explorer.without_text():
         output.say(f"note: {line}")
     if item is not None:

@@ -62,10 +62,11 @@ def recommend(
     if many.out is not None or many.dry_run:
         name = "--out" if many.out is not None else "--dry-run"
         raise InputError(f"{name} takes many lists: give --all, --users or --histories")
-    items = asking.split_ids(history)
-    found = asking.open_explorer(run, runs_dir, dataset, encoder).recommend(
+    asking.split_ids(history)
+    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
+    found = explorer.recommend(
         user=user,
-        history=items,
+        history=asking.history_of(history, explorer),
         k=k,
         rules=rules,
         until=until or "valid",

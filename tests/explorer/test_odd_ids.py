@@ -85,6 +85,9 @@ def test_each_can_be_asked_for(base: Path, name: str, capsys: pytest.CaptureFixt
     history = json.dumps([name, "x1"])
     assert sracl(["recommend", "odd", "--history", history, "--k", "3", *place]) == 0
     assert [item["item"] for item in json.loads(capsys.readouterr().out)["history"]] == [name, "x1"]
+    if "," in name or name != name.strip():
+        assert sracl(["recommend", "odd", "--history", f"{name},x1", *place]) == 2
+        assert """are given as --history '["a,b", "c"]'""" in capsys.readouterr().err
 
 
 def test_the_explorer_takes_them_as_they_are(explorer: Explorer) -> None:
