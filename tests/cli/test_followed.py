@@ -99,7 +99,7 @@ STEPS: dict[str, tuple[str, str, str]] = {
     ),
     "reasons of many lists": (
         "recommend shop --all --out why.csv --why",
-        "--why and --more are for one list: give --user or --history",
+        "--why, --more and --text-weight are for one list: give --user or --history",
         "recommend shop --user u1 --why",
     ),
     "users of a file": (
