@@ -155,7 +155,8 @@ def _causal(width: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _made_causal(width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    return ~_after(width, device), torch.eye(width, dtype=torch.bool, device=device)
+    seen = ~_after(width, device)
+    return seen, seen & seen.transpose(0, 1)  # no eye: a graph's runtime has none of booleans
 
 
 # Not on a CPU, where a graph is exported: what is made while it is traced holds no numbers.
