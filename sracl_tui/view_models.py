@@ -167,14 +167,15 @@ def banners(snapshot: RunSnapshot, now: float | None = None) -> list[Banner]:
     found += bad_part
     if not bad_part and (bad := _bad_steps(snapshot)):
         found.append(Banner("error", f"a loss is NaN or infinite at step {bad:,}; the charts leave it out"))
+    trained = "train" in snapshot.stages
     if snapshot.status == "crashed":
-        found.append(
-            Banner("error", "the process is gone without a word; R resumes from the last checkpoint")
-        )
+        again = "R resumes from the last checkpoint" if trained else "R resumes, before its first step"
+        found.append(Banner("error", f"the process is gone without a word; {again}"))
     if snapshot.status == "failed":
         found.append(Banner("error", str(snapshot.state.get("error") or "failed without a message")))
     if snapshot.status == "stopped":
-        found.append(Banner("info", "stopped after a checkpoint; R resumes it"))
+        when = "after a checkpoint" if trained else "before its first step"
+        found.append(Banner("info", f"stopped {when}; R resumes it"))
     if snapshot.live:
         found += _live_banners(snapshot, time.time() if now is None else now)
     if snapshot.catching_up is not None:

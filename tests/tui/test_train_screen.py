@@ -95,7 +95,7 @@ async def test_a_crash_is_said_and_offers_resume(tmp_path: Path) -> None:
     write_json(run.state_path, {**run.state(), "pid": 2**22 - 1, "process_start": "1", "heartbeat": 1.0})
     app = dashboard(tmp_path, run.path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
-        await until(pilot, shows(app, "! crashed", "R resumes from the last checkpoint"))
+        await until(pilot, shows(app, "! crashed", "R resumes, before its first step"))
         await pilot.press("R")
         await until(pilot, shows(app, "nothing was recorded for"))
 

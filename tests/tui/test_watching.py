@@ -64,7 +64,14 @@ def test_a_dead_process_is_a_crash_that_can_be_resumed(tmp_path: Path) -> None:
     write_json(run.state_path, {**run.state(), "pid": 2**22 - 1, "process_start": "1", "heartbeat": 1.0})
     found = snapshot(RunFollower(run.path))
     assert found.status == "crashed"
-    assert any("resumes" in banner.text for banner in banners(found))
+    assert any("R resumes, before its first step" in banner.text for banner in banners(found))
+    with RunWriter(run) as writer:
+        for status in ("started", "stopped"):
+            writer.event("stage", stage="train", status=status)
+        writer.state(status="stopped")
+    assert [one.text for one in banners(snapshot(RunFollower(run.path)))] == [
+        "stopped after a checkpoint; R resumes it"
+    ]
 
 
 def test_no_sign_of_life_of_a_living_process(tmp_path: Path) -> None:

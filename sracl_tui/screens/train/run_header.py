@@ -97,6 +97,8 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
     seconds = (snapshot.results or {}).get("training_seconds")
     if seconds:
         parts.append(("trained", duration(seconds)))
+    if not parts and snapshot.status == "stopped":
+        return FlowLine([Content.styled("no step was taken", "$muted")])
     if not parts:
         return FlowLine([Content.styled("figures come with the first steps", "$muted")])
     cells = [Content.assemble((f"{name} ", "$muted"), (text, "bold")) for name, text in parts]

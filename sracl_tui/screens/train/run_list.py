@@ -73,9 +73,8 @@ class RunList(Panel):
         sign, color = RUN_GLYPHS.get(run.status, RUN_GLYPHS["unknown"])
         drawn = (self._chosen, *self._overlays) if self._chosen else self._overlays
         mark = str(drawn.index(run.path) + 1) if run.path in drawn else " "
-        facts = [run.dataset, run.model]
-        if run.epoch is not None:
-            facts.append(f"epoch {run.epoch + 1}")
+        epoch = "" if run.epoch is None else f"epoch {run.epoch + 1}"
+        facts = [run.model, epoch, run.dataset]  # what tells runs apart stands where nothing is cut
         return SplitLine(
             (
                 Content.assemble(
