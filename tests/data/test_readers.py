@@ -7,6 +7,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -353,6 +354,12 @@ def test_named_columns_and_texts(tmp_path: Path) -> None:
             PrepareOptions(
                 read=ReadOptions(user_col="who", item_col="what", time_col="when_", title_col="lable")
             ),
+        )
+    with pytest.raises(DataError, match=r"no file has a column 'whom'.*; correct user_col"):
+        prepare(
+            [log, items],
+            tmp_path / "out",
+            PrepareOptions(read=replace(reading, user_col=("who", "whom"), title_col=("label",))),
         )
 
 

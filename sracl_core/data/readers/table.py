@@ -34,7 +34,7 @@ from sracl_core.data.reading.peek import peek
 from sracl_core.data.reading.search import distinct, files_in
 from sracl_core.data.reading.sorting import guess_id, sort_files
 from sracl_core.data.reading.tabular import KINDS, Table, open_table
-from sracl_core.errors import DataError
+from sracl_core.errors import DataError, nearest
 
 
 def find(paths: list[Path], options: ReadOptions) -> list[Path] | None:
@@ -72,9 +72,11 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
         ]
     )
     if found.items is None and not unknown:
+        _require_named([part.table for part in parts], options)
         return _log_alone(parts, options)
     path = found.items or unknown[0].path
     table = open_table(path, scratch, header=options.header)
+    _require_named([*(part.table for part in parts), table], options)
     log = read_log(parts, _of_log(options, parts, table))
     ids = log.interactions["item_id"].unique()
     if table.header and options.header is None and pl.Series(table.columns).is_in(ids.implode()).any():
@@ -91,6 +93,16 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     items = clean_items(rows.frame, rows.locate)
     taken = _taken_items(table, columns)
     return _raw(log, items, [*_of_parts(parts, log), *log.notes, *notes], [*log.taken, taken])
+
+
+def _require_named(tables: list[Table], options: ReadOptions) -> None:
+    """Raises DataError for one of several names that no file has as a column: a slip would go unseen."""
+    columns = list(dict.fromkeys(column for table in tables for column in table.columns))
+    for role in ("user", "item", "time", "rating", "title"):
+        names: tuple[str, ...] = getattr(options, f"{role}_col") or ()
+        if len(names) > 1 and (unknown := next((name for name in names if name not in columns), None)):
+            hint = nearest(unknown, columns)
+            raise DataError(f"no file has a column '{unknown}'{hint}; correct {role}_col, or leave it out")
 
 
 def _neither(table: Table) -> DataError:
