@@ -71,7 +71,10 @@ class SettingsPanel(Panel):
             self.draw_soon()
 
     def enter(self) -> None:
-        """Put the cursor into the first field."""
+        """Put the cursor into the first field, once it is laid out: its cursor follows it."""
+        self.call_after_refresh(self._focus_first)
+
+    def _focus_first(self) -> None:
         first = self.query("#fields Input, #fields Select")
         if first:
             first.first().focus()
