@@ -26,7 +26,7 @@ from sracl_core.data.reading.base import (
 )
 from sracl_core.data.reading.clean import clean_items
 from sracl_core.data.reading.columns import find_column, guess, refuse_shared
-from sracl_core.data.reading.folders import beside, look_at, open_part
+from sracl_core.data.reading.folders import look_at, on_folders, open_part
 from sracl_core.data.reading.log import Log, read_log, texts_of_log
 from sracl_core.data.reading.missing import missing, null_words
 from sracl_core.data.reading.part import Part
@@ -202,7 +202,7 @@ def _of_parts(parts: list[Part], log: Log) -> list[str]:
         if bare
         else []
     )
-    said += _of_folders(parts, log)
+    said += on_folders(parts, log.taken)
     if len(parts) == 1 or parts[0].split is not None:
         return said
     names = ", ".join(part.path.name for part in parts[:5]) + (", ..." if len(parts) > 5 else "")
@@ -211,26 +211,6 @@ def _of_parts(parts: list[Part], log: Log) -> list[str]:
         "your own is given with --valid and --test)",
         *said,
     ]
-
-
-def _of_folders(parts: list[Part], log: Log) -> list[str]:
-    """A line for each column that only names of folders have, such as event=cart."""
-    values: dict[str, dict[str, None]] = {}
-    for part in parts:
-        for name, value in beside(part.path, part.head.own).items():
-            values.setdefault(name, {})[value or "none"] = None
-    taken = {column for part in log.taken for column in part.columns.values()}
-    said = []
-    for name, some in values.items():
-        shown = ", ".join([*some][:3]) + ", ..." * (len(some) > 3)
-        told = f"'{name}' ({shown}) stands in names of folders alone"
-        if name in taken:
-            said.append(f"{told}, and is read from there")
-        elif len(some) > 1:
-            event = guess("event", [name]) is not None
-            advice = "every kind counts; choose with --events" if event else "name it where it has a role"
-            said.append(f"{told} and is not read; {advice}")
-    return said
 
 
 def item_columns(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
 
+from sracl_core.data.reading.base import Taken
 from sracl_core.data.reading.columns import candidates, guess
+from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import Head, peek
 from sracl_core.data.reading.tabular import Table, open_table
 from sracl_core.errors import DataError
@@ -82,3 +85,26 @@ def open_part(path: Path, scratch: Path, header: bool | None = None, copy: Path 
         return table
     frame = table.frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in more.items())
     return replace(table, frame=frame, columns=[*table.columns, *more])
+
+
+def on_folders(parts: Sequence[Part], log: Sequence[Taken]) -> list[str]:
+    """A line for each column that names of folders alone have: whether it was taken, or where it could be.
+
+    log: what was taken for what in the parts.
+    """
+    values: dict[str, dict[str, None]] = {}
+    for part in parts:
+        for name, value in beside(part.path, part.head.own).items():
+            values.setdefault(name, {})[value or "none"] = None
+    taken = {column for one in log for column in one.columns.values()}
+    said = []
+    for name, some in values.items():
+        shown = ", ".join([*some][:3]) + ", ..." * (len(some) > 3)
+        told = f"'{name}' ({shown}) stands in names of folders alone"
+        if name in taken:
+            said.append(f"{told}, and is read from there")
+        elif len(some) > 1:
+            event = guess("event", [name]) is not None
+            advice = "every kind counts; choose with --events" if event else "name it where it has a role"
+            said.append(f"{told} and is not read; {advice}")
+    return said

@@ -71,7 +71,7 @@ class SettingsPanel(Panel):
             self.draw_soon()
 
     def enter(self) -> None:
-        """Put the cursor into the first field, once it is laid out: its cursor follows it."""
+        """Into the first field, once it is laid out: before that a terminal's cursor cannot follow."""
         self.call_after_refresh(self._focus_first)
 
     def _focus_first(self) -> None:
