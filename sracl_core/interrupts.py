@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -43,6 +44,19 @@ def end_as_ctrl_c_does() -> None:
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """What a shell expects of a process that a signal ended: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + (interrupt.number if isinstance(interrupt, Signaled) else int(signal.SIGINT))
+
+
+def inside(error: BaseException) -> KeyboardInterrupt | None:
+    """The interrupt that a library has made an error of its own, which quotes it; None where there is none.
+
+    What is written in C or Rust and calls Python, as pydantic does where it builds a validator, may hand on
+    whatever is raised in there as a text.
+    """
+    quoted = re.search(r"\bKeyboardInterrupt\b|\bSignaled: (SIG\w+)", str(error))
+    if quoted is None:
+        return None
+    name = quoted[1]
+    return KeyboardInterrupt() if name is None else Signaled(getattr(signal, name, signal.SIGTERM))
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ from sracl_core.cli import completion
 from sracl_core.cli.examples import with_examples
 from sracl_core.cli.once import refusing_repeats
 from sracl_core.errors import Interrupted, SraclError, in_flags
-from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
+from sracl_core.interrupts import end_as_ctrl_c_does, exit_code, inside
 from sracl_core.plain import plain
 
 
@@ -178,8 +178,7 @@ def _run(argv: list[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except KeyboardInterrupt as interrupt:
-        _tell("interrupted")
-        return exit_code(interrupt)
+        return _interrupted(interrupt)
     except BrokenPipeError:
         # Whoever read our output has enough; the interpreter must not flush into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -225,6 +224,11 @@ def _tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _interrupted(interrupt: KeyboardInterrupt) -> int:
+    _tell("interrupted")
+    return exit_code(interrupt)
+
+
 def _report(error: BaseException, command: str | None) -> int:
     if memory.ran_out(error):
         _tell(f"error: {memory.told(command in TRAINS)}")
@@ -250,6 +254,8 @@ def _report(error: BaseException, command: str | None) -> int:
     if (reason := disk_reason(error)) is not None:
         _tell(f"error: {reason}")
         return 1
+    if (interrupt := inside(error)) is not None:
+        return _interrupted(interrupt)
     name = type(error).__name__
     _tell(f"error: unexpected {name}: {_one_line(error)} (SRACL_DEBUG=1 shows the traceback)")
     return 1

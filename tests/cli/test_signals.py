@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.interrupts import Signaled
 from tests.cli.test_end_to_end import wait_for_epoch
 from tests.trained import ROOT, SMALL, Shop
 
@@ -83,6 +85,32 @@ def test_an_end_of_input_is_no_interruption(capfd: pytest.CaptureFixture[str]) -
         patch.setattr(main, "_load", lambda command: fails)
         assert main.run(["doctor"]) == 1
     assert capfd.readouterr().err.startswith("error: unexpected EOFError: no data left")
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "code"),
+    [(Signaled(signal.SIGTERM), 143), (Signaled(signal.SIGHUP), 129), (KeyboardInterrupt(), 130)],
+)
+def test_an_interrupt_that_a_library_made_an_error_is_one(
+    interrupt: KeyboardInterrupt,
+    code: int,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sracl_core.cli import main
+
+    class Interrupted:
+        def __repr__(self) -> str:
+            raise interrupt
+
+    def builds_a_validator() -> None:
+        SchemaValidator(core_schema.literal_schema([Interrupted()]))
+
+    with pytest.raises(SchemaError):
+        builds_a_validator()
+    monkeypatch.setattr(main, "_load", lambda command: builds_a_validator)
+    assert main.run(["doctor"]) == code
+    assert capfd.readouterr().err == "interrupted\n"
 
 
 def test_a_training_goes_on_without_its_display(tmp_path: Path) -> None:
