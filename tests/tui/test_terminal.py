@@ -110,7 +110,8 @@ def test_a_training_outlives_its_terminal_and_its_own_crash(terminal: Terminal, 
             again.press("S")
             for each in (again, other):
                 each.until("■ stopped")
-            assert figures(again.screen()) == figures(other.screen()) != ""
+            # The list says it before the figures do.
+            wait_until(lambda: figures(again.screen()) == figures(other.screen()) != "", "both say the same")
         finally:
             again.close()
     finally:
