@@ -55,11 +55,13 @@ def histories_matrix(rows: Sequences, n_items: int, decay: float = 1.0) -> spars
     return found.tocsr()
 
 
-def then_popular(scores_RN: NDArray[np.float64], popularity_N: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores that are not negative, where an item without any stands below all others, by popularity.
+def then_popular(scores_RN: sparse.csr_array, popularity_N: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64 [R, N]: positive scores as they are, and every other item below them, by popularity.
 
-    Without it nearly all items would tie at 0, and a tie counts against the held-out item. In place: the
-    matrix is large, and a second one takes longer than what stands in it took to count.
+    Without it nearly all items would tie at 0, and a tie counts against the held-out item. The large matrix
+    is written once; going over it again takes longer than what stands in it took to count.
     """
-    np.copyto(scores_RN, popularity_N - 1.0, where=scores_RN <= 0)
-    return scores_RN
+    found = np.tile(popularity_N - 1.0, (scores_RN.shape[0], 1))
+    row, some = np.repeat(np.arange(len(found)), np.diff(scores_RN.indptr)), scores_RN.data > 0
+    found[row[some], scores_RN.indices[some]] = scores_RN.data[some]
+    return found

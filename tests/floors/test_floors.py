@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sracl_core.data.sources import load_sources
 from sracl_core.errors import CheckpointError
 from sracl_core.evaluation.stored import load_lists, load_ranks
 from sracl_core.floors.base import Counts
+from sracl_core.floors.item_knn import floor as item_knn
 from sracl_core.methods import backbones, floors
 from sracl_core.pipeline.run import evaluate
 from sracl_core.runs.directory import open_run
@@ -70,6 +72,31 @@ def test_order_of_what_is_told() -> None:
     assert best("user_popular", [5, 3, 5]) == [5, 3, 4, 1, 2]
     assert best("item_knn", [2])[:2] == [1, 4]
     assert best("markov", [2, 1])[:2] == [3, 2]
+
+
+def test_neighbors_found_some_items_at_a_time_are_those_of_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(1)
+    train = [(rng.permutation(N_ITEMS)[:4] + 1).tolist() for _ in range(12)]
+    counts = Counts(N_ITEMS, Sequences.from_lists(train))
+    whole = item_knn.Floor(floors()["item_knn"].settings(**KNN), counts).near_NN
+    monkeypatch.setattr(item_knn, "ITEMS_AT_ONCE", 2)
+    parts = item_knn.Floor(floors()["item_knn"].settings(**KNN), counts).near_NN
+    np.testing.assert_array_equal(parts.toarray(), whole.toarray())
+    assert (np.diff(whole.indptr) <= KNN["neighbors"]).all()
+
+
+def test_neighbors_of_items_that_all_have_users_in_common_take_less_than_all_pairs_do() -> None:
+    n_items = 1000
+    counts = Counts(n_items, Sequences.from_lists([list(range(1, n_items + 1))] * 3))
+    tracemalloc.start()
+    try:
+        item_knn.Floor(floors()["item_knn"].settings(neighbors=10), counts)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * n_items**2, "a float64 and an int32 of each pair"
 
 
 @pytest.fixture(scope="module")

@@ -26,4 +26,4 @@ class Floor(ScoringFloor):
 
     def score(self, rows: Sequences) -> Floats:
         last = rows.values[rows.offsets[1:] - 1] - 1
-        return then_popular(self.next_NN[last].toarray(), self.popularity)
+        return then_popular(self.next_NN[last], self.popularity)

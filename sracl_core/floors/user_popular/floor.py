@@ -14,6 +14,7 @@ class Floor(ScoringFloor):
         self.popularity = counts.popularity
 
     def score(self, rows: Sequences) -> Floats:
-        counted = histories_matrix(rows, len(self.popularity)).toarray()
+        counted = histories_matrix(rows, len(self.popularity))
         # A share is below 1, so it orders those of one count and no others.
-        return then_popular(counted + (counted > 0) * self.popularity, self.popularity)
+        counted.data += self.popularity[counted.indices]
+        return then_popular(counted, self.popularity)
