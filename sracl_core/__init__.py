@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sracl_core.errors import SraclError as SraclError
     from sracl_core.explorer import Explorer as Explorer
     from sracl_core.pipeline.api import train as train
+    from sracl_core.runs.catalog import list_runs as list_runs
     from sracl_core.runs.directory import RunDirectory as RunDirectory
     from sracl_core.runs.directory import create_run as create_run
     from sracl_core.runs.directory import open_run as open_run
     from sracl_core.runs.reader import RunReader as RunReader
-    from sracl_core.runs.summary import list_runs as list_runs
     from sracl_core.runs.writer import RunWriter as RunWriter
     from sracl_core.settings.layers import load_config as load_config
     from sracl_core.settings.models import RunConfig as RunConfig
@@ -41,7 +41,7 @@ _WHERE = {
     "RunWriter": "runs.writer",
     "SraclError": "errors",
     "create_run": "runs.directory",
-    "list_runs": "runs.summary",
+    "list_runs": "runs.catalog",
     "load_config": "settings.layers",
     "load_dataset": "data.dataset",
     "open_run": "runs.directory",

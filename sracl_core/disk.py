@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import shutil
-import socket
-import sqlite3
 import sys
 import time
 import uuid
@@ -19,16 +16,16 @@ _ELSEWHERE_SECONDS = 7 * 24 * 3600.0
 
 _SET_ASIDE = ".sracl-old-"
 _SURROUNDINGS = {
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_AUTH,
+    "PERM",
+    "BUSY",
+    "LOCKED",
+    "NOMEM",
+    "READONLY",
+    "INTERRUPT",
+    "IOERR",
+    "FULL",
+    "CANTOPEN",
+    "AUTH",
 }
 _AT_CWD, _EXCHANGE, _SWAP = -100, 2, 2
 
@@ -121,7 +118,8 @@ def restore(path: Path) -> None:
 
 def is_about_surroundings(error: BaseException | None) -> bool:
     """Whether SQLite reports the disk or the system; everything else is damage of the file."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SURROUNDINGS
+    # Its name is the code's with what more is known behind it, such as SQLITE_IOERR_WRITE.
+    return getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0] in _SURROUNDINGS
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -136,6 +134,9 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _host() -> str:
+    import hashlib  # These two are a sixth of what a tab in the shell takes, which writes nothing.
+    import socket
+
     return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 
 

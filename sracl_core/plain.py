@@ -26,7 +26,11 @@ _LINE_MARKS = {code: mark for code, mark in _MARKS.items() if chr(code) not in "
 
 
 def _any_of(codes: dict[int, int]) -> re.Pattern[str]:
-    return re.compile("[" + "".join(re.escape(chr(code)) for code in codes) + "]")
+    """In spans: with each sign by itself this was a fifteenth of what a tab in the shell takes."""
+    first = [code for code in codes if code - 1 not in codes]
+    last = [code for code in codes if code + 1 not in codes]
+    spans = (f"\\u{start:04x}-\\u{end:04x}" for start, end in zip(sorted(first), sorted(last), strict=True))
+    return re.compile(f"[{''.join(spans)}]")
 
 
 _FOREIGN, _FOREIGN_LINES = _any_of(_MARKS), _any_of(_LINE_MARKS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -16,6 +15,7 @@ from textual.message import Message
 from sracl_tui.view_models import RunLine, RunSnapshot
 
 if TYPE_CHECKING:
+    from sracl_core.runs.catalog import RunCatalog
     from sracl_core.runs.history import RunHistory
     from sracl_core.runs.reader import RunReader
     from sracl_core.runs.usage import UsageMeter
@@ -161,32 +161,6 @@ class RunFollower:
         return self._log[1]
 
 
-class Catalog:
-    """The runs of a folder; a run's files are read again only when they moved."""
-
-    def __init__(self, runs_dir: Path) -> None:
-        self.runs_dir = runs_dir
-        self._known: dict[Path, tuple[Any, RunLine]] = {}
-
-    def read(self) -> tuple[RunLine, ...]:
-        """All runs, newest first. Never raises for what a folder may hold."""
-        from sracl_core.runs.finding import run_folders
-
-        try:
-            folders = run_folders(self.runs_dir)
-        except OSError:
-            folders = []
-        known = {}
-        for folder in folders:
-            stamp = _stamp(folder)
-            held = self._known.get(folder)
-            if held is None or held[0] != stamp or held[1].status == "running":
-                held = (stamp, _line(folder))
-            known[folder] = held
-        self._known = known
-        return tuple(sorted((line for _, line in known.values()), key=lambda r: (r.created, r.name))[::-1])
-
-
 class Watcher:
     """The thread. `post` is the app's `post_message`, which any thread may call."""
 
@@ -214,8 +188,10 @@ class Watcher:
 
     def run(self) -> None:
         """The thread's own loop."""
+        from sracl_core.runs.catalog import RunCatalog
+
         followers: dict[Path, RunFollower] = {}
-        catalog, listed, due = Catalog(self._catalog_dir), None, 0.0
+        catalog, listed, due = RunCatalog(self._catalog_dir), None, 0.0
         while not self._ended.is_set():
             woken = self._wake.is_set()
             self._wake.clear()
@@ -228,7 +204,7 @@ class Watcher:
             now = time.monotonic()
             if woken or now >= due:
                 began = time.thread_time()
-                runs = catalog.read()
+                runs = run_lines(catalog)
                 pause = (time.thread_time() - began) / CATALOG_SHARE
                 due = time.monotonic() + min(MOST_CATALOG_SECONDS, max(CATALOG_SECONDS, pause))
                 if runs != listed:
@@ -238,38 +214,29 @@ class Watcher:
             self._wake.wait(0.05 if behind else POLL_SECONDS)
 
 
-def _line(folder: Path) -> RunLine:
-    from sracl_core.runs.directory import RunDirectory
+def run_lines(catalog: RunCatalog) -> tuple[RunLine, ...]:
+    """All runs, newest first. Never raises for what a folder may hold."""
     from sracl_core.runs.records import headline_name, metric
-    from sracl_core.runs.summary import summarize
 
     try:
-        summary = summarize(RunDirectory(folder))
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        return RunLine(folder, folder.name, "damaged", "", "", None, None, 0.0, problem=problem)
-    return RunLine(
-        path=summary.path,
-        name=summary.name,
-        status=summary.status,
-        dataset=summary.dataset,
-        model=summary.model,
-        epoch=summary.epoch,
-        best=metric(summary.valid, summary.headline),
-        headline=headline_name(summary.headline),
-        problem=summary.problem or "",
-        created=summary.created,
+        found = catalog.read()
+    except OSError:
+        return ()
+    return tuple(
+        RunLine(
+            path=summary.path,
+            name=summary.name,
+            status=summary.status,
+            dataset=summary.dataset,
+            model=summary.model,
+            epoch=summary.epoch,
+            best=metric(summary.valid, summary.headline),
+            headline=headline_name(summary.headline),
+            problem=summary.problem or "",
+            created=summary.created,
+        )
+        for summary in found
     )
-
-
-def _stamp(folder: Path) -> tuple[float, ...]:
-    stamps = []
-    for name in ("state.json", "results.json", "meta.json"):
-        try:
-            stamps.append(os.stat(f"{folder}/{name}").st_mtime)  # noqa: PTH116  (a path costs more than the look)
-        except OSError:
-            stamps.append(0.0)
-    return tuple(stamps)
 
 
 def _free(path: Path) -> int | None:

@@ -20,7 +20,7 @@ from sracl_core import load_config, prepare, train
 from sracl_core.data.prepare import PrepareOptions
 from sracl_core.settings.known import settings
 from sracl_core.runs.keeping import metrics_of
-from sracl_core.runs.summary import list_runs
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.trackers import tracker
 from sracl_core.runs.tracking import Tracking
 from sracl_core.studies.leaderboard import leaderboard

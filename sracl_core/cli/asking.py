@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -119,6 +118,8 @@ def history_of(text: str | None, explorer: Explorer) -> list[str] | None:
 def _json_list(text: str) -> list[str] | None:
     if not text.lstrip().startswith("["):
         return None
+    import json
+
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError):

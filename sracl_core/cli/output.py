@@ -5,7 +5,6 @@ Options that many commands share are here too, so that they read the same everyw
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -32,6 +31,8 @@ SPARSER = 0.1
 
 def print_json(value: Any) -> None:
     """`value` as readable JSON on stdout; numpy numbers and paths are understood."""
+    import json
+
     # Escapes of a smaller encoding would be no JSON beyond 16 bits, so JSON's own are written there.
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     print(plain_json(json.dumps(value, indent=2, default=jsonable, ensure_ascii=ascii_only)))

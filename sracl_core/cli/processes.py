@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,8 @@ def launch(processes: int) -> int:
     Process 0 has this terminal. When one ends otherwise than well, so do all. Raises TeamError where
     process 0 cannot say so itself.
     """
+    import socket
+
     sockets = socket.socket()
     sockets.bind(("127.0.0.1", 0))
     port = sockets.getsockname()[1]

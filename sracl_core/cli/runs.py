@@ -34,9 +34,9 @@ def list_(
     The metric shown is the one that chose the best epoch (training.monitor): on validation of the
     best epoch, and on test once the run has finished.
     """
+    from sracl_core.runs.catalog import list_runs
     from sracl_core.runs.directory import RunDirectory
     from sracl_core.runs.keeping import note_of, ordered
-    from sracl_core.runs.summary import list_runs
 
     found = ordered(list_runs(runs_dir), sort)[:last]
     notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in found}
@@ -92,8 +92,8 @@ def board(
     The metric is that of test, or of validation (marked v) where a run has not finished.
     """
     from sracl_core.cli.leaderboard import print_board
+    from sracl_core.runs.catalog import list_runs
     from sracl_core.runs.keeping import metrics_of
-    from sracl_core.runs.summary import list_runs
     from sracl_core.studies.leaderboard import leaderboard
 
     marked = find_run(against, runs_dir).name if against else ""

@@ -11,9 +11,8 @@ from typing import Any
 from sracl_core.errors import ConfigError, RunError, SraclError
 from sracl_core.files import read_json
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.runs.finding import run_folders
 from sracl_core.runs.liveness import status
-from sracl_core.runs.records import headline_of
+from sracl_core.runs.records import DEFAULT_HEADLINE, headline_of
 from sracl_core.settings.yaml_source import read_yaml
 
 
@@ -39,12 +38,6 @@ class RunSummary:
     valid: dict[str, dict[str, float]]
     test: dict[str, dict[str, float]]
     training_seconds: float | None
-
-
-def list_runs(runs_dir: Path | str) -> list[RunSummary]:
-    """The runs in `runs_dir`, newest first; folders that are no runs are passed over."""
-    found = [summarize(RunDirectory(folder)) for folder in run_folders(Path(runs_dir))]
-    return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
 
 
 def summarize(run: RunDirectory) -> RunSummary:
@@ -74,6 +67,14 @@ def summarize(run: RunDirectory) -> RunSummary:
         test=results.get("test") or {},
         training_seconds=results.get("training_seconds"),
     )
+
+
+def damaged(folder: Path, problem: str) -> RunSummary:
+    """The line of a run of which nothing can be read."""
+    return RunSummary(
+        folder, folder.name, "damaged", problem, created=0.0, dataset="", model="", seed=None, epoch=None,
+        best_epoch=None, headline=DEFAULT_HEADLINE, valid={}, test={}, training_seconds=None,
+    )  # fmt: skip
 
 
 def damage(run: RunDirectory) -> str | None:

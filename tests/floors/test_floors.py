@@ -21,8 +21,8 @@ from sracl_core.floors.base import Counts
 from sracl_core.floors.item_knn import floor as item_knn
 from sracl_core.methods import backbones, floors
 from sracl_core.pipeline.run import evaluate
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
-from sracl_core.runs.summary import list_runs
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.training.checkpoint import load_encoder
 from tests.oracles import plain_floors

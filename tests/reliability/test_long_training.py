@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.summary import list_runs
 from tests.reliability.figures import note, tried
 from tests.trained import ROOT, SMALL
 from tests.tui.terminals import TMUX, Terminal, own_environment

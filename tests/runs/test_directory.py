@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from sracl_core.errors import InputError, RunError, StorageError
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory, create_run, open_run
-from sracl_core.runs.summary import list_runs
 from sracl_core.settings.models import RunConfig
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sracl_core.cli import main
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.states import RunMeta, RunResults, RunState, lenient, sound_record
-from sracl_core.runs.summary import list_runs
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import MASKS, RunConfig
 from sracl_core.studies.comparing import _tested

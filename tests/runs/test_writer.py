@@ -15,10 +15,10 @@ import pytest
 from sracl_core import files
 from sracl_core.errors import RunError, StorageError
 from sracl_core.runs import writer as writing
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.liveness import status
 from sracl_core.runs.reader import RunReader
-from sracl_core.runs.summary import list_runs
 from sracl_core.runs.writer import RunWriter, log_text
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sracl_core.errors import ConfigError, RunError
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.summary import list_runs
 from sracl_core.settings.layers import validated_file
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.yaml_source import flat_settings, read_yaml

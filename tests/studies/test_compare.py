@@ -24,9 +24,9 @@ from sracl_core.errors import ConfigError, IncomparableError, InputError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
-from sracl_core.runs.summary import list_runs
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import preset_names

@@ -12,8 +12,8 @@ from sracl_core.cli.main import run as sracl
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.files import write_json
+from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import create_run
-from sracl_core.runs.summary import list_runs
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.leaderboard import leaderboard
 

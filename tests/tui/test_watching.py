@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
 
 from sracl_core.files import write_json
+from sracl_core.runs.catalog import RunCatalog
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import watcher
 from sracl_tui.view_models import RunSnapshot, banners, present_stage, short_name, stage_views
-from sracl_tui.watcher import Catalog, RunFollower
+from sracl_tui.watcher import RunFollower, run_lines
 from tests.tui.dashboards import epoch, new_run, steps
 
 
@@ -199,27 +199,8 @@ def test_stages_follow_the_events_where_the_state_lags(tmp_path: Path) -> None:
     ]
 
 
-def test_catalog_reads_only_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sracl_core.runs.summary as summary
-
-    for name in ("one", "two"):
-        with RunWriter(new_run(tmp_path, name)) as writer:
-            writer.state(status="finished")
-    (tmp_path / "runs" / "no-run").mkdir()
-    catalog = Catalog(tmp_path / "runs")
-    assert {line.short_name for line in catalog.read()} == {"one", "two"}
-    calls: list[object] = []
-    original = summary.summarize
-    monkeypatch.setattr(summary, "summarize", lambda run: calls.append(run) or original(run))
-    assert len(catalog.read()) == 2
-    assert not calls
-    os.utime(catalog.read()[0].path / "state.json", (1.0, 1.0))
-    catalog.read()
-    assert len(calls) == 1
-
-
 def test_a_runs_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert Catalog(tmp_path / "nowhere").read() == ()
+    assert run_lines(RunCatalog(tmp_path / "nowhere")) == ()
 
 
 def test_words() -> None:
