@@ -16,6 +16,8 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 380, 62, 190, 34, 46
 def curve(path: Path) -> list[tuple[float, float]]:
     """(minutes of training, validation NDCG@20 unmasked) after each epoch."""
     kept = json.loads(path.read_text())
+    if any("NDCG@20" not in epoch for epoch in kept["curve"]):
+        raise SystemExit(f"{path} has no NDCG@20, which is drawn: 20 was not in its run's evaluation.ks")
     return [(epoch["elapsed"] / 60.0, epoch["NDCG@20"]) for epoch in kept["curve"]]
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
-from sracl_core.runs.records import loss_names
+from sracl_core.runs.records import at_largest, loss_names
 
 WHEN = ("epoch", "elapsed", "seconds", "prefixes_per_second")
 
@@ -35,9 +35,11 @@ def evidence(path: Path) -> dict[str, Any]:
     config["dataset"]["path"] = Path(config["dataset"]["path"]).name
     epochs = read_history(path).epochs
     names = (*WHEN, *loss_names(epochs, meta))
+    shown = _shown(results["valid"]["unmasked"])
     curve = [
-        {**{name: epoch.get(name) for name in names}, "NDCG@20": epoch["valid"]["unmasked"]["NDCG@20"]}
+        {**{name: epoch.get(name) for name in names}, shown: epoch["valid"]["unmasked"][shown]}
         for epoch in epochs
+        if epoch.get("valid")
     ]
     dataset = {name: value for name, value in meta["dataset"].items() if name != "path"}
     return {
@@ -50,6 +52,12 @@ def evidence(path: Path) -> dict[str, Any]:
         "results": results,
         "curve": curve,
     }
+
+
+def _shown(metrics: dict[str, float]) -> str:
+    """NDCG@20, which curves.py draws; where the run has other cut-offs, at the largest."""
+    named = at_largest(name for name in metrics if name.startswith("NDCG@"))
+    return "NDCG@20" if "NDCG@20" in metrics else named[0]
 
 
 def seeds(paths: list[Path]) -> dict[str, object]:

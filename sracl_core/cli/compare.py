@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sracl_core.studies.table import Table
 
-PUBLISHED_SHOWN = 8
-
 
 @dataclass(frozen=True)
 class TableOptions:
@@ -156,6 +154,7 @@ def _print(table: Table) -> None:
 
 
 def _print_published(table: Table, mask: str) -> None:
+    from sracl_core.studies.formats import PUBLISHED_SHOWN
     from sracl_core.studies.published import FIGURES
 
     found: list[dict[str, Any]] = [row for row in table.published if row["seen_items"] == mask]

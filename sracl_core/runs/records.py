@@ -92,12 +92,12 @@ def headline_name(headline: str) -> str:
 
 
 def at_largest(names: Iterable[str]) -> list[str]:
-    """Those of the metrics at their largest cut-off, once each.
+    """Those of the metrics at their largest cut-off, once each; what has none is passed over.
 
-    >>> at_largest(["HR@5", "NDCG@5", "HR@20", "NDCG@20", "HR@20"])
+    >>> at_largest(["HR@5", "NDCG@5", "HR@20", "NDCG@20", "HR@20", "mine"])
     ['HR@20', 'NDCG@20']
     """
-    cut_offs = {name: int(name.rpartition("@")[2]) for name in names}
+    cut_offs = {name: int(k) for name in names if (k := name.rpartition("@")[2]).isdecimal()}
     largest = max(cut_offs.values(), default=0)
     return [name for name, k in cut_offs.items() if k == largest]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sracl_core.errors import RunError
-from sracl_core.evaluation.metrics import per_query
+from sracl_core.evaluation.metrics import metrics, per_query
 from sracl_core.evaluation.protocols import differing, require_comparable
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
@@ -50,9 +50,10 @@ def compare_runs(runs: Sequence[RunDirectory], part: str, mixed: bool = False) -
 
 
 def _tested(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
-    """The metrics at the largest cut-off that all runs have."""
-    every = [one for some in measured.values() for one in some if one]
-    return at_largest(name for name in (every[0] if every else {}) if all(name in names for names in every))
+    """The metrics at the largest cut-off that all runs have, and that can be computed here."""
+    every, known = [one for some in measured.values() for one in some if one], metrics()
+    common = [name for name in (every[0] if every else {}) if all(name in names for names in every)]
+    return at_largest(name for name in common if name.partition("@")[0] in known)
 
 
 def _paired(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from sracl_core.settings.models import MASKS
+from sracl_core.studies.published import FIGURES
 from sracl_core.studies.table import Spread, Table
 
 CHANCE = 0.05
+PUBLISHED_SHOWN = 8
+"""Of each mask, where a person reads; data holds all."""
 MARK = "†"
 """Behind the name of a row of another protocol; `remarks` says which."""
 
@@ -67,53 +72,83 @@ def _shown(spread: Spread) -> str:
     return f"{spread.mean:.4f}" + ("" if spread.deviation is None else f" ± {spread.deviation:.4f}")
 
 
+def published_cells(table: Table) -> list[list[str]]:
+    """What others published by the same protocol, as `cells`: the first few of each mask."""
+    found = []
+    for mask in MASKS:
+        for row in [one for one in table.published if one["seen_items"] == mask][:PUBLISHED_SHOWN]:
+            figures = _figures(row, table)
+            measured = ["-" if value is None else f"{value:.4f}" for value in figures.values()]
+            empty = ["-"] * (len(columns(table)) - 1 - len(measured))
+            found.append([f"{row['model']} (published, {row['grade']})", *measured, *empty])
+    return found
+
+
+def _figures(row: Mapping[str, Any], table: Table) -> dict[str, float | None]:
+    """Of a published row, by the names of the table's metrics."""
+    named = {f"{row['seen_items']}/{name}": row.get(name) for name in FIGURES}
+    return {name: named.get(name) for name in table.rows[0].test}
+
+
 def markdown(table: Table) -> str:
     """A table of GitHub's Markdown."""
     head = columns(table)
-    lines = [head, ["---"] * len(head), *cells(table)]
+    lines = [head, ["---"] * len(head), *cells(table), *published_cells(table)]
     drawn = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     return "\n".join(drawn + [f"\n{remark}" for remark in remarks(table)])
 
 
 def as_csv(table: Table) -> str:
-    """Numbers unrounded, mean and deviation in columns of their own."""
+    """Numbers unrounded, mean and deviation in columns of their own; "published" tells others' source."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     metrics = list(table.rows[0].test)
     spread = [f"{name} {part}" for name in metrics for part in ("mean", "deviation")]
     tested = [f"{name} {part}" for name in table.tested for part in ("relative", "p", "p_holm")]
-    writer.writerow(
-        ["method", *spread, *tested, "training seconds", "peak memory bytes", "parameters", "differs in"]
-    )
+    about = ["training seconds", "peak memory bytes", "parameters", "differs in"]
+    writer.writerow(["method", *spread, *tested, *about, "published"])
     for row in table.rows:
         numbers = [value for name in metrics for value in (row.test[name].mean, row.test[name].deviation)]
         for name in table.tested:
             test = (row.paired or {}).get(name)
             numbers += [test.relative, test.p_value, test.p_holm] if test else [None] * 3
         differs = ", ".join(row.differs)
-        writer.writerow([row.name, *numbers, row.seconds.mean, row.memory, row.parameters, differs])
+        writer.writerow([row.name, *numbers, row.seconds.mean, row.memory, row.parameters, differs, None])
+    for other in table.published:
+        numbers = [value for mean in _figures(other, table).values() for value in (mean, None)]
+        empty = [None] * (len(tested) + len(about))
+        writer.writerow([other["model"], *numbers, *empty, f"{other['grade']}: {other['source']}"])
     return out.getvalue().removesuffix("\n")
 
 
 def latex(table: Table) -> str:
-    """A tabular for the booktabs package."""
-    head = columns(table)
+    """A tabular for the booktabs package, and the remarks below it."""
+    head, others = columns(table), published_cells(table)
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", _line(head), r"\midrule"]
-    return "\n".join([*lines, *map(_line, cells(table)), r"\bottomrule", r"\end{tabular}"])
+    lines += map(_line, cells(table))
+    lines += [r"\midrule", *map(_line, others)] if others else []
+    below = [rf"\par {{\footnotesize {escaped(remark)}}}" for remark in remarks(table)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *below])
+
+
+def escaped(text: str) -> str:
+    r"""What LaTeX prints as `text`.
+
+    >>> escaped("50% of a_b & {c}")
+    '50\\% of a\\_b \\& \\{c\\}'
+    """
+    return text.translate(_LATEX)
+
+
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "_%&#{}$"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", MARK: r"$\dagger$"}
+)
 
 
 def _line(texts: Sequence[str]) -> str:
-    escaped = (
-        text.replace("\\", r"\textbackslash ")
-        .replace("_", r"\_")
-        .replace("%", r"\%")
-        .replace("&", r"\&")
-        .replace("#", r"\#")
-        .replace("±", r"$\pm$")
-        .replace(MARK, r"$\dagger$")
-        for text in texts
-    )
-    return " & ".join(escaped) + r" \\"
+    return " & ".join(map(escaped, texts)) + r" \\"
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"markdown": markdown, "csv": as_csv, "latex": latex}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,19 @@ def test_a_piped_table_is_aligned_and_never_cut(capsys: pytest.CaptureFixture[st
     assert lines[2].endswith("     -")
     assert lines[3].endswith("12,346")
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_terminal_draws_no_table_of_thousands_of_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(output, "_draw_table", lambda columns, cells, *_: drawn.append(len(cells)))
+    output.print_table(["at"], [(at,) for at in range(output.MOST_DRAWN)])
+    assert not capsys.readouterr().out
+    output.print_table(["at"], [(at,) for at in range(output.MOST_DRAWN + 1)])
+    assert len(capsys.readouterr().out.splitlines()) == output.MOST_DRAWN + 2
+    assert drawn == [output.MOST_DRAWN]
 
 
 def test_an_empty_table_has_its_head(capsys: pytest.CaptureFixture[str]) -> None:

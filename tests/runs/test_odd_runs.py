@@ -125,3 +125,9 @@ def test_a_run_of_many_metrics_is_compared_in_proportion() -> None:
 
     small, large = (min(took(count) for _ in range(3)) for count in (2_000, 20_000))
     assert large < 50 * small + 0.05
+
+
+def test_metrics_that_nothing_here_computes_are_shown_and_not_tested() -> None:
+    """Of a package that is not installed any more, or without a cut-off."""
+    measured = {mask: 2 * [{"HR@5": 0.5, "mine@20": 0.5, "mine": 0.5, "HR@10": 0.5}] for mask in MASKS}
+    assert _tested(measured) == ["HR@10"]

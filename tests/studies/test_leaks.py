@@ -20,14 +20,17 @@ from sracl_core.data import dataset as opened
 from sracl_core.data import sources as opening
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
+from sracl_core.data.sequences import Sequences
 from sracl_core.data.sources import Sources, load_sources
 from sracl_core.files import read_json
+from sracl_core.pipeline import fitting, setup, stages
+from sracl_core.pipeline import floors as counting
 from sracl_core.pipeline import run as pipeline
-from sracl_core.pipeline import setup, stages
 from sracl_core.runs.reader import read_history
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import ItemTexts
 from sracl_core.studies.tuning import tune
+from sracl_core.training.checkpoint import load_encoder
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
 CHANGES = {"training.max_epochs": 2, "objectives.next_item.smoothing": 0.2, "retrieval.k": 3}
@@ -92,6 +95,32 @@ def of_retrieval(dataset: Path, runs: Path) -> Any:
     return {name: table.ids.tolist() for name, table in tables.items()}
 
 
+def of_counting(dataset: Path, runs: Path) -> Any:
+    """What a floor says after each item."""
+    config = tiny_config(dataset, {"model.name": "markov"})
+    sources = load_sources(config)
+    asked = Sequences.from_lists([[item + 1] for item in range(sources.dataset.n_items)])
+    return counting.floor_scores(config, sources, stages.build_semantics(config, sources))(asked).tolist()
+
+
+def of_evidence(dataset: Path, runs: Path) -> Any:
+    """What is looked up beside the state."""
+    return _fitted(dataset, runs, "items", "shares")
+
+
+def of_fitting(dataset: Path, runs: Path) -> Any:
+    """What is fitted to a trained encoder."""
+    return _fitted(dataset, runs, "weights", "lift")
+
+
+def _fitted(dataset: Path, runs: Path, *names: str) -> Any:
+    changes = {"training.max_epochs": 1, "model.evidence": "both", "model.repeats": "fitted"}
+    encoder = load_encoder(tiny_run(tiny_config(dataset, changes), runs, dataset.name))
+    assert encoder.evidence is not None
+    assert encoder.evidence.weights.any()
+    return [getattr(encoder.evidence, name).tolist() for name in names], encoder.repeat_bias.tolist()
+
+
 def of_training(dataset: Path, runs: Path) -> Any:
     run = tiny_run(tiny_config(dataset, CHANGES), runs, dataset.name)
     return [(record["loss"], record["valid"]) for record in read_history(run.path).epochs]
@@ -112,6 +141,9 @@ STAGES: dict[str, Callable[[Path, Path], Any]] = {
     "prepare": of_prepare,
     "texts": of_texts,
     "retrieval": of_retrieval,
+    "counting": of_counting,
+    "evidence": of_evidence,
+    "fitting": of_fitting,
     "training": of_training,
     "selection": of_selection,
     "tuning": of_tuning,
@@ -166,6 +198,36 @@ def plant_in_retrieval(patch: pytest.MonkeyPatch, pair: Pair) -> None:
     patch.setattr(stages, "cached_neighbors", leaking)
 
 
+def plant_in_counting(patch: pytest.MonkeyPatch, pair: Pair) -> None:
+    """A floor counts each sequence to its end."""
+    plain = counting.floor_scores
+
+    def leaking(config: Any, sources: Sources, semantics: Any) -> Any:
+        whole = replace(sources.split, train=sources.dataset.sequences)
+        return plain(config, replace(sources, split=whole), semantics)
+
+    patch.setattr(counting, "floor_scores", leaking)
+
+
+def plant_in_evidence(patch: pytest.MonkeyPatch, pair: Pair) -> None:
+    """What followed what is counted to the end of each sequence."""
+    plain = pipeline.start_session
+
+    def leaking(config: Any, sources: Sources, *rest: Any) -> Any:
+        whole = replace(sources.split, train=sources.dataset.sequences)
+        return plain(config, replace(sources, split=whole), *rest)
+
+    patch.setattr(pipeline, "start_session", leaking)
+
+
+def plant_in_fitting(patch: pytest.MonkeyPatch, pair: Pair) -> None:
+    """The weights of the evidence are those that explain test best."""
+    plain = fitting.queries_of
+    patch.setattr(
+        fitting, "queries_of", lambda config, sources, _, most: plain(config, sources, "test", most)
+    )
+
+
 def plant_in_training(patch: pytest.MonkeyPatch, pair: Pair) -> None:
     """The prefixes go to the end of each sequence."""
     plain = opening._opened
@@ -199,6 +261,9 @@ PLANTS = {
     "prepare": plant_in_prepare,
     "texts": plant_in_texts,
     "retrieval": plant_in_retrieval,
+    "counting": plant_in_counting,
+    "evidence": plant_in_evidence,
+    "fitting": plant_in_fitting,
     "training": plant_in_training,
     "selection": plant_in_selection,
     "tuning": plant_in_tuning,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.reader import read_history
 from sracl_core.studies.plots import curve, plot, tail
 from tests.tiny import tiny_config, tiny_dataset, tiny_run
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,20 @@ def test_the_command_and_what_it_refuses(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert sracl(words) == 2
     assert "pip install 'sracl-tui[plots]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ks", "shown"), [((5, 10), "NDCG@10"), ((20, 50), "NDCG@20")])
+def test_evidence_is_kept_of_a_run_with_any_cut_offs(
+    runs: list[RunDirectory], tmp_path: Path, ks: tuple[int, int], shown: str
+) -> None:
+    changes = {"model.item_init": "random", "training.max_epochs": 1, "evaluation.ks": ks}
+    changes["training.monitor"] = f"masked/NDCG@{ks[0]}"
+    run = tiny_run(tiny_config(Path(runs[0].config.dataset.path), changes), tmp_path)
+    kept = tmp_path / "kept.json"
+    subprocess.run([sys.executable, BENCHMARKS / "record.py", run.path, kept], check=True, timeout=100)
+    (epoch,) = read_history(run.path).epochs
+    assert json.loads(kept.read_text())["curve"][0][shown] == epoch["valid"]["unmasked"][shown]
+    drawn = [sys.executable, BENCHMARKS / "curves.py", tmp_path / "curves.svg", kept]
+    done = subprocess.run(drawn, capture_output=True, text=True, timeout=100)
+    assert (done.returncode == 0) == (shown == "NDCG@20")
+    assert shown == "NDCG@20" or "kept.json has no NDCG@20" in done.stderr
