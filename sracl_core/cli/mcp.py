@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -21,9 +22,9 @@ def mcp(
     The tools are the questions of `sracl serve`. A newer model at the same path is taken up.
     """
     try:
-        from sracl_core.service.assistant import assistant
+        from sracl_core.service.assistant import assistant, over_stdio
     except ImportError as error:
-        if (error.name or "").partition(".")[0] != "mcp":
+        if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
             raise
         raise InputError("mcp needs the package mcp: pip install 'sracl-tui[mcp]'") from error
-    assistant(asking.source_of(what, runs_dir, dataset)).run("stdio")
+    asyncio.run(over_stdio(assistant(asking.source_of(what, runs_dir, dataset))))

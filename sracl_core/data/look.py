@@ -138,8 +138,8 @@ def _tables(form: str, files: list[Path], options: ReadOptions, scratch: Path, s
         head = look_at(path, options.header)
         guesses: list[Guess] = []
         try:
-            table = open_part(path, scratch, options.header, samples[path])
-            own = Part(table, look_at(path, options.header))
+            own = open_part(path, scratch, options.header, samples[path])
+            table = own.table
             if part == "log":
                 guesses = _guesses_of_log(own, options)
                 first = path == found.log[0]

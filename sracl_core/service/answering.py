@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -158,7 +158,8 @@ class Answers:
     def _row(self, item: str) -> int:
         rows = self.model.catalogue.rows
         if item not in rows:
-            alike = [name for name in self.model.catalogue.ids if name[:2] == item[:2]][:2000]
+            start = item[:2].casefold()
+            alike = [name for name in self.model.catalogue.ids if name[:2].casefold() == start][:2000]
             raise UnknownIdError(f"there is no item '{item[:100]}'{nearest(item[:100], alike)}")
         return rows[item]
 
@@ -168,6 +169,18 @@ class Answers:
     def _similar(self, scores: NDArray[np.float32], k: int) -> list[dict[str, Any]]:
         rows = best(np.asarray(scores), k).tolist()
         return [{**self._item(row), "similarity": float(scores[row])} for row in rows]
+
+
+def fault(first: Mapping[str, Any]) -> str:
+    """What pydantic found wrong with a question, in one line: where, and what.
+
+    >>> fault({"loc": ("body", "rules", "only"), "msg": "Field required"})
+    'rules.only: Field required'
+    """
+    loc = first["loc"]
+    inside = loc[1:] if loc[0:1] in (("query",), ("body",)) else ()
+    where = ".".join(map(str, inside or loc))
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 def _or_error(find: Callable[..., Found], *given: Any) -> Found | SraclError:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
+import threading
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple
 
-from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import Field
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, TextContent
+from mcp_types import Tool as Described
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sracl_core.errors import SraclError
-from sracl_core.rules import Rules
-from sracl_core.service.answering import MOST, Answers, Asked
+from sracl_core.errors import SraclError, nearest
+from sracl_core.service.answering import MOST, Answers, Asked, fault
 from sracl_core.service.reloading import Source
 
-Answer = TypeVar("Answer")
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 INSTRUCTIONS = (
@@ -24,64 +27,141 @@ INSTRUCTIONS = (
 )
 
 
+class Health(BaseModel):
+    """A question that says nothing; what is not read is refused, here and below."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Neighbors(Health):
+    """A question for an item's neighbors."""
+
+    item: Text
+    k: Count = 10
+
+
+class Items(Health):
+    """A question for items by id or title."""
+
+    query: Annotated[str, Field(max_length=1000)] = ""
+    k: Count = 10
+
+
+class SimilarText(Health):
+    """A question for items by meaning."""
+
+    text: Text
+    k: Count = 10
+
+
+class Tool(NamedTuple):
+    """What a tool is for, what it reads, and who answers."""
+
+    about: str
+    form: type[BaseModel]
+    answer: Callable[[Answers, Any], dict[str, Any]]
+
+
+TOOLS = {
+    "recommend": Tool(
+        "Recommend k items for a history of item ids, oldest first, or a user; `more` steers by meaning.",
+        Asked,
+        lambda answers, asked: answers.recommend(asked),
+    ),
+    "neighbors": Tool(
+        "The items whose texts are nearest to one item's.",
+        Neighbors,
+        lambda answers, asked: answers.neighbors(asked.item, asked.k),
+    ),
+    "items": Tool(
+        "Items whose id or title contains what is asked for, and how many do.",
+        Items,
+        lambda answers, asked: answers.items(asked.query, asked.k),
+    ),
+    "similar_text": Tool(
+        "Items by meaning.", SimilarText, lambda answers, asked: answers.similar_text(asked.text, asked.k)
+    ),
+    "health": Tool(
+        "Which model answers, and how many items it knows.", Health, lambda answers, _: answers.health()
+    ),
+}
+
+
 class Model:
     """One model, which is changed for a newer one between two questions."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.answers = Answers(source.open())
+        self._one = threading.Lock()  # an assistant may ask several things at once
 
-    def ask(self, question: Callable[[Answers], Answer]) -> Answer:
-        """What `question` says; a question that cannot be answered is told as ToolError, in one line."""
-        if self.source.changed():
-            try:
-                self.answers = Answers(self.source.open())
-            except SraclError as error:
-                print(f"the newer model cannot be opened, the old one answers: {error}", file=sys.stderr)
+    def ask(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What the tool called `name` says. Raises SraclError and ValidationError."""
+        tool = TOOLS.get(name)
+        if tool is None:
+            raise SraclError(f"there is no tool '{name[:100]}'{nearest(name[:100], TOOLS)}")
+        asked = tool.form.model_validate_json(json.dumps(_unpacked(given)), strict=True)
+        with self._one:
+            if self.source.changed():
+                try:
+                    self.answers = Answers(self.source.open())
+                except Exception as error:  # whatever lies there now, the old model goes on
+                    said = f"the newer model cannot be opened, the old one answers: {_line(error)}"
+                    print(said, file=sys.stderr, flush=True)
+            return tool.answer(self.answers, asked)
+
+
+def _unpacked(given: dict[str, Any]) -> dict[str, Any]:
+    """Lists and objects as such: some assistants send them as JSON in a string."""
+    found = dict(given)
+    for name in {"history", "rules"} & found.keys():
         try:
-            return question(self.answers)
-        except SraclError as error:
-            raise ToolError(str(error)) from error
+            value = json.loads(found[name]) if isinstance(found[name], str) else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, list | dict):
+            found[name] = value
+    return found
 
 
-def assistant(source: Source) -> MCPServer[Any]:
+def _line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return fault(error.errors(include_url=False, include_context=False)[0])
+    said = " ".join(str(error).split())[:300]
+    return said if isinstance(error, SraclError) else f"unexpected {type(error).__name__}: {said}"
+
+
+def _schema(form: type[BaseModel]) -> dict[str, Any]:
+    """What assistants read of a form; several take no choice of forms at its top."""
+    schema = form.model_json_schema()
+    schema.pop("oneOf", None)
+    return schema
+
+
+def assistant(source: Source) -> Server[Any]:
     """The server. Raises InputError where the model cannot be opened."""
     model = Model(source)
-    server: MCPServer[Any] = MCPServer("sracl", instructions=INSTRUCTIONS, log_level="ERROR")
+    tools = [
+        Described(name=name, description=tool.about, input_schema=_schema(tool.form))
+        for name, tool in TOOLS.items()
+    ]
 
-    @server.tool()
-    def recommend(
-        history: Annotated[list[str] | None, Field(max_length=MOST)] = None,
-        user: Annotated[str | None, Field(max_length=1000)] = None,
-        k: Count = 10,
-        rules: Rules | None = None,
-        more: Annotated[str | None, Field(max_length=1000)] = None,
-        more_weight: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5,
-    ) -> dict[str, Any]:
-        """Recommend k items for a history of item ids, oldest first, or a user; `more` steers by meaning."""
-        asked = Asked(
-            history=history, user=user, k=k, rules=rules or Rules(), more=more, more_weight=more_weight
-        )
-        return model.ask(lambda answers: answers.recommend(asked))
+    async def listed(*_: Any) -> ListToolsResult:
+        return ListToolsResult(tools=tools)
 
-    @server.tool()
-    def neighbors(item: Text, k: Count = 10) -> dict[str, Any]:
-        """The items whose texts are nearest to one item's."""
-        return model.ask(lambda answers: answers.neighbors(item, k))
+    async def called(_: Any, asked: CallToolRequestParams) -> CallToolResult:
+        """The answer, or in one line why there is none."""
+        try:
+            answer = await asyncio.to_thread(model.ask, asked.name, asked.arguments or {})
+        except Exception as error:
+            return CallToolResult(content=[TextContent(type="text", text=_line(error))], is_error=True)
+        text = json.dumps(answer, ensure_ascii=False, indent=2)
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
 
-    @server.tool()
-    def items(query: Annotated[str, Field(max_length=1000)] = "", k: Count = 10) -> dict[str, Any]:
-        """Items whose id or title contains what is asked for, and how many do."""
-        return model.ask(lambda answers: answers.items(query, k))
+    return Server("sracl", instructions=INSTRUCTIONS, on_list_tools=listed, on_call_tool=called)
 
-    @server.tool()
-    def similar_text(text: Text, k: Count = 10) -> dict[str, Any]:
-        """Items by meaning."""
-        return model.ask(lambda answers: answers.similar_text(text, k))
 
-    @server.tool()
-    def health() -> dict[str, Any]:
-        """Which model answers, and how many items it knows."""
-        return model.ask(lambda answers: answers.health())
-
-    return server
+async def over_stdio(server: Server[Any]) -> None:
+    """Answer what comes in on stdin, until it ends."""
+    async with stdio_server() as (received, sent):
+        await server.run(received, sent, server.create_initialization_options())

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from starlette.routing import Route
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
-from sracl_core.service.answering import MOST, Asked
+from sracl_core.service.answering import MOST, Asked, fault
 from sracl_core.service.desk import Busy, Desk
 from sracl_core.service.reloading import Source
 
@@ -180,9 +180,7 @@ def _refuse(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("query", "body"))
-        return said(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
+        return said(422, fault(error.errors()[0]))
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_an_assistant_asks_what_the_service_is_asked(loaded: LoadedRun, tmp_path
 
     async def talk() -> dict[str, Any]:
         async with Client(server) as client:
-            tools = {tool.name for tool in (await client.list_tools()).tools}
+            tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
             asked = [
                 ("recommend", {"history": history, "k": 4, "rules": {"at_most": "1:category"}}),
                 ("neighbors", {"item": ids[3], "k": 3}),
@@ -38,27 +39,61 @@ def test_an_assistant_asks_what_the_service_is_asked(loaded: LoadedRun, tmp_path
                 ("recommend", {"history": history, "rules": {"only": ["brnd=x"]}}),
                 ("recommend", {"history": history, "k": 0}),
                 ("neighbors", {"item": "nothing"}),
+                ("neighbors", {"item": ids[3].upper()}),
+                ("recommend", {"history": history, "limit": 3}),
+                ("items", {"query": "tea", "k": True}),
+                ("items", {"query": "x" * 1001}),
+                ("recommend", {"user": "null"}),
+                ("recomend", {}),
             ]
             found = [await client.call_tool(name, arguments) for name, arguments in asked]
+            as_text = await client.call_tool("recommend", {"history": json.dumps(history), "k": 4})
+            at_once = [client.call_tool("recommend", {"history": history, "k": k}) for k in range(1, 9)]
+            lengths = [len(one.structured_content["items"]) for one in await asyncio.gather(*at_once)]
             about = read_json(live / "export.json") or {}
             write_json(live / "export.json", {**about, "run": "newer"}, seal=True)
             newer = await client.call_tool("health", {})
-            return {"tools": tools, "found": found, "newer": newer}
+            (live / "export.json").write_text("{")
+            damaged = await client.call_tool("health", {})
+            return {
+                "tools": tools,
+                "found": found,
+                "as_text": as_text,
+                "lengths": lengths,
+                "newer": newer,
+                "damaged": damaged,
+            }
 
     told = asyncio.run(talk())
-    assert told["tools"] == {"recommend", "neighbors", "items", "similar_text", "health"}
-    recommended, near, named, column, count, unknown = told["found"]
+    assert told["tools"].keys() == {"recommend", "neighbors", "items", "similar_text", "health"}
+    # A choice of forms at the top is refused by some assistants' own services.
+    assert not any("oneOf" in schema for schema in told["tools"].values())
+    recommended, near, named, *refused = told["found"]
     expected = answers.recommend(
         Asked.model_validate({"history": history, "k": 4, "rules": {"at_most": "1:category"}})
     )
     assert recommended.structured_content == expected
     assert near.structured_content == answers.neighbors(ids[3], 3)
     assert named.structured_content == answers.items("tea", 2)
-    for wrong, said in (
-        (column, "did you mean 'brand'"),
-        (count, "greater than or equal to 1"),
-        (unknown, "no item"),
+    for wrong, said in zip(
+        refused,
+        (
+            "the items have no column 'brnd'; did you mean 'brand'?",
+            "k: Input should be greater than or equal to 1",
+            "there is no item 'nothing'",
+            f"there is no item '{ids[3].upper()}'; did you mean '{ids[3]}'?",
+            "limit: Extra inputs are not permitted",
+            "k: Input should be a valid integer",
+            "query: String should have at most 1000 characters",
+            "an export knows no users; give a history, or serve the run itself",
+            "there is no tool 'recomend'; did you mean 'recommend'?",
+        ),
+        strict=True,
     ):
         assert wrong.is_error
-        assert said in wrong.content[0].text
+        assert wrong.content[0].text.startswith(said)
+        assert "\n" not in wrong.content[0].text
+    assert told["as_text"].structured_content == answers.recommend(Asked(history=history, k=4))
+    assert told["lengths"] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert told["newer"].structured_content["model"] == "newer"
+    assert told["damaged"].structured_content["model"] == "newer"

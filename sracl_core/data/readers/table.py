@@ -26,7 +26,7 @@ from sracl_core.data.reading.base import (
 )
 from sracl_core.data.reading.clean import clean_items
 from sracl_core.data.reading.columns import find_column, guess, refuse_shared
-from sracl_core.data.reading.folders import look_at, on_folders, open_part
+from sracl_core.data.reading.folders import on_folders, open_part
 from sracl_core.data.reading.log import Log, read_log, texts_of_log
 from sracl_core.data.reading.missing import missing, null_words
 from sracl_core.data.reading.part import Part
@@ -66,10 +66,7 @@ def read(files: list[Path], options: ReadOptions, scratch: Path) -> Raw:
     if unknown and (found.items is not None or len(unknown) > 1 or options.header is not None):
         raise _neither(unknown[0])
     parts = with_names(
-        [
-            Part(open_part(path, scratch, options.header), look_at(path, options.header), split)
-            for path, split in _splits(found.log, options)
-        ]
+        [open_part(path, scratch, options.header, split=split) for path, split in _splits(found.log, options)]
     )
     if found.items is None and not unknown:
         _require_named([part.table for part in parts], options)

@@ -70,6 +70,7 @@ def normalized(name: str) -> str:
     return re.sub(r"[\W_]", "", name.split(":")[0].lower())
 
 
+@lru_cache(maxsize=4096)
 def words(name: str) -> str:
     """Words in lower case with "_" between: "transactionTimestamp" ~ "transaction_timestamp".
 

@@ -60,7 +60,8 @@ def are_hours(column: pl.Series) -> bool:
         return True
     if column.dtype != pl.String:
         return False
-    some = column.head(1000).filter(~missing(column.head(1000)))
+    some = column.head(1000)
+    some = some.filter(~missing(some))
     return bool(len(some)) and bool(some.str.contains(HOURS).all())
 
 
@@ -70,8 +71,8 @@ def are_dates(column: pl.Series) -> bool:
         return column.dtype in (pl.Date, pl.Datetime)
     if column.dtype != pl.String:
         return False
-    some = column.head(100).filter(~missing(column.head(100)))
-    some = some.str.strip_chars().str.replace(ZONE_NAME, "$1")
+    some = column.head(100)
+    some = some.filter(~missing(some)).str.strip_chars().str.replace(ZONE_NAME, "$1")
     return bool(len(some)) and all(
         not cell.isdigit() and any("Y" in form or "y" in form for form, _ in _patterns(cell)) for cell in some
     )

@@ -13,7 +13,7 @@ from sracl_core.data.reading.base import Taken
 from sracl_core.data.reading.columns import candidates, guess
 from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import Head, peek
-from sracl_core.data.reading.tabular import Table, open_table
+from sracl_core.data.reading.tabular import open_table
 from sracl_core.errors import DataError
 
 EMPTY = "__HIVE_DEFAULT_PARTITION__"
@@ -57,7 +57,10 @@ def _competes(role: str, name: str, columns: list[str]) -> bool:
 
 def look_at(path: Path, header: bool | None = None) -> Head:
     """`peek` at a file and at the names of its folders."""
-    head = peek(path, header)
+    return _in_its_folders(path, peek(path, header))
+
+
+def _in_its_folders(path: Path, head: Head) -> Head:
     more = beside(path, head.columns) if head.header and head.columns else {}
     if not more:
         return head
@@ -75,16 +78,24 @@ def _refuse_nameless(path: Path) -> None:
         )
 
 
-def open_part(path: Path, scratch: Path, header: bool | None = None, copy: Path | None = None) -> Table:
-    """`open_table` of a file, with what the names of its folders say; `copy` is read in its place."""
-    table = open_table(copy or path, scratch, header=header)
+def open_part(
+    path: Path,
+    scratch: Path,
+    header: bool | None = None,
+    copy: Path | None = None,
+    split: int | None = None,
+) -> Part:
+    """A file of a log, with what the names of its folders say; `copy` is read in its place."""
+    head = peek(path, header)
+    table = open_table(copy or path, scratch, header=header, head=None if copy else head)
+    part = Part(table, _in_its_folders(path, head), split)
     if not table.header:
         _refuse_nameless(path)
     more = beside(path, table.columns) if table.header else {}
     if not more:
-        return table
+        return part
     frame = table.frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in more.items())
-    return replace(table, frame=frame, columns=[*table.columns, *more])
+    return replace(part, table=replace(table, frame=frame, columns=[*table.columns, *more]))
 
 
 def on_folders(parts: Sequence[Part], log: Sequence[Taken]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,17 @@ def files_in(paths: list[Path]) -> list[Path]:
     """The files named, and those in the folders named and in folders below them, by name."""
     found: list[Path] = []
     for path in paths:
-        found += [path] if path.is_file() else _below(path, DEPTH)
+        found += [path] if path.is_file() else map(Path, _below(str(path), DEPTH))
     return sorted(file for file in found if not file.name.startswith("."))
 
 
-def _below(folder: Path, depth: int) -> list[Path]:
-    inside = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-    found = [entry for entry in inside if entry.is_file()]
+def _below(folder: str, depth: int) -> list[str]:
+    with os.scandir(folder) as entries:  # which knows what each is; a log may lie in thousands of folders
+        inside = [entry for entry in entries if not entry.name.startswith(".")]
+    found = [entry.path for entry in inside if entry.is_file()]
     for entry in inside if depth else ():
-        if entry.is_dir() and not entry.is_symlink():
-            found += _below(entry, depth - 1)
+        if entry.is_dir(follow_symlinks=False):
+            found += _below(entry.path, depth - 1)
     return found
 
 

@@ -32,13 +32,13 @@ def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
         return Sorted(files, None, [])
     heads = {path: look_at(path, options.header) for path in files}
     log = logs(heads, options)
-    items = [path for path in files if path not in log and _has_items(heads[path], options)]
-    other = [path for path in files if path not in log and path not in items]
+    rest = _without(files, log)
+    items = [path for path in rest if _has_items(heads[path], options)]
+    other = _without(rest, items)
     if chosen:
         if not log:  # let the reader of the log say what is missing, of the likelier file
             log = items[:1] if len(items) == len(files) else other[:1] or files[:1]
-            items = [path for path in items if path not in log]
-            other = [path for path in other if path not in log]
+            items, other = _without(items, log), _without(other, log)
     elif len({frozenset(heads[path].own) for path in log if heads[path].header}) > 1:
         odd = next(path for path in log if set(heads[path].own) != set(heads[log[0]].own))
         raise DataError(
@@ -52,6 +52,12 @@ def sort_files(files: list[Path], options: ReadOptions, chosen: bool) -> Sorted:
             raise DataError(f"{said} both look like item tables; name the log and one of them")
         items = titled
     return Sorted(log, items[0] if items else None, other)
+
+
+def _without(files: list[Path], some: list[Path]) -> list[Path]:
+    """The files that are not among some; a log may have thousands of parts."""
+    gone = set(some)
+    return [path for path in files if path not in gone]
 
 
 def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
@@ -70,9 +76,8 @@ def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
     alike = {len(heads[path].columns) for path in found}
     timed = [
         path
-        for path in bare
-        if path not in parts
-        and (len(heads[path].columns) in alike if alike else not parts)
+        for path in _without(bare, parts)
+        if (len(heads[path].columns) in alike if alike else not parts)
         and any(headless.is_time(heads[path].cells(column)) for column in heads[path].columns)
     ]
     items = {path: _items_at(heads[path], options) for path in (*found, *parts, *timed)}
@@ -83,7 +88,8 @@ def logs(heads: dict[Path, Head], options: ReadOptions) -> list[Path]:
     ]
     if not found and not parts:
         parts = bare
-    return [path for path in heads if path in found or path in parts]
+    chosen = {*found, *parts}
+    return [path for path in heads if path in chosen]
 
 
 def _items_at(head: Head, options: ReadOptions) -> tuple[int, set[str]]:

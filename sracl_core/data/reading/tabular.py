@@ -15,7 +15,7 @@ from sracl_core.data.reading.base import Locator, Rows, refusing
 from sracl_core.data.reading.dialect import OUR_MARK, Dialect, quotes_are_regular, rewritten
 from sracl_core.data.reading.packed import refuse_no_table
 from sracl_core.data.reading.peek import NO_NAME, Head, is_parquet, peek, unwrapped
-from sracl_core.data.reading.text import CsvText, lines_of, plain, whole_characters
+from sracl_core.data.reading.text import CsvText, lines_of, new_file, plain, whole_characters
 from sracl_core.errors import DataError
 
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
@@ -57,10 +57,17 @@ class Table:
         return Rows(data[rows], lambda row: self.locate(int(rows[row])))
 
 
-def open_table(path: Path, scratch: Path, separator: str | None = None, header: bool | None = None) -> Table:
+def open_table(
+    path: Path,
+    scratch: Path,
+    separator: str | None = None,
+    header: bool | None = None,
+    head: Head | None = None,
+) -> Table:
     """Open CSV, TSV, Parquet or JSON lines, also compressed; raises DataError where it cannot.
 
-    header: whether text begins with names of columns; None finds out.
+    header: whether text begins with names of columns; None finds out. head: what a first look showed,
+    where there was one.
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; give a file or a folder that exists")
@@ -68,7 +75,7 @@ def open_table(path: Path, scratch: Path, separator: str | None = None, header: 
         raise DataError(f"{path} is empty; give a file that holds interactions")
     if is_parquet(path):
         return _open_parquet(path)
-    text, head = plain(path, scratch), peek(path, header, separator)
+    text, head = plain(path, scratch), head or peek(path, header, separator)
     return _open_json(path, text) if head.kind == "json" else _open_csv(path, text, head, scratch)
 
 
@@ -91,8 +98,7 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
     plain_text, separator, quote = text, dialect.separator, dialect.quote
     notes: tuple[str, ...] = ()
     if not dialect.plain or (quote and not quotes_are_regular(text, separator, quote)):
-        scratch.mkdir(parents=True, exist_ok=True)
-        text = scratch / f"{len(list(scratch.iterdir()))}-{text.stem}"
+        text = new_file(scratch)
         dialect = rewritten(plain_text, path, dialect, text)
         notes = _on_quotes(path, head.dialect, dialect)
         separator, quote = OUR_MARK, '"'

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,11 +48,18 @@ def plain(path: Path, scratch: Path) -> Path:
         if packing(path) is None and encoding is None and not returns:
             _copy_checked(path, decompressed(path), None)
             return path
-        scratch.mkdir(parents=True, exist_ok=True)
-        target = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}"
+        target = new_file(scratch)
         with target.open("wb") as out:
             _copy_checked(path, decompressed(path), out, encoding, returns)
     return target
+
+
+def new_file(folder: Path) -> Path:
+    """An empty file in a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder)
+    os.close(handle)
+    return Path(name)
 
 
 def marked_encoding(start: bytes) -> str | None:
