@@ -1,8 +1,9 @@
 """Several processes that train one model together, over torch.distributed; for one process, nothing.
 
-Each process holds the whole model, and all take the same steps: of a global batch each encodes its share,
-states are gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone
-writes. The variables RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, which torchrun sets, say who is who.
+Each process holds the whole model, but of item embeddings that are shared out its part
+(`models.item_shard`), and all take the same steps: of a global batch each encodes its share, states are
+gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone writes. The
+variables RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, which torchrun sets, say who is who.
 """
 
 from __future__ import annotations
@@ -57,12 +58,7 @@ class Team:
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the processes, the same bits in each."""
-        if self.size == 1:
-            return values
-        found = values.clone()
-        with _heard():
-            dist.all_reduce(found)
-        return found / self.size
+        return self.summed(values) / self.size if self.size > 1 else values
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """The sum over the processes."""
@@ -72,6 +68,14 @@ class Team:
         with _heard():
             dist.all_reduce(found)
         return found.numpy()
+
+    def summed(self, values: Tensor) -> Tensor:
+        """The sum over the processes, the same bits in each."""
+        return self._reduced(values, dist.ReduceOp.SUM)
+
+    def largest(self, values: Tensor) -> Tensor:
+        """The largest of the processes' values, each for itself."""
+        return self._reduced(values, dist.ReduceOp.MAX)
 
     def from_first(self, values: T) -> T:
         """What process 0 has: any plain object, or a tensor, which is overwritten."""
@@ -121,7 +125,7 @@ class Team:
         for weight in sparse:
             assert weight.grad is not None
             mine = weight.grad.coalesce()
-            counts = self._counts(mine.values().shape[0])
+            counts = self.counts(mine.values().shape[0])
             rows = self._gathered(mine.indices()[0], counts)
             values = self._gathered(mine.values(), counts) / self.size
             weight.grad = torch.sparse_coo_tensor(
@@ -139,7 +143,49 @@ class Team:
         gathered: Tensor = _Gather.apply(states_RD, self)  # type: ignore[no-untyped-call]
         return gathered
 
-    def _counts(self, n: int) -> list[int]:
+    def told(self, to: list[int]) -> list[int]:
+        """How many rows each process has for this one, which has `to[r]` for process r."""
+        every = np.zeros((self.size, self.size), dtype=np.int64)
+        every[self.rank] = to
+        counts: list[int] = self.total(every)[:, self.rank].tolist()
+        return counts
+
+    def exchange(self, rows: Tensor, to: list[int], of: list[int]) -> Tensor:
+        """Give process r the next `to[r]` of the rows, and take `of[r]` from it; by process, in order."""
+        found = rows.new_empty((sum(of), *rows.shape[1:]))
+        with _heard():
+            dist.all_to_all_single(found, rows.contiguous(), of, to)
+        return found
+
+    def one_by_one(self, rows: Tensor) -> Iterator[Tensor]:
+        """In process 0 the rows of one process after the other, on the CPU; elsewhere nothing: they are sent.
+
+        All processes go through it together.
+        """
+        counts, mine = self.counts(len(rows)), rows.detach().cpu().contiguous()
+        if not self.first:
+            with _heard():
+                dist.send(mine, 0)
+            return
+        yield mine
+        for rank, count in enumerate(counts[1:], start=1):
+            theirs = mine.new_empty((count, *mine.shape[1:]))
+            with _heard():
+                dist.recv(theirs, rank)
+            yield theirs
+
+    def _reduced(self, values: Tensor, how: Any) -> Tensor:
+        if self.size == 1:
+            return values
+        found = values.clone(memory_format=torch.contiguous_format)
+        with _heard():
+            dist.all_reduce(found, how)
+        return found
+
+    def counts(self, n: int) -> list[int]:
+        """What each process says here."""
+        if self.size == 1:
+            return [n]
         every = torch.zeros(self.size, dtype=torch.int64)
         every[self.rank] = n
         return [int(count) for count in self.total(every.numpy())]
@@ -159,7 +205,7 @@ ALONE = Team()
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states_RD: Tensor, team: Team) -> Tensor:
-        counts = team._counts(len(states_RD))
+        counts = team.counts(len(states_RD))
         start = sum(counts[: team.rank])
         ctx.mine, ctx.size = slice(start, start + len(states_RD)), team.size
         return team._gathered(states_RD.contiguous(), counts)

@@ -60,7 +60,8 @@ def rank_split(
         queries_of(config, sources, part, most) for most in (config.model.max_length, WHOLE_HISTORY)
     )
     told = partial(progress, "evaluate") if progress else None
-    return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team)
+    holders = team if config.training.shard_items else ALONE
+    return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team, holders)
 
 
 def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from sracl_core.data.sequences import Sequences, aged
 from sracl_core.device import product
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.evidence import Evidence
+from sracl_core.models.item_shard import ItemShard
 from sracl_core.models.text_map import from_text
 from sracl_core.seeding import generator
+from sracl_core.team import ALONE, Team
 
 INIT_STD = 0.02
 
@@ -52,7 +54,7 @@ class SequenceEncoder(nn.Module, ABC):
         self.hidden_size = hidden_size
         self.max_length = max_length
         self.masks = MaskSource(generator(seed, "dropout"))
-        self.items = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
+        self.items: nn.Embedding | ItemShard = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
         self.repeat_bias: Tensor
         self.register_buffer("repeat_bias", torch.zeros(max_length))
         self.evidence: Evidence | None = None
@@ -154,6 +156,36 @@ class SequenceEncoder(nn.Module, ABC):
     def parameter_count(self) -> int:
         """How many numbers it learns."""
         return sum(weight.numel() for weight in self.parameters())
+
+    def share_items(self, team: Team) -> None:
+        """Keep of the item embeddings this process's part, `team.share(N)`; each process has its own.
+
+        From then on what is encoded or embedded has to be told to `hold` before, and `item_embeddings` and
+        all scores are those of the part.
+        """
+        if team.size > 1 and isinstance(self.items, nn.Embedding):
+            self.items = ItemShard(self.items, team)
+
+    @property
+    def holders(self) -> Team:
+        """The processes that share the item embeddings out; one alone where they are whole."""
+        return self.items.team if isinstance(self.items, ItemShard) else ALONE
+
+    def hold(self, *items: np.ndarray) -> None:
+        """Have the embeddings of these items at hand; the holders call it together, each with its own."""
+        if isinstance(self.items, ItemShard):
+            self.items.hold(np.concatenate([part.ravel().astype(np.int64) for part in items]))
+
+    def encode_shared(self, rows: Sequences) -> Tensor:
+        """`encode` of rows that all holders of the item embeddings ask for; each encodes a share of them."""
+        team = self.holders
+        if team.size == 1:
+            return self.encode(rows)
+        own = team.share(len(rows))
+        # Without a row of its own a process encodes the first one, for nothing.
+        mine = rows.take(np.arange(own.start, own.stop) if own.start < own.stop else np.zeros(1, np.int64))
+        self.hold(mine.values)
+        return team.gather(self.encode(mine)[: own.stop - own.start])
 
     @property
     def item_embeddings(self) -> Tensor:

@@ -55,6 +55,8 @@ class Request:
     finish: Callable[[Tensor, list[Tensor]], LossParts]
     """(anchors_BD, one states_RD for each of `rows`) -> parts."""
     rows: list[Sequences] = field(default_factory=list)
+    items: Sequence[np.ndarray] = ()
+    """Those whose embeddings it reads, beside the sequences' own."""
 
 
 class Objective(nn.Module, ABC):
@@ -114,6 +116,8 @@ def loss_parts(
     if team.size > 1:
         wanted = [rows.take(np.arange(len(rows))[team.share(len(rows))]) for rows in wanted]
     anchored = any(part.reads_anchors for part in objectives.values())
+    read = [rows.values for rows in ([mine.rows, *wanted] if anchored else wanted)]
+    encoder.hold(*read, *(items for request in requests.values() for items in request.items))
     states = [part.float() for part in encode_together(encoder, [mine.rows, *wanted] if anchored else wanted)]
     own_BD = states.pop(0) if anchored else torch.empty(0, encoder.hidden_size, device=encoder.device)
     whole = anchored and not all(part.by_row for part in objectives.values())

@@ -21,6 +21,7 @@ class World:
     item_vectors_NE: float32, row i is item i + 1.   prefix_vectors: made for the rows that are asked for.
     item_neighbors_NK, prefix_neighbors_PK: int32 row numbers, nearest first, -1 where there are fewer.
     vectors_per_state: how many vectors of the item space, end to end, a state is.
+    sharded: whether processes share the item embeddings out.
     """
 
     seed: int
@@ -33,6 +34,7 @@ class World:
     prefix_vectors: PrefixVectors | None = None
     prefix_neighbors_PK: np.ndarray | None = None
     vectors_per_state: int = 1
+    sharded: bool = False
 
     @property
     def item_size(self) -> int:

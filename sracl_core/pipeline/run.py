@@ -20,6 +20,7 @@ from sracl_core.errors import Interrupted, RunError, StorageError
 from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import write_results
 from sracl_core.files import read_json
+from sracl_core.models.build import parameter_count
 from sracl_core.notices import heard_by
 from sracl_core.pipeline.floors import rank_floor
 from sracl_core.pipeline.resuming import semantics_of
@@ -211,7 +212,7 @@ def _stages(
     sources, semantics = inputs_of(run, writer, told, report, team)
     if config.floor is not None:
         return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
-    session = start_session(config, sources, semantics, device, run.model_dir / START)
+    session = start_session(config, sources, semantics, device, run.model_dir / START, team)
     if resumed and has_checkpoint(run.checkpoints / "last"):
         session.load(run.checkpoints / "last")
     trainer = trainer_of(run, session, sources, writer, lambda: signals.requested() or should_stop(), team)
@@ -226,7 +227,7 @@ def _stages(
         signals.patient = False
     if team.any(signals.requested()):
         raise Interrupted(f"stopped after training; `sracl resume {shlex.quote(str(run.path))}` evaluates")
-    best = load_encoder(run).to(device)
+    best = session.load_weights(run.checkpoints / "best")
     spent = writer.stage_seconds
     with writer.beating(), stage("evaluate", report):
         return write_results(
@@ -237,7 +238,7 @@ def _stages(
             state.best_epoch,
             state.elapsed,
             spent,
-            best.parameter_count,
+            parameter_count(config.model, best.n_items),
             run.state().get("peak_memory"),
             test,
             team,

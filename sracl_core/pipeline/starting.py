@@ -18,6 +18,7 @@ from sracl_core.pipeline.stages import Semantics
 from sracl_core.pipeline.warm import start_warm
 from sracl_core.seeding import derive_seed
 from sracl_core.settings.models import RunConfig
+from sracl_core.team import ALONE, Team
 from sracl_core.training.adam import LAZY_ROWS
 from sracl_core.training.session import Session
 
@@ -28,10 +29,12 @@ def start_session(
     semantics: Semantics,
     device: torch.device,
     earlier: Path | None = None,
+    team: Team = ALONE,
 ) -> Session:
     """The encoder and the objectives of a run on `device`, before the first step.
 
     earlier: folder of the weights that it starts from, where there is one (see `warm.keep_start`).
+    team: shares the item embeddings out where the settings say so. Each process has drawn all of them.
     """
     encoder = start_encoder(config, sources, semantics)
     if earlier is not None and earlier.is_dir():
@@ -41,6 +44,8 @@ def start_session(
             encoder.evidence.know("transitions", following(sources.split.train, encoder.n_items))
         if semantics.item_words is not None:
             encoder.evidence.know("words", semantics.item_words)
+    if config.training.shard_items:
+        encoder.share_items(team)
     encoder = encoder.to(device)
     objectives = start_objectives(config, sources, semantics)
     return Session(
@@ -81,6 +86,7 @@ def start_objectives(config: RunConfig, sources: Sources, semantics: Semantics) 
         n_items=sources.dataset.n_items,
         hidden_size=config.model.state_size,
         vectors_per_state=config.model.vectors_per_state,
+        sharded=config.training.shard_items,
         split=sources.split,
         prefixes=sources.prefixes,
         item_vectors_NE=semantics.item_vectors,

@@ -104,6 +104,18 @@ class RunConfig(Section):
         return next((name for name, value in reaching.items() if value), "")
 
     @property
+    def why_whole(self) -> str:
+        """Because of what each process needs all item embeddings; "" where there is nothing such."""
+        others = [name for name in self.active_objectives if name != "next_item"]
+        if others:
+            return f"objectives.{others[0]}, which may read any of the item embeddings"
+        if self.model.repeats != "none":
+            return f"model.repeats={self.model.repeats}, which is fitted to the scores of all items"
+        if self.model.evidence != "none":
+            return f"model.evidence={self.model.evidence}, whose tables are as large as the item embeddings"
+        return ""
+
+    @property
     def unread(self) -> dict[str, str]:
         """Settings of its objectives, semantics and retrieval that this run does not read, and what would.
 
@@ -169,6 +181,8 @@ class RunConfig(Section):
                 )
         if self.training.item_adam == "lazy" and (why := self.why_dense):
             raise ValueError(f"training.item_adam=lazy does not go with {why}; take auto or dense")
+        if self.training.shard_items and (why := self.why_whole):
+            raise ValueError(f"training.shard_items does not go with {why}; leave one of them out")
         if not getattr(self.objectives, self.model.main).weight:
             raise ValueError(
                 f"objectives.{self.model.main}.weight is 0, and {self.model.name} learns from it"

@@ -192,6 +192,11 @@ class TrainingConfig(Section):
         description="lazy: a step updates and averages only the item embeddings that it has read, and the "
         "others rest; not where the loss reads every item. auto: from 65,536 items on, where it can.",
     )
+    shard_items: bool = Field(
+        False,
+        description="Processes that train together hold a part of the item embeddings each. With "
+        "objectives.next_item alone, and without model.repeats and model.evidence.",
+    )
     average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Evaluate a moving average of the weights with this decay; 0 keeps none."
     )

@@ -6,40 +6,91 @@ Nothing is unpickled. Every file's hash stands in state.json, so damage is notic
 from __future__ import annotations
 
 import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sracl_core.errors import CheckpointError, StorageError
 from sracl_core.files import read_json, recovered, whole_folder, write_json
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
+from sracl_core.models.item_shard import Spread
 from sracl_core.runs.directory import RunDirectory
 
+Saved = Mapping[str, Tensor | Spread]
+
 STATE_FILE = "state.json"
+NAMES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
-def save_checkpoint(folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, tensors: Mapping[str, Saved], state: dict[str, Any]) -> None:
     """Write ``folder/<name>.safetensors`` for each entry of `tensors`, and state.json, durably.
 
-    An earlier checkpoint stays whole until the new one is complete. Raises StorageError when the disk is
-    full or not writable, or when the run's folder was removed; the earlier one then survives.
+    Of a tensor that is spread over a team the others send their rows meanwhile (`send_parts`). An earlier
+    checkpoint stays whole until the new one is complete. Raises StorageError when the disk is full or not
+    writable, or when the run's folder was removed; the earlier one then survives.
     """
     try:
         with whole_folder(folder, replace=True) as fresh:
             hashes = {}
             for name, values in tensors.items():
                 path = fresh / f"{name}.safetensors"
-                save_file({key: value.detach().cpu().contiguous() for key, value in values.items()}, path)
+                _write(path, values)
                 hashes[path.name] = _hash(path)
             write_json(fresh / STATE_FILE, {**state, "files": hashes}, seal=True)
     except StorageError as error:
         kept = "; the earlier checkpoint is kept" if folder.is_dir() else ""
         raise StorageError(f"{error}{kept}") from error.__cause__
+
+
+def send_parts(tensors: Mapping[str, Saved]) -> None:
+    """What the other processes of a team do while the first one saves the checkpoint of these tensors."""
+    for values in tensors.values():
+        for _ in _parts(values):
+            pass
+
+
+def _write(path: Path, values: Saved) -> None:
+    """As safetensors' own `save_file`, part by part: no more of a tensor is held than is here already."""
+    header, end = {}, 0
+    for name, value in _in_order(values):
+        begin, end = end, end + math.prod(value.shape) * value.dtype.itemsize
+        kind = NAMES[value.dtype]
+        header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for part in _parts(values):
+            file.write(part.reshape(-1).view(torch.uint8).numpy().data)
+
+
+def _in_order(values: Saved) -> list[tuple[str, Tensor | Spread]]:
+    """As they stand in the file, which is aligned for each."""
+    return sorted(values.items(), key=lambda one: (-one[1].dtype.itemsize, one[0]))
+
+
+def _parts(values: Saved) -> Iterator[Tensor]:
+    for _, value in _in_order(values):
+        yield from value.parts() if isinstance(value, Spread) else [value.detach().cpu().contiguous()]
 
 
 def find_checkpoint(folder: Path) -> Path:
@@ -87,10 +138,19 @@ def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{folder / name}.safetensors cannot be read; {_way_out(folder)}") from error
 
 
-def load_into(module: torch.nn.Module, folder: Path, name: str) -> None:
-    """Load one file of a checkpoint into a module of the same shape. Raises CheckpointError."""
+def load_into(
+    module: torch.nn.Module,
+    folder: Path,
+    name: str,
+    own: Callable[[str, Tensor], Tensor] = lambda _, value: value,
+) -> None:
+    """Load one file of a checkpoint into a module of the same shape. Raises CheckpointError.
+
+    own: what of each tensor, by its name, the module holds.
+    """
     try:
-        module.load_state_dict(load_tensors(folder, name))
+        found = load_tensors(folder, name)
+        module.load_state_dict({key: own(key, value) for key, value in found.items()})
     except RuntimeError as error:
         raise CheckpointError(
             f"{folder / name}.safetensors does not fit the run's settings: its config.yaml or its "

@@ -94,7 +94,7 @@ class Trainer:
                     objective.start_epoch(
                         self.session.encoder, generator(config.seed, "epoch", name, state.epoch)
                     )
-        report, saved = Report(), time.monotonic()
+        report, saved, holders = Report(), time.monotonic(), self.session.encoder.holders
         batches = epoch_batches(
             self.prefixes, self.examples, config.batch_size, config.seed, state.epoch, state.batch
         )
@@ -106,7 +106,7 @@ class Trainer:
                 report = Report()
             if self.should_stop():
                 self._stop()
-            if time.monotonic() - saved >= 60.0 * config.checkpoint_minutes:
+            if holders.any(time.monotonic() - saved >= 60.0 * config.checkpoint_minutes):
                 self._save_last()
                 saved = time.monotonic()
         if report.steps:
@@ -120,6 +120,11 @@ class Trainer:
     def should_stop(self) -> bool:
         """Whether any process of the team was asked to."""
         return self.team.any(self._asked_to_stop())
+
+    @property
+    def _saves(self) -> bool:
+        """Whether this process has a part in a checkpoint."""
+        return self.team.first or self.session.encoder.holders.size > 1
 
     def _stop(self) -> None:
         """What is done so far is kept; of an epoch whose steps are all done the validation comes again."""
@@ -153,7 +158,7 @@ class Trainer:
         loss = torch.stack(list(parts.values())).sum()
         session.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        self.team.mean_gradients(session.parameters.values())
+        session.share_gradients(self.team)
         gradients = session.gradients().values()
         norm = torch.nn.utils.get_total_norm([one.values() if one.is_sparse else one for one in gradients])
         # The one fetch from the device in a step: nothing may be trained on what is not finite.
@@ -192,7 +197,7 @@ class Trainer:
             metrics = self.validate(self._validating)
             clock.tick()
             better = self._is_better(metrics)
-            if better and self.team.first:
+            if better and self._saves:
                 session.save_weights(self.run.checkpoints / "best", valid=metrics)
                 self._tell_checkpoint("best")
         self.writer.event(
@@ -250,7 +255,7 @@ class Trainer:
         )
 
     def _save_last(self) -> None:
-        if not self.team.first:
+        if not self._saves:
             return
         with self.writer.beating():
             self.session.save(self.run.checkpoints / "last")

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.item_shard import ItemShard, Spread
 from sracl_core.objectives.base import Objective
 from sracl_core.settings.stages import TrainingConfig
+from sracl_core.team import Team
 from sracl_core.training import checkpoint
 from sracl_core.training.adam import LazyAdam
-from sracl_core.training.average import WeightAverage
+from sracl_core.training.average import ROW_CLOCKS, WeightAverage
 
 
 @dataclass
@@ -101,8 +103,20 @@ class Session:
         self.encoder.train()
         self.modules.train()
 
+    def share_gradients(self, team: Team) -> None:
+        """Make each gradient that of the whole batch, of which each process of the team took a share."""
+        items = self.encoder.items
+        if isinstance(items, ItemShard):
+            items.give_back()
+        shared = (one for one in self.parameters.values() if one is not items.weight)
+        team.mean_gradients(shared if isinstance(items, ItemShard) else self.parameters.values())
+
     def save(self, folder: Path) -> None:
-        """A checkpoint from which training goes on as if it had not stopped."""
+        """A checkpoint from which training goes on as if it had not stopped.
+
+        Process 0 of a team writes it; where the item embeddings are shared out the others send it theirs,
+        and call this together with it.
+        """
         moments: dict[str, Tensor] = {}
         for name, weight in self.parameters.items():
             for key, value in self.optimizer.state[weight].items():
@@ -113,27 +127,58 @@ class Session:
             "optimizer": moments,
             "average": self.average.state(),
         }
-        checkpoint.save_checkpoint(folder, tensors, self._description())
+        self._save(folder, tensors, self._description())
 
     def save_weights(self, folder: Path, **facts: Any) -> None:
-        """A checkpoint for inference: the encoder and what the objectives have learned."""
+        """A checkpoint for inference: the encoder and what the objectives have learned. See `save`."""
         tensors = {
             "model": self.encoder.state_dict(),
             "objectives": dict(self.modules.named_parameters()),
         }
-        checkpoint.save_checkpoint(folder, tensors, {**self._description(), **facts})
+        self._save(folder, tensors, {**self._description(), **facts})
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint that `save` wrote. Raises CheckpointError."""
         folder = checkpoint.find_checkpoint(folder)
         saved = checkpoint.read_state(folder)
         self.state = LoopState(**{name: saved[name] for name in LoopState.__dataclass_fields__})
-        checkpoint.load_into(self.encoder, folder, "model")
+        checkpoint.load_into(self.encoder, folder, "model", self._own)
         checkpoint.load_into(self.modules, folder, "objectives")
-        self.average.load(checkpoint.load_tensors(folder, "average"))
+        average = checkpoint.load_tensors(folder, "average")
+        self.average.load({name: self._own(name, value) for name, value in average.items()})
         for name, value in checkpoint.load_tensors(folder, "optimizer").items():
             weight, key = name.rsplit("|", 1)
-            self.optimizer.state[self.parameters[weight]][key] = value.to(self.device)
+            self.optimizer.state[self.parameters[weight]][key] = self._own(name, value).to(self.device)
+
+    def load_weights(self, folder: Path) -> SequenceEncoder:
+        """The encoder with the weights that `save_weights` wrote, to be asked. Raises CheckpointError."""
+        folder = checkpoint.find_checkpoint(folder)
+        checkpoint.read_state(folder)
+        checkpoint.load_into(self.encoder, folder, "model", self._own)
+        return self.encoder.eval()
+
+    def _save(self, folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
+        items, whole = self.encoder.items, dict[str, dict[str, Tensor | Spread]]()
+        for file, values in tensors.items():
+            whole[file] = {
+                name: items.spread(value) if isinstance(items, ItemShard) and _by_item(name, value) else value
+                for name, value in values.items()
+            }
+        if self.encoder.holders.first:
+            checkpoint.save_checkpoint(folder, whole, state)
+        else:
+            checkpoint.send_parts(whole)
+
+    def _own(self, name: str, value: Tensor) -> Tensor:
+        """What this process holds of a tensor of a checkpoint."""
+        items = self.encoder.items
+        return items.part_of(value) if isinstance(items, ItemShard) and _by_item(name, value) else value
 
     def _description(self) -> dict[str, Any]:
         return {**asdict(self.state), "n_items": self.encoder.n_items}
+
+
+def _by_item(name: str, value: Tensor) -> bool:
+    """Whether a tensor of a checkpoint has a row for each item embedding."""
+    of = name.partition("|")[0].removeprefix("model.")
+    return name == ROW_CLOCKS or (of == "items.weight" and value.dim() > 0)

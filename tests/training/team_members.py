@@ -5,16 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sracl_core.pipeline.new_run import new_run
-from sracl_core.pipeline.run import train
+from sracl_core.pipeline.run import resume, train
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.team import joined
+from sracl_core.team import Team, joined
 from tests.tiny import hashed_words, tiny_config
 
 SECONDS = 240.0
@@ -22,13 +23,22 @@ SECONDS = 240.0
 
 def trained_together(size: int, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]) -> None:
     """A run of each case in `runs`, by `size` processes."""
+    _together(size, dataset, _train, runs, cases)
+
+
+def resumed_together(size: int, dataset: Path, run: Path) -> None:
+    """`run`, gone on with by `size` processes."""
+    _together(size, dataset, _resume, run)
+
+
+def _together(size: int, dataset: Path, job: Callable[..., None], *given: Any) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.training.team_members"])
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     members = [
-        context.Process(target=_member, args=(rank, size, port, dataset, runs, cases)) for rank in range(size)
+        context.Process(target=_member, args=(rank, size, port, dataset, job, given)) for rank in range(size)
     ]
     for member in members:
         member.start()
@@ -40,19 +50,26 @@ def trained_together(size: int, dataset: Path, runs: Path, cases: dict[str, dict
 
 
 def _member(
-    rank: int, size: int, port: int, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]
+    rank: int, size: int, port: int, dataset: Path, job: Callable[..., None], given: tuple[Any, ...]
 ) -> None:
     place = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in place.items()})
     os.environ["SRACL_CACHE_DIR"] = str(dataset.parent / "cache")
     TextEncoder.encode = hashed_words  # type: ignore[method-assign,assignment]
     with joined() as team:
-        for name, changes in cases.items():
-            config = tiny_config(dataset, changes)
-            made = str(new_run(config, runs, name).path) if team.first else ""
-            run: RunDirectory = open_run(team.from_first(made))
-            if team.first:
-                with RunWriter(run) as writer:
-                    train(run, writer, team=team)
-            else:
-                train(run, SilentWriter(), team=team)
+        job(team, dataset, *given)
+
+
+def _train(team: Team, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]) -> None:
+    for name, changes in cases.items():
+        config = tiny_config(dataset, changes)
+        made = str(new_run(config, runs, name).path) if team.first else ""
+        run: RunDirectory = open_run(team.from_first(made))
+        with RunWriter(run) if team.first else SilentWriter() as writer:
+            train(run, writer, team=team)
+
+
+def _resume(team: Team, dataset: Path, path: Path) -> None:
+    run = open_run(path)
+    with RunWriter(run) if team.first else SilentWriter() as writer:
+        resume(run, writer, team=team)

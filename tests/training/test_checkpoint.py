@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sracl_core import disk
 from sracl_core.errors import CheckpointError, StorageError
@@ -29,15 +30,26 @@ def test_a_checkpoint_replaces_the_one_before(tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["last"]
 
 
+def test_its_tensors_are_read_by_the_library_as_they_were(tmp_path) -> None:
+    kinds = {name: torch.arange(6).reshape(2, 3).T.to(kind) for kind, name in checkpoint.NAMES.items()}
+    tensors = {**kinds, "one number": torch.tensor(0.5), "none": torch.empty(0, 4)}
+    checkpoint.save_checkpoint(tmp_path / "last", {"model": tensors}, {})
+    found = load_file(tmp_path / "last" / "model.safetensors")
+    assert found.keys() == tensors.keys()
+    for name, value in tensors.items():
+        assert found[name].dtype == value.dtype
+        assert torch.equal(found[name], value)
+
+
 def test_a_full_disk_leaves_the_earlier_one(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "last"
     save(folder, 1.0)
 
-    def full(tensors, path) -> None:
+    def full(path, values) -> None:
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "_write", full)
     with pytest.raises(StorageError, match=r"no space is left on the disk.*the earlier checkpoint is kept"):
         save(folder, 2.0)
     assert value(folder) == 1.0

@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 
 from sracl_core.data.sources import load_sources
-from sracl_core.errors import InputError
+from sracl_core.errors import ConfigError, InputError
+from sracl_core.explorer import Explorer
+from sracl_core.pipeline.longer import with_epochs
+from sracl_core.pipeline.run import evaluate, resume
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.team import Team, rank_told, size_told
+from sracl_core.training.checkpoint import load_tensors
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
-from tests.training.team_members import trained_together
+from tests.training.team_members import resumed_together, trained_together
 
 # Masks of dropout are drawn by process: without them all numbers are one process's.
 STILL: dict[str, Any] = {
@@ -28,6 +32,8 @@ STILL: dict[str, Any] = {
     "objectives.sracl.synthesizer_dropout": 0.0,
 }
 BARE: dict[str, Any] = {**STILL, "objectives.sracl.weight": 0.0}
+SHARDED: dict[str, Any] = {**BARE, "training.shard_items": True}
+OTHERS = {name: value for name, value in SHARDED.items() if name != "model.attention_dropout"}
 CASES: dict[str, dict[str, Any]] = {
     "every-loss-gathered": {
         **STILL,
@@ -44,6 +50,16 @@ CASES: dict[str, dict[str, Any]] = {
     "yes-or-no": {**BARE, "objectives.next_item.loss": "bce"},
     "views-gathered": {**BARE, "objectives.duorec.weight": 0.1, "objectives.iclrec.weight": 0.1,
                        "objectives.iclrec.clusters": 8},
+    "items-by-softmax": {**SHARDED, "objectives.next_item.smoothing": 0.2, "model.item_anchor": 0.001},
+    "items-of-gru4rec": {**OTHERS, "model.name": "gru4rec", "training.weight_decay": 1e-4},
+    "items-of-comirec": {**OTHERS, "model.name": "comirec", "objectives.next_item.loss": "bce"},
+    "items-lazily": {
+        **SHARDED,
+        "objectives.next_item.loss": "sampled",
+        "objectives.next_item.negatives": 20,
+        "objectives.next_item.smoothing": 0.2,
+        "training.item_adam": "lazy",
+    },
 }  # fmt: skip
 
 TIMES = {"time", "seconds", "elapsed", "prefixes_per_second"}
@@ -59,16 +75,28 @@ def epochs(run: RunDirectory) -> list[dict[str, Any]]:
     return [record for record in records if record["event"] == "epoch"]
 
 
+def assert_same_weights(alone: RunDirectory, shared: RunDirectory) -> None:
+    """And moments and averages, of the last step and of the best epoch."""
+    for which, files in (("last", ("model", "optimizer", "average")), ("best", ("model",))):
+        for file in files:
+            mine, theirs = (load_tensors(run.checkpoints / which, file) for run in (alone, shared))
+            assert mine.keys() == theirs.keys()
+            for name in mine:
+                assert mine[name].shape == theirs[name].shape
+                np.testing.assert_allclose(theirs[name], mine[name], rtol=0, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("size", [2, 3])
 def test_a_team_has_the_losses_and_the_ranks_of_one_process(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(TextEncoder, "encode", hashed_words)
     monkeypatch.setenv("SRACL_CACHE_DIR", str(dataset.parent / "cache"))
-    cases = CASES if size == 2 else {"a-batch-of-one": {**STILL, "evaluation.batch_size": 7}}
+    cases = CASES
     if size == 3:
-        config = tiny_config(dataset, BARE)
-        cases["a-batch-of-one"]["training.batch_size"] = len(load_sources(config).prefixes) - 1
+        last_of_one = len(load_sources(tiny_config(dataset, BARE)).prefixes) - 1
+        small = {"training.batch_size": last_of_one, "evaluation.batch_size": 7}
+        cases = {"a-batch-of-one": {**STILL, **small}, "items-by-three": {**SHARDED, **small}}
     trained_together(size, dataset, tmp_path, cases)
     for name, changes in cases.items():
         alone = tiny_run(tiny_config(dataset, changes), tmp_path / "alone", name)
@@ -79,11 +107,54 @@ def test_a_team_has_the_losses_and_the_ranks_of_one_process(
             assert "loss" in parts
             for part in parts:
                 assert theirs[part] == pytest.approx(mine[part], rel=1e-5, abs=1e-6), (name, part)
+        assert_same_weights(alone, shared)
         ranks = [np.load(run.ranks_path) for run in (alone, shared)]
         assert sorted(ranks[0]) == sorted(ranks[1])
         for part in ranks[0]:
+            assert ranks[0][part].shape == ranks[1][part].shape
             same = np.mean(ranks[0][part] == ranks[1][part])
             assert same > 0.97, (name, part)  # scores within 1e-6 of one another may change places
+
+
+def test_shared_items_make_the_run_of_one_process_which_any_number_goes_on_with(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(dataset.parent / "cache"))
+    changes = {**CASES["items-lazily"], "training.max_epochs": 1}
+    trained_together(2, dataset, tmp_path, {"shared": changes})
+    (shared,) = map(RunDirectory, tmp_path.glob("*-shared"))
+    stored = shared.results()
+    assert stored is not None
+    again = evaluate(shared)
+    assert again["parameters"] == stored["parameters"]
+    assert again["test"]["masked"] == pytest.approx(stored["test"]["masked"], abs=0.02)
+    assert len(Explorer.open(shared.path).recommend(history=["aquarium-001"], k=3).items) == 3
+
+    shared = with_epochs(shared, 2)
+    with RunWriter(shared) as writer:
+        resume(shared, writer)
+    shared = with_epochs(shared, 3)
+    resumed_together(3, dataset, shared.path)
+    alone = tiny_run(tiny_config(dataset, {**changes, "training.max_epochs": 3}), tmp_path / "alone")
+    assert len(epochs(shared)) == len(epochs(alone)) == 3
+    assert_same_weights(alone, shared)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({**STILL}, "objectives.sracl"),
+        ({**BARE, "model.repeats": "fitted"}, "model.repeats=fitted"),
+        ({**BARE, "model.evidence": "words"}, "model.evidence=words"),
+        ({"model.name": "bert4rec"}, "objectives.masked_item"),
+    ],
+)
+def test_what_reads_all_items_is_refused_where_they_are_shared_out(
+    dataset: Path, changes: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"training.shard_items does not go with {named}"):
+        tiny_config(dataset, {**changes, "training.shard_items": True})
 
 
 def test_a_silent_writer_answers_whatever_a_writer_does() -> None:

@@ -27,7 +27,8 @@ class NextItem(Objective):
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()
         self.settings = settings
-        self.by_row = settings.loss != "bce"
+        # Who holds a part of the items finds its part of the softmax for all rows of the batch.
+        self.by_row = settings.loss == "sampled" or (settings.loss == "full" and not world.sharded)
         self.item_neighbors_NK = world.item_neighbors_NK
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
@@ -39,32 +40,35 @@ class NextItem(Objective):
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
-        loss = self._loss(encoder, batch, rng)
+        loss, items = self._loss(encoder, batch, rng)
 
         def finish(anchors_BD: Tensor, _: list[Tensor]) -> LossParts:
             targets_B = torch.from_numpy(batch.targets_B).to(anchors_BD.device)
             return {"next_item": loss(encoder.toward(anchors_BD, targets_B))}
 
-        return Request(finish)
+        return Request(finish, items=[batch.targets_B, *items])
 
     def _loss(
         self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator
-    ) -> Callable[[Tensor], Tensor]:
-        """The loss of states [B, D], chance drawn."""
+    ) -> tuple[Callable[[Tensor], Tensor], list[np.ndarray]]:
+        """The loss of states [B, D], chance drawn, and the items that it embeds besides the targets."""
         if self.settings.loss == "full":
-            targets_BK, shares_BK = (torch.from_numpy(part) for part in self._targets(batch))
-            return lambda states_BD: linear_cross_entropy(
-                states_BD,
-                encoder.item_embeddings[1:],
-                targets_BK.to(states_BD.device),
-                shares_BK.to(states_BD.device),
-            )
+            targets, shares = (torch.from_numpy(part) for part in self._targets(batch))
+
+            def full(states_BD: Tensor) -> Tensor:
+                items_ND, device = encoder.item_embeddings[1:], states_BD.device
+                team = encoder.holders
+                return linear_cross_entropy(states_BD, items_ND, targets.to(device), shares.to(device), team)
+
+            return full, []
         if self.unseen is not None:
-            drawn_B = self.unseen.draw(self.prefixes.users[batch.prefixes_B], rng)
-            return lambda states_BD: binary_cross_entropy(encoder.embed, states_BD, batch.targets_B, drawn_B)
+            targets_B, drawn_B = batch.targets_B, self.unseen.draw(self.prefixes.users[batch.prefixes_B], rng)
+            embed = encoder.embed
+            return lambda states_BD: binary_cross_entropy(embed, states_BD, targets_B, drawn_B), [drawn_B]
         draws = np.searchsorted(self.cumulative_N, rng.random(self.settings.negatives), side="right")
         negatives = np.minimum(draws, len(self.share_N) - 1) + 1
-        return lambda states_BD: self._sampled(encoder, states_BD, batch, negatives)
+        read = [self._targets(batch)[0] + 1, negatives]
+        return lambda states_BD: self._sampled(encoder, states_BD, batch, negatives), read
 
     def _targets(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the item table and their shares: the target's own, and parts for others.
