@@ -6,7 +6,7 @@
     ├── InputError                 exit 2   what was given cannot be used
     │   ├── ConfigError                     a setting is unknown or out of range
     │   ├── DataError                       a source file or a prepared dataset is not usable
-    │   ├── UnknownIdError                  a user or item that the dataset does not hold
+    │   ├── UnknownIdError                  a user, an item or its column that the dataset does not hold
     │   ├── RunError                        a folder that is not a run, or not one of this version
     │   ├── IncomparableError               runs whose metrics say nothing together
     │   └── CheckpointError                 a checkpoint that is damaged or does not fit
@@ -102,7 +102,7 @@ class DataError(InputError):
 
 
 class UnknownIdError(InputError):
-    """A user or item id that the dataset does not hold."""
+    """A user or item id that the dataset does not hold, or a column or value that no item has."""
 
 
 class RunError(InputError):

@@ -62,7 +62,10 @@ class RuleOptions:
         """The rules that the options say. Raises InputError."""
         if self.exclude_seen not in ("auto", "yes", "no"):
             raise InputError(f"--exclude-seen {self.exclude_seen} is none of auto, yes, no")
-        from sracl_core.rules import Rules
+        from sracl_core.rules import LONGEST_TEXT, Rules
+
+        if len(self.not_like or "") > LONGEST_TEXT:
+            raise InputError(f"--not-like has more than {LONGEST_TEXT:,} characters; give a few words")
 
         lists = {"only": self.only or [], "without": self.without or [], "exclude": _ids(self.exclude)}
         return Rules(**vars(self) | lists)

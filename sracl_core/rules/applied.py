@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sracl_core.data.reading.base import cut
 from sracl_core.errors import InputError, worded
 from sracl_core.retrieval.best import best
-from sracl_core.rules import Rules
+from sracl_core.rules import NEAR, Rules
 from sracl_core.rules.catalogue import Catalogue
 
 OFTEN = 0.1
@@ -99,7 +100,7 @@ class Applied:
 def apply(rules: Rules, catalogue: Catalogue) -> Applied:
     """Look up what the rules name. Raises InputError for an unknown column, value, id or text."""
     notes: list[str] = []
-    if rules.not_like is None and rules.not_like_from != Rules().not_like_from:
+    if rules.not_like is None and rules.not_like_from != NEAR:
         raise InputError("not_like_from says what is near to not_like; give a text, or leave it out")
     hides_seen = rules.exclude_seen == "yes"
     if rules.exclude_seen == "auto":
@@ -152,7 +153,7 @@ def _allowed(rules: Rules, catalogue: Catalogue, notes: list[str]) -> NDArray[np
 def _limit(rules: Rules, catalogue: Catalogue) -> tuple[Rows | None, int]:
     if rules.at_most is None:
         return None, 0
-    count, _, column = rules.at_most.partition(":")
-    if not count.strip().isdecimal() or int(count) < 1 or not column.strip():
+    count, _, column = (part.strip() for part in rules.at_most.partition(":"))
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", count) or not column:
         raise InputError(f"at_most is '{rules.at_most}'; give N:COLUMN, such as 2:category")
-    return catalogue.groups(column.strip()), int(count)
+    return catalogue.groups(column), int(count)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sracl_core.data.sequences import Sequences
-from sracl_core.errors import InputError, nearest
+from sracl_core.errors import InputError, UnknownIdError, nearest
 
 PATH = " > "
 """Between the steps of a category in one cell."""
@@ -51,17 +51,17 @@ class Catalogue:
         return {name: row for row, name in enumerate(self.ids)}
 
     def column(self, name: str) -> list[str | None]:
-        """The cells of a column; raises InputError that names the nearest."""
+        """The cells of a column; raises UnknownIdError that names the nearest."""
         if name not in self.columns:
             hint = nearest(name, self.columns) or f"; there is {', '.join(self.columns)}"
-            raise InputError(f"the items have no column '{name}'{hint}")
+            raise UnknownIdError(f"the items have no column '{name}'{hint}")
         return self.columns[name]
 
     def where(self, condition: str) -> tuple[str, NDArray[np.bool_]]:
         """The column of COLUMN=VALUE, and which items fit, bool [N].
 
         A cell fits by the whole of it, or by one step of a category written "A > B > C"; case is ignored.
-        Raises InputError for an unknown column, and for a value that no item has.
+        Raises UnknownIdError for an unknown column or a value that no item has, InputError for another form.
         """
         name, given, value = condition.partition("=")
         name, wanted = name.strip(), value.strip().casefold()
@@ -70,7 +70,7 @@ class Catalogue:
         fits = np.array([wanted in _values(cell) for cell in self.column(name)], dtype=bool)
         if not fits.any():
             known = dict.fromkeys(part for cell in self.columns[name] for part in _values(cell))
-            raise InputError(f"no item has {name} '{value.strip()}'{nearest(wanted, list(known)[:5000])}")
+            raise UnknownIdError(f"no item has {name} '{value.strip()}'{nearest(wanted, list(known)[:5000])}")
         return name, fits
 
     def groups(self, name: str) -> NDArray[np.int64]:

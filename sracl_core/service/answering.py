@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError, nearest
 from sracl_core.retrieval.best import best, standard
-from sracl_core.rules import Rules
+from sracl_core.rules import LONGEST_TEXT, SOME_WORD, Rules, Whole, only_beside
 from sracl_core.rules.applied import Applied, apply
 from sracl_core.service.exported import Model, Rows
 
@@ -35,15 +35,21 @@ class Asked(BaseModel):
             "oneOf": [
                 {"required": [one], "properties": {one: {"type": kind}, other: {"type": "null"}}}
                 for one, kind, other in (("user", "string", "history"), ("history", "array", "user"))
-            ]
+            ],
+            "anyOf": only_beside("more", "more_weight", HALF),
         },
     )
 
-    user: str | None = Field(None, max_length=1000)
+    user: str | None = Field(None, max_length=LONGEST_TEXT)
     history: list[str] | None = Field(None, max_length=MOST, description="Item ids, oldest first.")
-    k: int = Field(10, ge=1, le=MOST)
+    k: Whole = Field(10, ge=1, le=MOST)
     rules: Rules = Field(default_factory=Rules)
-    more: str | None = Field(None, max_length=1000, description="Steer the list towards this meaning.")
+    more: str | None = Field(
+        None,
+        max_length=LONGEST_TEXT,
+        description="Steer the list towards this meaning.",
+        json_schema_extra=SOME_WORD,
+    )
     more_weight: float = Field(HALF, ge=0.0, le=1.0)
 
     @property

@@ -17,14 +17,14 @@ from pydantic import ValidationError
 from starlette.routing import Route
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
+from sracl_core.rules import LONGEST_TEXT, SOME_WORD
 from sracl_core.service.answering import MOST, Asked, fault
 from sracl_core.service.desk import Busy, Desk
 from sracl_core.service.reloading import Source
 
 MOST_BYTES = 1 << 20
-LONGEST_TEXT = 1000
 LOOK_SECONDS = 1.0
-Text = Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT)]
+Text = Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT, json_schema_extra=SOME_WORD)]
 Count = Annotated[int, Query(ge=1, le=MOST)]
 REFUSALS: dict[int | str, dict[str, Any]] = {
     code: {"description": said, "content": {"application/json": {"example": {"error": "..."}}}}

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
@@ -107,6 +108,46 @@ def test_what_a_list_is_asked_with_is_described(server: Server) -> None:
     assert "only" in schemas["Rules"]["properties"]
 
 
+HISTORY = {"history": ["x"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HISTORY,
+        {},
+        {"user": "x"},
+        {"user": None, "history": []},
+        {"user": "x", "history": []},
+        *({**HISTORY, "k": k} for k in (1, 5.0, 5.5, 0, True, "5", None)),
+        *({**HISTORY, "more_weight": weight} for weight in (0.5, 1, 1.5)),
+        *({**HISTORY, "more": text} for text in ("", " ", "x" * 1001)),
+        *(
+            {**HISTORY, "rules": rules}
+            for rules in (
+                {"min_popularity": 2.0},
+                {"min_popularity": -1},
+                {"only": ["brand=nobody's"]},
+                {"only": ["brand=A > B", "a=b=c"]},
+                *({"without": [one]} for one in ("", "brand", "=x", " = x", "brand=", "brand= ")),
+                *({"at_most": most} for most in ("2:brand", "02:brand", "0:brand", "brand", "2:", "²:brand")),
+                {"at_most": "9" * 10 + ":brand"},
+                {"not_like_from": 0.4},
+                {"not_like_from": 0.5},
+                {"not_like": " "},
+                {"onyl": []},
+            )
+        ),
+    ],
+)
+def test_what_fits_the_schema_is_answered_and_nothing_else(server: Server, body: dict[str, Any]) -> None:
+    schema = server.ask("/openapi.json")[1]
+    wanted = {"$ref": "#/components/schemas/Asked", "components": schema["components"]}
+    fits = Draft202012Validator(wanted).is_valid(body)
+    status, said = server.ask("/recommend", body)
+    assert status in ((200, 404) if fits else (400, 422)), said
+
+
 def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Server, export: Path) -> None:
     known = (read_json(export / "items.json") or {})["ids"][:2]
     status, found = server.ask(
@@ -136,7 +177,19 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", {"history": ["x"]}, "wrong", 401, "token"),
         ("/recommend", {}, TOKEN, 400, "either a user or a history"),
         ("/recommend", {"user": "x"}, TOKEN, 404, "an export knows no users"),
-        ("/recommend", {"history": ["x"], "rules": {"only": ["brnd=x"]}}, TOKEN, 400, "did you mean 'brand'"),
+        ("/recommend", {"history": ["x"], "rules": {"only": ["brnd=x"]}}, TOKEN, 404, "did you mean 'brand'"),
+        ("/recommend", {"history": ["x"], "rules": {"only": ["brand=x"]}}, TOKEN, 404, "no item has brand"),
+        ("/recommend", {"history": ["x"], "rules": {"only": ["brand"]}}, TOKEN, 400, "not COLUMN=VALUE"),
+        (
+            "/recommend",
+            {"history": ["x"], "rules": {"at_most": "9" * 9999 + ":brand"}},
+            TOKEN,
+            400,
+            "give N:",
+        ),
+        ("/recommend", {"history": ["x"], "rules": {"not_like": "x" * 1001}}, TOKEN, 422, "at most 1000"),
+        ("/recommend", {"history": ["x"], "k": 3.5}, TOKEN, 422, "k: Input should be a valid integer"),
+        ("/recommend", {"history": ["x"], "k": True}, TOKEN, 422, "k: Input should be a valid integer"),
         ("/recommend", {"history": ["x"], "k": 10**6}, TOKEN, 422, "less than or equal to 1000"),
         ("/recommend", {"history": ["x"] * 1001}, TOKEN, 422, "at most 1000"),
         ("/recommend", {"history": ["x"], "rules": {"onyl": []}}, TOKEN, 422, "onyl"),
