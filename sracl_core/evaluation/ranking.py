@@ -17,6 +17,7 @@ from torch import Tensor
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.retrieval.topk import top_columns
 from sracl_core.team import ALONE, Team
 
 Scores = Callable[[Sequences], Tensor]
@@ -116,7 +117,7 @@ def best_items(
     column, held = _held(seen_items, first, n_items)
     seen_b, seen_items = seen_b[held], column[held] + 1
     n_seen = torch.bincount(seen_b, minlength=1).max()
-    best_bM = scores_bN.topk(min(most + int(n_seen), n_items), dim=1).indices
+    best_bM = top_columns(scores_bN, most + int(n_seen))[1]
     places_bM = best_bM + n_items * torch.arange(len(best_bM), device=best_bM.device)[:, None]
     held_bM = torch.isin(places_bM, seen_b * n_items + seen_items - 1)
     order_bM = held_bM.to(torch.int8).argsort(dim=1, stable=True)

@@ -235,7 +235,7 @@ def test_the_best_columns_are_the_best(n: int, k: int, seed: int) -> None:
     scores = torch.from_numpy(np.random.default_rng(seed).permutation(4 * n)[: 2 * n].reshape(2, n)).float()
     scores[:, ::7] = -torch.inf
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topk, "LEAST_COLUMNS", 0)
+        patch.setattr(topk, "LEAST_COLUMNS_A_PLACE", 1)
         values, columns = topk.top_columns(scores, k)
     expected = scores.sort(dim=1, descending=True).values[:, :k]
     assert torch.equal(values, expected)
