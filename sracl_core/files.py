@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sracl_core import disk
-from sracl_core.errors import DataError, SraclError, StorageError
+from sracl_core.errors import DataError, InputError, SraclError, StorageError
 from sracl_core.json_values import jsonable
 from sracl_core.sealed import sealed, unsealed
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SCRATCH = "scratch"
 """A folder of this name inside a `whole_folder` is not kept."""
 
+_ADDRESS = re.compile(r"(?i)(s3[an]?|gs|gcs|az|adl|abfss?|wasbs?|hdfs|https?|ftp|file):/+(.*)")
+"""Also as a Path has it, with one slash."""
 _FREE = "free some and start it again (a training: `sracl resume`)"
 _ALLOW = "permission is denied; allow it for this path and its folder, or choose another"
 _REASONS = {
@@ -53,6 +55,18 @@ _OF_THE_DISK = {
     errno.EPERM,
     errno.EIO,
 }
+
+
+def require_here(path: Path | str) -> None:
+    """Raise InputError for an address, such as s3://bucket/log.csv, where a path of this machine is wanted.
+
+    It would be taken for a folder called s3: in the current one.
+    """
+    if found := _ADDRESS.match(str(path)):
+        raise InputError(
+            f"{found[1]}://{found[2]} is an address, and files are read and written on this machine alone; "
+            "copy them from there or to there with the store's own program, or mount it, and give the path"
+        )
 
 
 def storage_error(error: Exception, path: Path, doing: str = "write") -> StorageError:
@@ -124,6 +138,7 @@ def whole_folder(
     otherwise. Raises StorageError, also for a full disk that a library reports in words of its own; what
     was there before survives.
     """
+    require_here(path)
     path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow a link in place of it)
     disk.sweep(path.parent)
     work, new_parents = disk.beside(path), list[Path]()
@@ -202,7 +217,8 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create `path` and its parents; raises StorageError."""
+    """Create `path` and its parents; raises StorageError, InputError for an address."""
+    require_here(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

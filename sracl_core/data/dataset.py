@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
-from sracl_core.files import recovered
+from sracl_core.files import recovered, require_here
 from sracl_core.sealed import unsealed
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Dataset:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
+    require_here(folder)
     path = recovered(folder) / MANIFEST
     if not path.is_file():
         if folder.is_dir():

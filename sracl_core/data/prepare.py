@@ -21,7 +21,7 @@ from sracl_core.data.readers import READERS, detect, read_source
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
-from sracl_core.files import SCRATCH, whole_folder, write_json
+from sracl_core.files import SCRATCH, require_here, whole_folder, write_json
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -96,6 +96,8 @@ def prepare(
     """
     options = options or PrepareOptions()
     paths = [Path(path) for path in (source if isinstance(source, list) else [source])]
+    for path in paths:
+        require_here(path)
 
     def at(stage: str) -> None:
         if progress:

@@ -13,10 +13,13 @@ import polars as pl
 import pytest
 import zstandard
 
+from sracl_core.data.catalog import resolve
+from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.reading import packed
 from sracl_core.data.reading.base import ReadOptions
-from sracl_core.errors import DataError
+from sracl_core.errors import DataError, InputError
+from sracl_core.files import make_folder
 
 HEADER = "user_id,item_id,timestamp\n"
 ROWS = "".join(f"u{u},i{i},{u + i}\n" for u in range(6) for i in range(6))
@@ -156,6 +159,24 @@ def test_bad_item_table(tmp_path: Path, items: str, message: str) -> None:
 def test_missing_sources(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere", tmp_path, "is not there")
     refused(tmp_path, tmp_path, r"no data of a known form; needed: interactions\.csv")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/mine", "gs://bucket/mine", "https://example.org/mine"])
+def test_an_address_is_not_taken_for_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("log.csv").write_text(GOOD)
+    for use in (
+        lambda: prepare(Path(address), tmp_path / "out"),
+        lambda: prepare(Path("log.csv"), Path(address)),
+        lambda: resolve([address], tmp_path),
+        lambda: load_dataset(address),
+        lambda: make_folder(Path(address)),
+    ):
+        with pytest.raises(InputError, match=f"{address} is an address, and files are read and written on"):
+            use()
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_options_out_of_range() -> None:
