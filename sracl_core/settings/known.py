@@ -5,12 +5,13 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sracl_core.methods import backbones, floors
+from sracl_core.methods import Method, backbones, floors
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 
 
@@ -41,6 +42,12 @@ def settings(backbone: str | None = None) -> dict[str, Setting]:
 
     With a `backbone` or a floor, its own alone; else those of every backbone, each as the first that has it.
     """
+    return dict(_of(backbone, (*backbones().values(), *floors().values())))
+
+
+@cache
+def _of(backbone: str | None, methods: tuple[Method, ...]) -> dict[str, Setting]:
+    """`settings`, while there are these methods: a table of many runs asks hundreds of times."""
     found: dict[str, Setting] = {}
     for setting in _walk(RunConfig, "", backbone):
         found.setdefault(setting.key, setting)

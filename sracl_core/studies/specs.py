@@ -71,6 +71,7 @@ def _config(
     first, *added = (part.strip().lower().replace("-", "_") for part in method.split("+"))
     _require_known(text, first, added)
     extra = _own(text)
+    shared = {name: flag for name, flag in flags.items() if flag[0] not in _keys(extra)}
     preset = first if first in preset_names() and SHARED not in _after(text) else None
     chosen = first if preset is None else load_config(preset=preset, keep=lambda key: False)[0].model.name
     for line in extra:
@@ -85,7 +86,7 @@ def _config(
             config_file=config_file,
             sets=sets,
             own=[f"model.name={chosen}", *switches, *extra],
-            flags={name: flag for name, flag in flags.items() if takes(chosen, flag[0])},
+            flags={name: flag for name, flag in shared.items() if takes(chosen, flag[0])},
             keep=lambda key: takes(chosen, key),
         )[0]
 

@@ -343,3 +343,10 @@ def test_the_record_of_a_run_holds_what_it_does_not_read(tmp_path: Path) -> None
     config, _ = load_config(sets=sets)
     file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
     require_read(given(file, []), [config])
+
+
+def test_whoever_is_told_the_settings_may_change_what_was_told() -> None:
+    settings(FIRST_BACKBONE).clear()
+    settings().clear()
+    assert settings(FIRST_BACKBONE)
+    assert set(settings()) > set(settings(FIRST_BACKBONE))

@@ -35,7 +35,7 @@ from sracl_core.studies.formats import as_csv, markdown
 from sracl_core.studies.published import published
 from sracl_core.studies.specs import resolve_specs
 from sracl_core.studies.table import Table, build_table
-from tests.tiny import TINY, hashed_words, tiny_config, tiny_dataset, tiny_run
+from tests.tiny import SAMPLE, TINY, hashed_words, tiny_config, tiny_dataset, tiny_run
 
 SETS = [f"{key}={value}" for key, value in TINY.items() if key != "retrieval.k"]
 MODELS = ["sasrec", "sasrec+sracl", "item-kNN:decay=0.5"]
@@ -190,6 +190,9 @@ def test_settings_are_for_the_rows_that_have_them(tmp_path: Path) -> None:
         resolve_specs(["sasrec:objectives.sracl.alpha=0.2", "sasrec+sracl"])
     with pytest.raises(InputError, match="said by their names"):
         resolve_specs(["sasrec"], sets=["model.name=gru4rec"])
+    flags = {"--epochs": ("training.max_epochs", 5)}
+    own, plain = resolve_specs(["sasrec:training.max_epochs=3", "sasrec"], flags=flags)
+    assert (own.config.training.max_epochs, plain.config.training.max_epochs) == (3, 5)
     file = tmp_path / "mine.yaml"
     file.write_text("dataset:\n  split: temporal\ntraining:\n  patience: 2\n")
     rows = resolve_specs(["sasrec", "popular"], config_file=file)
@@ -214,7 +217,13 @@ def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, tabl
         compare(base / "tiny", rows, runs_dir=runs)
     with pytest.raises(InputError, match="seed 2 is given twice"):
         compare(base / "tiny", ["sasrec"], seeds=[2, 1, 2], runs_dir=runs)
+    prepare(SAMPLE, base / "other", PrepareOptions(sample_users=30))
+    elsewhere = f"popular:dataset.path={base / 'other'}"
+    with pytest.raises(InputError, match=r"differ in dataset\.path"):
+        compare(base / "tiny", ["popular", elsewhere], runs_dir=runs)
     assert not runs.exists()
+    table = compare(base / "tiny", ["popular", elsewhere], runs_dir=runs, mixed=True)
+    assert "dataset" in table.rows[1].differs
     mixed = compare(base / "tiny", rows, runs_dir=runs, mixed=True)
     assert [bool(row.differs) for row in mixed.rows] == [False, True]
     assert "split" in mixed.rows[1].differs

@@ -7,6 +7,8 @@ import random
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,15 +20,20 @@ def written(folder: Path) -> None:
     _, *files = re.split(r"^    # (\S+)$", GUIDE, flags=re.MULTILINE)
     names = files[::2]
     assert names == ["my_floor/__init__.py", "my_floor/floor.py", "pyproject.toml"]
-    for name, text in zip(names[:2], files[1::2], strict=False):
-        lines = [line for line in text.splitlines() if not line or line.startswith("    ")]
+    for name, text in zip(names, files[1::2], strict=True):
+        lines = list(takewhile(lambda line: not line or line.startswith("    "), text.splitlines()))
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("\n".join(line[4:] for line in lines))
-    (group, name, value), = re.findall(r'entry-points\."(.*?)"\]\n    (\w+) = "(.*?)"', GUIDE)  # fmt: skip
-    info = folder / "mine-1.0.dist-info"
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    name, version = project["name"], project["version"]  # without which pip installs nothing
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    points = [
+        f"[{group}]\n" + "".join(f"{one} = {value}\n" for one, value in found.items())
+        for group, found in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(points))
 
 
 def test_the_steps_of_the_guide_give_a_table(tmp_path: Path) -> None:
