@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sracl_core.errors import ConfigError
 from sracl_core.models import rpg, sasrec
+from sracl_core.models.base import INIT_STD, text_start
 from sracl_core.models.build import build_encoder
 from sracl_core.models.rpg.digits import as_others, quantized
 from sracl_core.models.rpg.encoder import RPG
@@ -88,6 +89,19 @@ def test_a_digit_is_the_nearest_centroid_of_its_part() -> None:
         assert len(pairs) == 3
     again = quantized(vectors.astype(np.float32), "product", 2, 3, generator(1))
     assert (found == again).all()
+
+
+def test_a_digit_begins_at_the_mean_start_of_its_items(encoder: RPG) -> None:
+    vectors = generator(5).normal(size=(N_ITEMS, 6)).astype(np.float32)
+    encoder.start_from_texts(vectors)
+    start = torch.from_numpy(text_start(vectors, 8))
+    expected = torch.zeros_like(start)
+    for digit_N in encoder.digits_NM[1:].T:
+        expected += torch.stack([start[digit_N == mine].mean(dim=0) for mine in digit_N])
+    begun = encoder.item_embeddings[1:].detach()
+    assert begun.std().item() == pytest.approx(INIT_STD, rel=1e-5)
+    torch.testing.assert_close(begun, expected * (INIT_STD / expected.std()), rtol=1e-4, atol=1e-7)
+    assert not encoder.item_embeddings[0].any()
 
 
 def test_digits_come_from_texts_and_the_seed_and_are_saved_with_the_weights(encoder: RPG) -> None:

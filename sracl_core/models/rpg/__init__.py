@@ -9,8 +9,9 @@ through one head a digit, and an item's score is the sum of what its digits get:
 
 so that every item is ranked, without a beam. An item that is new but has a text has digits too: there is no
 embedding of an item alone. Published for Beauty: 32 digits of 256, temperature 0.03, rate 0.01. There the
-vectors are rotated before the cut (OPQ) and the Transformer is GPT-2's; here they are cut as they come, and
-it is SASRec's.
+vectors are rotated before the cut (OPQ), the Transformer is GPT-2's and digits begin at random. Here vectors
+are cut as they come, the Transformer is SASRec's, and a digit begins at the mean of where the items that have
+it would begin as items of their own (docs/experiments.md).
 
 Digits can be made in two other ways, see `digits.py`. `ids=residual` are those of GREAM (arXiv 2510.20815):
 k-means of the vectors, then of what each centroid leaves of them, and so on, from coarse to fine.
@@ -38,8 +39,8 @@ class Settings(sasrec.Settings):
     name: Literal["rpg"] = Field("rpg", description="Backbone.")  # type: ignore[assignment]
     item_init: Literal["random", "text"] = Field(
         "text",
-        description="Where digits come from: the items' text vectors, or drawn at random, which shows what "
-        "texts are worth.",
+        description="Where digits come from and their embeddings begin: the items' text vectors, or drawn at "
+        "random, which shows what texts are worth.",
     )
     ids: Literal["product", "residual", "aspects"] = Field(
         "product",

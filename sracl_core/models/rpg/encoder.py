@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sracl_core.models.base import INIT_STD, text_start
 from sracl_core.models.rpg import Settings
 from sracl_core.models.rpg.digits import as_others, quantized
 from sracl_core.models.sasrec.encoder import SASRec
@@ -37,10 +38,19 @@ class RPG(SASRec):
         # Every head begins as half a step from the identity's, as published.
         nn.init.zeros_(self.heads.weight)
 
+    @torch.no_grad()
     def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
-        """Digits of text vectors."""
+        """Digits of text vectors; each begins at the mean of its items' `text_start`."""
         rng = generator(self.seed, "digits")
         self._take_digits(quantized(item_vectors_NE, self.ids, self.n_digits, self.codebook, rng))
+        starts_ND = torch.from_numpy(text_start(item_vectors_NE, self.hidden_size)).to(self.device)
+        rows_NM, weight = self.digits_NM[1:], self.items.weight
+        sums = torch.zeros_like(weight)
+        for rows_N in rows_NM.T:
+            sums.index_add_(0, rows_N, starts_ND)
+        counts = torch.bincount(rows_NM.flatten(), minlength=len(weight))[:, None]
+        weight.copy_(torch.where(counts > 0, sums / counts, weight))
+        self.scale_items(INIT_STD / max(float(self.item_embeddings[1:].std()), 1e-12))
 
     def new_rows(
         self, vectors_NE: np.ndarray, asked_ME: np.ndarray, ridge: float, of: np.ndarray | None = None
