@@ -95,7 +95,7 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
             unmasked["NDCG@20"]["mean"],
             row["test"]["masked"]["NDCG@20"]["mean"],
             f"{100 * tested['relative']:+.1f}%" if tested else None,
-            tested["p_value"] if tested else None,
+            tested["p_holm"] if tested else None,
             f"{row['training_minutes']:.1f}",
         ]
         cells.append(
@@ -104,5 +104,5 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
     output.print_table([*columns, *(["paper HR@20", "paper NDCG@20"] if with_paper else [])], cells)
     output.tell(
         f"test, unmasked unless said, mean over seeds {', '.join(map(str, seeds))}; "
-        f"p: paired randomization test over users against {base}, two-sided"
+        f"p: paired randomization test over users against {base}, two-sided, Holm-corrected over the variants"
     )

@@ -48,7 +48,7 @@ def print_comparison(comparison: dict[str, Any]) -> None:
     ]
     if rows:
         output.tell()
-        output.tell("paired randomization test over users, two-sided")
+        output.tell("paired randomization test over users, two-sided, each by itself")
         output.print_table(["runs", "metric", "seen items", "difference", "p", "users"], rows)
 
 

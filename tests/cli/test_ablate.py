@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sracl_core.cli.ablate import _print_rows
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.settings.known import flatten
@@ -110,3 +111,14 @@ def test_each_variant_changes_what_its_name_says() -> None:
         assert all(0 < ndcg < hit < 1 for hit, ndcg in variant.paper.values())
     papers = np.array([[ndcg for _, ndcg in variant.paper.values()] for variant in VARIANTS])
     assert (papers[0] >= papers).all(), "the paper's full method leads everywhere"
+
+
+def test_the_p_that_is_printed_is_corrected_for_the_variants(capsys: pytest.CaptureFixture[str]) -> None:
+    of_mask = {name: {"mean": 0.25, "deviation": None} for name in ("HR@20", "NDCG@20")}
+    rest = {"test": {"unmasked": of_mask, "masked": of_mask}, "training_minutes": 1.0, "paper": None}
+    tested = {"unmasked/NDCG@20": {"relative": 0.1, "p_value": 0.0211, "p_holm": 0.0633}}
+    rows = [{"variant": "full", "paired": None, **rest}, {"variant": "no_inter", "paired": tested, **rest}]
+    _print_rows(rows, [42])
+    printed = capsys.readouterr().out
+    assert "0.0633" in printed
+    assert "0.0211" not in printed
