@@ -138,7 +138,9 @@ class SequenceEncoder(nn.Module, ABC):
         rows, items, ages = (
             torch.from_numpy(part).to(self.device) for part in aged(histories, self.max_length)
         )
-        scores_RN.index_put_((rows, items - 1), self.repeat_bias[ages], accumulate=True)
+        columns, held = self.columns_of(items)
+        places = rows[held], columns[held]
+        scores_RN.index_put_(places, self.repeat_bias[ages[held]], accumulate=True)
 
     def item_scores(self, states_RD: Tensor) -> Tensor:
         """Scores by the states alone, float32 [R, N]: the dot product, unless a backbone says otherwise.
@@ -170,6 +172,14 @@ class SequenceEncoder(nn.Module, ABC):
     def holders(self) -> Team:
         """The processes that share the item embeddings out; one alone where they are whole."""
         return self.items.team if isinstance(self.items, ItemShard) else ALONE
+
+    def columns_of(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Columns of items in the scores that this process has, and whether it has the item's."""
+        first, n = 0, self.n_items
+        if isinstance(self.items, ItemShard):
+            first, n = self.items.own.start, self.items.own.stop - self.items.own.start
+        columns = items - 1 - first
+        return columns.clamp(0, n - 1), (columns >= 0) & (columns < n)
 
     def hold(self, *items: np.ndarray) -> None:
         """Have the embeddings of these items at hand; the holders call it together, each with its own."""

@@ -109,8 +109,6 @@ class RunConfig(Section):
         others = [name for name in self.active_objectives if name != "next_item"]
         if others:
             return f"objectives.{others[0]}, which may read any of the item embeddings"
-        if self.model.repeats != "none":
-            return f"model.repeats={self.model.repeats}, which is fitted to the scores of all items"
         if self.model.evidence != "none":
             return f"model.evidence={self.model.evidence}, whose tables are as large as the item embeddings"
         return ""

@@ -195,7 +195,7 @@ class TrainingConfig(Section):
     shard_items: bool = Field(
         False,
         description="Processes that train together hold a part of the item embeddings each. With "
-        "objectives.next_item alone, and without model.repeats and model.evidence.",
+        "objectives.next_item alone, and without model.evidence.",
     )
     average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Evaluate a moving average of the weights with this decay; 0 keeps none."

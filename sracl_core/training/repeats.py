@@ -36,20 +36,27 @@ def _by_age(encoder: SequenceEncoder, prefixes: Prefixes, rows: np.ndarray) -> l
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         history = prefixes.take(some)
-        scores = encoder.item_scores(encoder.encode(history))
+        scores = encoder.item_scores(encoder.encode_shared(history))
         row, item, age = aged(history, encoder.max_length)
         keys, token_pair = np.unique(row * (encoder.n_items + 1) + item, return_inverse=True)
         pair_row, pair_item = np.divmod(keys, encoder.n_items + 1)
-        place = (
-            torch.from_numpy(pair_row).to(scores.device),
-            torch.from_numpy(pair_item - 1).to(scores.device),
-        )
-        log_shares = (scores[place] - scores.logsumexp(dim=1)[place[0]]).cpu().double().numpy()
+        place = (torch.from_numpy(part).to(scores.device) for part in (pair_row, pair_item))
+        log_shares = _log_shares(encoder, scores, *place).cpu().double().numpy()
         targets = prefixes.values[prefixes.ends[some]]
         again = np.flatnonzero(pair_item == targets[pair_row])
         found.append((token_pair + pairs, age, pair_row + start, log_shares, again + pairs))
         pairs += len(keys)
     return [torch.from_numpy(np.concatenate(parts)) for parts in zip(*found, strict=True)]
+
+
+def _log_shares(encoder: SequenceEncoder, scores_RN: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """Log-probabilities of pairs by the softmax over all items, of which the holders have scores of parts."""
+    column, held = encoder.columns_of(item)
+    totals_R, team = scores_RN.logsumexp(dim=1), encoder.holders
+    if team.size > 1:
+        largest_R = team.largest(totals_R)
+        totals_R = team.summed((totals_R - largest_R).exp()).log() + largest_R
+    return team.summed(scores_RN[row, column].where(held, 0.0)) - totals_R[row]
 
 
 def fit_repeats(encoder: SequenceEncoder, prefixes: Prefixes, seed: int, sample: int = SAMPLE) -> bool:

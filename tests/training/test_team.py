@@ -50,7 +50,8 @@ CASES: dict[str, dict[str, Any]] = {
     "yes-or-no": {**BARE, "objectives.next_item.loss": "bce"},
     "views-gathered": {**BARE, "objectives.duorec.weight": 0.1, "objectives.iclrec.weight": 0.1,
                        "objectives.iclrec.clusters": 8},
-    "items-by-softmax": {**SHARDED, "objectives.next_item.smoothing": 0.2, "model.item_anchor": 0.001},
+    "items-by-softmax": {**SHARDED, "objectives.next_item.smoothing": 0.2, "model.item_anchor": 0.001,
+                         "model.repeats": "fitted"},
     "items-of-gru4rec": {**OTHERS, "model.name": "gru4rec", "training.weight_decay": 1e-4},
     "items-of-comirec": {**OTHERS, "model.name": "comirec", "objectives.next_item.loss": "bce"},
     "items-lazily": {
@@ -145,7 +146,6 @@ def test_shared_items_make_the_run_of_one_process_which_any_number_goes_on_with(
     ("changes", "named"),
     [
         ({**STILL}, "objectives.sracl"),
-        ({**BARE, "model.repeats": "fitted"}, "model.repeats=fitted"),
         ({**BARE, "model.evidence": "words"}, "model.evidence=words"),
         ({"model.name": "bert4rec"}, "objectives.masked_item"),
     ],
