@@ -177,12 +177,18 @@ class Dashboard(App[None]):
         sections = [section for place in tabs for section in place.load().key_sections()]
         present = set(self.screen.BINDINGS)
         sections.sort(key=lambda section: not present <= set(section[1]))
-        self.push_screen(HelpScreen([sections[0], ("Everywhere", shared), *sections[1:]]))
+        listed = [sections[0], ("Everywhere", shared), *sections[1:]]
+        self.push_screen(HelpScreen(listed, here=2), lambda key: key and self.action_press(key))
 
     def _bindings_of_modes(self) -> Iterator[Binding]:
         for at, place in enumerate(find(), start=1):
             key = f"F{at} {at}" if at <= FUNCTION_KEYS else str(at)
             yield Binding(str(at), f"go('{place.name}')", place.title, key_display=key)
+
+    def action_press(self, key: str) -> None:
+        """What `key` does, by a click on a line that tells of it."""
+        # Later, as the app's own: a key that a box sends to what is in it goes no farther than to the box.
+        self.call_later(self.simulate_key, key)
 
     def action_next_theme(self) -> None:
         """Dark, light, the terminal's own colors, and round again."""

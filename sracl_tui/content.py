@@ -28,9 +28,25 @@ class Content(TextualContent):
         super().__init__(plain_lines(text), spans, cell_length, strip_control_codes=False)
 
 
-def link(text: str, action: str, style: str) -> TextualContent:
+PRESSED = {"esc": "escape", "F6": "f6", "/": "slash", "?": "question_mark"}
+"""What a hint calls otherwise than Textual does."""
+
+
+def hints(*told: str) -> TextualContent:
+    """What each of some keys does, the key first; a click on it presses the key.
+
+    >>> hints("esc closes", "y copies").plain
+    'esc closes · y copies'
+    """
+    keys = [one.partition(" ")[0] for one in told]
+    pressing = [f"app.press('{PRESSED.get(key, key)}')" for key in keys]
+    links = [doing(action, one) for action, one in zip(pressing, told, strict=True)]
+    return Content(" · ").join(links)
+
+
+def doing(action: str, text: TextualContent | str) -> TextualContent:
     """`text` that does `action`, one of ours, when it is clicked."""
-    return Content.assemble((text, style)).stylize(Style.from_meta({"@click": action}))
+    return Content.assemble(text).stylize(Style.from_meta({"@click": action}))
 
 
 def line(text: TextualContent | str) -> TextualContent:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from sracl_tui.content import hints
 from sracl_tui.widgets.plain import Static
 
 
@@ -29,7 +30,7 @@ class AskScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static(self._question)
             yield Input(self._value, id="answer", compact=True)
-            yield Static("enter keeps it · esc leaves it as it was", classes="hint")
+            yield Static(hints("enter keeps it", "esc leaves it as it was"), classes="hint")
 
     def on_mount(self) -> None:
         """One types at once."""

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, TextualContent, doing, hints
 from sracl_tui.widgets.plain import Static, entitle
 
 KEY_WIDTH = 14
@@ -26,52 +26,58 @@ PLOT_KEYS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
-    """Escape or ? closes."""
+class HelpScreen(ModalScreen[str | None]):
+    """Ends with the key whose line was clicked, None after escape or ?.
+
+    here: how many of the `sections` are of keys that do something on the screen below.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "dismiss", "Close", key_display="esc"),
     ]
 
-    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]]) -> None:
+    def __init__(self, sections: Sequence[tuple[str, Iterable[BindingType]]], here: int) -> None:
         super().__init__()
         self._sections = sections
+        self._here = here
 
     def compose(self) -> ComposeResult:
         """A section for each of the pairs of title and keys."""
         box = VerticalScroll(Static(Content("\n").join(self._lines())), classes="dialog reading")
-        entitle(box, "Keys", "esc closes · ↑↓ scroll")
+        entitle(
+            box,
+            "Keys",
+            Content.assemble(hints("esc closes"), " · a click on a line presses its key"),
+        )
         yield box
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
 
-    def _lines(self) -> Iterable[Content]:
-        for title, bindings in self._sections:
-            yield from section(title, bindings)
-        yield from section("A chart that has the focus", [])
+    def _lines(self) -> Iterable[TextualContent]:
+        for at, (title, bindings) in enumerate(self._sections):
+            yield from section(title, bindings, pressed=at < self._here)
+        yield from section("A chart that has the focus", [], pressed=False)
         for name, what in PLOT_KEYS:
             yield key(name, what)
         yield Content("")
         yield Content.styled(
-            "Everything also works with the mouse: the keys at the bottom of the screen can be clicked.",
+            "Everything also works with the mouse: tabs, the keys in the bottom line, the first ones here. "
+            "A click puts the cursor on a row, a second one is enter.",
             "$muted",
         )
 
 
-def section(title: str, bindings: Iterable[BindingType]) -> Iterable[Content]:
-    """A heading and its keys."""
+def section(title: str, bindings: Iterable[BindingType], pressed: bool) -> Iterable[TextualContent]:
+    """A heading, and a line for each binding that has a description; `pressed` by a click on it."""
     yield Content.styled(f"\n{title}", "bold $accent")
-    yield from keys(bindings)
-
-
-def keys(bindings: Iterable[BindingType]) -> Iterable[Content]:
-    """A line for each binding that has a description."""
     for binding in bindings:
         if isinstance(binding, Binding) and binding.description:
             shown = binding.key_display or binding.key.replace(",", " ")
-            yield key(shown, binding.tooltip or binding.description)
+            told = key(shown, binding.tooltip or binding.description)
+            first = binding.key.partition(",")[0]
+            yield doing(f"screen.dismiss('{first}')", told) if pressed else told
 
 
 def key(name: str, what: str) -> Content:

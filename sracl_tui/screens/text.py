@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.widgets.plain import Static, entitle
 
@@ -30,7 +30,7 @@ class TextScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text, in something that scrolls."""
         box = VerticalScroll(Static(self._text), classes="dialog reading")
-        entitle(box, self._title, "esc closes · y copies")
+        entitle(box, self._title, hints("esc closes", "y copies"))
         yield box
 
     def action_copy(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -53,3 +54,13 @@ class RowList(OptionList):
     def as_text(self) -> str:
         """The rows as they read."""
         return "\n".join(text for _, text in self._shown)
+
+
+class CursorList(RowList):
+    """Rows to look at as well as to open: a click puts the cursor on one, a click on that one is enter."""
+
+    def _on_click(self, event: events.Click) -> None:
+        row = event.style.meta.get("option")
+        if row is not None and row != self.highlighted:
+            self.highlighted = row
+            event.prevent_default()

@@ -172,4 +172,4 @@ def test_two_lists_stand_row_by_row() -> None:
     assert "not in this list" in left[3][1].plain
     other, _ = aligned(first, missed, second, here, there, by_second=True)
     assert [name for name, _ in other] == ["c", "d", "a", "b", "h"]
-    assert in_common(first, second) == "2 of 3 in both"
+    assert in_common(first, second) == "2 in both"

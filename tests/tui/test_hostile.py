@@ -166,7 +166,7 @@ async def test_odd_runs_and_studies_in_lists_of_them(
         await until(pilot, shows(app, "Comparisons and studies", MARK, "Drama [DVD]"))
         assert harmless(app)
         await pilot.press("escape", "b")
-        await until(pilot, shows(app, "Leaderboard", "by unmasked/NDCG@20"))
+        await until(pilot, shows(app, "Leaderboard", "by unmasked NDCG@20"))
         await pilot.press("f", "m", "s", "slash", *"[/x]", "enter")
         await until(pilot, lambda: harmless(app) and "cannot be" not in drawn(app))
     assert not read_as_markup

@@ -71,7 +71,6 @@ class Outcome(Panel):
                 texts.append(await ask("describe", *question))
             plan = await ask("train", *self._form.arguments(self._runs_dir), "--dry-run")
         except CommandError as error:
-            problem = Content.assemble(("✗ ", "bold $error"), str(error))
-            said.update(Content("\n").join([problem, *view.cost_of_texts(texts)]))
+            said.update(view.without_plan(str(error), texts))
             return
         said.update(view.estimate(plan, "", texts))

@@ -7,11 +7,13 @@ from typing import Any
 
 from sracl_core.json_values import flat
 from sracl_core.progress import duration
-from sracl_tui.content import Content
+from sracl_tui.content import Content, TextualContent
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
 from sracl_tui.view_models import count, short_name
+from sracl_tui.widgets.facts import Fact, Facts
 from sracl_tui.widgets.split_line import SplitLine
 
+NAMES = 20
 PLAN_WORDS = {
     "dataset": "dataset",
     "users": "users",
@@ -103,20 +105,17 @@ def problems(resolved: Resolved) -> Content:
     )
 
 
-def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[str, Any]] = ()) -> Content:
+def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[str, Any]] = ()) -> Facts:
     """The plan of `sracl train --dry-run`, or why there is none yet."""
     if plan is None:
-        return Content.styled(note, "$muted")
-    lines = [
-        Content.assemble((f"{PLAN_WORDS.get(key, key):<20}", "$muted"), _value(held))
-        for key, held in plan.items()
-        if key not in (*TIMES, "remarks")
-    ]
-    lines = [Content.assemble((f"{'training time':<20}", "$muted"), (_time(plan), "bold")), *lines]
+        return Facts([Content.styled(note, "$muted")], NAMES)
+    planned = {key: held for key, held in plan.items() if key not in (*TIMES, "remarks")}
+    lines: list[Fact | TextualContent] = [("training time", Content.styled(_time(plan), "bold"))]
+    lines += [(PLAN_WORDS.get(key, key), _value(held)) for key, held in planned.items()]
     lines += [Content.assemble(("! ", "bold $warning"), str(text)) for text in plan.get("remarks", ())]
     if not texts:
-        lines.append(Content.assemble((f"{'LLM calls':<20}", "$muted"), "none: no text is written by an LLM"))
-    return Content("\n").join([*lines, *cost_of_texts(texts)])
+        lines.append(("LLM calls", "none: no text is written by an LLM"))
+    return Facts([*lines, *cost_of_texts(texts)], NAMES)
 
 
 def _time(plan: Mapping[str, Any]) -> str:
@@ -128,18 +127,25 @@ def _time(plan: Mapping[str, Any]) -> str:
     return f"at most {duration(most)} ({duration(each)} an epoch, as in {run})"
 
 
-def cost_of_texts(texts: Sequence[Mapping[str, Any]]) -> list[Content]:
+def cost_of_texts(texts: Sequence[Mapping[str, Any]]) -> list[Fact | TextualContent]:
     """What `sracl describe --dry-run` said of each kind of text."""
     if not texts:
         return []
-    lines = [Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold")]
+    lines: list[Fact | TextualContent] = [
+        Content.styled("\ntexts by an LLM, written once with `sracl describe`", "bold")
+    ]
     for asked in texts:
         lines += [
-            Content.assemble((f"{key.replace('.', ' '):<20}", "$muted"), _value(held))
+            (key.replace(".", " "), _value(held))
             for key, held in flat(asked).items()
             if not isinstance(held, list)
         ]
     return lines
+
+
+def without_plan(problem: str, texts: Sequence[Mapping[str, Any]]) -> Facts:
+    """Why there is no plan, and what the texts would cost even so."""
+    return Facts([Content.assemble(("✗ ", "bold $error"), problem), *cost_of_texts(texts)], NAMES)
 
 
 def describe_questions(form: FormModel) -> list[list[str]]:

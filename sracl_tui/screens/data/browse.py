@@ -14,10 +14,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.plain import Button, Static, entitle
-from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.row_list import CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 UP = ".."
@@ -54,14 +54,14 @@ class BrowseScreen(ModalScreen[list[str] | None]):
         with Vertical(classes="dialog browse"):
             yield Static("", id="browse-place")
             yield FilterField("/ filter", "browse-filter")
-            yield RowList(id="browse-rows")
+            yield CursorList(id="browse-rows")
             yield Static("", id="browse-said")
             with Horizontal(classes="buttons"):
                 yield Button("Take (ctrl+s)", id="take", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        entitle(self.query_one(".browse"), "Files", "enter opens or takes · space marks several")
+        entitle(self.query_one(".browse"), "Files", hints("enter opens or takes", "space marks several"))
         self.query_one(RowList).focus()
         self._enter(self._folder)
 

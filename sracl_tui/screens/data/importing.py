@@ -17,7 +17,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.screens.data.column_field import ColumnField
 from sracl_tui.screens.data.first_rows import FirstRows
 from sracl_tui.screens.data.import_entries import (
@@ -72,7 +72,7 @@ class ImportScreen(ModalScreen[Held | None]):
         entries = {entry.option: entry for entry in ENTRIES}
         columns = {column.option: column for column in COLUMNS}
         with VerticalScroll(classes="dialog form", can_focus=False) as box:
-            entitle(box, "Import", "ctrl+s starts · ctrl+o browses · esc cancels")
+            entitle(box, "Import", hints("ctrl+s starts", "ctrl+o browses", "esc cancels"))
             yield self._field(entries["source"])
             with Horizontal(classes="field"):
                 yield Static("")
@@ -147,7 +147,7 @@ class ImportScreen(ModalScreen[Held | None]):
         self._looked_at = words
         self._warn("")
         if not held["source"]:
-            shown.say("The first rows of the files come here, with what each column is taken for.")
+            shown.say("The first rows come here, with what each column is taken for.")
             return
         await asyncio.sleep(STILL_SECONDS)
         shown.say("looking at the files…")

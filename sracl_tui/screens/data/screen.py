@@ -21,13 +21,13 @@ from sracl_tui.screens.data.job_line import JobLine
 from sracl_tui.session import Session
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
-from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.row_list import CursorList, RowList
 
 if TYPE_CHECKING:
     from sracl_tui.screens.data.import_entries import Held
 
 
-class DatasetRows(RowList):
+class DatasetRows(CursorList):
     """The list, whose key for the next step is told in the line below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sracl_tui.content import Content, line
+from sracl_tui.content import Content, TextualContent, line
 from sracl_tui.datasets import DatasetLine
 from sracl_tui.glyphs import padded_bar
 from sracl_tui.view_models import count
+from sracl_tui.widgets.facts import Fact, Facts
 from sracl_tui.widgets.split_line import SplitLine
 
 STATES = {
@@ -20,6 +21,7 @@ STATES = {
     "damaged": ("✗", "damaged", "$error"),
 }
 BAR = 30
+NAMES = 14
 
 
 def catalog(entries: Iterable[Mapping[str, Any]], ready: Sequence[DatasetLine]) -> list[DatasetLine]:
@@ -51,7 +53,7 @@ def row(dataset: DatasetLine) -> SplitLine:
     )
 
 
-def overview(facts: Mapping[str, Any]) -> Content:
+def overview(facts: Mapping[str, Any]) -> Facts:
     """The figures of a prepared dataset."""
     lengths, popularity, time = facts["sequence_length"], facts["item_popularity"], facts["time"]
     coverage = facts["text_coverage"]
@@ -70,7 +72,7 @@ def overview(facts: Mapping[str, Any]) -> Content:
         ("licence", str(facts.get("licence") or "not stated")),
         ("identity", str(facts["identity"])[:16]),
     ]
-    lines = pairs_lines(pairs)
+    lines: list[Fact | TextualContent] = [*pairs]
     if not coverage or facts.get("items_without_title") == facts["items"]:
         lines.append(Content(""))
         lines.append(
@@ -78,7 +80,7 @@ def overview(facts: Mapping[str, Any]) -> Content:
                 ("! ", "bold $warning"), "No item has a title: semantic neighbors come from ids alone."
             )
         )
-    return Content("\n").join([*lines, *_funnel(facts.get("funnel") or ())])
+    return Facts([*lines, *_funnel(facts.get("funnel") or ())], NAMES)
 
 
 def _funnel(steps: Sequence[Mapping[str, Any]]) -> list[Content]:
@@ -113,7 +115,7 @@ def distributions(facts: Mapping[str, Any]) -> Content:
     return Content("\n").join(lines)
 
 
-def split(facts: Mapping[str, Any]) -> Content:
+def split(facts: Mapping[str, Any]) -> Facts:
     """What leave-one-out makes of it."""
     sizes = facts["split"]
     pairs = [
@@ -126,7 +128,7 @@ def split(facts: Mapping[str, Any]) -> Content:
         ("too short", f"{count(sizes['users_too_short'])} users"),
     ]
     note = "Leave-one-out; a run may choose a temporal split instead (F2, dataset.split)."
-    return Content("\n").join([*pairs_lines(pairs), Content(""), Content.styled(note, "$muted")])
+    return Facts([*pairs, Content(""), Content.styled(note, "$muted")], NAMES)
 
 
 def preview(facts: Mapping[str, Any]) -> Content:
@@ -150,12 +152,12 @@ def preview(facts: Mapping[str, Any]) -> Content:
     return Content("\n").join(lines)
 
 
-def entry_text(entry: Mapping[str, Any]) -> Content:
+def entry_text(entry: Mapping[str, Any]) -> Facts:
     """A dataset of the catalogue that is not prepared."""
     size = sum(int(file.get("size") or 0) for file in entry.get("files") or ())
     pairs = [
         ("what", str(entry.get("about") or "")),
-        ("size", f"{size / 1e6:,.0f} MB to fetch" if size else "the host does not say"),
+        ("size", f"{size / 1e6:,.0f} MB to fetch" if size else "unknown: the host does not say"),
         ("licence", str(entry.get("licence") or "not stated")),
         ("cite", str(entry.get("citation") or "")),
         ("page", str(entry.get("page") or "")),
@@ -168,19 +170,14 @@ def entry_text(entry: Mapping[str, Any]) -> Content:
         "fetch": "Press enter to fetch it from its authors' host.",
         "put": str(entry.get("manual") or "Its files have to be brought by hand."),
     }.get(str(entry.get("state")), "")
-    lines = pairs_lines([(name, text) for name, text in pairs if text])
-    return Content("\n").join([*lines, Content(""), Content.styled(todo, "bold")])
+    told = [(name, text) for name, text in pairs if text]
+    return Facts([*told, Content(""), Content.styled(todo, "bold")], NAMES)
 
 
 def nothing(filtered: str) -> Content:
     """In place of a dataset, where none is listed."""
     said = f"No dataset has “{filtered}”." if filtered else "Nothing here yet: a imports your own files."
     return Content.styled(said, "$muted")
-
-
-def pairs_lines(pairs: Sequence[tuple[str, str]]) -> list[Content]:
-    """Names and values in two columns."""
-    return [line(Content.assemble((f"{name:<14}", "$muted"), text)) for name, text in pairs]
 
 
 def _spread(held: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def aligned(
 def in_common(first: Answer, second: Answer) -> str:
     """How many items both list."""
     both = {item["item"] for item in first["items"]} & {item["item"] for item in second["items"]}
-    return f"{len(both)} of {len(second['items'])} in both"
+    return f"{len(both)} in both"
 
 
 def _row(own: Answer | None, item: Answer, rank: int | None, arrow: Content) -> SplitLine:

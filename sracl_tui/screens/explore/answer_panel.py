@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.app import ComposeResult
 
 from sracl_tui.content import Content
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static
-from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.row_list import CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
-
-
-class WalkList(RowList):
-    """Rows of which a first click chooses one and a second click opens it."""
-
-    def _on_click(self, event: events.Click) -> None:
-        row = event.style.meta.get("option")
-        if row is not None and row != self.highlighted:
-            self.highlighted = row
-            event.prevent_default()
 
 
 class AnswerPanel(Panel):
@@ -29,7 +18,7 @@ class AnswerPanel(Panel):
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__(title, id=name)
-        self.rows = WalkList(id=f"{name}-rows")
+        self.rows = CursorList(id=f"{name}-rows")
         self._said = Static("", classes="said")
 
     def compose(self) -> ComposeResult:

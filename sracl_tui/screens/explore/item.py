@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.screens.explore.item_view import facts, lists
@@ -48,7 +48,7 @@ class ItemScreen(ModalScreen[str | None]):
             with Horizontal(classes="pair"):
                 yield AnswerPanel("Bought next", "followed")
                 yield AnswerPanel("Latest buyers", "users")
-        entitle(box, "Item", "tab next list · enter opens · backspace back · esc closes")
+        entitle(box, "Item", hints("esc closes", "backspace back", "tab next list", "enter opens"))
 
     def on_mount(self) -> None:
         self._load()

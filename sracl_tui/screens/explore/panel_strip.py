@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sracl_tui.content import Content, link
+from sracl_tui.content import Content, doing
 from sracl_tui.widgets.plain import Static
 
 
@@ -16,5 +16,5 @@ class PanelStrip(Static):
         parts = []
         for name, title in titles.items():
             style = "bold reverse" if name == now else "$muted"
-            parts.append(link(f" {title} ", f"screen.show_panel('{name}')", style))
+            parts.append(doing(f"screen.show_panel('{name}')", Content.styled(f" {title} ", style)))
         self.update(Content("").join(parts))

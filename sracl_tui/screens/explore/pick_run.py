@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.plain import entitle
@@ -31,7 +31,7 @@ class PickRunScreen(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         box = Vertical(RowList(id="pick-rows"), classes="dialog reading tall")
-        entitle(box, "Compare with", "enter chooses · esc closes")
+        entitle(box, "Compare with", hints("enter chooses", "esc closes"))
         yield box
 
     def on_mount(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
@@ -18,6 +18,7 @@ from sracl_tui.preferences import DEFAULTS
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.explore.answer_board import AnswerBoard
 from sracl_tui.screens.explore.history_panel import KINDS
+from sracl_tui.screens.explore.keys import KEYS, NEEDS_ANSWERS, NEEDS_RUN
 from sracl_tui.screens.explore.list_view import export_rows
 from sracl_tui.screens.explore.query_client import QueryClient
 from sracl_tui.screens.explore.questions import RECOMMENDED, Question
@@ -29,8 +30,6 @@ from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
-NEEDS_RUN = ("filter", "text", "next_user", "sort_users", "map")
-NEEDS_ANSWERS = ("until", "seen", "profile")
 PICK = "Press / and type a part of a user's id, or press enter there for the first one."
 
 
@@ -40,36 +39,7 @@ class ExploreScreen(TabScreen):
     MODE = "explore"
     TITLE = "Explore"
     CSS_PATH = "style.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "User", key_display="/", tooltip="Pick a user by typing"),
-        Binding("f", "text", "Free text", tooltip="Search items by meaning, and steer by it"),
-        Binding("left_square_bracket", "weight(-0.1)", "Less text", key_display="[", show=False),
-        Binding("right_square_bracket", "weight(0.1)", "More text", key_display="[ ]", show=False),
-        Binding("m", "next_user('miss')", "Miss", tooltip="The next user whose held-out item was missed"),
-        Binding("h", "next_user('hit')", "Hit", tooltip="The next user whose held-out item was found"),
-        Binding("r", "next_user('any')", "Random", tooltip="Any user, by chance"),
-        Binding(
-            "s,f6",
-            "sort_users",
-            "Sort",
-            key_display="s",
-            tooltip="Users by rank, gain, length; F6 in the field",
-        ),
-        Binding("o", "turn_order", "Order", show=False, tooltip="Two runs: in the order of the other one"),
-        Binding("v", "map", "Map", tooltip="All items in the plane, by meaning"),
-        Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
-        Binding("backspace", "back", "Back", tooltip="To the user before"),
-        Binding("left", "panel(-1)", "Panel", show=False, tooltip="Panel on the left"),
-        Binding(
-            "right", "panel(1)", "Panels", key_display="← →", show=False, tooltip="To the panel on the right"
-        ),
-        Binding("u", "until", "Reads", tooltip="How much of the history is read"),
-        Binding("i", "seen", "Seen too", tooltip="Recommend what was bought before too, or not"),
-        Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),
-        Binding("f5,R", "restart", "Reload", key_display="F5", tooltip="Start the explorer again"),
-        Binding("y", "copy", "Copy", show=False, tooltip="Copy the focused panel's rows"),
-        Binding("e", "export", "Export", show=False, tooltip="Write the answers as CSV and JSON"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     @classmethod
     def key_sections(cls) -> list[tuple[str, list[BindingType]]]:

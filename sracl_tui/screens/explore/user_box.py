@@ -14,7 +14,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.screens.explore.list_view import moved
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import RECOMMENDED
@@ -168,7 +168,7 @@ class UserBox(Vertical):
         entitle(
             suggestions,
             f"{total:,} user{'s' * (total != 1)} · {self.order.words}",
-            f"{few}{no_ranks or 'F6 sorts otherwise'}",
+            Content.assemble(few, no_ranks or hints("F6 sorts otherwise")),
         )
         suggestions.display = True
 

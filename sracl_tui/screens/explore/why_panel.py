@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from sracl_tui.content import Content
-from sracl_tui.screens.explore.answer_panel import WalkList
 from sracl_tui.screens.explore.view import counted, why_rows
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static, entitle
+from sracl_tui.widgets.row_list import CursorList
 
 
 class WhyPanel(Panel):
@@ -26,10 +26,10 @@ class WhyPanel(Panel):
         with Horizontal():
             with Vertical():
                 yield Static("", id="why-history-said", classes="head")
-                yield WalkList(id="why-history-rows")
+                yield CursorList(id="why-history-rows")
             with Vertical(classes="neighbors"):
                 yield Static("", id="why-neighbors-said", classes="head")
-                yield WalkList(id="why-neighbors-rows")
+                yield CursorList(id="why-neighbors-rows")
 
     def show(self, item: Mapping[str, Any] | None, hint: str, no_neighbors: str) -> None:
         """Explain `item`, or say `hint`; `no_neighbors` is why the run has none."""
@@ -53,4 +53,4 @@ class WhyPanel(Panel):
 
     def _fill(self, side: str, said: str, rows: list[Any]) -> None:
         self.query_one(f"#why-{side}-said", Static).update(Content.styled(said, "$muted"))
-        self.query_one(f"#why-{side}-rows", WalkList).show(rows, keep_cursor=False)
+        self.query_one(f"#why-{side}-rows", CursorList).show(rows, keep_cursor=False)

@@ -23,19 +23,27 @@ from sracl_tui.screens.confirm import ConfirmScreen
 from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import FilterField
+from sracl_tui.widgets.key_line import KeyLine
 from sracl_tui.widgets.plain import Static, entitle
-from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.row_list import CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
-HINT = "enter watches · s metric · m marks · f seeds · n note · R rename · D delete · y copies · esc closes"
 MOST_SETTINGS = 5
+
+
+class BoardRows(CursorList):
+    """The list, whose key is told in the line below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Watch", tooltip="Show the run under the cursor")
+    ]
 
 
 class BoardScreen(ModalScreen[Path | None]):
     """The run that was chosen, None where it was closed. What it shows is what `sracl runs board` says."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close"),
+        Binding("escape,q", "close", "Close", key_display="esc"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("s", "metric", "Metric", tooltip="Rank by the next metric"),
         Binding("m", "mark", "Mark", tooltip="Hold the others against the run under the cursor"),
@@ -61,11 +69,12 @@ class BoardScreen(ModalScreen[Path | None]):
         """A filter, the rows, and what is said of them."""
         with Vertical(id="leaderboard"):
             yield FilterField("/ filter runs, settings, notes", "leaderboard-filter")
-            yield RowList(id="leaderboard-rows")
+            yield BoardRows(id="leaderboard-rows")
             yield Static("reading the runs…", id="leaderboard-said")
+        yield KeyLine(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        entitle(self.query_one("#leaderboard"), "Leaderboard", HINT)
+        entitle(self.query_one("#leaderboard"), "Leaderboard")
         self.query_one(RowList).focus()
         self._read()
 
@@ -89,7 +98,7 @@ class BoardScreen(ModalScreen[Path | None]):
         self.query_one(RowList).show([(row["name"], self._row(row)) for row in shown])
         seeds = "seeds of one setting together" if self._fold else "each run"
         many = f"{len(shown)} row{'s' * (len(shown) != 1)}"
-        said = f"{many} by {self._metric or 'nothing yet'} (test; v: validation), {seeds}"
+        said = f"{many} by {self._metric.replace('/', ' ') or 'nothing yet'} (test; v: validation), {seeds}"
         if self._marked:
             said += f"; Δ against {short_name(self._marked)}, p of the paired test over users, Holm-corrected"
         self.query_one("#leaderboard-said", Static).update(
@@ -214,8 +223,19 @@ def settings_line(row: Mapping[str, Any]) -> str:
     """What is not the same in every row, as `key value` pairs."""
     settings: Mapping[str, Any] = row["settings"]
     first = list(settings.items())[:MOST_SETTINGS]
-    pairs = [f"{name.rpartition('.')[2]} {_told(value)}" for name, value in first]
+    pairs = [
+        _told(value) if name == "model.name" else f"{_short(name)} {_told(value)}" for name, value in first
+    ]
     return " · ".join([*pairs, *(["…"] if len(settings) > MOST_SETTINGS else [])])
+
+
+def _short(name: str) -> str:
+    """A setting without its section, but for an objective's: `weight` alone is nobody's.
+
+    >>> _short("training.max_epochs"), _short("objectives.sracl.weight")
+    ('max_epochs', 'sracl.weight')
+    """
+    return name.partition(".")[2]
 
 
 def _told(value: Any) -> str:

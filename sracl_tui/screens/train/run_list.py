@@ -15,7 +15,7 @@ from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static
-from sracl_tui.widgets.row_list import MOST_ROWS, RowList
+from sracl_tui.widgets.row_list import MOST_ROWS, CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 EMPTY = "No runs here yet.\n\nF1 chooses a dataset,\nF2 sets up and starts\na run."
@@ -40,7 +40,7 @@ class RunList(Panel):
     def compose(self) -> ComposeResult:
         """Filter, list, and what is said when there is nothing."""
         yield FilterField("/ filter runs", "run-filter")
-        yield RowList(id="run-rows")
+        yield CursorList(id="run-rows")
         yield Static(EMPTY, id="no-runs")
 
     def show(self, runs: tuple[RunLine, ...], chosen: Path | None, overlays: tuple[Path, ...]) -> None:

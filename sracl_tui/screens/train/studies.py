@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from sracl_core.files import read_json
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.screens.train.groups import table
@@ -46,7 +46,7 @@ class StudiesScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The tables, in something that scrolls."""
         box = VerticalScroll(Static("", id="studies"), classes="dialog reading")
-        entitle(box, "Comparisons and studies", "esc closes · y copies")
+        entitle(box, "Comparisons and studies", hints("esc closes", "y copies"))
         yield box
 
     def on_mount(self) -> None:

@@ -1,0 +1,63 @@
+"""Names and values in two columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.css.styles import RulesMap
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
+
+from sracl_tui.content import Content, TextualContent, line
+
+Fact = tuple[str, TextualContent | str]
+
+
+class Facts(Visual):
+    """Facts, and lines across both columns; a long value goes on below itself, not below its name."""
+
+    def __init__(self, lines: Sequence[Fact | TextualContent], names: int) -> None:
+        self._lines = [one if isinstance(one, TextualContent) else (one[0], line(one[1])) for one in lines]
+        self._names = names
+
+    @property
+    def plain(self) -> str:
+        """The text, for copying and for tests."""
+        return "\n".join(self._whole(one).plain for one in self._lines)
+
+    def _whole(self, one: Fact | TextualContent) -> TextualContent:
+        if isinstance(one, TextualContent):
+            return one
+        return Content.assemble((f"{one[0]:<{self._names}}", "$muted"), one[1])
+
+    def _drawn(self, width: int) -> list[TextualContent]:
+        drawn: list[TextualContent] = []
+        for one in self._lines:
+            room = width - self._names
+            if isinstance(one, TextualContent) or room < self._names:
+                drawn += self._whole(one).wrap(width)
+                continue
+            name, value = one
+            for part in line(value).wrap(room):
+                drawn.append(self._whole((name, part)))
+                name = ""
+        return drawn
+
+    def render_strips(
+        self, width: int, height: int | None, style: Style, options: RenderOptions
+    ) -> list[Strip]:
+        """The lines at `width` columns."""
+        return [
+            strip
+            for one in self._drawn(width)[:height]
+            for strip in one.truncate(width, pad=True).render_strips(width, 1, style, options)
+        ]
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        """The width at which nothing is wrapped."""
+        return max((self._whole(one).cell_length for one in self._lines), default=1)
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """As many rows as it has lines at `width` columns."""
+        return len(self._drawn(width))
