@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from sracl_core.errors import ConfigError, ServiceError
 from sracl_core.semantics.llm.answers import ITEM_SCHEMA
 from sracl_core.semantics.llm.budget import Budget, BudgetReached
-from sracl_core.semantics.llm.client import CallFailed, ChatClient, Reply
+from sracl_core.semantics.llm.client import CallFailed, ChatClient, Reply, _reply, _Unusable
 from sracl_core.semantics.llm.endpoint import Endpoint, check_endpoint
 from sracl_core.semantics.llm.rate_limit import RateLimit
 from sracl_core.semantics.llm.talk import Talk
@@ -50,6 +51,54 @@ def test_retry_after_is_honored() -> None:
     with Stub(first(1, (429, {"Retry-After": "1"}, {"message": "slow down"}))) as stub:
         ask(stub)
         assert stub.times[1] - stub.times[0] >= 1.0
+
+
+def test_a_long_pause_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sracl_core.semantics.llm.client.LONG_PAUSE", 0.3)
+
+    async def three() -> None:
+        async with ChatClient(Endpoint(stub.url, "m"), key=KEY) as client:
+            asked = [client.ask([{"role": "user", "content": "hello"}], None, 10) for _ in range(3)]
+            await asyncio.gather(*asked)
+
+    with Stub(first(3, (429, {"Retry-After-Ms": "400"}, {"message": "slow down"}))) as stub:
+        asyncio.run(three())
+    assert caplog.messages == ["the server asks to wait 0 s, and so it is"]
+
+
+ODD = {
+    "an error with status 200: out of memory": {"error": {"message": "out of memory"}},
+    "an error with status 200: loading": {"error": "loading"},
+    "no message in it": {"choices": []},
+    "its content is no text": {"choices": [{"message": {"content": 5}}]},
+    "it begins with '<html>": b"<html>Sign in</html>",
+    "it is empty": b" ",
+    "it has 4,194,305 bytes": b" " * ((1 << 22) + 1),
+}
+
+
+@pytest.mark.parametrize("said", ODD)
+def test_what_is_no_answer_is_said(said: str) -> None:
+    body = ODD[said]
+    with pytest.raises(_Unusable) as caught:
+        _reply(body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 0}, (3, 0)),
+        ({"prompt_tokens": -(10**6), "completion_tokens": 10**30}, (None, None)),
+        ({"prompt_tokens": True, "completion_tokens": float("nan")}, (None, None)),
+        ("none", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_tokens_that_nobody_can_have_used_are_estimated(usage: Any, counted: tuple[int | None, ...]) -> None:
+    """A count below zero gave the budget money back, and one beyond 64 bits ended the job."""
+    body = json.dumps({"choices": [{"message": {"content": "A \ud800 soap."}}], "usage": usage}).encode()
+    assert _reply(body) == Reply("A \ufffd soap.", *counted)
 
 
 def test_retries_end() -> None:

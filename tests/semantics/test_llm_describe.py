@@ -138,6 +138,17 @@ def test_sigterm_waits_for_the_calls_in_flight(home: Path, shop500: Path) -> Non
         assert the_job()["done"] == sum(stub.paid.values()) < 30
 
 
+def test_sigterm_does_not_wait_for_a_pause_that_the_server_asks_for(home: Path, shop500: Path) -> None:
+    with Stub(lambda number, body: (429, {"Retry-After": "600"}, {"message": "slow"})) as stub:
+        process = start(*command(shop500, stub, "--concurrency", "4"))
+        wait_until(lambda: len(stub.bodies) >= 4)
+        process.send_signal(signal.SIGTERM)
+        ended = process.wait(60)
+        assert ended.returncode == 143, ended.stderr
+        assert "start again to go on" in ended.stderr
+        assert the_job()["failed"] == 0
+
+
 def test_the_budget_covers_all_starts_and_is_not_exceeded(
     home: Path, shop500: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

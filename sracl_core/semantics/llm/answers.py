@@ -28,8 +28,8 @@ REPAIR = (
 )
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_MARKS = re.compile(r'```[a-zA-Z]*|"?\s*[{,]?\s*"(?:summary|audience)"\s*:\s*"?')
-"""Code fences, and what is left of a JSON object that was cut off."""
+_MARKS = re.compile(r'```[a-zA-Z]*|"? ?[{,]? ?"(?:summary|audience)" ?: ?"?')
+"""Code fences, and what is left of a JSON object that was cut off; in a text without superfluous blanks."""
 
 
 def item_answer(raw: str) -> str | None:
@@ -57,7 +57,8 @@ def plain_answer(raw: str) -> str:
     >>> plain_answer('```json {"summary": "A soap for everybo')
     'A soap for everybo'
     """
-    return " ".join(_MARKS.sub(" ", _THOUGHT.sub("", raw)).split())
+    text = " ".join(_THOUGHT.sub("", raw).split())
+    return " ".join(_MARKS.sub(" ", text).split())
 
 
 def _part(value: Any) -> str:

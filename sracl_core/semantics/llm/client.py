@@ -7,14 +7,15 @@ ends the job with one line.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sracl_core.data.reading.text import whole_characters
 from sracl_core.errors import ConfigError, ServiceError, nearest
+from sracl_core.notices import warn
 from sracl_core.semantics.llm.endpoint import KEY_VARIABLES, Endpoint, check_endpoint, scrub
 from sracl_core.semantics.llm.rate_limit import RateLimit
 
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 900.0
+LONG_PAUSE = 10.0
+"""A pause of so many seconds is told: nothing moves meanwhile."""
 RETRIED = (408, 409, 429)
+MOST_BYTES, MOST_TOKENS = 1 << 22, 1 << 31
+"""What an answer, and the tokens of one, stay below."""
 
 Message = dict[str, str]
 
@@ -86,7 +91,8 @@ class ChatClient:
         """The model's reply, or CallFailed after all retries.
 
         schema: the `response_format` to ask for where the server has it. tokens: about how many the
-        request has, for the rate limit. Raises ConfigError or ServiceError where asking on is useless.
+        request has, for the rate limit. Raises ConfigError or ServiceError where asking on is useless, and
+        Stopped where the job is to stop before the request goes out.
         """
         question = uuid.uuid4().hex
         attempt = 0
@@ -158,8 +164,12 @@ class ChatClient:
         """Raise what ends the job, or the question, at once; return where a retry may help."""
         status, said = error.status_code, self._scrub(error)
         if status in (401, 403):
-            have = f"the key in {' or '.join(KEY_VARIABLES)}" if self._key else "a request without a key"
-            raise ConfigError(f"{self.endpoint.base_url} refuses {have} ({status}: {said})") from None
+            keys = " or ".join(KEY_VARIABLES)
+            have = f"the key in {keys}" if self._key else "a request without a key"
+            advice = "correct the key" if self._key else f"put one into {keys}"
+            raise ConfigError(
+                f"{self.endpoint.base_url} refuses {have} ({status}: {said}); {advice}"
+            ) from None
         if status == 429 and getattr(error, "code", None) == "insufficient_quota":
             raise ServiceError(f"the account has no credit left ({said}); start again when it has") from None
         if not self._any_success and status in (400, 404) and "context" not in said.lower():
@@ -195,10 +205,11 @@ class ChatClient:
 
     async def _wait(self, attempt: int, wait: float | None) -> None:
         if wait is not None:
-            self._limit.pause(wait)
+            if self._limit.pause(wait) and wait >= LONG_PAUSE:
+                warn(f"the server asks to wait {wait:,.0f} s, and so it is")
         else:
             longest = min(LONGEST_BACKOFF, self.endpoint.backoff_seconds * 2.0**attempt)
-            await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+            await self._limit.sleep(longest * random.uniform(0.5, 1.0))
 
     def _scrub(self, error: object) -> str:
         """A server may repeat the key in its complaint; what we keep and print must not."""
@@ -218,17 +229,31 @@ class _Unusable(Exception):
 
 
 def _reply(body: bytes) -> Reply:
-    """Raises ValueError or _Unusable where `body` is no chat completion."""
-    completion = json.loads(body)
+    """Raises _Unusable where `body` is no chat completion."""
+    if len(body) > MOST_BYTES:
+        raise _Unusable(f"it has {len(body):,} bytes")
+    try:
+        completion = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        begin = body[:60].decode("utf-8", "replace")
+        raise _Unusable(f"it begins with {begin!r}" if begin.strip() else "it is empty") from error
     try:
         text = completion["choices"][0]["message"].get("content") or ""
-        usage = completion.get("usage") or {}
-        used, wrote = usage.get("prompt_tokens"), usage.get("completion_tokens")
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise _Unusable(f"no message in it: {type(error).__name__} {error}") from error
+        told = completion.get("error") if isinstance(completion, dict) else None
+        told = told.get("message") if isinstance(told, dict) else told
+        raise _Unusable(f"an error with status 200: {told}" if told else "no message in it") from error
     if not isinstance(text, str):
         raise _Unusable("its content is no text")
-    return Reply(text, used if isinstance(used, int) else None, wrote if isinstance(wrote, int) else None)
+    usage = completion.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return Reply(whole_characters(text), _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+
+
+def _count(usage: dict[str, Any], name: str) -> int | None:
+    """A count of tokens that can be one; None leaves it to be estimated."""
+    count = usage.get(name)
+    return count if type(count) is int and 0 <= count < MOST_TOKENS else None
 
 
 def _unreached(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from sracl_core.semantics.llm.budget import Budget, BudgetReached
 from sracl_core.semantics.llm.client import ChatClient
 from sracl_core.semantics.llm.open_questions import CHUNK, Plan, chunks
 from sracl_core.semantics.llm.prompt_inputs import Subjects
+from sracl_core.semantics.llm.rate_limit import Stopped
 from sracl_core.semantics.llm.talk import Talk
 from sracl_core.semantics.llm.tokens import Prices
 
@@ -190,6 +191,8 @@ class _Runner:
             except BudgetReached:
                 self.outcome.stopped = "budget"
                 self.stop.set()
+            except Stopped:
+                pass  # the question stays open
             finally:
                 queue.task_done()
 

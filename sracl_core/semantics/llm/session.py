@@ -190,7 +190,7 @@ async def _run(
     settings, stop = task.settings, asyncio.Event()
     plan = plan_job(task.job, task.subjects, cache, task.limit, None, record=True)
     spent = next((job["money"] or 0.0 for job in cache.jobs(id=task.job.id)), 0.0)
-    limit = RateLimit(settings.requests_per_minute, settings.tokens_per_minute)
+    limit = RateLimit(settings.requests_per_minute, settings.tokens_per_minute, stop)
     _on_signals(stop, came)
     async with ChatClient(_endpoint(settings), limit, task.key) as client:
         outcome = await run_job(

@@ -7,6 +7,7 @@ from contextlib import suppress
 from sracl_core.semantics.llm.answers import ITEM_SCHEMA, REPAIR, item_answer, plain_answer
 from sracl_core.semantics.llm.budget import Budget, BudgetReached
 from sracl_core.semantics.llm.client import CallFailed, ChatClient, Message, Reply
+from sracl_core.semantics.llm.rate_limit import Stopped
 from sracl_core.semantics.llm.tokens import MESSAGE_TOKENS, Prices, estimate
 
 
@@ -24,7 +25,7 @@ class Talk:
         self.calls = self.input_tokens = self.output_tokens = 0
 
     async def hold(self) -> tuple[str, str, str, str]:
-        """(form, text, raw, error) as in `Answer`; raises BudgetReached before the first call."""
+        """(form, text, raw, error) as in `Answer`; raises BudgetReached and Stopped before the first call."""
         ask: list[Message] = [{"role": "user", "content": self._prompt}]
         try:
             first = await self._say(ask)
@@ -34,7 +35,7 @@ class Talk:
             return ("json" if self._json else "text"), text, first.text, ""
         again = [*ask, {"role": "assistant", "content": first.text}, {"role": "user", "content": REPAIR}]
         second = Reply("", None, None)
-        with suppress(CallFailed, BudgetReached):
+        with suppress(CallFailed, BudgetReached, Stopped):
             second = await self._say(again if first.text.strip() else ask)
             if text := self._read(second.text):
                 return ("repaired" if self._json else "text"), text, second.text, ""
