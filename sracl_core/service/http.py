@@ -14,9 +14,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
+from sracl_core.plain import plain
 from sracl_core.rules import LONGEST_TEXT, SOME_WORD
 from sracl_core.service.answering import MOST, Asked, fault
 from sracl_core.service.desk import Busy, Desk
@@ -110,6 +113,8 @@ def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
     @app.post("/recommend", responses=REFUSALS, openapi_extra=body)
     async def recommend(request: Request) -> JSONResponse:
         require(request.headers.get("authorization", ""))
+        for name in request.query_params:
+            raise _unread(name, "; what is asked stands in the body")
         try:
             asked = Asked.model_validate_json(await request.body(), strict=True)
         except ValidationError as error:
@@ -118,10 +123,10 @@ def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
 
     # The route above describes it; this one, which is met first, answers without what FastAPI does around it.
     app.router.routes.insert(0, Route("/recommend", recommend, methods=["POST"]))
-    plain = app.openapi
+    bare = app.openapi
 
     def with_asked() -> dict[str, Any]:
-        schema = plain()
+        schema = bare()
         asked = Asked.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(asked.pop("$defs", {}), Asked=asked)
@@ -159,12 +164,15 @@ def _refuse_unread(request: Request) -> None:
         if not read:
             return  # whoever gathers measures may add words of its own
         if name not in read:
-            said = f"Extra inputs are not permitted; there is {', '.join(sorted(read))}"
-        elif count > 1:
-            said = f"is given {count} times"
-        else:
-            continue
-        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": said}])
+            raise _unread(name, f"; there is {', '.join(sorted(read))}")
+        if count > 1:
+            raise _unread(name, said=f"is given {count} times")
+
+
+def _unread(
+    name: str, more: str = "", said: str = "Extra inputs are not permitted"
+) -> RequestValidationError:
+    return RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": said + more}])
 
 
 def _refuse(app: FastAPI) -> None:
@@ -181,6 +189,16 @@ def _refuse(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         return said(422, fault(error.errors()[0]))
+
+    @app.exception_handler(HTTPException)
+    async def nowhere(request: Request, error: HTTPException) -> JSONResponse:
+        asked = f"{request.method} {plain(request.url.path[:100])}"
+        text = f"nothing answers {asked}; /docs tells what does" if error.status_code in (404, 405) else ""
+        return said(error.status_code, text or str(error.detail), **(error.headers or {}))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return said(400, "the body did not come whole")  # nobody reads it; the count of requests has it
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> JSONResponse:

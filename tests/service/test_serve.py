@@ -198,6 +198,21 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", b"\xc9", TOKEN, 422, '{"error": "Invalid JSON'),
         ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
         ("/recommend", {"history": ["x"], "more_weight": 0.7}, TOKEN, 400, "how far a text"),
+        (
+            "/recommend?k=3",
+            {"history": ["x"]},
+            TOKEN,
+            422,
+            "k: Extra inputs are not permitted; what is asked",
+        ),
+        ("/recommend", None, TOKEN, 405, "nothing answers GET /recommend; /docs tells what does"),
+        (
+            "/recomend",
+            {"history": ["x"]},
+            TOKEN,
+            404,
+            "nothing answers POST /recomend; /docs tells what does",
+        ),
         ("/neighbors?item=nothing", None, TOKEN, 404, "there is no item 'nothing'"),
         ("/neighbors?item=a&item=b", None, TOKEN, 422, "item: is given 2 times"),
         (
@@ -214,7 +229,7 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
             422,
             '{"error": "k: Input should be greater than or equal to 1',
         ),
-        ("/nowhere", None, TOKEN, 404, "Not Found"),
+        ("/nowhere", None, TOKEN, 404, "nothing answers GET /nowhere"),
     ],
 )
 def test_what_cannot_be_answered_says_why(
