@@ -15,7 +15,7 @@ from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import MASKS, RunConfig
 from sracl_core.settings.validation import validated
-from sracl_core.studies.running import Wanted
+from sracl_core.studies.running import Wanted, seeds_of
 from sracl_core.studies.table import Spread, Table
 
 SHOWN = ("HR@20", "NDCG@20")
@@ -107,6 +107,7 @@ def variant_rows(
     Raises InputError for a name that is none, for variants that are the same here (a part that is off
     cannot be taken away), and where the paper's figures would have none beside them.
     """
+    seeds = seeds_of(seeds)
     if 20 not in base.evaluation.ks:
         raise InputError("a study shows HR@20 and NDCG@20, as the paper does: add 20 to evaluation.ks")
     known = {variant.name: variant for variant in VARIANTS}

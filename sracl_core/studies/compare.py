@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from sracl_core.settings.models import RunConfig
 from sracl_core.studies.filling import Filling
 from sracl_core.studies.grouping import group_table
 from sracl_core.studies.published import published
-from sracl_core.studies.running import Say, Wanted, run_all
+from sracl_core.studies.running import Say, Wanted, run_all, seeds_of
 from sracl_core.studies.specs import Spec, resolve_specs
 from sracl_core.studies.table import Table, build_table
 
@@ -175,17 +174,8 @@ def compare_rows(
 
 
 def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:
-    if config.floor is not None:
-        return [config.training.seed]
-    if isinstance(seeds, int):
-        if seeds < 1:
-            raise InputError(f"{seeds} seeds are none; take one at least")
-        return [config.training.seed + at for at in range(seeds)]
-    if negative := [seed for seed in seeds if seed < 0]:
-        raise InputError(f"a seed is 0 or more, not {negative[0]}")
-    if again := [seed for seed, count in Counter(seeds).items() if count > 1]:
-        raise InputError(f"seed {again[0]} is given twice, which trains nothing twice; give it once")
-    return list(seeds)
+    first = config.training.seed
+    return [first] if config.floor is not None else seeds_of(seeds, first)
 
 
 def _seeded(name: str, config: RunConfig, seed: int) -> Wanted:

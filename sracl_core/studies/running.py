@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from sracl_core.data.sources import Sources, load_sources
+from sracl_core.errors import InputError
 from sracl_core.progress import TIMED, Extent, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
@@ -21,6 +23,7 @@ from sracl_core.studies.earlier import EarlierRuns
 
 STAGE = "compare"
 LOOK_SECONDS = 0.5
+MOST_SEEDS = 1000
 NEARLY = 0.999
 """Of a run whose steps are done, and whose results are not there."""
 
@@ -34,6 +37,21 @@ class Wanted:
 
     name: str
     config: RunConfig
+
+
+def seeds_of(seeds: int | Sequence[int], first: int = 0) -> list[int]:
+    """The seeds that are given, or so many from `first` on. Raises InputError where they are none."""
+    if isinstance(seeds, int):
+        if seeds < 1:
+            raise InputError(f"{seeds} seeds are none; take one at least")
+        if seeds > MOST_SEEDS:
+            raise InputError(f"{seeds:,} seeds are more than {MOST_SEEDS:,}; take fewer, or list them")
+        return [first + at for at in range(seeds)]
+    if negative := [seed for seed in seeds if seed < 0]:
+        raise InputError(f"a seed is 0 or more, not {negative[0]}")
+    if again := [seed for seed, count in Counter(seeds).items() if count > 1]:
+        raise InputError(f"seed {again[0]} is given twice, which trains nothing twice; give it once")
+    return list(seeds)
 
 
 @dataclass(frozen=True)

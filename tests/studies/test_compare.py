@@ -30,6 +30,8 @@ from sracl_core.runs.reader import read_history
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import preset_names
+from sracl_core.settings.models import RunConfig
+from sracl_core.studies.ablation import variant_rows
 from sracl_core.studies.compare import compare
 from sracl_core.studies.formats import as_csv, markdown
 from sracl_core.studies.published import published
@@ -221,6 +223,10 @@ def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, tabl
     elsewhere = f"popular:dataset.path={base / 'other'}"
     with pytest.raises(InputError, match=r"differ in dataset\.path"):
         compare(base / "tiny", ["popular", elsewhere], runs_dir=runs)
+    with pytest.raises(InputError, match="seed 1 is given twice"):
+        variant_rows(None, RunConfig(), [1, 1])
+    with pytest.raises(InputError, match=f"{10**20:,} seeds are more than 1,000; take fewer"):
+        compare(base / "tiny", ["sasrec"], seeds=10**20, runs_dir=runs)
     assert not runs.exists()
     table = compare(base / "tiny", ["popular", elsewhere], runs_dir=runs, mixed=True)
     assert "dataset" in table.rows[1].differs
