@@ -108,6 +108,8 @@ def _write_csv(directory: RunDirectory, out: Path | None, steps: bool) -> None:
     history = read_history(directory.path)
     rows = _step_rows(history) if steps else epoch_rows(history.epochs)
     if not rows:
+        if not directory.metrics_path.is_file():
+            raise RunError(f"{directory.metrics_path} is gone; put back a copy of it, or train anew")
         raise RunError(f"{directory.path} has recorded no {'steps' if steps else 'epochs'} yet")
     text = as_csv(rows)
     if out is None:
@@ -163,4 +165,11 @@ def _write_folder(directory: RunDirectory, checkpoint: Path, out: Path) -> None:
 
 def _step_rows(history: RunHistory) -> list[dict[str, Any]]:
     steps = history.steps
-    return [dict(zip(steps, values, strict=True)) for values in zip(*steps.values(), strict=True)]
+    rows = [dict(zip(steps, values, strict=True)) for values in zip(*steps.values(), strict=True)]
+    return [
+        row | {name: int(row[name]) for name in ("step", "epoch") if _is_whole(row, name)} for row in rows
+    ]
+
+
+def _is_whole(row: dict[str, float], name: str) -> bool:
+    return row.get(name, 0.5).is_integer()

@@ -14,6 +14,8 @@ from sracl_core.methods import SPLITS, names, values
 from sracl_core.settings.section import Positive, Section, Share
 from sracl_core.settings.space import Range
 
+SEEDS = 2**63
+"""Seeds are below; a library's generators take no larger ones, and some are asked for one more."""
 _OWN_SPLITS = ("leave_one_out", "given")
 """Known not to read the shares, so that no settings have to import them."""
 
@@ -172,7 +174,7 @@ class RetrievalConfig(Section):
 class TrainingConfig(Section):
     """The loop."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = Field(
         42, description="Decides every random draw of a run; semantic neighbors do not depend on it."
     )
     max_epochs: Positive = Field(100, description="Passes over the training prefixes at most.")

@@ -18,6 +18,7 @@ from sracl_core.runs.events import Record
 from sracl_core.runs.lock import is_written
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.stages import SEEDS
 from sracl_core.studies.crew import run_crew, share_of_cores
 from sracl_core.studies.earlier import EarlierRuns
 
@@ -47,8 +48,8 @@ def seeds_of(seeds: int | Sequence[int], first: int = 0) -> list[int]:
         if seeds > MOST_SEEDS:
             raise InputError(f"{seeds:,} seeds are more than {MOST_SEEDS:,}; take fewer, or list them")
         return [first + at for at in range(seeds)]
-    if negative := [seed for seed in seeds if seed < 0]:
-        raise InputError(f"a seed is 0 or more, not {negative[0]}")
+    if beyond := [seed for seed in seeds if not 0 <= seed < SEEDS]:
+        raise InputError(f"a seed is 0 or more and below 2 to the 63rd, not {beyond[0]}")
     if again := [seed for seed, count in Counter(seeds).items() if count > 1]:
         raise InputError(f"seed {again[0]} is given twice, which trains nothing twice; give it once")
     return list(seeds)

@@ -57,6 +57,14 @@ def test_a_run_shows_what_it_recorded(runs: list[RunDirectory], capsys: pytest.C
     row = next(csv.DictReader(io.StringIO(told(["export", "metrics", str(runs[0].path)], capsys))))
     assert {*meta["parts"], "masked/MRR@5", "unmasked/NDCG@10"} <= row.keys()
     assert "NDCG@10" in told(["runs", "show", "--groups", str(runs[0].path)], capsys)
+    words = ["export", "metrics", str(runs[0].path)]
+    step = next(csv.DictReader(io.StringIO(told([*words, "--steps"], capsys))))
+    assert (step["step"].isdigit(), step["epoch"]) == (True, "0")
+    aside = runs[0].metrics_path.rename(runs[0].path / "aside")
+    try:
+        assert "metrics.jsonl is gone; put back a copy" in told(words, capsys, status=2)
+    finally:
+        aside.rename(runs[0].metrics_path)
 
 
 def test_runs_of_one_protocol_are_compared(

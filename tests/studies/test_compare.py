@@ -225,6 +225,8 @@ def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, tabl
         compare(base / "tiny", ["popular", elsewhere], runs_dir=runs)
     with pytest.raises(InputError, match="seed 1 is given twice"):
         variant_rows(None, RunConfig(), [1, 1])
+    with pytest.raises(InputError, match="below 2 to the 63rd, not 9223372036854775808"):
+        variant_rows(None, RunConfig(), [1, 2**63])
     with pytest.raises(InputError, match=f"{10**20:,} seeds are more than 1,000; take fewer"):
         compare(base / "tiny", ["sasrec"], seeds=10**20, runs_dir=runs)
     assert not runs.exists()
