@@ -86,6 +86,9 @@ def metrics(
     setting; what an earlier export of the run left there is replaced.
     """
     directories = [find_run(run, runs_dir) for run in runs]
+    # What a tracker has of the run would be replaced by nothing.
+    if gone := [one for one in directories if not follow and not one.metrics_path.is_file()]:
+        raise RunError(f"{gone[0].metrics_path} is gone; put back a copy of it, or train anew")
     if to != CSV:
         from sracl_core.cli.tracking import export
 
@@ -108,8 +111,6 @@ def _write_csv(directory: RunDirectory, out: Path | None, steps: bool) -> None:
     history = read_history(directory.path)
     rows = _step_rows(history) if steps else epoch_rows(history.epochs)
     if not rows:
-        if not directory.metrics_path.is_file():
-            raise RunError(f"{directory.metrics_path} is gone; put back a copy of it, or train anew")
         raise RunError(f"{directory.path} has recorded no {'steps' if steps else 'epochs'} yet")
     text = as_csv(rows)
     if out is None:

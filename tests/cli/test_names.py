@@ -62,7 +62,9 @@ def test_a_run_shows_what_it_recorded(runs: list[RunDirectory], capsys: pytest.C
     assert (step["step"].isdigit(), step["epoch"]) == (True, "0")
     aside = runs[0].metrics_path.rename(runs[0].path / "aside")
     try:
-        assert "metrics.jsonl is gone; put back a copy" in told(words, capsys, status=2)
+        for to in ("csv", "tensorboard"):
+            found = told([*words, "--to", to], capsys, status=2)
+            assert "metrics.jsonl is gone; put back a copy" in found
     finally:
         aside.rename(runs[0].metrics_path)
 
