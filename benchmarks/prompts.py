@@ -83,8 +83,8 @@ def ndcg(scores: Floats, relevant: NDArray[np.bool_]) -> float:
 
 def order(before: Floats, after: Floats) -> float:
     """Spearman's correlation, ties by place."""
-    ranks = [np.argsort(np.argsort(scores)) for scores in (before, after)]
-    return float(np.corrcoef(ranks)[0, 1])
+    found: Any = np.corrcoef([np.argsort(np.argsort(scores)) for scores in (before, after)])
+    return float(found[0, 1])
 
 
 def measure(dataset: Dataset, columns: list[str], encoder_name: str) -> dict[tuple[str, str, float], Any]:
