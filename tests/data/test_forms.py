@@ -235,7 +235,7 @@ def test_columns_that_names_of_folders_hold(tmp_path: Path, way: str) -> None:
 def test_each_of_many_folders_takes_as_long_as_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Comparisons of paths grew with the square of the files: 20,000 took a quarter of an hour."""
+    """Comparisons of paths grew with the square of the files."""
     files, compared, looked = 60, 0, 0
     equal, peek = Path.__eq__, folders.peek
 

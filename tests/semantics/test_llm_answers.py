@@ -47,7 +47,7 @@ def test_any_two_texts_come_back(before: str, summary: str, audience: str) -> No
 def test_plain_answers_lose_thoughts_and_fences() -> None:
     assert plain_answer("<think>hm\n</think>\n```text\nLikes  soap.\n```") == "Likes soap."
     assert plain_answer("<think>cut off before the en") == ""
-    # A model that is held to JSON may go on with blanks without end: with their cube, these took a week.
+    # A model that is held to JSON may go on with blanks without end, and time grew with their cube.
     assert plain_answer('{"summary": "A soap' + " \n" * 50_000 + '", "audience') == 'A soap ", "audience'
 
 
