@@ -56,14 +56,20 @@ def test_retry_after_is_honored() -> None:
 def test_a_long_pause_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sracl_core.semantics.llm.client.LONG_PAUSE", 0.3)
 
-    async def three() -> None:
+    async def ask() -> None:
         async with ChatClient(Endpoint(stub.url, "m"), key=KEY) as client:
-            asked = [client.ask([{"role": "user", "content": "hello"}], None, 10) for _ in range(3)]
-            await asyncio.gather(*asked)
+            await client.ask([{"role": "user", "content": "hello"}], None, 10)
 
-    with Stub(first(3, (429, {"Retry-After-Ms": "400"}, {"message": "slow down"}))) as stub:
-        asyncio.run(three())
-    assert caplog.messages == ["the server asks to wait 0 s, and so it is"]
+    with Stub(first(1, (429, {"Retry-After-Ms": "400"}, {"message": "slow down"}))) as stub:
+        asyncio.run(ask())
+    ours = [record.message for record in caplog.records if record.name == "sracl_core"]
+    assert ours == ["the server asks to wait 0 s, and so it is"]
+
+    async def news() -> list[bool]:
+        limit = RateLimit()
+        return [limit.pause(seconds) for seconds in (1000.0, 1000.0, 900.0, 5000.0)]
+
+    assert asyncio.run(news()) == [True, False, False, True]
 
 
 ODD = {
