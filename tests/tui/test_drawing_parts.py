@@ -19,7 +19,7 @@ from sracl_tui.preferences import Preferences
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
 from sracl_tui.screens.train.chart_settings import ChartSettings
-from sracl_tui.screens.train.run_header import figures
+from sracl_tui.screens.train.run_header import figures, identity
 from sracl_tui.screens.train.view import Tile, tiles
 from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
@@ -89,6 +89,12 @@ def test_encoding_says_how_many_texts_how_fast_and_how_long() -> None:
         "done 5 of 12,101 texts"
         in figures(replace(run, state={**state, "done": 5, "eta_seconds": None})).plain
     )
+
+
+def test_a_floor_cannot_be_explored() -> None:
+    run = RunSnapshot(path=Path("runs/one"), status="finished", settings={"model": {"name": "sasrec"}})
+    assert identity(run).plain.endswith("F4 explores it")
+    assert "F4" not in identity(replace(run, settings={"model": {"name": "markov"}})).plain
 
 
 def snapshot(name: str, names: list[str], identity: str = "one") -> RunSnapshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.runs.records import headline_name, headline_of, is_number, metric
 from sracl_tui.content import Content, line
@@ -45,7 +46,8 @@ def identity(snapshot: RunSnapshot) -> Content:
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
     facts = [str(name or "dataset unknown"), str(value(snapshot, "model.name") or "")]
     facts += [f"seed {value(snapshot, 'training.seed')}", str(snapshot.meta.get("device") or "")]
-    facts += ["F4 explores it"] if snapshot.status == "finished" else []
+    can_be_asked = snapshot.status == "finished" and value(snapshot, "model.name") not in floors()
+    facts += ["F4 explores it"] if can_be_asked else []
     said = Content.assemble(
         (f"{sign} {snapshot.status}", f"bold {color}"),
         "  ",
