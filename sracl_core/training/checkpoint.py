@@ -180,12 +180,17 @@ def load_encoder(run: RunDirectory, which: str = "best") -> SequenceEncoder:
     state = read_state(folder)
     encoder = build_encoder(run.config.model, int(state["n_items"]))
     load_into(encoder, folder, "model")
+    require_finite(encoder, folder)
+    return encoder.eval()
+
+
+def require_finite(encoder: SequenceEncoder, folder: Path) -> None:
+    """Raise CheckpointError where the weights that were loaded from `folder` diverged."""
     if not all(bool(torch.isfinite(value).all()) for value in encoder.parameters()):
         raise CheckpointError(
             f"the model in {folder} diverged: it holds values that are not finite; train anew, with a lower "
             "training.learning_rate"
         )
-    return encoder.eval()
 
 
 def _hash(path: Path) -> str:

@@ -155,6 +155,7 @@ class Session:
         folder = checkpoint.find_checkpoint(folder)
         checkpoint.read_state(folder)
         checkpoint.load_into(self.encoder, folder, "model", self._own)
+        checkpoint.require_finite(self.encoder, folder)
         return self.encoder.eval()
 
     def _save(self, folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.training import checkpoint
+from sracl_core.training.session import Session
 from tests.tiny import hashed_words, tiny_config, tiny_run
 
 ODD = [
@@ -126,8 +127,13 @@ def test_a_diverged_model_is_refused_and_never_rank_1(base: Path, tmp_path: Path
     copied.checkpoints.mkdir(parents=True)
     copied.config_path.write_bytes(run.config_path.read_bytes())
     checkpoint.save_checkpoint(copied.checkpoints / "best", {"model": broken}, state)
-    with pytest.raises(CheckpointError, match=r"diverged.*training\.learning_rate"):
-        checkpoint.load_encoder(copied)
+    session = Session(explorer.loaded.encoder, {}, {}, run.config.training)
+    for load in (
+        lambda: checkpoint.load_encoder(copied),
+        lambda: session.load_weights(copied.checkpoints / "best"),
+    ):
+        with pytest.raises(CheckpointError, match=r"diverged.*training\.learning_rate"):
+            load()
 
 
 def test_no_checkpoint_yet_says_whether_to_wait(base: Path, tmp_path: Path) -> None:
