@@ -18,7 +18,8 @@ from sracl_core.errors import SraclError
 
 _SPELLED = re.compile(
     r"\(os error 12\)|cannot allocate memory|can't allocate memory|not enough memory|out of memory"
-    r"|std::bad_alloc|memory allocation of|could not spawn threads|can't start new thread",
+    r"|std::bad_alloc|memory allocation of|could not spawn threads|can't start new thread"
+    r"|Os \{ code: 1[12], kind: \w+, message:",  # a thread, or memory, that Rust was not given
     re.IGNORECASE,
 )
 _WAY_OUT = "close other programs, take less data, or take a machine with more"

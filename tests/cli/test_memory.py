@@ -70,6 +70,11 @@ def test_what_a_library_says_of_itself_comes_after_a_command_that_did_well() -> 
         (MemoryError(), True),
         (OSError(12, "Cannot allocate memory"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (
+            RuntimeError('Os { code: 11, kind: WouldBlock, message: "Resource temporarily unavailable" }'),
+            True,
+        ),
+        (RuntimeError('Os { code: 2, kind: NotFound, message: "No such file or directory" }'), False),
         (RuntimeError("shapes do not fit"), False),
         (DataError("out of memory is the name of this file"), False),
     ],
