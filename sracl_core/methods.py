@@ -18,6 +18,7 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from sracl_core.errors import ConfigError
@@ -42,6 +43,17 @@ class Method:
         return importlib.import_module(f"{self.package}.{module}")
 
 
+def registered(group: str) -> list[EntryPoint]:
+    """What other distributions register under `group`, by name."""
+    return sorted(_every_point().select(group=group), key=lambda point: point.name)
+
+
+@cache
+def _every_point() -> Any:
+    """Found once: every search reads a file of each distribution that is installed."""
+    return entry_points()
+
+
 @cache
 def find(package: str, group: str) -> dict[str, Method]:
     """The methods in the folders of `package`, and those that distributions register under `group`.
@@ -54,7 +66,7 @@ def find(package: str, group: str) -> dict[str, Method]:
         if module.ispkg:
             folder = importlib.import_module(f"{package}.{module.name}")
             found[module.name] = Method(module.name, folder.__name__, folder.Settings)
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+    for point in registered(group):
         if point.name in found:
             raise ConfigError(
                 f"{_place(point)}: there is a method '{point.name}' already; give it another name"
@@ -70,8 +82,10 @@ def find(package: str, group: str) -> dict[str, Method]:
 @cache
 def names(package: str, group: str) -> list[str]:
     """What `values` would find, without importing any of it."""
-    own = [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
-    others = [point.name for point in entry_points(group=group)]
+    place = find_spec(package)
+    assert place is not None
+    own = [module.name for module in pkgutil.iter_modules(place.submodule_search_locations)]
+    others = [point.name for point in registered(group)]
     return sorted({name for name in [*own, *others] if name != "base"})
 
 
@@ -86,7 +100,7 @@ def values(package: str, group: str, constant: str) -> dict[str, Any]:
         held = getattr(importlib.import_module(f"{package}.{module.name}"), constant, None)
         if held is not None:
             found[module.name] = held
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+    for point in registered(group):
         if point.name in found:
             raise ConfigError(f"{_place(point)}: '{point.name}' is there already; give it another name")
         try:

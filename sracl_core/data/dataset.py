@@ -23,7 +23,7 @@ from sracl_core.sealed import unsealed
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Dataset", "Sequences", "Vocabulary", "load_dataset", "read_manifest"]
+__all__ = ["Dataset", "Sequences", "Vocabulary", "load_dataset", "read_manifest", "verified_manifest"]
 
 FORMAT_VERSION = 2
 INTERACTIONS, ITEMS, MANIFEST = "interactions.parquet", "items.parquet", "dataset.json"
@@ -132,13 +132,29 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return content
 
 
+def verified_manifest(folder: Path) -> dict[str, Any]:
+    """`read_manifest` of a folder whose tables are those that it describes; raises DataError otherwise.
+
+    A file edited by hand would make every cached vector, neighbor table and run a lie.
+    """
+    manifest = read_manifest(folder)
+    for name in (INTERACTIONS, ITEMS):
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing; prepare the dataset again")
+        with path.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+        if found != manifest["files"][name]:
+            raise DataError(f"{path} is not the file that {MANIFEST} describes; prepare the dataset again")
+    return manifest
+
+
 def load_dataset(folder: Path | str) -> Dataset:
     """Open a folder written by `prepare`; raises DataError where it is none, or damaged."""
     import polars as pl
 
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    _verify(folder, manifest)
+    manifest = verified_manifest(folder)
     items = read_table(folder / ITEMS, ["item_id"])["item_id"]
     table = read_table(folder / INTERACTIONS)
     runs = table.select(pl.col("user_id").rle()).unnest("user_id")
@@ -172,15 +188,3 @@ def read_table(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     import polars as pl
 
     return pl.read_parquet(path.absolute(), columns=columns, glob=False, hive_partitioning=False)
-
-
-def _verify(folder: Path, manifest: dict[str, Any]) -> None:
-    """A file edited by hand would make every cached vector and neighbor table a lie."""
-    for name in (INTERACTIONS, ITEMS):
-        path = folder / name
-        if not path.is_file():
-            raise DataError(f"{path} is missing; prepare the dataset again")
-        with path.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if found != manifest["files"][name]:
-            raise DataError(f"{path} is not the file that {MANIFEST} describes; prepare the dataset again")

@@ -10,6 +10,9 @@ import numpy as np
 from sracl_core.seeding import generator
 
 AT_ONCE = 256
+MOST_SIGNS = 1 << 22
+"""In one product. Many small ones cost ten times as much where its threads wait for a core."""
+
 ROUNDING = 1e-5
 """Sums are of float32, which is twice as fast; one that is as far from 0 but for that counts as being so."""
 
@@ -47,10 +50,15 @@ def paired_tests(differences_TQ: np.ndarray, seed: int = 0, flips: int = 10_000)
     changed_CT = differences_TQ[:, (differences_TQ != 0).any(axis=0)].T.astype(np.float32)
     least_T = np.abs(changed_CT.sum(axis=0, dtype=np.float64)) * (1 - ROUNDING)
     extreme_T, rng = np.zeros(tests, dtype=np.int64), generator(seed, "paired-test")
-    for start in range(0, flips, AT_ONCE):
-        count = min(AT_ONCE, flips - start)
-        bits = rng.integers(0, 256, size=(count, -(-len(changed_CT) // 8)), dtype=np.uint8)
-        signs = np.unpackbits(bits, axis=1, count=len(changed_CT)).astype(np.float32)
+    changed = len(changed_CT)
+    together = AT_ONCE * max(1, MOST_SIGNS // max(1, AT_ONCE * changed))
+    for start in range(0, flips, together):
+        # Drawn by few, so that how many are multiplied at once decides nothing.
+        drawn = [
+            rng.integers(0, 256, size=(min(AT_ONCE, flips - at), -(-changed // 8)), dtype=np.uint8)
+            for at in range(start, min(start + together, flips), AT_ONCE)
+        ]
+        signs = np.unpackbits(np.concatenate(drawn), axis=1, count=changed).astype(np.float32)
         signs *= 2.0
         signs -= 1.0
         extreme_T += (np.abs(signs @ changed_CT) >= least_T).sum(axis=0)

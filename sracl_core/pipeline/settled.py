@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.sources import load_sources
 from sracl_core.semantics.encode import is_bundled
-from sracl_core.semantics.llm.texts import latest_model
 from sracl_core.settings.models import RunConfig
 
 
@@ -23,6 +21,10 @@ def settled(config: RunConfig) -> RunConfig:
     if not is_bundled(config.semantics.encoder) and encoder.is_dir():
         changes["semantics"] = config.semantics.model_copy(update={"encoder": str(encoder.resolve())})
     if config.read_llm_texts and not config.describe.model:
+        # polars and the prompts take time that a study whose runs are all there need not pay.
+        from sracl_core.data.sources import load_sources
+        from sracl_core.semantics.llm.texts import latest_model
+
         sources = load_sources(config)
         model = latest_model(sources.dataset, sources.split.train, config.read_llm_texts)
         changes["describe"] = config.describe.model_copy(update={"model": model})

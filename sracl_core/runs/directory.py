@@ -146,9 +146,12 @@ class RunDirectory:
         """What was known when the run was made: name, time, command line, dataset, versions."""
         return read_lenient(RunMeta, self.meta_path) or {}
 
-    def dataset_identity(self) -> str:
-        """The identity of the dataset that the run was made on; RunError where meta.json has none."""
-        dataset = self.meta().get("dataset")
+    def dataset_identity(self, meta: Mapping[str, Any] | None = None) -> str:
+        """The identity of the dataset that the run was made on; RunError where meta.json has none.
+
+        meta: as `meta` gave it, where that was read already.
+        """
+        dataset = (self.meta() if meta is None else meta).get("dataset")
         found = dataset.get("identity") if isinstance(dataset, dict) else None
         if not isinstance(found, str):
             raise RunError(
@@ -219,8 +222,13 @@ def open_run(path: Path | str) -> RunDirectory:
         raise RunError(
             f"{run.path} is not a run directory: it has no meta.json; `sracl runs list` shows the runs"
         )
-    meta = read_json(run.meta_path)
-    version = (meta or {}).get("format_version")
+    require_version(run, read_json(run.meta_path) or {})
+    return run
+
+
+def require_version(run: RunDirectory, meta: Mapping[str, Any]) -> None:
+    """Raise RunError where `meta`, the run's meta.json, is damaged, or of a newer version."""
+    version = meta.get("format_version")
     if not isinstance(version, int):
         raise RunError(f"{run.meta_path} is damaged: no format_version could be read; the run cannot be used")
     if version > FORMAT_VERSION:
@@ -228,7 +236,6 @@ def open_run(path: Path | str) -> RunDirectory:
             f"{run.path} has run format {version}, this version reads up to {FORMAT_VERSION}; "
             "install a newer sracl"
         )
-    return run
 
 
 def run_label(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sracl_core.data.sources import load_sources
+from sracl_core.data.dataset import read_manifest
 from sracl_core.errors import InputError, nearest
 from sracl_core.pipeline.settled import settled
 from sracl_core.progress import Progress
@@ -15,7 +15,6 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.filling import Filling
-from sracl_core.studies.grouping import group_table
 from sracl_core.studies.published import published
 from sracl_core.studies.running import Say, Wanted, run_all, seeds_of
 from sracl_core.studies.specs import Spec, resolve_specs
@@ -162,14 +161,17 @@ def compare_rows(
     runs = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
     left = iter(runs)
     found: dict[str, list[RunDirectory]] = {name: [next(left) for _ in some] for name, some in wanted.items()}
-    sources = load_sources(every[0].config)
-    known = published(sources.dataset.n_users, sources.dataset.n_items, sources.split.name)
+    counts = read_manifest(Path(every[0].config.dataset.path))["counts"]
+    known = published(counts["users"], counts["items"], every[0].config.dataset.split)
     table = build_table(found, baseline, known, tested, mixed)
     if tuned:
         table = replace(table, tuned=dict(tuned))
     if groups:
+        from sracl_core.data.sources import load_sources
+        from sracl_core.studies.grouping import group_table
+
         alike = {row.name: found[row.name] for row in table.rows if not row.differs}
-        table = replace(table, groups=group_table(alike, sources))
+        table = replace(table, groups=group_table(alike, load_sources(every[0].config)))
     return table
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import SraclError
-from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.directory import RunDirectory, require_version
 from sracl_core.runs.finding import run_folders
 from sracl_core.settings.deciding import deciding_settings
 from sracl_core.settings.known import settings
@@ -24,9 +24,12 @@ class EarlierRuns:
     def __init__(self, runs_dir: Path) -> None:
         self._runs: dict[tuple[Any, ...], list[tuple[RunDirectory, dict[str, Any]]]] = defaultdict(list)
         for folder in run_folders(runs_dir):
+            run = RunDirectory(folder)
+            meta = run.meta()
+            began = meta.get("config")
             try:
-                run = open_run(folder)
-                began, identity = run.meta().get("config"), run.dataset_identity()
+                require_version(run, meta)
+                identity = run.dataset_identity(meta)
             except SraclError:
                 continue
             if isinstance(began, dict):

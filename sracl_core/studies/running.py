@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from sracl_core.data.sources import Sources, load_sources
+from sracl_core.data.dataset import verified_manifest
 from sracl_core.errors import InputError
 from sracl_core.progress import TIMED, Extent, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
@@ -82,14 +82,15 @@ def what_is_left(run: RunDirectory | None) -> Left:
 def plan_runs(wanted: Sequence[Wanted], runs_dir: Path) -> list[Planned]:
     """What is there already of each, on exactly its dataset. Raises SraclError."""
     there = EarlierRuns(runs_dir)
-    return [_planned(one, there) for one in wanted]
+    folders = {one.config.dataset.path for one in wanted}
+    identities = {folder: str(verified_manifest(Path(folder))["identity"]) for folder in folders}
+    return [_planned(one, there, identities[one.config.dataset.path]) for one in wanted]
 
 
-def _planned(one: Wanted, there: EarlierRuns) -> Planned:
-    sources = load_sources(one.config)
-    run = there.find(one.config, sources.dataset.identity)
+def _planned(one: Wanted, there: EarlierRuns, identity: str) -> Planned:
+    run = there.find(one.config, identity)
     left = what_is_left(run)
-    return Planned(one.name, one.config, run, left, _extent(one.config, sources, left))
+    return Planned(one.name, one.config, run, left, _extent(one.config, left))
 
 
 def run_all(
@@ -237,13 +238,16 @@ def share_done(run: RunDirectory, extent: Extent) -> float:
     return min(NEARLY, extent.share(int(state.get("step") or 0), state.get("elapsed") or 0.0))
 
 
-def _extent(config: RunConfig, sources: Sources, left: Left) -> Extent:
-    """How far the training of `config` goes; nowhere where there is nothing to train."""
+def _extent(config: RunConfig, left: Left) -> Extent:
+    """How far the training of `config` goes; nowhere where there is nothing to train. Raises SraclError."""
     if left == "there already":
         return Extent(0, 0)
+    # polars, and torch by seconds, which a table of runs that are all there need not pay.
+    from sracl_core.data.sources import load_sources
+
+    sources = load_sources(config)
     if config.floor is not None:
         return Extent(1, 1)
-    # torch takes two seconds, which a table of runs that are all there need not pay.
     from sracl_core.pipeline.estimate import examples_of
 
     training = config.training
@@ -253,6 +257,7 @@ def _extent(config: RunConfig, sources: Sources, left: Left) -> Extent:
 
 def share_texts(configs: Sequence[RunConfig], progress: Progress | None, say: Say) -> None:
     """Compute vectors and tables once that several processes would otherwise each compute at once."""
+    from sracl_core.data.sources import load_sources
     from sracl_core.pipeline.stages import build_semantics
 
     made = set[str]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import finished_results, load_ranks
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import MASKS
-from sracl_core.studies.grouping import Groups
+
+if TYPE_CHECKING:
+    from sracl_core.studies.grouping import Groups
 
 
 @dataclass(frozen=True)
@@ -97,18 +99,19 @@ def build_table(
     """
     every = [run for some in runs.values() for run in some]
     results = {run.name: finished_results(run) for run in every}
-    differs = _differing(runs, baseline, results, mixed)
+    metas = {run.name: run.meta() for run in every}
+    differs = _differing(runs, baseline, results, metas, mixed)
     tested = list(tested) or _largest(results[every[0].name]["test"]["masked"])
     paired = _paired({name: some for name, some in runs.items() if not differs[name]}, baseline, tested)
     rows = [
         _row(name, some, [results[run.name] for run in some], paired.get(name), differs[name])
         for name, some in runs.items()
     ]
-    dataset = {key: value for key, value in every[0].meta()["dataset"].items() if key != "path"}
+    dataset = {key: value for key, value in metas[every[0].name]["dataset"].items() if key != "path"}
     told = [one["protocol"] for one in results.values()]
     protocol = {key: value for key, value in told[0].items() if all(one.get(key) == value for one in told)}
-    notes = _notes(runs, results)
-    return Table(dataset, _environments(every), protocol, baseline, tested, rows, list(published), notes)
+    notes = _notes(runs, results, metas)
+    return Table(dataset, _environments(metas), protocol, baseline, tested, rows, list(published), notes)
 
 
 def _row(
@@ -132,19 +135,23 @@ def _row(
     )
 
 
-def _environments(runs: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+def _environments(metas: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The machines and versions that runs were trained on, each once."""
     found: list[dict[str, Any]] = []
-    for meta in (run.meta() for run in runs):
+    for meta in metas.values():
         if (one := {"machine": meta.get("machine"), "versions": meta.get("versions")}) not in found:
             found.append(one)
     return found
 
 
-def _notes(runs: Mapping[str, Sequence[RunDirectory]], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _notes(
+    runs: Mapping[str, Sequence[RunDirectory]],
+    results: Mapping[str, Mapping[str, Any]],
+    metas: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
     """What a reader of the figures must know."""
     every = [run for some in runs.values() for run in some]
-    past = [_past_its_budget(run, run.meta(), results[run.name]) for run in every]
+    past = [_past_its_budget(run, metas[run.name], results[run.name]) for run in every]
     notes = [note for note in past if note]
     if rising := [
         name for name, some in runs.items() if any(_rising(run, results[run.name]) for run in some)
@@ -169,16 +176,20 @@ def _metrics(results: Sequence[Mapping[str, Any]], part: str) -> dict[str, Sprea
 
 
 def _differing(
-    runs: Mapping[str, Sequence[RunDirectory]], baseline: str, results: Mapping[str, Any], mixed: bool
+    runs: Mapping[str, Sequence[RunDirectory]],
+    baseline: str,
+    results: Mapping[str, Any],
+    metas: Mapping[str, Mapping[str, Any]],
+    mixed: bool,
 ) -> dict[str, list[str]]:
     """By row, in what its runs differ from the baseline's first. Raises IncomparableError unless `mixed`."""
     base = runs[baseline][0]
-    first = base.dataset_identity()
+    first = base.dataset_identity(metas[base.name])
     found: dict[str, list[str]] = {}
     for name, some in runs.items():
         found[name] = []
         for run in some:
-            identities = [first, run.dataset_identity()]
+            identities = [first, run.dataset_identity(metas[run.name])]
             differing = unlike(identities, [results[one.name]["protocol"] for one in (base, run)])
             if differing and not mixed:
                 require_comparable([base, run])
@@ -205,7 +216,7 @@ def _rising(run: RunDirectory, result: Mapping[str, Any]) -> bool:
 
 
 def _spread(values: Sequence[float]) -> Spread:
-    return Spread(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 def _paired(
