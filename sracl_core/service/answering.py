@@ -110,8 +110,10 @@ class Answers:
             "model": self.model.name,
             "source": source,
             "items": [
-                {"rank": rank, **self._item(row), "score": float(scores[row])}
-                for rank, row in enumerate(chosen.tolist(), start=1)
+                {"rank": rank, **self._item(row), "score": score}
+                for rank, (row, score) in enumerate(
+                    zip(chosen.tolist(), scores[chosen].tolist(), strict=True), 1
+                )
             ],
             "notes": notes,
         }

@@ -14,33 +14,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
+from pydantic_core import to_json
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sracl_core.errors import InputError, SraclError, UnknownIdError
-from sracl_core.plain import plain
 from sracl_core.rules import LONGEST_TEXT, SOME_WORD
-from sracl_core.service.answering import MOST, Asked, fault
-from sracl_core.service.desk import Busy, Desk
+from sracl_core.service.answering import MOST, Asked
+from sracl_core.service.desk import Desk
+from sracl_core.service.refusals import REFUSALS, refuse, unread
 from sracl_core.service.reloading import Source
 
+LISTS = "/recommend"
 MOST_BYTES = 1 << 20
 LOOK_SECONDS = 1.0
 Text = Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT, json_schema_extra=SOME_WORD)]
 Count = Annotated[int, Query(ge=1, le=MOST)]
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"description": said, "content": {"application/json": {"example": {"error": "..."}}}}
-    for code, said in (
-        (400, "the question cannot be answered"),
-        (401, "the token is missing or wrong"),
-        (403, "it is asked by a name that is not its own"),
-        (404, "there is no such item or user"),
-        (413, "the body is too long"),
-        (422, "the question is not of its form"),
-        (429, "too many questions wait"),
-    )
-}
 
 
 class Measures:
@@ -72,7 +61,7 @@ class Measures:
 
 def service(
     source: Source, *, token: str | None = None, queue: int = 64, hosts: Collection[str] = ()
-) -> FastAPI:
+) -> ASGIApp:
     """The application. Raises InputError where the model cannot be opened.
 
     token: what "Authorization: Bearer" must say, but for /health. queue: questions that may wait. hosts:
@@ -82,9 +71,7 @@ def service(
     desk = Desk(source, queue)
     measures = Measures(desk)
     app = FastAPI(title="sracl", description="Recommendations of one model.", version="1")
-    app.state.desk = desk
-    app.add_middleware(_Gate, measures=measures, hosts=frozenset(hosts))
-    _refuse(app)
+    refuse(app)
     _watch(desk, measures)
 
     def require(authorization: str) -> None:
@@ -95,34 +82,69 @@ def service(
         require(authorization)
         _refuse_unread(request)
 
-    _lists(app, desk, require)
+    _describe_lists(app)
     _questions(app, desk, [Depends(allowed)])
 
     @app.get("/metrics", dependencies=[Depends(allowed)], include_in_schema=False)
     async def metrics() -> Response:
         return Response(generate_latest(measures.registry), media_type="text/plain; version=0.0.4")
 
-    return app
+    return _Gate(_Lists(app, desk, require), measures, frozenset(hosts))
 
 
-def _lists(app: FastAPI, desk: Desk, require: Callable[[str], None]) -> None:
-    """/recommend, which is asked most: FastAPI's own way of reading its body takes longer than the list."""
+class _Lists:
+    """/recommend, which is asked most: all that FastAPI does around a question takes longer than its list."""
+
+    def __init__(self, app: ASGIApp, desk: Desk, require: Callable[[str], None]) -> None:
+        self.app = app
+        self.desk = desk
+        self.require = require
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or (scope["path"], scope["method"]) != (LISTS, "POST"):
+            await self.app(scope, receive, send)
+            return
+        scope["endpoint"] = self
+        try:
+            text = to_json(await self._found(scope, receive))
+        except _TooLong:
+            raise
+        except Exception as error:
+            # The application has an answer to every kind of error.
+            scope["error"] = error
+            await self.app(scope, receive, send)
+            return
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+    async def _found(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        self.require(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+        for name in QueryParams(scope["query_string"]) if scope["query_string"] else ():
+            raise unread(name, "; what is asked stands in the body")
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        try:
+            asked = Asked.model_validate_json(body, strict=True)
+        except ValidationError as error:
+            raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
+        return await self.desk.recommend(asked)
+
+
+def _describe_lists(app: FastAPI) -> None:
+    """What the page of questions says of /recommend; only what `_Lists` could not answer comes here."""
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Asked"}}}
     body = {"requestBody": {"required": True, "content": content}}
 
-    @app.post("/recommend", responses=REFUSALS, openapi_extra=body)
+    @app.post(LISTS, responses=REFUSALS, openapi_extra=body)
     async def recommend(request: Request) -> JSONResponse:
-        require(request.headers.get("authorization", ""))
-        for name in request.query_params:
-            raise _unread(name, "; what is asked stands in the body")
-        try:
-            asked = Asked.model_validate_json(await request.body(), strict=True)
-        except ValidationError as error:
-            raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
-        return JSONResponse(await desk.recommend(asked))
+        error: Exception = request.scope["error"]
+        raise error
 
-    # The route above describes it; this one, which is met first, answers without what FastAPI does around it.
-    app.router.routes.insert(0, Route("/recommend", recommend, methods=["POST"]))
     bare = app.openapi
 
     def with_asked() -> dict[str, Any]:
@@ -164,66 +186,26 @@ def _refuse_unread(request: Request) -> None:
         if not read:
             return  # whoever gathers measures may add words of its own
         if name not in read:
-            raise _unread(name, f"; there is {', '.join(sorted(read))}")
+            raise unread(name, f"; there is {', '.join(sorted(read))}")
         if count > 1:
-            raise _unread(name, said=f"is given {count} times")
-
-
-def _unread(
-    name: str, more: str = "", said: str = "Extra inputs are not permitted"
-) -> RequestValidationError:
-    return RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": said + more}])
-
-
-def _refuse(app: FastAPI) -> None:
-    """Every error is one line, under "error"."""
-
-    def said(code: int, text: str, **headers: str) -> JSONResponse:
-        return JSONResponse({"error": text}, status_code=code, headers=headers or None)
-
-    @app.exception_handler(SraclError)
-    async def wrong(request: Request, error: SraclError) -> JSONResponse:
-        known = 404 if isinstance(error, UnknownIdError) else 400
-        return said(known if isinstance(error, InputError) else 500, str(error))
-
-    @app.exception_handler(RequestValidationError)
-    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        return said(422, fault(error.errors()[0]))
-
-    @app.exception_handler(HTTPException)
-    async def nowhere(request: Request, error: HTTPException) -> JSONResponse:
-        asked = f"{request.method} {plain(request.url.path[:100])}"
-        text = f"nothing answers {asked}; /docs tells what does" if error.status_code in (404, 405) else ""
-        return said(error.status_code, text or str(error.detail), **(error.headers or {}))
-
-    @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
-        return said(400, "the body did not come whole")  # nobody reads it; the count of requests has it
-
-    @app.exception_handler(Busy)
-    async def busy(request: Request, error: Busy) -> JSONResponse:
-        return said(429, "too many questions wait; ask again in a moment", **{"Retry-After": "1"})
-
-    @app.exception_handler(PermissionError)
-    async def unknown(request: Request, error: PermissionError) -> JSONResponse:
-        return said(401, "the token is missing or wrong", **{"WWW-Authenticate": "Bearer"})
+            raise unread(name, said=f"is given {count} times")
 
 
 class _Gate:
     """Counts requests, and refuses strange hosts, and bodies that are too long before they are read whole."""
 
-    def __init__(self, app: Any, measures: Measures, hosts: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, measures: Measures, hosts: frozenset[str]) -> None:
         self.app = app
         self.measures = measures
         self.hosts = hosts
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         began, status, read = time.perf_counter(), 500, 0
 
-        async def counted() -> Any:
+        async def counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
@@ -231,7 +213,7 @@ class _Gate:
                 raise _TooLong
             return message
 
-        async def noted(message: Any) -> None:
+        async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]

@@ -323,6 +323,20 @@ def test_questions_that_come_at_once_are_answered_as_if_alone(
     assert all(isinstance(one, MemoryError) for place, one in enumerate(asyncio.run(rush())) if place > 7)
 
 
+def test_what_breaks_one_answer_breaks_no_other(loaded: LoadedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.testclient import TestClient
+
+    client = TestClient(service(Source(loaded.run.path)), raise_server_exceptions=False)
+    question = {"history": [loaded.dataset.items.ids[4]]}
+    with monkeypatch.context() as broken:
+        broken.setattr(Answers, "lists", lambda *given: 1 / 0)
+        assert client.post("/recommend", json=question).status_code == 500
+    answer = client.post("/recommend", json=question)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    said = client.get("/metrics").text
+    assert all(f'{{path="/recommend",status="{status}"}} 1.0' in said for status in (200, 500))
+
+
 def test_nobody_waits_for_a_text_that_somebody_else_asks_for(loaded: LoadedRun) -> None:
     desk, read = Desk(Source(loaded.run.path), most=9), threading.Event()
     item = loaded.dataset.items.ids[4]
