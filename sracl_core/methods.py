@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from sracl_core.errors import ConfigError
@@ -58,25 +59,10 @@ def _every_point() -> Any:
 def find(package: str, group: str) -> dict[str, Method]:
     """The methods in the folders of `package`, and those that distributions register under `group`.
 
-    Raises ConfigError, naming the culprit, for two methods of one name and for a registered one that
-    cannot be imported or has no Settings.
+    Raises ConfigError as `held` does.
     """
-    found = {}
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        if module.ispkg:
-            folder = importlib.import_module(f"{package}.{module.name}")
-            found[module.name] = Method(module.name, folder.__name__, folder.Settings)
-    for point in registered(group):
-        if point.name in found:
-            raise ConfigError(
-                f"{_place(point)}: there is a method '{point.name}' already; give it another name"
-            )
-        try:
-            folder = point.load()
-            found[point.name] = Method(point.name, folder.__name__, folder.Settings)
-        except Exception as error:
-            raise ConfigError(f"{_place(point)} cannot be used: {error}; mend or uninstall it") from error
-    return found
+    found = held(package, group, "Settings", folders=True)
+    return {name: Method(name, module.__name__, settings) for name, (module, settings) in found.items()}
 
 
 @cache
@@ -93,18 +79,30 @@ def names(package: str, group: str) -> list[str]:
 def values(package: str, group: str, constant: str) -> dict[str, Any]:
     """What the modules of `package`, and those registered under `group`, hold under the name `constant`.
 
-    Modules without it are helpers of the others. Raises ConfigError as `find` does.
+    Raises ConfigError as `held` does.
+    """
+    return {name: value for name, (_, value) in held(package, group, constant).items()}
+
+
+def held(package: str, group: str, constant: str, folders: bool = False) -> dict[str, tuple[ModuleType, Any]]:
+    """The modules of `package`, and those registered under `group`, with what each calls `constant`.
+
+    A module without it is a helper of the others; with `folders` none but packages are looked at. Raises
+    ConfigError, naming the culprit, for two of one name and for a registered one that cannot be imported or
+    does not hold it.
     """
     found = {}
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        held = getattr(importlib.import_module(f"{package}.{module.name}"), constant, None)
-        if held is not None:
-            found[module.name] = held
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if info.ispkg or not folders:
+            module = importlib.import_module(f"{package}.{info.name}")
+            if (value := getattr(module, constant, None)) is not None:
+                found[info.name] = module, value
     for point in registered(group):
         if point.name in found:
             raise ConfigError(f"{_place(point)}: '{point.name}' is there already; give it another name")
         try:
-            found[point.name] = getattr(point.load(), constant)
+            module = point.load()
+            found[point.name] = module, getattr(module, constant)
         except Exception as error:
             raise ConfigError(f"{_place(point)} cannot be used: {error}; mend or uninstall it") from error
     return found

@@ -26,9 +26,6 @@ from sracl_tui.themes import CYCLE, DARK, LIGHT
 from sracl_tui.view_models import RunLine
 from sracl_tui.watcher import CatalogChanged, RunChanged
 
-FUNCTION_KEYS = 4
-"""As many screens have a function key beside their digit; the keys above are the screens' own."""
-
 
 class Dashboard(App[None]):
     """The app. `opened` is the run to show first."""
@@ -65,9 +62,9 @@ class Dashboard(App[None]):
         self.last_words = ""
         self._opened = opened
         self._moved = opened is not None
-        for at, place in enumerate(find(), start=1):
+        for place in find():
             self.add_mode(place.name, lambda place=place: self._made(place))
-            keys = f"f{at},{at}" if at <= FUNCTION_KEYS else str(at)
+            keys = ",".join(place.keys).lower()
             self.bind(keys, f"go('{place.name}')", description=place.title, show=False)
         self._filters.append(HarmlessFilter())
         if self.no_color:
@@ -181,9 +178,10 @@ class Dashboard(App[None]):
         self.push_screen(HelpScreen(listed, here=2), lambda key: key and self.action_press(key))
 
     def _bindings_of_modes(self) -> Iterator[Binding]:
-        for at, place in enumerate(find(), start=1):
-            key = f"F{at} {at}" if at <= FUNCTION_KEYS else str(at)
-            yield Binding(str(at), f"go('{place.name}')", place.title, key_display=key)
+        for place in find():
+            yield Binding(
+                place.keys[-1], f"go('{place.name}')", place.title, key_display=" ".join(place.keys)
+            )
 
     def action_press(self, key: str) -> None:
         """What `key` does, by a click on a line that tells of it."""
@@ -209,9 +207,9 @@ class Dashboard(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers: the screens, this screen's own actions, themes, quit."""
-        for at, place in enumerate(find(), start=1):
+        for place in find():
             yield SystemCommand(
-                f"{place.title} ({'F' if at <= FUNCTION_KEYS else ''}{at})",
+                f"{place.title} ({place.keys[0]})",
                 f"Show the {place.title} screen",
                 lambda name=place.name: self.action_go(name),
             )

@@ -83,18 +83,20 @@ def run(argv: list[str]) -> int:
             os.environ.pop(name, None)
     from sracl_tui.app import Dashboard
 
-    if problem := _wrong_settings():
-        print(f"error: {plain(problem)}", file=sys.stderr)
+    try:
+        _check_settings()
+        dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
+    except ConfigError as error:
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         return USAGE_ERROR
-    dashboard = Dashboard(arguments.runs_dir, arguments.data_dir, opened)
     dashboard.run()
     if dashboard.last_words:
         print(dashboard.last_words, file=sys.stderr)
     return dashboard.return_code or 0
 
 
-def _wrong_settings() -> str:
-    """What is wrong with a settings file or variable, told before the screen is taken; "" where nothing is.
+def _check_settings() -> None:
+    """Raise ConfigError for a settings file or variable that is wrong, before the screen is taken.
 
     Where there is none nothing is loaded, which would take longer than all else until the first screen.
     """
@@ -103,11 +105,7 @@ def _wrong_settings() -> str:
     if any_settings(os.environ):
         from sracl_core.settings.layers import load_config
 
-        try:
-            load_config()
-        except ConfigError as error:
-            return str(error)
-    return ""
+        load_config()
 
 
 def _find_run(text: str, runs_dir: Path) -> Path | None:

@@ -7,14 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
+from sracl_core import methods
+from sracl_core.errors import ConfigError
+
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 USE = """
-import json, random, sys
+import asyncio, json, random, time
 from pathlib import Path
 from sracl_core import load_config, prepare, train
 from sracl_core.data.prepare import PrepareOptions
@@ -24,7 +28,8 @@ from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.trackers import tracker
 from sracl_core.runs.tracking import Tracking
 from sracl_core.studies.leaderboard import leaderboard
-from sracl_tui.screens import find
+from sracl_tui.app import Dashboard
+from sracl_tui.preferences import Preferences
 from sracl_tui.screens.configure.form import FormModel
 from sracl_tui.screens.data.import_entries import CHOICES
 from sracl_tui.screens.train import view
@@ -51,6 +56,17 @@ how = view.ChartSettings("step", 1, False, "masked", "TOP")
 charts = [curve.name for tile in view.tiles([snapshot], how) for curve in tile.curves]
 _, board = leaderboard(list_runs(run.path.parent))
 rows, whole = view.export(snapshot)
+async def shown():
+    # What the fifth tab is called, and what its key shows.
+    app = Dashboard(run.path.parent, Path("."), None, Preferences(Path("dashboard.json")))
+    async with app.run_test() as pilot:
+        await pilot.press("5")
+        end = time.monotonic() + 60
+        while app.current_mode != "board" or not app.screen.query("KeyLine"):
+            assert time.monotonic() < end
+            await pilot.pause(0.05)
+        return [str(one.render()) for one in app.screen.query("Static")]
+
 tracking = Tracking(run, tracker("text"))
 tracking.poll()
 tracking.close()
@@ -62,7 +78,7 @@ print(json.dumps({
     "users": run.meta()["dataset"]["users"],
     "settings": [key for key in settings("average") if "decay" in key or "centered" in key],
     "unknown": "model.heads" in settings("average"),
-    "screens": [place.title for place in find()],
+    "screen": asyncio.run(shown()),
     "reader": "pairs" in Path("data/dataset.json").read_text(),
     "form": [key in form.known for key in ("model.decay", "objectives.centered.sample", "model.heads")],
     "import": [name for name, _ in CHOICES[0].others],
@@ -115,7 +131,7 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert (found["split"], found["reader"], found["users"]) == ("last_two", True, 30)
     assert set(found["settings"]) >= {"model.decay", "objectives.centered.sample"}
     assert not found["unknown"]
-    assert "Board" in found["screens"]
+    assert {"5 Board", "a screen of another package"} <= set(found["screen"])
     assert (found["form"], "pairs" in found["import"]) == ([True, True, False], True)
     assert {"centered", "TOP@5"} <= set(found["charts"])
     assert {"centered", "masked/TOP@5"} <= set(found["csv"])
@@ -123,3 +139,20 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert "'valid/masked/TOP@5': " in found["tracked"]
     assert "masked/TOP@20" in found["measured"]
     assert found["board"] == found["test"]["TOP@5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "said"),
+    [
+        ("train", "toy.board", "sracl.screens: train = toy.board: 'train' is there already; give it another"),
+        ("mine", "sracl_core.nowhere", "mine = sracl_core.nowhere cannot be used: No module named"),
+        ("mine", "sracl_core.plain", "cannot be used: .* has no attribute 'PLACE'; mend or uninstall it"),
+    ],
+)
+def test_a_package_that_cannot_be_used_is_named(
+    name: str, package: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint(name, package, "sracl.screens")
+    monkeypatch.setattr(methods, "_every_point", lambda: EntryPoints([point]))
+    with pytest.raises(ConfigError, match=said):
+        methods.held("sracl_tui.screens", "sracl.screens", "PLACE", folders=True)

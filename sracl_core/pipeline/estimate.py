@@ -69,7 +69,7 @@ def encoded_texts(
     config: RunConfig, items: Texts, prefixes: Texts | None, searched: Iterable[int]
 ) -> list[str]:
     """The texts that a run encodes: all of the items, of the prefixes all or those that are `searched`."""
-    if not config.needs - {"item_words"}:
+    if not config.reads_vectors:
         return []
     if prefixes is None:
         return list(items.texts)
@@ -93,7 +93,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     searched, _ = searched_prefixes(config, sources)
     to_encode, text_size = 0, 0
-    if config.needs:
+    if config.reads_vectors:
         encoder = load_encoder(config.semantics.encoder)
         every = encoded_texts(config, texts, of_prefixes, searched)
         to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
@@ -171,7 +171,7 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: in
     if "prefix_vectors" in config.needs and config.semantics.pooling_decay is None:
         a_prefix += text_size
     a_prefix += sum(one.floats_per_prefix(model.state_size) for one in objectives)
-    texts = (n_items * text_size if config.needs else 0) + searched * a_search + n_prefixes * a_prefix
+    texts = n_items * text_size + searched * a_search + n_prefixes * a_prefix
     logits = config.training.batch_size * n_items
     length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
     tokens = _sequences(config) * length

@@ -84,7 +84,7 @@ def _kept(
         texts = item_texts(config, sources, inputs.taken(run).get("item_texts")).texts
         _require(run, expected, expected | {"item_texts": inputs.hash_of_texts(texts)})
         words = same_words(texts, progress)
-    if config.needs == {"item_words"}:
+    if not config.reads_vectors:
         return Semantics(words, notes=notes, hashes=expected)
     with stage("embed", report):
         vectors = inputs.read_vectors(run)

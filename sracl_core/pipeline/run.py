@@ -209,12 +209,13 @@ def _stages(
             writer.spent(name, details["seconds"])
         writer.event("stage", stage=name, status=status, **details)
 
-    sources, semantics = inputs_of(run, writer, told, report, team)
-    if config.floor is not None:
-        return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
-    session = start_session(config, sources, semantics, device, run.model_dir / START, team)
-    if resumed and has_checkpoint(run.checkpoints / "last"):
-        session.load(run.checkpoints / "last")
+    with writer.beating():
+        sources, semantics = inputs_of(run, writer, told, report, team)
+        if config.floor is not None:
+            return rank_floor(run, sources, semantics, told, report, lambda: writer.stage_seconds, test)
+        session = start_session(config, sources, semantics, device, run.model_dir / START, team)
+        if resumed and has_checkpoint(run.checkpoints / "last"):
+            session.load(run.checkpoints / "last")
     trainer = trainer_of(run, session, sources, writer, lambda: signals.requested() or should_stop(), team)
     # Before the stage is told: who reads of it may ask to stop at once, and finds a checkpoint.
     signals.patient = True
@@ -227,9 +228,9 @@ def _stages(
         signals.patient = False
     if team.any(signals.requested()):
         raise Interrupted(f"stopped after training; `sracl resume {shlex.quote(str(run.path))}` evaluates")
-    best = session.load_weights(run.checkpoints / "best")
     spent = writer.stage_seconds
     with writer.beating(), stage("evaluate", report):
+        best = session.load_weights(run.checkpoints / "best")
         return write_results(
             run,
             sources,

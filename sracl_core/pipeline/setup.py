@@ -49,15 +49,14 @@ def inputs_of(
 ) -> tuple[Sources, Semantics]:
     """What the run learns from, the same in every process of the team; what is odd about it is told."""
     config = run.config
-    with writer.beating():
-        sources = sources_of(run, config)
-        say = partial(writer.message, level="warning")
-        team.require_same({"dataset": sources.dataset.identity, **versions()})
-        if not team.first:
-            team.wait()  # until the first has made and kept them
-        semantics = semantics_of(run, config, sources, say, told, report)
-        if team.first:
-            team.wait()
+    sources = sources_of(run, config)
+    say = partial(writer.message, level="warning")
+    team.require_same({"dataset": sources.dataset.identity, **versions()})
+    if not team.first:
+        team.wait()  # until the first has made and kept them
+    semantics = semantics_of(run, config, sources, say, told, report)
+    if team.first:
+        team.wait()
     said = caveats(config, sources, semantics.notes)
     for text in said:
         writer.message(text, "warning")

@@ -84,7 +84,7 @@ def build_semantics(
         details |= _told_of_texts(texts, of_prefixes)
         notes |= details
         words = same_words(texts.texts, progress) if "item_words" in config.needs else None
-    if config.needs == {"item_words"}:
+    if not config.reads_vectors:
         return Semantics(words, notes=notes, hashes=hashes)
     with stage("embed", report) as details:
         encoder = load_encoder(config.semantics.encoder)

@@ -23,6 +23,7 @@ from sracl_core.settings.stages import (
 
 FIRST_BACKBONE = "sasrec"
 MASKS = ("unmasked", "masked")
+NEAR_PREFIXES = "an objective with near prefixes"
 RENAMED = {"objective": "objectives"}
 """Sections that earlier versions wrote under another name, and which are still read."""
 
@@ -123,13 +124,18 @@ class RunConfig(Section):
         for name in objectives():
             one: ObjectiveSettings = getattr(self.objectives, name)
             key = f"objectives.{name}"
-            found |= {f"{key}.{field}": f"{key}.{why} above 0" for field, why in one.unread.items()}
+            found |= {f"{key}.{field}": f"{key}.{why}" for field, why in one.unread.items()}
         if self.needs.isdisjoint({"item_neighbors", "prefix_neighbors"}):
             found |= {
                 f"retrieval.{name}": "an objective with neighbors" for name in RetrievalConfig.model_fields
             }
+        elif "prefix_neighbors" not in self.needs:
+            found |= dict.fromkeys(("retrieval.same_user", "retrieval.stride"), NEAR_PREFIXES)
         if self.needs.isdisjoint({"prefix_vectors", "prefix_neighbors"}):
-            found["semantics.users"] = "an objective with near prefixes"
+            found |= dict.fromkeys(("semantics.users", "semantics.recency_decay"), NEAR_PREFIXES)
+        if not self.reads_vectors:
+            of_vectors = ("semantics.encoder", "semantics.batch_size")
+            found |= dict.fromkeys(of_vectors, "a method with text vectors")
         if not self.needs:
             found |= {f"semantics.{key}": "a method with texts" for key in SemanticsConfig.model_fields}
         return found
@@ -139,6 +145,11 @@ class RunConfig(Section):
         """What the methods of this run ask of the texts."""
         asked: frozenset[Need] = self.model.needs
         return asked.union(*(one.needs for one in self.active_objectives.values()))
+
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether any method asks for vectors of texts, and not for their words alone."""
+        return bool(self.needs - {"item_words"})
 
     @model_validator(mode="before")
     @classmethod

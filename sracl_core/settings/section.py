@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -154,13 +154,17 @@ class ObjectiveSettings(Section):
     """Whether a backbone learns from it first of all; of these a run has the one that its backbone names."""
     weight_by_name: ClassVar[float] = 1.0
     """What it weighs where somebody adds it by its name: as published, where that could be read."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Settings that are shares of its parts: with all of them 0 it is off as with a weight of 0."""
+    read_by: ClassVar[Mapping[str, str]] = {}
+    """Settings that one part alone reads, and its share."""
 
     weight: Weight = Field(0.0, description="Its share of the loss; 0 switches it off.")
 
     @property
     def on(self) -> bool:
         """Whether anything of it is minimized."""
-        return self.weight > 0
+        return self.weight > 0 and (not self.parts or any(getattr(self, part) for part in self.parts))
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -169,8 +173,13 @@ class ObjectiveSettings(Section):
 
     @property
     def unread(self) -> dict[str, str]:
-        """Its settings that a run of these values does not read, and the setting because of which."""
-        return {} if self.on else {name: "weight" for name in type(self).model_fields if name != "weight"}
+        """Its settings that a run of these values does not read, and which one would have to be what."""
+        if not self.weight:
+            return {name: "weight above 0" for name in type(self).model_fields if name != "weight"}
+        kept = {"weight", *self.parts} if not self.on else set(type(self).model_fields)
+        found = {name: self.parts[0] for name in type(self).model_fields if name not in kept}
+        found |= {name: part for name, part in self.read_by.items() if not getattr(self, part)}
+        return {name: f"{part} above 0" for name, part in found.items()}
 
     def misfit(self, sizes: Sizes) -> str:
         """What is wrong with it for a run of these sizes, and what to do; "" where nothing is."""

@@ -68,6 +68,12 @@ class Trainer:
         total = config.training.max_epochs * self.steps_per_epoch
         self.extent = Extent(total, self.steps_per_epoch, 60.0 * config.training.max_minutes)
         self._parts: list[str] = []
+        warmer = [
+            f" or a higher objectives.{name}.temperature"
+            for name, one in config.active_objectives.items()
+            if hasattr(one, "temperature")
+        ]
+        self._remedy = "a lower training.learning_rate" + "".join(warmer)
 
     def fit(self) -> LoopState:
         """Train until the epochs, the minutes or the patience run out.
@@ -185,9 +191,7 @@ class Trainer:
         self.writer.event("non_finite", part=(bad or ["gradient"])[0], step=step)
         what = f"the loss part {' and '.join(bad)}" if bad else "the gradient"
         raise NonFiniteLossError(
-            f"{what} is not finite at step {step}; no "
-            "step was taken on it: a lower training.learning_rate or a higher objectives.sracl.temperature "
-            "may help"
+            f"{what} is not finite at step {step}; no step was taken on it: {self._remedy} may help"
         )
 
     def _finish_epoch(self, clock: Clock) -> None:

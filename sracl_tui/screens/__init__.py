@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import functools
 import importlib
-import pkgutil
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
+
+from sracl_core.methods import held
 
 if TYPE_CHECKING:
     from sracl_tui.screens.base import TabScreen
 
-GROUP = "sracl.screens"
+FUNCTION_KEYS = 4
+"""As many screens have a function key beside their digit; the keys above are the screens' own."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A screen before it is made: `name` is its mode, `package` where it lies."""
+    """A screen before it is made: `name` is its mode, `package` where it lies, `keys` what shows it."""
 
     name: str
     title: str
     package: str
+    keys: tuple[str, ...]
 
     def load(self) -> type[TabScreen]:
         """Its class. Imported when it is first shown: start-up pays for one screen only."""
@@ -41,11 +43,10 @@ class Place:
 
 @functools.cache
 def find() -> tuple[Place, ...]:
-    """All screens, in the order of their tabs."""
-    own = {info.name: f"{__name__}.{info.name}" for info in pkgutil.iter_modules(__path__) if info.ispkg}
-    others = {point.name: point.value for point in entry_points(group=GROUP)}
-    found = []
-    for name, package in {**others, **own}.items():
-        module = importlib.import_module(package)
-        found.append((module.PLACE, Place(name, module.TITLE, package)))
-    return tuple(place for _, place in sorted(found, key=lambda pair: (pair[0], pair[1].name)))
+    """All screens, in the order of their tabs. Raises ConfigError for one that cannot be had."""
+    found = held(__name__, "sracl.screens", "PLACE", folders=True)
+    ordered = sorted((place, name, module) for name, (module, place) in found.items())
+    return tuple(
+        Place(name, module.TITLE, module.__name__, (f"F{at}", str(at))[at > FUNCTION_KEYS :])
+        for at, (_, name, module) in enumerate(ordered, start=1)
+    )

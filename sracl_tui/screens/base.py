@@ -1,4 +1,4 @@
-"""What the four screens have in common: the bar on top, the keys at the bottom, the shared actions."""
+"""What the screens have in common: the bar on top, the keys at the bottom, the shared actions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sracl_tui.widgets.mode_bar import ModeBar
 
 
 class TabScreen(Screen[None]):
-    """One of the four screens. A subclass gives `MODE` and composes `body`."""
+    """A screen with a tab. A subclass gives `MODE` and composes `body`."""
 
     MODE: ClassVar[str] = ""
     AUTO_FOCUS = ""
@@ -43,7 +43,7 @@ class TabScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The bar, the screen's own body, the keys."""
-        yield ModeBar(self.MODE, [(place.name, place.title) for place in find()])
+        yield ModeBar(self.MODE, [(place.name, place.title, place.keys[0]) for place in find()])
         yield from self.body()
         yield KeyLine(show_command_palette=False, compact=self.app.size.width < 100)
 

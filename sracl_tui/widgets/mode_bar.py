@@ -19,9 +19,9 @@ class ModeTab(Static):
 
     ALLOW_SELECT = False
 
-    def __init__(self, mode: str, title: str, at: int, active: bool) -> None:
+    def __init__(self, mode: str, title: str, key: str, active: bool) -> None:
         self.mode = mode
-        label = Content.assemble((f"F{at}", "" if active else "bold"), f" {title}")
+        label = Content.assemble((key, "" if active else "bold"), f" {title}")
         super().__init__(label, classes="-active" if active else "")
 
     async def on_click(self, event: events.Click) -> None:
@@ -32,7 +32,8 @@ class ModeTab(Static):
 class ModeBar(Horizontal):
     """Tabs on the left, live runs on the right."""
 
-    def __init__(self, active: str, tabs: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, active: str, tabs: Sequence[tuple[str, str, str]]) -> None:
+        """tabs: of each screen its mode, title and key."""
         super().__init__()
         self._tabs = tabs
         self._active = active
@@ -40,8 +41,8 @@ class ModeBar(Horizontal):
     def compose(self) -> ComposeResult:
         """The tabs and the status."""
         yield Static("SRA-CL", id="brand")
-        for at, (mode, title) in enumerate(self._tabs, start=1):
-            yield ModeTab(mode, title, at, mode == self._active)
+        for mode, title, key in self._tabs:
+            yield ModeTab(mode, title, key, mode == self._active)
         yield Static("", id="live")
 
     def show_runs(self, runs: tuple[RunLine, ...], waiting: int) -> None:

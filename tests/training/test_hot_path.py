@@ -24,11 +24,12 @@ FETCHES = ("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__")
 
 
 @pytest.fixture
-def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    """SRA-CL with everything on, before its first step."""
+def trainer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """SRA-CL with everything on unless the test says otherwise, before its first step."""
     monkeypatch.setattr(TextEncoder, "encode", hashed_words)
     monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
-    config = tiny_config(tiny_dataset(tmp_path), {"objectives.next_item.smoothing": 0.2})
+    changes = getattr(request, "param", {"objectives.next_item.smoothing": 0.2})
+    config = tiny_config(tiny_dataset(tmp_path), changes)
     sources = load_sources(config)
     session = start_session(config, sources, build_semantics(config, sources), torch.device("cpu"))
     writer: Any = SimpleNamespace(event=lambda *words, **fields: None)
@@ -56,11 +57,19 @@ def test_a_step_fetches_once(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) 
     assert values["loss"] == pytest.approx(values["next_item"] + values["inter"] + values["intra"], rel=1e-5)
 
 
-def test_no_step_is_taken_on_a_gradient_that_is_not_finite(trainer: Trainer) -> None:
+@pytest.mark.parametrize(
+    ("trainer", "remedy"),
+    [
+        ({}, "a lower training.learning_rate or a higher objectives.sracl.temperature may help"),
+        ({"objectives.sracl.weight": 0}, "no step was taken on it: a lower training.learning_rate may help"),
+    ],
+    indirect=["trainer"],
+)
+def test_no_step_is_taken_on_a_gradient_that_is_not_finite(trainer: Trainer, remedy: str) -> None:
     weight = trainer.session.encoder.items.weight
     before = weight.detach().clone()
     weight.register_hook(lambda gradient: gradient * float("nan"))
-    with pytest.raises(NonFiniteLossError, match="the gradient is not finite at step 0"):
+    with pytest.raises(NonFiniteLossError, match=f"the gradient is not finite at step 0; .*{remedy}"):
         trainer._step(make_batch(trainer.prefixes, np.arange(64)))
     assert torch.equal(weight, before)
     assert trainer.session.state.step == 0

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from sracl_core.errors import Interrupted
+from sracl_core.objectives.sracl.objective import SraCl
+from sracl_core.pipeline import floors, setup
 from sracl_core.pipeline import run as pipeline
-from sracl_core.pipeline import setup
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.runs import writer as writing
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.training.session import Session
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 
 
@@ -72,26 +74,49 @@ def test_stopped_in_a_validation_it_ends_where_it_would_have(
     assert results["stages"]["train"] >= results["training_seconds"] > 0
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (setup, "sources_of"),
+        (setup, "semantics_of"),
+        (pipeline, "start_session"),
+        (Session, "load"),
+        (SraCl, "start_epoch"),
+        (setup, "all_metrics"),
+        (Session, "save"),
+        (Session, "load_weights"),
+        (pipeline, "write_results"),
+        (floors, "floor_scores"),
+    ],
+)
 def test_the_heart_beats_while_nothing_calls(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
-    monkeypatch.setattr(writing, "BEAT_SECONDS", 0.05)
-    run = begun(dataset, tmp_path / "runs")
+    monkeypatch.setattr(writing, "BEAT_SECONDS", 0.02)
+    changes = {"model.name": "popular"} if owner is floors else {}
+    run = begun(dataset, tmp_path / "runs", **changes, **{"training.max_epochs": 1})
     gaps: list[float] = []
-    original = setup.all_metrics
+    original = getattr(owner, name)
 
-    def long_validation(*arguments: Any) -> Any:
+    def long(*arguments: Any, **named: Any) -> Any:
         before = run.state()["heartbeat"]
         end = time.monotonic() + 20
         while run.state()["heartbeat"] == before and time.monotonic() < end:
             time.sleep(0.02)
         gaps.append(run.state()["heartbeat"] - before)
-        return original(*arguments)
+        return original(*arguments, **named)
 
-    monkeypatch.setattr(setup, "all_metrics", long_validation)
+    goes_on = pipeline.train
+    if name == "load":
+        goes_on = pipeline.resume
+        with monkeypatch.context() as patched, RunWriter(run) as writer:
+            stop_during("rank_split", 1, patched)
+            with pytest.raises(Interrupted):
+                pipeline.train(run, writer)
+    monkeypatch.setattr(owner, name, long)
     with RunWriter(run) as writer:
-        pipeline.train(run, writer)
-    assert len(gaps) >= 3
+        goes_on(run, writer)
+    assert gaps
     assert min(gaps) > 0
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 

@@ -100,9 +100,10 @@ async def test_what_opens_is_closed_and_every_key_is_pressed_by_clicks(tmp_path:
         await click(pilot, "type a part of the id")
         await until(pilot, shows(app, "amber-badger"))
         await click(pilot, "amber-badger")
-        await until(pilot, shows(app, "answered in"))
+        title = TOLD["recommend"]["items"][1]["title"]
         for _ in range(2):
-            await click(pilot, TOLD["recommend"]["items"][1]["title"])
+            await until(pilot, shows(app, "answered in", title))
+            await click(pilot, title)
         await until(pilot, shows(app, "Latest buyers", "esc closes"))
         await click(pilot, "esc closes")
         await until(pilot, lambda: len(app.screen_stack) == 1)

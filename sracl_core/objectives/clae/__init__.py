@@ -11,6 +11,7 @@ where L is InfoNCE over the batch. The direction is a constant to what is learne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -24,6 +25,7 @@ class Settings(ContrastSettings):
     """Both contrasts and the step between them."""
 
     weight_by_name: ClassVar[float] = 0.1
+    read_by: ClassVar[Mapping[str, str]] = {"step": "adversarial"}
     step: Annotated[float, Field(gt=0.0), Range(0.003, 0.3, log=True)] = Field(
         0.03, description="How far each component of a state is moved (epsilon)."
     )

@@ -19,6 +19,7 @@ class Settings(ContrastSettings):
     """Both parts of DuoRec's regularization."""
 
     weight_by_name: ClassVar[float] = 0.1
+    parts: ClassVar[tuple[str, ...]] = ("unsupervised", "supervised")
     unsupervised: Weight = Field(1.0, description="Share of the same prefix under another dropout mask.")
     supervised: Weight = Field(1.0, description="Share of another prefix that the same item followed.")
 

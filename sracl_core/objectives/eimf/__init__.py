@@ -15,6 +15,7 @@ here every prefix has one text. The shares are ours: the published ones could no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,8 @@ class Settings(ContrastSettings):
     """Both tasks of the text side."""
 
     weight_by_name: ClassVar[float] = 0.1
+    parts: ClassVar[tuple[str, ...]] = ("alignment", "prediction")
+    read_by: ClassVar[Mapping[str, str]] = {"similarity": "alignment", "temperature": "alignment"}
     similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
     temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
         0.1, description="Divides the similarity."
@@ -36,21 +39,9 @@ class Settings(ContrastSettings):
     prediction: Weight = Field(1.0, description="Share of finding the next item by the text alone.")
 
     @property
-    def on(self) -> bool:
-        """Not where both tasks are off."""
-        return self.weight > 0 and (self.alignment > 0 or self.prediction > 0)
-
-    @property
     def needs(self) -> frozenset[Need]:
         """What prefixes say."""
         return frozenset({"prefix_vectors"})
-
-    @property
-    def unread(self) -> dict[str, str]:
-        """What belongs to the contrast where its share is 0."""
-        if not self.weight or self.alignment:
-            return super().unread
-        return dict.fromkeys(("similarity", "temperature"), "alignment")
 
     @property
     def reads_every_item(self) -> bool:

@@ -8,6 +8,7 @@ its sequence, where the negatives are the batch's centroids of other intents). A
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -21,6 +22,8 @@ class Settings(ViewSettings):
     """Both parts, the clusters, and the operators that make views."""
 
     weight_by_name: ClassVar[float] = 0.1
+    parts: ClassVar[tuple[str, ...]] = ("instances", "intents")
+    read_by: ClassVar[Mapping[str, str]] = {"clusters": "intents"}
     instances: Weight = Field(1.0, description="Share of two views of a sequence against each other.")
     intents: Weight = Field(1.0, description="Share of each view against its sequence's centroid.")
     clusters: Annotated[int, Field(ge=2), Choices((64, 128, 256, 512))] = Field(
@@ -35,7 +38,7 @@ class Settings(ViewSettings):
 
     def misfit(self, sizes: Sizes) -> str:
         """More intents than users, and means of states that the backbone has not."""
-        if self.clusters > sizes.users:
+        if self.intents and self.clusters > sizes.users:
             return (
                 f"objectives.iclrec.clusters {self.clusters} is more than the {sizes.users} users whose "
                 "sequences are clustered; lower it"

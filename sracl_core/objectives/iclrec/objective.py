@@ -42,7 +42,9 @@ class ICLRec(Objective):
         self.register_buffer("labels_U", torch.zeros(len(self.sequences), dtype=torch.long))
 
     def start_epoch(self, encoder: SequenceEncoder, rng: np.random.Generator) -> None:
-        """Cluster the users' training sequences by their states without dropout."""
+        """Cluster the users' training sequences by their states without dropout, where intents are read."""
+        if not self.settings.intents:
+            return
         training = encoder.training
         encoder.eval()
         with torch.no_grad():

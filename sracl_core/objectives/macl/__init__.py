@@ -17,6 +17,7 @@ Its graph encoder and its images are not here; texts alone say what is near.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -30,6 +31,8 @@ class Settings(ContrastSettings):
     """Views of either kind, and how much pairs differ in weight."""
 
     weight_by_name: ClassVar[float] = 0.1
+    parts: ClassVar[tuple[str, ...]] = ("items", "sessions")
+    read_by: ClassVar[Mapping[str, str]] = {"substitute": "items"}
     similarity: Literal["cosine", "dot"] = Field("cosine", description="Similarity in InfoNCE.")
     temperature: Annotated[float, Field(gt=0.0), Range(0.05, 2.0, log=True)] = Field(
         0.1, description="Divides the similarity."
@@ -44,11 +47,6 @@ class Settings(ContrastSettings):
     )
 
     @property
-    def on(self) -> bool:
-        """Not where both views are off."""
-        return self.weight > 0 and (self.items > 0 or self.sessions > 0)
-
-    @property
     def needs(self) -> frozenset[Need]:
         """What prefixes say, and what is near of either kind."""
         found: set[Need] = {"prefix_vectors"}
@@ -57,16 +55,6 @@ class Settings(ContrastSettings):
         if self.sessions:
             found.add("prefix_neighbors")
         return frozenset(found)
-
-    @property
-    def unread(self) -> dict[str, str]:
-        """What belongs to a view whose share is 0."""
-        if not self.weight or self.items:
-            return super().unread
-        of_both = (
-            {} if self.sessions else dict.fromkeys(("similarity", "temperature", "hardness"), "sessions")
-        )
-        return {"substitute": "items"} | of_both
 
     def sequences_per_anchor(self, k: int) -> int:
         """A view of each kind."""

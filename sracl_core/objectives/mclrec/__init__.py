@@ -14,6 +14,7 @@ encoder's; here both follow one backward pass: they learn from the encoder as th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -27,6 +28,7 @@ class Settings(ViewSettings):
     """The operators of random views, and what learned ones count."""
 
     weight_by_name: ClassVar[float] = 0.01
+    read_by: ClassVar[Mapping[str, str]] = {"margin": "learned"}
     learned: Weight = Field(1.0, description="Share of the contrasts of learned views; 0 makes none.")
     margin: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
         0.1, description="Share of the margins that keep learned views apart."

@@ -6,7 +6,8 @@ NeurIPS 2025 (arXiv 2503.04162): alpha * L_inter + beta * L_intra.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +18,14 @@ from sracl_core.settings.space import Range
 class Settings(ObjectiveSettings):
     """L_inter and L_intra; a weight of 0 switches a part off."""
 
+    parts: ClassVar[tuple[str, ...]] = ("alpha", "beta")
+    read_by: ClassVar[Mapping[str, str]] = {
+        "synthesizer": "alpha",
+        "synthesizer_dropout": "alpha",
+        "neighbor_states": "alpha",
+        "neighbors_per_step": "alpha",
+        "substitution": "beta",
+    }
     weight: Weight = Field(1.0, description="Of both parts together; 0 switches both off.")
     alpha: Annotated[Weight, Range(0.01, 0.5, log=True)] = Field(
         0.1, description="Weight of L_inter (between users)."
@@ -47,11 +56,6 @@ class Settings(ObjectiveSettings):
     )
 
     @property
-    def on(self) -> bool:
-        """Not where both parts are off."""
-        return self.weight > 0 and (self.alpha > 0 or self.beta > 0)
-
-    @property
     def needs(self) -> frozenset[Need]:
         """Near prefixes (and their vectors, where weights are learned) and near items."""
         found: set[Need] = set()
@@ -65,16 +69,9 @@ class Settings(ObjectiveSettings):
 
     @property
     def unread(self) -> dict[str, str]:
-        """What belongs to a part whose weight is 0."""
-        if not self.weight:
-            return super().unread
-        found = {} if self.beta else {"substitution": "beta"}
-        if not self.alpha:
-            inter = ("synthesizer", "synthesizer_dropout", "neighbor_states", "neighbors_per_step")
-            found |= dict.fromkeys(inter, "alpha")
-            if not self.beta:
-                found |= dict.fromkeys(("similarity", "temperature"), "alpha")
-        return found
+        """Also the dropout of weights that are not learned."""
+        of_learned = {} if self.synthesizer == "learned" else {"synthesizer_dropout": "synthesizer=learned"}
+        return of_learned | super().unread
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views, and the neighbors where they are encoded live."""
