@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
 from typing import Any
+
+from sracl_core.plain import plain
 
 
 def jsonable(value: Any) -> Any:
@@ -15,6 +18,34 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+class RepeatedNameError(ValueError):
+    """An object says one name twice, of which Python's reader would take the last in silence."""
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its names and values, for a JSON reader's `object_pairs_hook`; see `loads_once`."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        again = next(name for name in names if names.count(name) > 1)
+        raise RepeatedNameError(f"'{plain(again[:60])}' stands in an object twice; keep one")
+    return found
+
+
+def loads_once(text: str) -> Any:
+    """`json.loads` for what others write. Raises RepeatedNameError, a ValueError as that does.
+
+    >>> loads_once('{"seed": 1, "seed": 2}')
+    Traceback (most recent call last):
+    ...
+    sracl_core.json_values.RepeatedNameError: 'seed' stands in an object twice; keep one
+    """
+    return _ONCE.decode(text)
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=once)
 
 
 def without_non_finite(value: Any, name: str = "") -> tuple[Any, list[str]]:

@@ -183,7 +183,7 @@ def _tell_endpoint(task: DescribeTask, origin: str, quiet: bool) -> None:
 
 def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:
     from sracl_core.cli.describe_display import spending_display
-    from sracl_core.errors import Interrupted
+    from sracl_core.errors import Interrupted, ServiceError
     from sracl_core.semantics.llm.answers_db import LlmCache
     from sracl_core.semantics.llm.session import check_task, run_task
 
@@ -200,9 +200,15 @@ def _ask(task: DescribeTask, as_json: bool, quiet: bool) -> None:
         print_json(summary)
     else:
         print_pairs({name.replace("_", " "): value for name, value in summary.items()})
+    if outcome.failed and not outcome.written and not outcome.stopped:
+        raise ServiceError(
+            f"none of {outcome.failed:,} questions got a text (last: {outcome.last_error}); mend that, the "
+            "next start asks for them again"
+        )
     if outcome.failed:
         say(
-            f"{outcome.failed:,} failed (last: {outcome.last_error}); the next start asks for them again",
+            f"{outcome.failed:,} of {outcome.failed + outcome.written:,} failed (last: "
+            f"{outcome.last_error}); the next start asks for them again",
             quiet,
         )
     if outcome.stopped == "budget":

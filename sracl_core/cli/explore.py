@@ -16,7 +16,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError, SraclError, nearest
-from sracl_core.json_values import jsonable, without_non_finite
+from sracl_core.json_values import RepeatedNameError, jsonable, loads_once, without_non_finite
 from sracl_core.plain import plain_json
 
 if TYPE_CHECKING:
@@ -147,9 +147,11 @@ def _request(line: bytes) -> dict[str, Any]:
     if len(line) > LONGEST:
         raise InputError(f"the request is longer than {LONGEST >> 20} MiB")
     try:
-        request = json.loads(line.decode())
+        request = loads_once(line.decode())
     except UnicodeDecodeError as error:
         raise InputError(f"the request is no UTF-8: {error.reason} at byte {error.start}") from error
+    except RepeatedNameError as error:
+        raise InputError(f"the request: {error}") from error
     except RecursionError as error:
         raise InputError("the request is nested too deeply") from error
     except ValueError as error:

@@ -11,7 +11,14 @@ from typer.core import TyperGroup
 
 from sracl_core.cli import completion, output
 from sracl_core.cli.asking import EncoderOption, MovedOption
-from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsArgument, RunsDirOption, find_run
+from sracl_core.cli.run_argument import (
+    RUNS_DIR,
+    RunArgument,
+    RunsArgument,
+    RunsDirOption,
+    find_run,
+    find_runs,
+)
 from sracl_core.errors import InputError, RunError
 from sracl_core.runs.records import as_csv, epoch_rows
 
@@ -85,7 +92,7 @@ def metrics(
     CSV has a row an epoch, or with --steps about one every 2 s. A tracker gets every loss part, metric and
     setting; what an earlier export of the run left there is replaced.
     """
-    directories = [find_run(run, runs_dir) for run in runs]
+    directories = find_runs(runs, runs_dir)
     # What a tracker has of the run would be replaced by nothing.
     if gone := [one for one in directories if not follow and not one.metrics_path.is_file()]:
         raise RunError(f"{gone[0].metrics_path} is gone; put back a copy of it, or train anew")

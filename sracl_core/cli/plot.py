@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sracl_core.cli import output
-from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption, find_run
+from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption, find_runs
 from sracl_core.errors import InputError, nearest
 
 
@@ -35,7 +35,7 @@ def plot(
         if kind not in KINDS:
             raise InputError(f"there is nothing '{kind}' to draw{nearest(kind, KINDS)}")
     mask = "unmasked" if unmasked else "masked"
-    drawn = drawn_into([find_run(run, runs_dir) for run in runs], kinds, out, mask)
+    drawn = drawn_into(find_runs(runs, runs_dir), kinds, out, mask)
     if as_json:
         output.print_json({"file": str(out), "drawn": drawn})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,3 +37,19 @@ def find_run(text: str, runs_dir: Path = RUNS_DIR) -> RunDirectory:
     from sracl_core.runs.directory import open_run
 
     return open_run(finding.find_run(text, runs_dir))
+
+
+def find_runs(texts: Sequence[str], runs_dir: Path = RUNS_DIR) -> list[RunDirectory]:
+    """The runs that are named, each once. Raises RunError as `find_run`, InputError for one named twice."""
+    from sracl_core.errors import InputError
+
+    named: dict[Path, str] = {}
+    runs = [find_run(text, runs_dir) for text in texts]
+    for text, run in zip(texts, runs, strict=True):
+        place = run.path.resolve()
+        if place in named:
+            raise InputError(
+                f"'{named[place]}' and '{text}' are one run, {run.name}; name another, or leave one out"
+            )
+        named[place] = text
+    return runs

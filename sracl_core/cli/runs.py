@@ -9,7 +9,7 @@ import typer
 
 from sracl_core.cli import output
 from sracl_core.cli.plot import plot
-from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run, find_runs
 from sracl_core.cli.show import show
 from sracl_core.plain import plain
 from sracl_core.runs.events import from_one
@@ -188,7 +188,7 @@ def compare(
     if refreshed:
         from sracl_core.cli.refreshed import compare_refreshed
 
-        compare_refreshed([find_run(run, runs_dir) for run in runs], as_json)
+        compare_refreshed(find_runs(runs, runs_dir), as_json)
         return
     from sracl_core.cli.comparison import print_comparison
     from sracl_core.errors import IncomparableError, InputError
@@ -199,7 +199,7 @@ def compare(
     if len(runs) < 2:
         raise InputError("comparing needs two runs at least; `sracl runs list` shows the runs")
     try:
-        comparison = compare_runs([find_run(run, runs_dir) for run in runs], part, mixed)
+        comparison = compare_runs(find_runs(runs, runs_dir), part, mixed)
     except IncomparableError as error:
         raise IncomparableError(f"{error}, or look at them side by side with --mixed") from error
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from sracl_core.cli import asking, output
-from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_runs
 
 if TYPE_CHECKING:
     from sracl_core.explorer.answers import Order
@@ -42,7 +42,7 @@ def users(
 
     The gain is the difference of 1 / log2(rank + 1), NDCG without a cut-off.
     """
-    other = None if against is None else str(find_run(against, runs_dir).path)
+    other = None if against is None else str(find_runs([run, against], runs_dir)[1].path)
     explorer = asking.open_explorer(run, runs_dir, dataset)
     found = explorer.users(contains, k, cast("Order", order), reverse, other, masked=not unmasked, seed=seed)
     if as_json:

@@ -16,6 +16,7 @@ from mcp_types import Tool as Described
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sracl_core.errors import SraclError, nearest
+from sracl_core.json_values import loads_once
 from sracl_core.service.answering import MOST, Answers, Asked, fault
 from sracl_core.service.reloading import Source
 
@@ -116,7 +117,7 @@ def _unpacked(given: dict[str, Any]) -> dict[str, Any]:
     found = dict(given)
     for name in {"history", "rules"} & found.keys():
         try:
-            value = json.loads(found[name]) if isinstance(found[name], str) else None
+            value = loads_once(found[name]) if isinstance(found[name], str) else None
         except (ValueError, RecursionError):
             continue
         if isinstance(value, list | dict):

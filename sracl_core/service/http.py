@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sracl_core.rules import LONGEST_TEXT, SOME_WORD
 from sracl_core.service.answering import MOST, Asked
 from sracl_core.service.desk import Desk
-from sracl_core.service.refusals import REFUSALS, refuse, unread
+from sracl_core.service.refusals import REFUSALS, refuse, said_once, unread
 from sracl_core.service.reloading import Source
 
 LISTS = "/recommend"
@@ -129,7 +129,7 @@ class _Lists:
                 raise ClientDisconnect
             body, more = body + message.get("body", b""), message.get("more_body", False)
         try:
-            asked = Asked.model_validate_json(body, strict=True)
+            asked = Asked.model_validate_json(said_once(body), strict=True)
         except ValidationError as error:
             raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
         return await self.desk.recommend(asked)

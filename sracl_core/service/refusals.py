@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from sracl_core.errors import InputError, SraclError, UnknownIdError
+from sracl_core.json_values import RepeatedNameError, loads_once
 from sracl_core.plain import plain
 from sracl_core.service.answering import fault
 from sracl_core.service.desk import Busy
@@ -30,6 +31,17 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 def unread(name: str, more: str = "", said: str = "Extra inputs are not permitted") -> RequestValidationError:
     """What a question says, and nobody reads."""
     return RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": said + more}])
+
+
+def said_once(body: bytes) -> bytes:
+    """`body`; raises RequestValidationError where an object in it says a name twice."""
+    try:
+        loads_once(body.decode(errors="replace"))
+    except RepeatedNameError as error:
+        raise RequestValidationError([{"type": "repeated", "loc": ("body",), "msg": str(error)}]) from error
+    except (ValueError, RecursionError):
+        pass  # who reads it says what is wrong
+    return body
 
 
 def refuse(app: FastAPI) -> None:

@@ -113,10 +113,10 @@ class DescribeConfig(Section):
     )
     timeout_seconds: Annotated[float, Field(gt=0.0)] = Field(120.0, description="Longest wait for an answer.")
     retries: Annotated[int, Field(ge=0)] = Field(6, description="Tries after the first one of a call.")
-    price_input: Annotated[float, Field(ge=0.0)] | None = Field(
+    price_input: Annotated[float, Field(ge=0.0, le=1e9)] | None = Field(
         None, description="Money for a million input tokens; 0 for a server of one's own."
     )
-    price_output: Annotated[float, Field(ge=0.0)] | None = Field(
+    price_output: Annotated[float, Field(ge=0.0, le=1e9)] | None = Field(
         None, description="Money for a million output tokens."
     )
     tokenizer: str = Field(

@@ -9,6 +9,7 @@ import json
 import pytest
 
 from sracl_core.cli.main import run as sracl
+from sracl_core.runs import finding
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.encode import TextEncoder
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -82,6 +83,28 @@ def test_runs_of_one_protocol_are_compared(
     values = [(run.results() or {})["test"]["masked"]["MRR@10"] for run in runs[:2]]
     assert tests["MRR@10", "masked"]["difference"] == pytest.approx(values[1] - values[0])
     assert "NOT COMPARABLE" not in told(words, capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["runs", "compare", "RUN", "last"],
+        ["runs", "compare", "RUN", "other", "last", "--refreshed"],
+        ["runs", "plot", "last", "RUN"],
+        ["export", "metrics", "RUN", "RUN", "--to", "tensorboard"],
+        ["users", "RUN", "--against", "last"],
+    ],
+)
+def test_a_run_that_is_named_twice_is_refused(
+    runs: list[RunDirectory],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(runs[0].path.parent.parent)
+    last = finding.find_run("last", runs[0].path.parent)
+    found = told([str(last) if word == "RUN" else word for word in words], capsys, status=2)
+    assert f"are one run, {last.name}; name another, or leave one out" in found
 
 
 def test_another_split_is_refused_unless_asked_for(

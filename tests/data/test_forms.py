@@ -346,6 +346,14 @@ def test_titles_from_the_log(tmp_path: Path) -> None:
     assert dataset.titles()[1:] == [f"Title of {item}" for item in dataset.items.ids]
 
 
+@pytest.mark.parametrize("form", ["{}\n{}", "[{},\n{}]"])
+def test_a_record_that_names_a_column_twice_is_refused(tmp_path: Path, form: str) -> None:
+    rows = ['{"user": "a", "item": "x", "time": 1}', '{"user": "a", "item": "x", "time": 1, "item": "y"}']
+    path = write(tmp_path, log__jsonl=form.format(*rows)) / "log.jsonl"
+    with pytest.raises(DataError, match=r"log\.jsonl line 2: 'item' stands in an object twice; keep one"):
+        made(path, tmp_path / "out")
+
+
 def test_lists_of_items_are_refused(tmp_path: Path) -> None:
     header = "user_id:token\titem_id:token\ttimestamp:float\titem_id_list:token_seq"
     path = write(tmp_path, x__inter=f"{header}\n1\t2\t1\t1\n1\t3\t2\t1 2\n1\t4\t3\t1 2 3\n") / "x.inter"

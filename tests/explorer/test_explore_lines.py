@@ -117,6 +117,7 @@ def test_thousands_of_odd_lines_get_one_answer_each(explorer: Explorer) -> None:
         (b'{"id": 1, "op": "recommend", "usr": "amber-badger"}', "there is no argument 'usr'"),
         (b'{"id": 1, "op": "why", "user": "amber-badger"}', "the argument 'item' is missing"),
         (b'{"id": 1, "op": "users", "limit": -1}', "limit is -1"),
+        (b'{"id": 1, "op": "info", "id": 2}', "the request: 'id' stands in an object twice; keep one"),
         (b'{"id": 1, "op": ["info"]}', "there is no operation ['info']"),
     ],
 )

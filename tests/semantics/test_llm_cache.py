@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -136,3 +138,39 @@ def test_answers_of_version_1_are_kept(cache: LlmCache, read_only: bool) -> None
         with closing(LlmCache(cache.path, read_only=read_only)) as again:
             assert again.texts(JOB.id) == {"a": ("json", "A soap.")}
     assert (cache.path.read_bytes() == before) == read_only
+
+
+def _zeroed(data: bytearray) -> bytearray:
+    data[20 * 4096 : 21 * 4096] = bytes(4096)
+    return data
+
+
+@pytest.mark.parametrize(
+    "damage", [_zeroed, lambda data: data[: len(data) * 4 // 5], lambda data: data[:-5000]]
+)
+def test_of_a_damaged_file_every_answer_that_can_be_read_is_kept(
+    cache: LlmCache, caplog: pytest.LogCaptureFixture, damage: Callable[[bytearray], bytearray]
+) -> None:
+    keys = [hashlib.blake2b(key(number), digest_size=16).digest() for number in range(400)]
+    for one in keys:
+        cache.store(one, "m", Answer("json", one.hex() * 10))
+    cache.close()
+    damaged = bytes(damage(bytearray(cache.path.read_bytes())))
+    cache.path.write_bytes(damaged)
+    with (
+        pytest.raises(StorageError, match="keeps what can be read"),
+        closing(LlmCache(cache.path, read_only=True)) as looked,
+    ):
+        looked.forms(keys)
+    with closing(LlmCache(cache.path)) as again:
+        found = again.forms(keys)
+        missing = [one for one in keys if one not in found]
+        assert 0 < len(missing) < 0.5 * len(keys)
+        assert again.claim(keys, 0.0) == (missing, [])
+        again.store(missing[0], "m", Answer("json", "A soap."))
+    [kept] = cache.path.parent.glob("llm.sqlite.damaged-*")
+    assert kept.read_bytes() == damaged
+    said = caplog.messages[0]
+    assert "is damaged (" in said
+    assert str(kept) in said
+    assert len(LlmCache(cache.path).forms(keys)) == len(found) + 1

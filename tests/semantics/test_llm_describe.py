@@ -173,10 +173,42 @@ def test_failed_ones_are_counted_and_asked_again_by_the_next_start(
         assert run(argv) == 0
         out, err = capfd.readouterr()
         assert (json.loads(out)["failed"], json.loads(out)["written"]) == (2, 18)
-        assert "next start asks" in err
+        assert "2 of 20 failed (last: the server refused the request (400" in err
         assert run(argv) == 0
         assert json.loads(capfd.readouterr().out)["requests"] == 2
     assert (the_job()["done"], the_job()["wanted"], the_job()["subjects"]) == (20, 20, 40)
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit", "asked", "said"),
+    [
+        (400, "5", 5, "none of 5 questions got a text (last: the server refused the request (400"),
+        (
+            "",
+            "5",
+            10,
+            "none of 5 questions got a text (last: the model answered with nothing, twice; one that",
+        ),
+        ("", "30", 40, "20 questions in a row got no text (the model answered with nothing, twice; one that"),
+    ],
+)
+def test_a_start_without_any_text_has_failed(
+    home: Path,
+    shop500: Path,
+    capfd: pytest.CaptureFixture[str],
+    answer: Any,
+    limit: str,
+    asked: int,
+    said: str,
+) -> None:
+    with Stub(lambda number, body: answer) as stub:
+        argv = command(shop500, stub, "--limit", limit, "--concurrency", "1", "-q", what="items")
+        assert run(argv) == 1
+        assert len(stub.bodies) == asked
+        [line] = capfd.readouterr().err.strip().splitlines()
+        assert line.startswith(f"error: {said}")
+        stub.act = None
+        assert run(argv) == 0
 
 
 def test_a_dead_server_ends_the_job_and_keeps_what_came(
@@ -186,7 +218,7 @@ def test_a_dead_server_ends_the_job_and_keeps_what_came(
     with Stub(lambda number, body: "cut" if number >= 50 else None) as stub:
         argv = command(shop500, stub, "--concurrency", "4", "--set", "describe.retries=1")
         assert run(argv) == 1
-    assert "questions in a row got no answer" in capfd.readouterr().err
+    assert "questions in a row got no text" in capfd.readouterr().err
     assert the_job()["done"] == 50
 
 

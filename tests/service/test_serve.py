@@ -195,6 +195,13 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", {"history": ["x"], "rules": {"onyl": []}}, TOKEN, 422, "onyl"),
         ("/recommend", {"history": ["x"], "more_weight": True}, TOKEN, 422, "more_weight"),
         ("/recommend", b"{", TOKEN, 422, "JSON"),
+        (
+            "/recommend",
+            b'{"history": ["x"], "k": 1, "rules": {"only": [], "only": []}, "k": 2}',
+            TOKEN,
+            422,
+            "body: 'only' stands in an object twice; keep one",
+        ),
         ("/recommend", b"\xc9", TOKEN, 422, '{"error": "Invalid JSON'),
         ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
         ("/recommend", {"history": ["x"], "more_weight": 0.7}, TOKEN, 400, "how far a text"),

@@ -17,6 +17,7 @@ from sracl_core.data.reading.packed import refuse_no_table
 from sracl_core.data.reading.peek import NO_NAME, Head, is_parquet, peek, unwrapped
 from sracl_core.data.reading.text import CsvText, lines_of, new_file, plain, whole_characters
 from sracl_core.errors import DataError
+from sracl_core.json_values import RepeatedNameError, loads_once, once
 
 KINDS = ("csv", "tsv", "tab", "parquet", "pq", "jsonl", "ndjson", "json")
 
@@ -165,7 +166,9 @@ def _lines(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line)
+            yield number, loads_once(line)
+        except RepeatedNameError as error:
+            raise DataError(f"{path} line {number}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path} line {number} is not JSON ({str(error)[:80]}); one object a line, or one array of "
@@ -176,7 +179,7 @@ def _lines(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
 def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
     """(line on which it begins, element) of a JSON array."""
     content = text.read_text(encoding="utf-8-sig")
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=once)
     at, line = content.index("[") + 1, 1
     line += content.count("\n", 0, at)
     while True:
@@ -193,6 +196,8 @@ def _array(path: Path, text: Path) -> Iterator[tuple[int, Any]]:
             return
         try:
             value, end = decoder.raw_decode(content, at)
+        except RepeatedNameError as error:
+            raise DataError(f"{path} line {line}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path} line {line} is not JSON: {str(error)[:80]}") from error
         yield line, value

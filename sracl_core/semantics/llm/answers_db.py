@@ -23,7 +23,8 @@ from sracl_core.errors import StorageError
 from sracl_core.files import cache_folder
 from sracl_core.notices import warn
 from sracl_core.runs.liveness import is_alive, process_start
-from sracl_core.semantics.llm.answers_file import checksum, open_answers, writing
+from sracl_core.semantics.llm.answers_file import checksum, is_damage, open_answers, writing
+from sracl_core.semantics.llm.rescue import open_whole
 
 ELSEWHERE_SECONDS = 900.0
 """A process on another machine cannot be asked whether it lives; its claims end by themselves."""
@@ -88,7 +89,7 @@ class LlmCache:
         host = socket.gethostname()
         self.owner = json.dumps([host, os.getpid(), process_start(os.getpid())])
         with self._told():
-            self._db = open_answers(self.path, read_only)
+            self._db = open_answers(self.path, True) if read_only else open_whole(self.path)
 
     def close(self) -> None:
         """Give the file back; what was stored is stored."""
@@ -104,6 +105,11 @@ class LlmCache:
                 "free space, or set SRACL_CACHE_DIR to a folder that can be written"
             ) from error
         except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise StorageError(
+                    f"{self.path} is damaged ({error}); when `sracl describe` starts it keeps what can be "
+                    "read of it and asks for the rest"
+                ) from error
             raise StorageError(
                 f"{self.path} is no answer cache ({error}); move it away, or set SRACL_CACHE_DIR"
             ) from error

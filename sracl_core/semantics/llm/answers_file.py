@@ -86,6 +86,11 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether pages of a database make no sense, as opposed to a file that is none."""
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT")
+
+
 def checksum(*values: str | bytes) -> int:
     """Of what a row says, compared whenever it is read."""
     found = 0

@@ -20,7 +20,7 @@ from sracl_core.semantics.llm.talk import Talk
 from sracl_core.semantics.llm.tokens import Prices
 
 GIVE_UP_AFTER = 20
-"""Questions in a row without any answer before the server is taken for dead."""
+"""Questions in a row without any text before asking on is taken for useless."""
 OTHERS_SECONDS = 0.5
 """How often questions that another process is asking are looked at again."""
 
@@ -224,12 +224,12 @@ class _Runner:
         if answer.money is not None and out.money is not None:
             out.money += answer.money
         self._tell()
-        self.in_vain = 0 if answer.calls else self.in_vain + 1
+        self.in_vain = self.in_vain + 1 if answer.form == "failed" else 0
         if answer.error:
             out.last_error = answer.error
         if self.in_vain >= GIVE_UP_AFTER:
             raise ServiceError(
-                f"{self.in_vain} questions in a row got no answer ({answer.error}); everything that came "
+                f"{self.in_vain} questions in a row got no text ({answer.error}); everything that came "
                 "before is kept, start again when the server works"
             )
 

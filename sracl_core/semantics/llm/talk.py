@@ -10,6 +10,11 @@ from sracl_core.semantics.llm.client import CallFailed, ChatClient, Message, Rep
 from sracl_core.semantics.llm.rate_limit import Stopped
 from sracl_core.semantics.llm.tokens import MESSAGE_TOKENS, Prices, estimate
 
+NOTHING = (
+    "the model answered with nothing, twice; one that thinks before it writes needs a larger "
+    "describe.max_output_tokens"
+)
+
 
 class Talk:
     """One question to `client`, and the second asking where the first answer is of no use.
@@ -42,7 +47,7 @@ class Talk:
         for raw in (first.text, second.text):
             if plain := plain_answer(raw):
                 return "plain", plain, raw, ""
-        return "failed", "", "", "the model answered with nothing, twice"
+        return "failed", "", "", NOTHING
 
     def _read(self, raw: str) -> str:
         return (item_answer(raw) or "") if self._json else plain_answer(raw)
