@@ -20,6 +20,7 @@ GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 USE = """
 import asyncio, json, random, time
 from pathlib import Path
+from safetensors.torch import load_file
 from sracl_core import load_config, prepare, train
 from sracl_core.data.prepare import PrepareOptions
 from sracl_core.settings.known import settings
@@ -67,11 +68,16 @@ async def shown():
             await pilot.pause(0.05)
         return [str(one.render()) for one in app.screen.query("Static")]
 
+last = run.checkpoints / "last"
+objectives, moments = (load_file(last / f"{name}.safetensors") for name in ("objectives", "optimizer"))
 tracking = Tracking(run, tracker("text"))
 tracking.poll()
 tracking.close()
 print(json.dumps({
     "parts": sorted(set(epochs[-1]) & {"next_item", "centered"}),
+    "kept": sorted(objectives),
+    "moments": sorted(moments),
+    "state": bool(objectives["centered.mean_D"].any()),
     "losses": [event["loss"] for event in epochs],
     "test": run.results()["test"]["masked"],
     "split": run.results()["protocol"]["split"],
@@ -125,6 +131,9 @@ def test_a_package_outside_adds_one_of_each_kind(outside: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["parts"] == ["centered", "next_item"]
+    assert {"centered.map.weight", "centered.mean_D"} <= set(found["kept"])
+    assert "objectives.centered.map.weight|exp_avg" in found["moments"]
+    assert found["state"], "an epoch's start has made it"
     assert found["losses"][1] < found["losses"][0]
     assert set(found["test"]) >= {"TOP@5", "NDCG@20"}
     assert 0 <= found["test"]["TOP@5"] <= found["test"]["HR@5"]

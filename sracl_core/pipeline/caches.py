@@ -22,7 +22,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.finding import run_folders
 from sracl_core.training.inputs import recorded, taken
 
-Kind = Literal["vectors", "table", "model", "answers", "old"]
+Kind = Literal["vectors", "table", "model", "answers", "list", "old"]
 IN_USE_SECONDS = 120.0
 """Whoever has just written to a file may be writing still."""
 
@@ -59,6 +59,7 @@ def cached(runs_dir: Path, folder: Path | None = None) -> list[Entry]:
         *_tables(folder, needs),
         *_models(folder, needs),
         *_answers(folder, runs_dir),
+        *_lists(folder),
     ]
     return sorted(found, key=lambda entry: -entry.bytes)
 
@@ -135,6 +136,12 @@ def _answers(folder: Path, runs_dir: Path) -> Iterator[Entry]:
     if path.is_file():
         names = [run.name for run in _runs(runs_dir) if taken(run)]
         yield _entry("answers", "of language models", path, _count(path, "answers"), names)
+
+
+def _lists(folder: Path) -> Iterator[Entry]:
+    """Lines of folders of many runs (`runs.catalog`)."""
+    for path in sorted((folder / "lists").glob("*.json")):
+        yield _entry("list", "of a folder of runs", path, None, [])
 
 
 def _runs(runs_dir: Path) -> list[RunDirectory]:

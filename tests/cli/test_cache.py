@@ -33,6 +33,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     VectorStore().vectors(Other(), ["a text", "another"])
     (tmp_path / "cache/static/4567").mkdir(parents=True)
     (tmp_path / "cache/static/4567/model.safetensors").write_bytes(bytes(10))
+    (tmp_path / "cache/lists").mkdir()
+    (tmp_path / "cache/lists/89ab.json").write_bytes(bytes(10))
     (tmp_path / "cache/vectors/0123").mkdir()
     (tmp_path / "cache/vectors/0123/x.npy").write_bytes(bytes(10))
     answers = LlmCache()
@@ -59,6 +61,7 @@ def test_it_shows_what_is_there_and_who_needs_it(
         ("vectors", 2, 0),
         ("old", None, 0),
         ("model", None, 0),
+        ("list", None, 0),
         ("answers", 1, 0),
         ("table", items, 1),
     } <= shown
@@ -78,7 +81,7 @@ def test_it_clears_what_no_run_needs_and_runs_go_on(
     place = ("--runs-dir", tmp_path / "runs")
     before = told(capsys, "cache", *place)
     unneeded = {each["path"] for each in before if not each["runs"] and each["kind"] != "answers"}
-    assert len(unneeded) == 3
+    assert len(unneeded) == 4
     assert {each["path"] for each in told(capsys, "cache", "clear", "--dry-run", *place)} == unneeded
     assert told(capsys, "cache", *place) == before
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
