@@ -49,7 +49,7 @@ def while_tracked(run: RunDirectory, names: Sequence[str] | None, quiet: bool = 
                 try:
                     tracking = Tracking(run, tracker(name))
                 except Exception as error:
-                    failed(error)
+                    failed(str(error) or type(error).__name__)
                     continue
                 output.say(f"{name}: `{tracking.look}` shows it", quiet)
                 held.enter_context(tracked(tracking, failed))
@@ -78,8 +78,8 @@ def export(runs: Sequence[RunDirectory], name: str, out: Path | None, follow: bo
     output.tell(followed[0].look)
 
 
-def _teller(run: RunDirectory, name: str) -> Callable[[Exception], None]:
-    def failed(error: Exception) -> None:
+def _teller(run: RunDirectory, name: str) -> Callable[[str], None]:
+    def failed(error: str) -> None:
         again = f"sracl export metrics {shlex.quote(str(run.path))} --to {name}"
         output.say(f"warning: {name}: {error}; the training goes on, `{again}` hands it on later")
 

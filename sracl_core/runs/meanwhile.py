@@ -8,8 +8,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def meanwhile(work: Callable[[threading.Event], None], name: str) -> Iterator[None]:
-    """While this lasts `work` runs in a thread; the event is set at the end, and then it is waited for."""
+def meanwhile(
+    work: Callable[[threading.Event], None], name: str, patience: float | None = None
+) -> Iterator[None]:
+    """While this lasts `work` runs in a thread; the event is set at the end, and then it is waited for.
+
+    patience: seconds of that wait, after which the thread is left alone; None for as long as it takes.
+    """
     ended = threading.Event()
     thread = threading.Thread(target=work, args=(ended,), name=name, daemon=True)
     thread.start()
@@ -17,4 +22,4 @@ def meanwhile(work: Callable[[threading.Event], None], name: str) -> Iterator[No
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(patience)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from sracl_core.runs.records import CLOCK, epoch_rows, is_number
 from sracl_core.runs.trackers.base import Log, Point, Tracker
 
 POLL_SECONDS = 1.0
+LAST_SECONDS = 60.0
+"""How long a run that has ended waits for a tracker."""
 _WHEN = frozenset({"event", "time", "step", "epoch", "elapsed", "best", "non_finite", "valid"})
 
 
@@ -114,11 +116,14 @@ def _metrics(part: str, metrics: Mapping[str, Any] | None) -> dict[str, float]:
     return {f"{part}/{name}": float(value) for name, value in flat.items() if is_number(value)}
 
 
-def tracked(tracking: Tracking, failed: Callable[[Exception], None]) -> AbstractContextManager[None]:
+@contextmanager
+def tracked(tracking: Tracking, failed: Callable[[str], None]) -> Iterator[None]:
     """While this lasts, and once more at its end, the run's numbers are handed on, by a thread of its own.
 
-    What goes wrong there ends no training: `failed` hears it once, and nothing more is handed on.
+    What goes wrong there ends no training and does not hold it up: `failed` hears it once, and nothing more
+    is handed on.
     """
+    through = threading.Event()
 
     def follow(ended: threading.Event) -> None:
         try:
@@ -126,7 +131,14 @@ def tracked(tracking: Tracking, failed: Callable[[Exception], None]) -> Abstract
                 tracking.poll()
             tracking.poll()
             tracking.close()
-        except Exception as error:
-            failed(error)
+        except (
+            BaseException
+        ) as error:  # a library that ends its process ends this thread, which nobody would hear
+            failed(str(error) or type(error).__name__)
+        finally:
+            through.set()
 
-    return meanwhile(follow, "tracking")
+    with meanwhile(follow, "tracking", LAST_SECONDS):
+        yield
+    if not through.is_set():
+        failed(f"it has not taken the last numbers within {LAST_SECONDS:.0f} s")

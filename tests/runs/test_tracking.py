@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_test_metrics_come_once_when_the_run_has_finished(run: RunDirectory) -> 
 
 def test_a_training_is_followed_to_its_end_and_not_ended_by_its_tracker(run: RunDirectory) -> None:
     kept, tracking = following(run)
-    failures: list[Exception] = []
+    failures: list[str] = []
     with tracked(tracking, failures.append):
         told(run, 1, 2)
     assert (kept.steps(), kept.closed, failures) == ([1, 2, 2], 1, [])
@@ -122,8 +123,25 @@ def test_a_training_is_followed_to_its_end_and_not_ended_by_its_tracker(run: Run
     broken.poll = lambda: 1 / 0  # type: ignore[method-assign]
     with tracked(broken, failures.append):
         told(run, 3, 4)
-    assert isinstance(failures.pop(), ZeroDivisionError)
+    assert failures == ["division by zero"]
+
+
+def test_a_tracker_that_hangs_or_ends_its_process_holds_no_training_up(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never, failures = threading.Event(), list[str]()
+    monkeypatch.setattr("sracl_core.runs.tracking.LAST_SECONDS", 0.1)
+    for does, said in (
+        (sys.exit, "SystemExit"),
+        (never.wait, "it has not taken the last numbers within 0 s"),
+    ):
+        _, broken = following(run)
+        monkeypatch.setattr(broken, "poll", does)
+        with tracked(broken, failures.append):
+            pass
+        assert failures.pop() == said
     assert failures == []
+    never.set()
 
 
 def test_a_tracker_that_cannot_be_opened_ends_no_training(
