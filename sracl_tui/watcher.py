@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sracl_core.runs.catalog import RunCatalog
     from sracl_core.runs.history import RunHistory
     from sracl_core.runs.reader import RunReader
+    from sracl_core.runs.summary import RunSummary
     from sracl_core.runs.usage import UsageMeter
 
 POLL_SECONDS = 0.7
@@ -204,7 +205,7 @@ class Watcher:
             now = time.monotonic()
             if woken or now >= due:
                 began = time.thread_time()
-                runs = run_lines(catalog)
+                runs = run_lines(catalog, None if listed else lambda first: self._post(CatalogChanged(first)))
                 pause = (time.thread_time() - began) / CATALOG_SHARE
                 due = time.monotonic() + min(MOST_CATALOG_SECONDS, max(CATALOG_SECONDS, pause))
                 if runs != listed:
@@ -214,14 +215,22 @@ class Watcher:
             self._wake.wait(0.05 if behind else POLL_SECONDS)
 
 
-def run_lines(catalog: RunCatalog) -> tuple[RunLine, ...]:
-    """All runs, newest first. Never raises for what a folder may hold."""
-    from sracl_core.runs.records import headline_name, metric
+def run_lines(
+    catalog: RunCatalog, tell: Callable[[tuple[RunLine, ...]], Any] | None = None
+) -> tuple[RunLine, ...]:
+    """All runs, newest first. Never raises for what a folder may hold.
 
+    tell: is given the newest, once, where many more are still to be read.
+    """
     try:
-        found = catalog.read()
+        return _lines(catalog.read(None if tell is None else lambda found: tell(_lines(found))))
     except OSError:
         return ()
+
+
+def _lines(found: list[RunSummary]) -> tuple[RunLine, ...]:
+    from sracl_core.runs.records import headline_name, metric
+
     return tuple(
         RunLine(
             path=summary.path,

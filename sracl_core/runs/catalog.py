@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from hashlib import sha256
@@ -21,6 +22,8 @@ READERS = ("runs/summary.py", "runs/states.py", "runs/records.py", "settings/yam
 """What reads it: another version may read otherwise."""
 WORTH_KEEPING = 20
 """Fewer new lines are as soon read again as the file of all is written."""
+WORTH_TELLING = 100
+"""So many new lines, more than a screen has, take a fraction of a second."""
 SETTLED_NS = 2_000_000_000
 """A younger file may change once more within one tick of the disk's clock, and look the same."""
 
@@ -40,24 +43,29 @@ class RunCatalog:
         self.runs_dir = runs_dir
         self._lines: dict[str, Line] | None = None
 
-    def read(self) -> list[RunSummary]:
-        """All runs, newest first. Raises OSError where the folder cannot be listed."""
+    def read(self, tell: Callable[[list[RunSummary]], None] | None = None) -> list[RunSummary]:
+        """All runs, newest first. Raises OSError where the folder cannot be listed.
+
+        tell: is given the newest, once, where many more are still to be read.
+        """
         folders = run_folders(self.runs_dir)
         if self._lines is None:
             self._lines = self._kept() if len(folders) >= WORTH_KEEPING else {}
         known, self._lines, found, fresh = self._lines, {}, [], 0
-        for folder in folders:
+        for folder in reversed(folders):  # a name begins with the time
             stamp = _stamps(folder, READ)
             held = known.get(folder.name)
             if held is None or held[0] != stamp:
                 held = (stamp, _summary(folder))
                 fresh += 1
             found.append(held[1])
+            if tell is not None and fresh == WORTH_TELLING and len(found) < len(folders):
+                tell(_newest_first(found))
             if held[1].status != "running" and _settled(stamp):
                 self._lines[folder.name] = held
         if fresh >= WORTH_KEEPING:
             self._keep()
-        return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
+        return _newest_first(found)
 
     @property
     def _path(self) -> Path:
@@ -94,6 +102,10 @@ def _summary(folder: Path) -> RunSummary:
         return summarize(RunDirectory(folder))
     except Exception as error:
         return damaged(folder, f"{type(error).__name__}: {error}")
+
+
+def _newest_first(found: list[RunSummary]) -> list[RunSummary]:
+    return sorted(found, key=lambda summary: (summary.created, summary.name), reverse=True)
 
 
 def _readers() -> Stamp:

@@ -10,9 +10,10 @@ from typing import Any
 
 from sracl_core.errors import ConfigError, RunError, SraclError
 from sracl_core.files import read_json
-from sracl_core.runs.directory import RunDirectory, open_run
+from sracl_core.runs.directory import RunDirectory, open_run, require_version
 from sracl_core.runs.liveness import status
 from sracl_core.runs.records import DEFAULT_HEADLINE, headline_of
+from sracl_core.runs.states import RunMeta, RunState, lenient
 from sracl_core.settings.yaml_source import read_yaml
 
 
@@ -42,8 +43,9 @@ class RunSummary:
 
 def summarize(run: RunDirectory) -> RunSummary:
     """What the small files of a run say; never reads metrics.jsonl, so a list stays fast."""
-    meta, state = run.meta(), run.state()
-    settings, problem = _looked_at(run)
+    read = [read_json(path) for path in (run.meta_path, run.state_path)]
+    meta, state = lenient(RunMeta, read[0] or {}), lenient(RunState, read[1] or {})
+    settings, problem = _looked_at(run, *read)
     results: dict[str, Any] = {}
     try:
         results = run.results() or {}
@@ -79,11 +81,16 @@ def damaged(folder: Path, problem: str) -> RunSummary:
 
 def damage(run: RunDirectory) -> str | None:
     """Why the run cannot be used, as far as its small files tell; None for a sound one."""
-    return _looked_at(run)[1]
+    return _looked_at(run, read_json(run.meta_path), read_json(run.state_path))[1]
 
 
-def _looked_at(run: RunDirectory) -> tuple[dict[str, Any], str | None]:
-    """Its settings, unchecked and {} where they cannot be read, and what is wrong with it."""
+def _looked_at(
+    run: RunDirectory, meta: dict[str, Any] | None, state: dict[str, Any] | None
+) -> tuple[dict[str, Any], str | None]:
+    """Its settings, unchecked and {} where they cannot be read, and what is wrong with it.
+
+    meta, state: what its files hold, None where they cannot be read.
+    """
     settings, problem = {}, None
     try:
         settings = read_yaml(run.config_path)
@@ -92,10 +99,13 @@ def _looked_at(run: RunDirectory) -> tuple[dict[str, Any], str | None]:
     except ConfigError as error:
         problem = str(error)
     try:
-        open_run(run.path)
+        if meta is None:
+            open_run(run.path)
+        else:
+            require_version(run, meta)
     except SraclError as error:
         problem = str(error)
-    if problem is None and run.state_path.exists() and read_json(run.state_path) is None:
+    if problem is None and state is None and run.state_path.exists():
         again = f"`sracl resume {shlex.quote(str(run.path))}` writes it anew"
         problem = f"{run.state_path} is damaged; {again}"
     return settings, problem

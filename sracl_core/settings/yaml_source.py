@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from sracl_core.errors import ConfigError
 
 MOST_BYTES = 1 << 20
 NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][-+]?\d+)?")
+SECTION = re.compile(r"^(?=[a-z_]+:(?:\s|$))(?!\A)", re.MULTILINE)
+"""Before the name of each section but the first."""
 MOST_DEPTH = 20
 MOST_EVENTS = 20_000
 """Names, values and what encloses them: every setting there is makes a thousand."""
@@ -43,7 +47,11 @@ def read_yaml(path: Path) -> Any:
     before anything is built.
     Raises ConfigError, in one line with file and line.
     """
-    text = _plain_text(path)
+    text = _text(path)
+    known = _known_sections(text)
+    if known is not None:
+        return known
+    _require_plain(text, path)
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -52,7 +60,40 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path} holds a value that cannot be read: {error}") from error
 
 
+def _known_sections(text: str) -> dict[Any, Any] | None:
+    """`text` read section by section; None where only the whole of it tells what it is, or what is wrong.
+
+    The files of a thousand runs have nearly all sections in common, and reading YAML is most of a list.
+    """
+    sections = SECTION.split(text)
+    if any("\t" in one or not one.strip() for one in sections):
+        return None
+    try:
+        read = [_section(one) for one in sections]
+    except (ConfigError, yaml.YAMLError, ValueError):
+        return None
+    if sum(count for _, count in read) > MOST_EVENTS:
+        return None
+    return {name: value for section, _ in read for name, value in pickle.loads(section).items()}
+
+
+@lru_cache(maxsize=64)
+def _section(text: str) -> tuple[bytes, int]:
+    """What makes it anew for each reader, and how many values it has."""
+    count = _refuse_bombs(text, Path())
+    held = yaml.load(text, Loader=_Loader)
+    if not isinstance(held, dict):
+        raise ConfigError("no section")
+    return pickle.dumps(held), count
+
+
 def _plain_text(path: Path) -> str:
+    text = _text(path)
+    _require_plain(text, path)
+    return text
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -61,18 +102,21 @@ def _plain_text(path: Path) -> str:
     if len(data) > MOST_BYTES:
         raise ConfigError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no settings are")
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+
+
+def _require_plain(text: str, path: Path) -> None:
     try:
         _refuse_bombs(text, path)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from error
-    return text
 
 
-def _refuse_bombs(text: str, path: Path) -> None:
-    depth = 0
+def _refuse_bombs(text: str, path: Path) -> int:
+    """How many values there are, and what encloses them."""
+    depth = count = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         line = event.start_mark.line + 1 if event.start_mark is not None else 1
         if count > MOST_EVENTS:
@@ -84,6 +128,7 @@ def _refuse_bombs(text: str, path: Path) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise ConfigError(f"{path}:{line}: nested more than {MOST_DEPTH} deep")
+    return count
 
 
 def _not_yaml(path: Path, error: yaml.YAMLError) -> ConfigError:

@@ -23,6 +23,9 @@ class RowList(OptionList):
     def show(self, rows: Sequence[tuple[str, SplitLine]], keep_cursor: bool = True) -> None:
         """Replace the rows; the cursor stays on the row of the same id, else goes to the first."""
         rows = rows[:MOST_ROWS]
+        title_room = max((line.longest_title for _, line in rows), default=0)
+        for _, line in rows:
+            line.title_room = title_room
         at = self.highlighted
         held = self.current_id if keep_cursor else None
         ids = [name for name, _ in rows]

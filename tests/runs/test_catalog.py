@@ -52,6 +52,18 @@ def test_what_has_not_changed_is_read_once_by_all_who_ask(runs: Path, read: list
     assert len(read) == MOST
 
 
+def test_the_newest_are_told_while_the_others_are_still_to_be_read(
+    runs: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "WORTH_TELLING", 2)
+    told: list[list[str]] = []
+    everything = RunCatalog(runs).read(lambda found: told.append([line.name for line in found]))
+    assert told == [[line.name for line in everything[:2]]]
+    assert len(everything) == MOST
+    RunCatalog(runs).read(told.append)
+    assert len(told) == 1, "what is known already is there at once"
+
+
 @pytest.mark.parametrize("name", catalog.READ)
 def test_a_changed_file_shows_at_once(runs: Path, read: list[str], name: str) -> None:
     asked = RunCatalog(runs)

@@ -69,6 +69,35 @@ def test_plain_files_are_read_as_yaml_reads_them(
     assert read_yaml(path) == yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+NAMES = st.sampled_from(["training", "model", "a_b", "x"])
+ODD = ["training:", "model: |", "  seed: 1", "  - 2", "x: [1,", "2]", "a: 'b", "c'", "#", "", "---", "x: \t"]
+
+
+@given(values=st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES), min_size=1))
+def test_sections_read_apart_are_what_the_whole_is(
+    values: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "sections.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    read_yaml(path).clear()  # what one reader does to it is nothing to the next
+    assert read_yaml(path) == yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@given(lines=st.lists(st.sampled_from(ODD)))
+def test_lines_that_look_like_sections_are_read_as_yaml_reads_them(
+    lines: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path, text = tmp_path_factory.getbasetemp() / "odd.yaml", "\n".join(lines)
+    path.write_text(text, encoding="utf-8")
+    try:
+        expected = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        with pytest.raises(ConfigError, match="not valid YAML"):
+            read_yaml(path)
+    else:
+        assert read_yaml(path) == expected
+
+
 def test_a_run_s_own_config_is_plain(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(RunConfig().model_dump(mode="json"), sort_keys=False))

@@ -19,7 +19,7 @@ from sracl_tui.preferences import Preferences
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ROOT = Path(__file__).parents[2]
-SIZES = [(80, 24), (120, 40), (40, 12)]
+SIZES = [(80, 24), (100, 30), (120, 40), (40, 12)]
 
 
 def recorded(*args: str) -> list[str]:

@@ -52,7 +52,7 @@ def show(app: Dashboard, snapshot: RunSnapshot) -> None:
     app.post_message(RunChanged(snapshot))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (200, 60)])
 @pytest.mark.parametrize("look", ["sracl-dark", "sracl-light", "no color", "ascii"])
 async def test_a_hundred_thousand_points_are_readable(
     size: tuple[int, int], look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.style import Style
+from textual.visual import RenderOptions
 
 from sracl_core.runs.records import as_csv
 from sracl_core.runs.writer import RunWriter
+from sracl_tui.content import Content
 from sracl_tui.deliver import write_export
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
@@ -23,9 +26,43 @@ from sracl_tui.screens.train.run_header import figures, identity
 from sracl_tui.screens.train.view import Tile, tiles
 from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
+from sracl_tui.widgets.row_list import RowList
+from sracl_tui.widgets.split_line import SplitLine
 from tests.tui.dashboards import epoch, new_run, steps
 
 finite = st.floats(-1e6, 1e6)
+
+
+DRAWN = {
+    34: """
+Tea                     ━━━━ +3.31
+A title of twenty lett… ━    −0.02
+    10 purchases, 4 neighbors
+""",
+    30: """
+Tea                      +3.31
+A title of twenty lette… −0.02
+    10 purchases, 4 neighbors
+""",
+    20: """
+Tea            +3.31
+A title of tw… −0.02
+    10, 4
+""",
+}
+
+
+@pytest.mark.parametrize("width", DRAWN)
+def test_titles_go_before_bars_and_bars_are_all_there_or_none(width: int) -> None:
+    words = [Content("    10 purchases, 4 neighbors"), Content("    10, 4")]
+    rows = [
+        SplitLine(("Tea", "+3.31", "━━━━ ")),
+        SplitLine(("A title of twenty letters", "−0.02", "━    "), (words, "")),
+    ]
+    RowList().show([(str(at), row) for at, row in enumerate(rows)])
+    how = RenderOptions(lambda _: Style(), {})
+    drawn = [strip.text for row in rows for strip in row.render_strips(width, None, Style(), how)]
+    assert [text.rstrip() for text in drawn] == DRAWN[width].strip().splitlines()
 
 
 @given(st.lists(finite, min_size=1, max_size=400), st.integers(1, 60))

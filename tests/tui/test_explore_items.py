@@ -33,7 +33,7 @@ def listening(app: Any) -> list[dict[str, Any]]:
     return asked
 
 
-@pytest.mark.parametrize("size", [(160, 48), (80, 24)])
+@pytest.mark.parametrize("size", [(160, 48), (100, 30), (80, 24)])
 async def test_the_card_has_the_item(tmp_path: Path, frozen: Path, size: tuple[int, int]) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:
@@ -60,7 +60,7 @@ async def test_the_card_has_the_item(tmp_path: Path, frozen: Path, size: tuple[i
         await until(pilot, lambda: app.screen is app.screen_stack[0])
 
 
-@pytest.mark.parametrize("size", [(120, 30), (80, 24)])
+@pytest.mark.parametrize("size", [(120, 30), (100, 30), (80, 24)])
 async def test_the_map_shows_finds_and_opens(tmp_path: Path, frozen: Path, size: tuple[int, int]) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:

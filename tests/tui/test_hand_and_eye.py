@@ -42,7 +42,7 @@ async def test_escape_leaves_every_field_of_every_screen(tmp_path: Path) -> None
         assert app.screen.query_one("#run-filter", Input).value == "zzz"
 
 
-@pytest.mark.parametrize("size", [(120, 30), (80, 24)])
+@pytest.mark.parametrize("size", [(120, 30), (100, 30), (80, 24)])
 async def test_a_drop_down_shows_its_rows(tmp_path: Path, size: tuple[int, int]) -> None:
     app = dashboard(tmp_path)
     async with app.run_test(size=size) as pilot:
@@ -170,7 +170,7 @@ def test_an_error_that_a_person_can_mend_is_no_fault_of_the_dashboard() -> None:
     assert said.startswith("error: sracl.yaml:2: there is no setting 'x'\ntrainings go on")
 
 
-@pytest.mark.parametrize("size", [(120, 30), (80, 24)])
+@pytest.mark.parametrize("size", [(120, 30), (100, 30), (80, 24)])
 async def test_what_a_dialog_says_is_never_cut(tmp_path: Path, size: tuple[int, int]) -> None:
     app, said = dashboard(tmp_path), [f"word{number:02}" for number in range(24)]
     async with app.run_test(size=size) as pilot:

@@ -62,14 +62,17 @@ async def test_a_comparison_fills_while_it_is_looked_at(tmp_path: Path) -> None:
             epoch(writer, 0, 0.25)
             write_filling(path, about, {"sasrec": [done.name, live.name], "item-knn": [None]})
             await until(pilot, shows(app, "▶ 0.2500 epoch 1"))
-            text = studies_text(read_studies(tmp_path / "runs"), app.session.runs or ()).plain
+            text = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 70).plain
             await pilot.press("escape")
             await until(pilot, lambda: "Comparisons and studies" not in drawn(app))
     assert text.strip() == FILLED.strip()
+    # Where a row has no room, its runs go on below themselves.
+    narrow = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 50).plain
+    assert f"✓ 0.3000\n{' ' * 27}▶ 0.2500 epoch 1\n" in narrow
 
 
 def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
     folder.mkdir()
     (folder / "compare-3.json").write_text('{"rows": [3, {"name": 4, "runs": [null, "gone"]}]}')
-    assert "waits  · waits" in studies_text(read_studies(tmp_path), ()).plain
+    assert "waits  · waits" in studies_text(read_studies(tmp_path), (), 70).plain

@@ -83,9 +83,9 @@ def lists(card: Answer) -> dict[str, tuple[str, list[Row], str]]:
 def _followers(followed: Sequence[Answer]) -> list[Row]:
     rows = []
     for one in followed:
-        bar = (padded_bar(float(one["share"]), BAR), "$primary")
-        right = Content.assemble(bar, (f" {one['share']:4.0%}", "bold"), (f" {one['times']:,}×", "$muted"))
-        rows.append((one["item"], SplitLine((one["title"], right))))
+        bar = Content.styled(f"{padded_bar(float(one['share']), BAR)} ", "$primary")
+        right = Content.assemble((f"{one['share']:4.0%}", "bold"), (f" {one['times']:,}×", "$muted"))
+        rows.append((one["item"], SplitLine((one["title"], right, bar))))
     return rows
 
 

@@ -34,7 +34,7 @@ def recommendation_row(item: Answer, move: Content) -> SplitLine:
     title = Content.assemble(
         (f"{item['rank']:>3} ", "$muted"), ("★ " if held else "", "bold $accent"), (item["title"], "bold")
     )
-    return SplitLine((title, move), (_marks(item), ""), restyled=True)
+    return SplitLine((title, move), ([_marks(item), _marks(item, short=True)], ""), restyled=True)
 
 
 def moved(before: int | None, now: int) -> Content:
@@ -84,28 +84,29 @@ def export_rows(found: Answer) -> list[dict[str, Any]]:
     ]
 
 
-def _marks(item: Answer) -> Content:
+def _marks(item: Answer, short: bool = False) -> Content:
     held, score = item.get("held_out"), item["score"]
     parts: list[Any] = [("    ", "")]
     if score is not None:
         parts.append((f"{score:.3f}", "bold"))
     if held:
         word = "hit" if score is not None else "missed"
-        parts.append((f"  {PARTS.get(held, held)} {word}", "$accent"))
+        parts.append((f"  {'' if short else PARTS.get(held, held) + ' '}{word}", "$accent"))
     if item.get("seen"):
         parts.append(("  bought before", "$warning"))
     if item.get("text_similarity") is not None:
         parts.append((f"  text {item['text_similarity']:.2f}", "$primary"))
     if item.get("why"):
-        parts += _reasons(item["why"])
+        parts += _reasons(item["why"], short)
     return Content.assemble(*parts)
 
 
-def _reasons(why: Answer) -> list[Any]:
+def _reasons(why: Answer, short: bool) -> list[Any]:
     effects = [entry["effect"] for entry in why["history"] if entry["effect"] is not None]
     least = max(SMALL, SPEAKS * max(effects, default=0.0))
     helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
-    said: list[Any] = [(f"  from {counted(helping, 'purchase')}", "$muted")] if effects else []
+    source = "" if short else "from "
+    said: list[Any] = [(f"  {source}{counted(helping, 'purchase')}", "$muted")] if effects else []
     if speaking:
-        said.append((f"  ◆ {counted(speaking, 'neighbor')}", "$success"))
+        said.append((f"  ◆ {speaking if short else counted(speaking, 'neighbor')}", "$success"))
     return said

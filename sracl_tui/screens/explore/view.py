@@ -37,19 +37,19 @@ def history_rows(history: Answer, read: set[str], why: Answer | None, shared: se
         title = item["title"]
         if item["part"] not in read:
             left = Content.assemble(("★ ", "bold $accent"), (title, "italic"))
-            right = Content.styled(f"held out: {PARTS[item['part']]}", "$accent")
+            bar, right = (Content.styled(text, "$accent") for text in ("held out: ", PARTS[item["part"]]))
         else:
             both = item["item"] in shared
             left = Content.assemble(
                 ("= " if both else "  ", "bold $success"), (title, "bold" if both else "")
             )
             effect = effects.get(at - first)
-            right = (
-                Content.styled(date(item.get("timestamp")), "$muted")
+            bar, right = (
+                (Content(""), Content.styled(date(item.get("timestamp")), "$muted"))
                 if effect is None
                 else effect_bar(effect, most)
             )
-        rows.append((f"{at}:{item['item']}", SplitLine((left, right), restyled=True)))
+        rows.append((f"{at}:{item['item']}", SplitLine((left, right, bar), restyled=True)))
     return rows
 
 
@@ -60,15 +60,12 @@ def neighbor_rows(found: Answer, why: Answer | None) -> list[Row]:
     for at, neighbor in enumerate(found["neighbors"]):
         similarity, weight = float(neighbor["similarity"]), neighbor.get("weight")
         right = Content.assemble(
-            (padded_bar(similarity, BAR), "$primary"),
-            (f" {similarity:.3f}", "bold"),
-            ("" if weight is None else f" w{weight:4.0%}", "$muted"),
+            (f"{similarity:.3f}", "bold"), ("" if weight is None else f" w{weight:4.0%}", "$muted")
         )
         mark = "◆ " if neighbor["user"] in speaking else "  "
         left = Content.assemble((mark, "bold $success"), (neighbor["user"], "bold"))
-        rows.append(
-            (f"{at}:{neighbor['user']}", SplitLine((left, right), _shared_and_next(neighbor), restyled=True))
-        )
+        line = SplitLine((left, right, _similar(similarity)), _shared_and_next(neighbor), restyled=True)
+        rows.append((f"{at}:{neighbor['user']}", line))
     return rows
 
 
@@ -90,10 +87,8 @@ def found_rows(answer: Answer) -> list[Row]:
             SplitLine(
                 (
                     item["title"],
-                    Content.assemble(
-                        (padded_bar(float(item["similarity"]), BAR), "$primary"),
-                        (f" {item['similarity']:.3f}", "bold"),
-                    ),
+                    Content.styled(f"{item['similarity']:.3f}", "bold"),
+                    _similar(float(item["similarity"])),
                 )
             ),
         )
@@ -104,9 +99,9 @@ def found_rows(answer: Answer) -> list[Row]:
 def neighbors_note(found: Answer) -> str:
     """How the neighbors were found, and what their mark says."""
     recall = found.get("recall")
-    method = METHODS.get(found["method"], "") + (f", recall {recall:.1%}" if recall is not None else "")
     weighed = any(neighbor.get("weight") is not None for neighbor in found["neighbors"])
-    return f"{method} · ◆ bought it{' · w weight' if weighed else ''}"
+    method = "" if recall is None else f" · {METHODS.get(found['method'], '')}, recall {recall:.1%}"
+    return f"◆ bought it{' · w weight' if weighed else ''}{method}"
 
 
 def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
@@ -116,7 +111,7 @@ def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
     history = [
         (
             f"{entry['position']}:{entry['item']}",
-            SplitLine((Content.assemble(effect_bar(entry["effect"], most), "  ", entry["title"]), "")),
+            SplitLine((Content.assemble(*effect_bar(entry["effect"], most), "  ", entry["title"]), "")),
         )
         for entry in effects
     ]
@@ -151,16 +146,20 @@ def shared_items(found: Answer, at: int | None) -> set[str]:
     return set() if at is None or at >= len(neighbors) else {item["item"] for item in neighbors[at]["shared"]}
 
 
-def effect_bar(effect: float | None, most: float) -> Content:
+def _similar(similarity: float) -> Content:
+    return Content.styled(f"{padded_bar(similarity, BAR)} ", "$primary")
+
+
+def effect_bar(effect: float | None, most: float) -> tuple[Content, Content]:
     """An effect as a bar beside the strongest, `most`, and as a number."""
+    none = Content(" " * (BAR + 1))
     if effect is None:
-        return Content.styled(" " * (BAR + 6), "$muted")
+        return none, Content(" " * 5)
     if abs(effect) < SMALL:
-        return Content.styled(f"{' ' * BAR}  0.00", "$muted")
+        return none, Content.styled(" 0.00", "$muted")
     sign, color = ("+", "$success") if effect >= 0 else ("−", "$error")
-    return Content.assemble(
-        (padded_bar(abs(effect) / most, BAR), color), (f" {sign}{abs(effect):.2f}", "bold")
-    )
+    bar = Content.styled(f"{padded_bar(abs(effect) / most, BAR)} ", color)
+    return bar, Content.styled(f"{sign}{abs(effect):.2f}", "bold")
 
 
 def counted(many: int, what: str) -> str:

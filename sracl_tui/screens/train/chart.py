@@ -13,6 +13,7 @@ from textual_plot import HiResMode
 
 from sracl_tui.content import Content
 from sracl_tui.screens.train.curves import Curve, Floats, reduced, sparkline
+from sracl_tui.screens.train.flow_line import Flow, FlowLine
 from sracl_tui.screens.train.plot import Plot
 from sracl_tui.screens.train.ticks import Logarithms, Numbers, Times, clock
 from sracl_tui.widgets.panel import Panel
@@ -21,11 +22,9 @@ from sracl_tui.widgets.quiet import put
 
 COLORS = ("primary", "accent", "success", "error", "secondary", "warning")
 X_LABEL = 11
-"""Columns for each label of the axis below, the longest and a gap."""
+"""Columns from one mark of the axis below to the next, for the longest label and a gap."""
 HALF_LABEL = 2
 LEAST_HEIGHT = 8
-NO_BREAK = "\u00a0"
-"""Between what belongs together: a legend wraps between its curves."""
 LEAST_WIDTH = 30
 BEST = "★"
 
@@ -43,7 +42,7 @@ class ChartTile(Panel):
 
     def compose(self) -> ComposeResult:
         """Legend, chart, and what stands in for them."""
-        yield Static("", classes="legend")
+        yield Flow("", classes="legend")
         plot = Plot()
         plot.display = False
         yield plot
@@ -70,7 +69,7 @@ class ChartTile(Panel):
         if not self.is_mounted or not self.size.width:
             return
         plot, instead = self.query_one(Plot), self.query_one(".instead", Static)
-        legend = self.query_one(".legend", Static)
+        legend = self.query_one(".legend", Flow)
         small = self.size.width < LEAST_WIDTH or self.size.height < LEAST_HEIGHT
         plot.display = legend.display = bool(self._curves) and not small
         instead.display = not plot.display
@@ -79,19 +78,20 @@ class ChartTile(Panel):
         elif small:
             put(instead, self._numbers())
         else:
-            put(legend, self._legend())
+            legend.put(self._legend())
             self._plot(plot)
 
     @on(Plot.Pointed)
     def _read(self, event: Plot.Pointed) -> None:
         event.stop()
         self._pointed = event.x
-        put(self.query_one(".legend", Static), self._legend())
+        self.query_one(".legend", Flow).put(self._legend())
 
     def _plot(self, plot: Plot) -> None:
         plot.clear()
         across = Times if self._x_axis == "time" else Numbers
-        plot.set_x_formatter(across(max(2, self.size.width // X_LABEL)))
+        columns = self.size.width - plot.margin_left
+        plot.set_x_formatter(across(columns // X_LABEL + 1))
         plot.set_y_formatter((Logarithms if self._log else Numbers)(max(2, self.size.height // 3)))
         drawn, faint, ends, stars = [], [], [], []
         for curve in self._curves:
@@ -110,7 +110,6 @@ class ChartTile(Panel):
         if not drawn:
             return
         lines = [*faint, *drawn]
-        columns = self.size.width - plot.margin_left
         _room(
             plot, columns, np.concatenate([x for x, _, _ in lines]), np.concatenate([y for _, y, _ in lines])
         )
@@ -126,39 +125,35 @@ class ChartTile(Panel):
         x, y = reduced(x, y, max(8, self.size.width - 12))
         return (x[y > 0], np.log10(y[y > 0])) if self._log else (x, y)
 
-    def _legend(self) -> Content:
+    def _legend(self) -> FlowLine:
         if self._pointed is not None:
             return self._reading(self._pointed)
-        whole = self._legend_parts("  ", NO_BREAK)
-        return whole if whole.cell_length <= self.size.width else self._legend_parts(" ", "")
-
-    def _legend_parts(self, between: str, after_letter: str) -> Content:
         parts: list[Content] = []
         for curve in self._curves:
             # The title of the chart names the metric already.
             cutoff = curve.name.find("@")
-            name, gap = (curve.name, NO_BREAK) if cutoff < 0 else (curve.name[cutoff:], after_letter)
+            name = f" {curve.name}" if cutoff < 0 else curve.name[cutoff:]
             best = "" if curve.best is None else f" (best epoch {number(float(curve.y[curve.best]))})"
             parts.append(
                 Content.assemble(
-                    (f"{curve.letter}{gap}", f"bold ${COLORS[curve.color % len(COLORS)]}"),
-                    f"{name.replace(' ', NO_BREAK)}{NO_BREAK}",
+                    (curve.letter, f"bold ${COLORS[curve.color % len(COLORS)]}"),
+                    f"{name} ",
                     (number(curve.last), "bold"),
-                    (best.replace(" ", NO_BREAK) if len(self._curves) == 1 else "", "$muted"),
+                    (best if len(self._curves) == 1 else "", "$muted"),
                 )
             )
-        return Content(between).join(parts)
+        return FlowLine(parts)
 
-    def _reading(self, x: float) -> Content:
+    def _reading(self, x: float) -> FlowLine:
         """What the curves are at the point of each that is nearest to `x`."""
         near = [(curve, int(np.argmin(np.abs(curve.x - x)))) for curve in self._curves]
         curve, at = near[0]
         place = clock(curve.x[at]) if self._x_axis == "time" else number(curve.x[at])
-        parts = [Content.assemble((f"at {self._x_axis}{NO_BREAK}{place.replace(' ', NO_BREAK)}", "$muted"))]
+        parts = [Content.assemble((f"at {self._x_axis} {place}", "$muted"))]
         for curve, at in near:
-            letter = (f"{curve.letter}{NO_BREAK}", f"bold ${COLORS[curve.color % len(COLORS)]}")
+            letter = (f"{curve.letter} ", f"bold ${COLORS[curve.color % len(COLORS)]}")
             parts.append(Content.assemble(letter, (number(float(curve.y[at])), "bold")))
-        return Content("  ").join(parts)
+        return FlowLine(parts)
 
     def _numbers(self) -> Content:
         room = max(4, min(24, self.size.width - 26))

@@ -74,17 +74,19 @@ class RunList(Panel):
         drawn = (self._chosen, *self._overlays) if self._chosen else self._overlays
         mark = str(drawn.index(run.path) + 1) if run.path in drawn else " "
         epoch = "" if run.epoch is None else f"epoch {run.epoch + 1}"
-        facts = [run.model, epoch, run.dataset]  # what tells runs apart stands where nothing is cut
+        facts = "".join(f" · {fact}" for fact in (run.model, epoch, run.dataset) if fact)
+        best = "" if run.best is None else f"{run.best:.4f}"
+        # A whole line is the name's: that of one seed differs from another's at its end.
         return SplitLine(
             (
                 Content.assemble(
                     (f"{mark} ", "bold $accent"), (run.short_name, "bold" if mark.strip() else "")
                 ),
-                Content.styled(f"{sign} {run.status}", color),
+                "",
             ),
             (
-                Content.styled("  " + " · ".join(fact for fact in facts if fact), "$muted"),
-                Content.styled("" if run.best is None else f"{run.best:.4f}", "$muted"),
+                Content.assemble((f"  {sign} {run.status}", color), (facts, "$muted")),
+                Content.styled(best, "$muted"),
             ),
         )
 

@@ -31,7 +31,7 @@ ALLOWED = {
     "groups": ("finished",),
 }
 """In which states of a run an action has something to do."""
-TAKES_RUNS = {"runs": 1, "board": 1, "turn('x_axis')": 1, "overlay": 2, "difference": 2}
+TAKES_RUNS = {"runs": 1, "board": 1, "turn": 1, "overlay": 2, "difference": 2}
 """How many runs there must be for an action."""
 SNUG = 120
 """Below as many columns the list gives some of its own to the charts."""
@@ -47,32 +47,20 @@ class TrainScreen(TabScreen):
         Binding("r", "runs", "Runs", tooltip="Go to the list of runs"),
         Binding("b", "board", "Board", tooltip="Runs as one ranked list: seeds, differences, notes"),
         Binding("o", "overlay", "Overlay", tooltip="Draw the run under the cursor beside this one"),
-        Binding("x", "turn('x_axis')", "Axis", tooltip="Steps, epochs or time"),
-        Binding("s", "turn('smoothing')", "Smooth", show=False, tooltip="Mean over more points"),
-        Binding("l", "turn('log_axis')", "Log axis", show=False, tooltip="Logarithmic axis for the losses"),
-        Binding(
-            "m", "turn('masking')", "Masking", show=False, tooltip="Validation with seen items masked or not"
-        ),
-        Binding(
-            "v",
-            "turn('metric')",
-            "Metric",
-            show=False,
-            tooltip="Another metric in the second validation chart",
-        ),
         Binding("space", "freeze", "Freeze", tooltip="Hold the display; reading goes on"),
-        Binding(
-            "d",
-            "difference",
-            "Difference",
-            show=False,
-            tooltip="How the settings differ from the run under the cursor",
-        ),
-        Binding("g", "groups", "Groups", tooltip="For whom the run is good, by group, and the long tail"),
-        Binding("c", "studies", "Comparisons", show=False, tooltip="Comparisons and studies as they fill"),
         Binding("S", "stop", "Stop", key_display="S", tooltip="Checkpoint, then stop"),
         Binding("K", "kill", "Kill", key_display="K", show=False, tooltip="End the process at once"),
         Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
+        Binding("g", "groups", "Groups", tooltip="For whom the run is good, by group, and the long tail"),
+        Binding("c", "studies", "Studies", tooltip="Comparisons and studies as they fill"),
+        Binding("x", "turn('x_axis')", "Axis", tooltip="Steps, epochs or time"),
+        Binding("s", "turn('smoothing')", "Smooth", tooltip="Mean over more points"),
+        Binding("v", "turn('metric')", "Metric", tooltip="Another metric in the second validation chart"),
+        Binding(
+            "d", "difference", "Differences", tooltip="How the settings differ from the run under the cursor"
+        ),
+        Binding("m", "turn('masking')", "Masking", tooltip="Validation with seen items masked or not"),
+        Binding("l", "turn('log_axis')", "Log axis", tooltip="Logarithmic axis for the losses"),
     ]
 
     def __init__(self, session: Session) -> None:
@@ -253,9 +241,7 @@ class TrainScreen(TabScreen):
         """What the state of the watched run allows, and what there are runs enough for."""
         if action in ALLOWED:
             return self._shown is not None and self._shown.status in ALLOWED[action]
-        if action in TAKES_RUNS:
-            return len(self.session.runs or ()) >= TAKES_RUNS[action]
-        return True
+        return len(self.session.runs or ()) >= TAKES_RUNS.get(action.partition("(")[0], 0)
 
     def _watched(self, action: str, verb: str) -> Path | None:
         snapshot = self._shown

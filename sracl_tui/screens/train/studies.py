@@ -15,6 +15,7 @@ from sracl_core.files import read_json
 from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.glyphs import RUN_GLYPHS
+from sracl_tui.screens.train.flow_line import FlowLine
 from sracl_tui.screens.train.groups import table
 from sracl_tui.session import Session
 from sracl_tui.view_models import RunLine
@@ -22,6 +23,8 @@ from sracl_tui.widgets.plain import Static, entitle
 
 LOOK_SECONDS = 1.0
 MOST_STUDIES, MOST_ROWS = 5, 15
+GAPS = 10
+"""Columns of a mean, and of what keeps it from its neighbors."""
 NOTHING = Content.assemble(
     ("No comparison or study beside these runs yet.\n\n", "bold"),
     ("sracl compare DIR --models sasrec,item-knn\n", ""),
@@ -50,11 +53,15 @@ class StudiesScreen(ModalScreen[None]):
         yield box
 
     def on_mount(self) -> None:
-        self._look()
         self.set_interval(LOOK_SECONDS, self._look)
 
+    def on_resize(self) -> None:
+        """Rows are as long as there is room."""
+        self.call_after_refresh(self._look)
+
     def _look(self) -> None:
-        text = studies_text(read_studies(self._session.runs_dir), self._session.runs or ())
+        studies, width = read_studies(self._session.runs_dir), self.query_one("#studies").size.width
+        text = studies_text(studies, self._session.runs or (), width)
         if text.plain != self._text.plain:
             self._text = text
             self.query_one("#studies", Static).update(text)
@@ -79,7 +86,7 @@ def read_studies(runs_dir: Path) -> list[dict[str, Any]]:
     ]
 
 
-def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine]) -> Content:
+def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], width: int) -> Content:
     """A table for each: which run fills which place, how far it is, and its best validation."""
     if not studies:
         return NOTHING
@@ -96,10 +103,17 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine]) 
             rows = sorted(rows, key=lambda row: -(_mean(_values(row, known)) or 0.0))
         title = f"{one.get('kind')}  {one.get('dataset')}  validation {one.get('metric')}  "
         parts += [(title, "bold"), (f"{done} of {len(places)} runs done\n", "$muted")]
-        drawn = [(_name(row, one), *_cells(row, known)) for row in rows[:MOST_ROWS]]
+        names = [_name(row, one) for row in rows[:MOST_ROWS]]
+        room = width - max((len(name) for name in names), default=0) - GAPS
+        drawn = []
+        for name, row in zip(names, rows, strict=False):
+            mean = _mean(_values(row, known))
+            first, *more = FlowLine(_cells(row, known)).lines(room)
+            drawn.append((name, "-" if mean is None else f"{mean:.4f}", first.plain))
+            drawn += [("", "", cells.plain) for cells in more]
         parts.append(table(("method", "mean", "runs"), drawn, right={1}))
-        more = len(rows) - MOST_ROWS
-        parts.append(f"\n{more} more\n\n" if more > 0 else "\n\n")
+        beyond = len(rows) - MOST_ROWS
+        parts.append(f"\n{beyond} more\n\n" if beyond > 0 else "\n\n")
     return Content.assemble(*parts)
 
 
@@ -108,8 +122,7 @@ def _name(row: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     return f"{name} (baseline)" if name == study.get("baseline") else name
 
 
-def _cells(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> tuple[str, str]:
-    mean = _mean(_values(row, known))
+def _cells(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> list[Content]:
     cells = []
     for name in row["runs"]:
         line = known.get(str(name)) if name else None
@@ -120,7 +133,7 @@ def _cells(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> tuple[str, s
         epoch = f" epoch {line.epoch + 1}" if line.status == "running" and line.epoch is not None else ""
         best = "" if line.best is None else f" {line.best:.4f}"
         cells.append(f"{sign}{best}{epoch}")
-    return ("-" if mean is None else f"{mean:.4f}", "  ".join(cells))
+    return [Content(cell) for cell in cells] or [Content("")]
 
 
 def _values(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> list[float]:
