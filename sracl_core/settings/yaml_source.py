@@ -15,8 +15,8 @@ from sracl_core.errors import ConfigError
 
 MOST_BYTES = 1 << 20
 NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][-+]?\d+)?")
-SECTION = re.compile(r"^(?=[a-z_]+:(?:\s|$))(?!\A)", re.MULTILINE)
-"""Before the name of each section but the first."""
+SECTION = re.compile(r"^(?=[a-z_]+:(?:\s|$))", re.MULTILINE)
+"""Before the name of each section."""
 MOST_DEPTH = 20
 MOST_EVENTS = 20_000
 """Names, values and what encloses them: every setting there is makes a thousand."""
@@ -65,8 +65,8 @@ def _known_sections(text: str) -> dict[Any, Any] | None:
 
     The files of a thousand runs have nearly all sections in common, and reading YAML is most of a list.
     """
-    sections = SECTION.split(text)
-    if any("\t" in one or not one.strip() for one in sections):
+    before, *sections = SECTION.split(text)
+    if before or not sections:
         return None
     try:
         read = [_section(one) for one in sections]
