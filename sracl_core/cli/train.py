@@ -72,7 +72,7 @@ def train(
     output.say("loading", quiet or dry_run or not first)
 
     if dry_run:
-        _print_plan(resolved, runs_dir, as_json)
+        _print_plan(resolved, runs_dir, processes, as_json)
         return
     from sracl_core.pipeline.new_run import new_run
     from sracl_core.runs.directory import open_run
@@ -231,16 +231,18 @@ def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) ->
     output.tell(f"run {run.path}")
 
 
-def _print_plan(config: RunConfig, runs_dir: Path, as_json: bool) -> None:
+def _print_plan(config: RunConfig, runs_dir: Path, processes: int, as_json: bool) -> None:
     from sracl_core.pipeline.estimate import plan as measured
 
-    plan: dict[str, Any] = asdict(measured(config, runs_dir))
+    plan: dict[str, Any] = asdict(measured(config, runs_dir, processes))
     if as_json:
         output.print_json(plan)
         return
     each, most, run = (plan.pop(name) for name in ("seconds_per_epoch", "seconds_at_most", "measured_in"))
     remarks = plan.pop("remarks")
     told = "unknown: no run of these settings on this data has been trained here yet"
+    if processes > 1:
+        told = f"unknown for a team; the memory is that of each of {processes} processes"
     if run is not None:
         told = f"at most {output.duration(most)}, {output.duration(each)} an epoch as in {run}"
     output.print_pairs({**plan, "training_time": told})

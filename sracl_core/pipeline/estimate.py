@@ -84,10 +84,11 @@ def texts_of(config: RunConfig) -> list[str]:
     return encoded_texts(config, item_texts(config, sources), prefix_texts(config, sources), searched)
 
 
-def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
+def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would.
 
-    runs_dir: where the earlier runs lie that tell how long it takes.
+    runs_dir: where the earlier runs lie that tell how long it takes. processes: of the team that trains; memory
+    is that of each, and how long a team takes is not known.
     """
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
@@ -99,7 +100,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
         to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
     n_prefixes = len(sources.prefixes)
     device = str(pick_device(config.training.device))
-    pace = measured_pace(config, sources.dataset.identity, device, runs_dir)
+    pace = measured_pace(config, sources.dataset.identity, device, runs_dir) if processes == 1 else None
     return Plan(
         dataset=str(sources.dataset.folder),
         users=sources.dataset.n_users,
@@ -118,7 +119,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR) -> Plan:
         steps_per_epoch=steps_per_epoch(examples_of(config, sources), config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
-        memory_mb=_memory_mb(config, sources, text_size, len(searched)),
+        memory_mb=_memory_mb(config, sources, text_size, len(searched), processes),
         seconds_per_epoch=None if pace is None else pace.seconds_per_epoch,
         seconds_at_most=None
         if pace is None
@@ -159,10 +160,13 @@ def _sequences(config: RunConfig) -> int:
     return config.training.batch_size * (1 + asked)
 
 
-def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: int) -> int:
+def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: int, processes: int) -> int:
+    """Of one process of a team: it encodes and ranks its share, and of shared items it holds its own."""
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
-    weights = COPIES_OF_WEIGHTS * n_items * model.hidden_size
+    held = n_items / processes if config.training.shard_items else n_items
+    # Of items that are shared out each process has drawn all once.
+    weights = max(n_items, COPIES_OF_WEIGHTS * held) * model.hidden_size
     # A searched prefix's vector, its copy and links in the index, its candidates; each one's row of the
     # table, and what objectives keep of it.
     a_search = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0
@@ -172,9 +176,9 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: in
         a_prefix += text_size
     a_prefix += sum(one.floats_per_prefix(model.state_size) for one in objectives)
     texts = n_items * text_size + searched * a_search + n_prefixes * a_prefix
-    logits = config.training.batch_size * n_items
+    logits = config.training.batch_size * n_items / processes
     length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
-    tokens = _sequences(config) * length
+    tokens = _sequences(config) * length / processes
     activations = tokens * model.floats_per_token
     ranking = config.evaluation.batch_size * n_items
     return round(PROCESS_MB + FLOAT * (weights + texts + logits + activations + ranking) / 1e6)

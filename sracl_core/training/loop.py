@@ -62,7 +62,7 @@ class Trainer:
         self.writer = writer
         self.team = team
         self._asked_to_stop = should_stop
-        _require_shareable(session, config.training.batch_size, team)
+        require_shareable(session, config.training, team)
         self.examples = session.objectives[config.model.main].examples(prefixes)
         self.steps_per_epoch = steps_per_epoch(len(self.examples), config.training.batch_size)
         total = config.training.max_epochs * self.steps_per_epoch
@@ -277,13 +277,19 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> fl
     return config.learning_rate * (1.0 - share)
 
 
-def _require_shareable(session: Session, batch_size: int, team: Team) -> None:
+def require_shareable(session: Session, config: TrainingConfig, team: Team) -> None:
+    """Raise ConfigError for what `team` cannot train together."""
     if team.size == 1:
         return
-    if batch_size < team.size:
+    if config.batch_size < team.size:
         raise ConfigError(
-            f"training.batch_size is {batch_size}, which {team.size} processes cannot share; raise it, or "
-            "take fewer processes"
+            f"training.batch_size is {config.batch_size}, which {team.size} processes cannot share; raise "
+            "it, or take fewer processes"
+        )
+    if config.shard_items and session.encoder.n_items < team.size:
+        raise ConfigError(
+            f"training.shard_items leaves some of {team.size} processes without an item of "
+            f"{session.encoder.n_items}; take fewer processes, or leave it out"
         )
     for name, objective in session.objectives.items():
         if not objective.shared:

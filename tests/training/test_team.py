@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.explorer import Explorer
+from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.run import evaluate, resume
 from sracl_core.runs.directory import RunDirectory
@@ -20,6 +22,7 @@ from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.team import Team, rank_told, size_told
 from sracl_core.training.checkpoint import load_tensors
+from sracl_core.training.loop import require_shareable
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 from tests.training.team_members import resumed_together, trained_together
 
@@ -155,6 +158,24 @@ def test_what_reads_all_items_is_refused_where_they_are_shared_out(
 ) -> None:
     with pytest.raises(ConfigError, match=f"training.shard_items does not go with {named}"):
         tiny_config(dataset, {**changes, "training.shard_items": True})
+
+
+def test_more_processes_than_items_are_refused_where_items_are_shared_out(dataset: Path) -> None:
+    session: Any = SimpleNamespace(encoder=SimpleNamespace(n_items=3), objectives={})
+    whole, shared = (tiny_config(dataset, changes).training for changes in (BARE, SHARDED))
+    require_shareable(session, whole, Team(0, 4))
+    require_shareable(session, shared, Team(0, 3))
+    with pytest.raises(ConfigError, match="some of 4 processes without an item of 3"):
+        require_shareable(session, shared, Team(0, 4))
+
+
+def test_each_of_a_team_needs_less_memory_and_least_where_items_are_shared_out(dataset: Path) -> None:
+    changes = {**BARE, "model.hidden_size": 2048, "evaluation.batch_size": 1}
+    one, two, shared = (
+        plan(tiny_config(dataset, {**changes, "training.shard_items": shares}), processes=processes).memory_mb
+        for processes, shares in [(1, False), (2, False), (2, True)]
+    )
+    assert one > two > shared
 
 
 def test_a_silent_writer_answers_whatever_a_writer_does() -> None:

@@ -7,8 +7,10 @@ import inspect
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot, WaitForScreenTimeout
 
 from sracl_tui import commands
 from tests.trained import Shop, shared_shop
@@ -33,6 +35,24 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key or a click waits for all widgets to be at rest, but no test fails because they were not.
+
+    One that is removed meanwhile never answers, and on a busy machine none may in half a minute. What a test
+    wants to see it waits for by itself.
+    """
+    at_rest = Pilot._wait_for_screen
+
+    async def patient(pilot: Pilot[Any], timeout: float = 30.0) -> bool:
+        try:
+            return await at_rest(pilot, timeout)
+        except WaitForScreenTimeout:
+            return True
+
+    monkeypatch.setattr(Pilot, "_wait_for_screen", patient)
 
 
 @pytest.fixture(scope="session")
