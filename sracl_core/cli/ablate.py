@@ -67,11 +67,15 @@ def ablate(
     if as_json:
         kept = {name: value for name, value in table.to_dict().items() if name not in ("rows", "published")}
         output.print_json({**kept, "seeds": numbers, "rows": rows})
+        table.require_whole()
         return
     _print_rows(rows, numbers)
+    for name, reason in table.failed.items():
+        output.tell(f"{name} is left out, as a run of it failed: {reason}")
     from sracl_core.cli.show import protocol_line
 
     output.tell(protocol_line({"protocol": table.protocol}))
+    table.require_whole()
 
 
 def _seeds(text: str) -> list[int]:

@@ -91,6 +91,7 @@ def compare(
         output.tell_lines(FORMATS[form](found))
         if found.groups is not None:
             output.say("groups are printed by --format table and by --json", quiet)
+    found.require_whole()
 
 
 def _seeds(text: str) -> int | list[int]:

@@ -87,8 +87,8 @@ def texts_of(config: RunConfig) -> list[str]:
 def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Plan:
     """Resolve `config` against its dataset without writing anything. Raises what a run would.
 
-    runs_dir: where the earlier runs lie that tell how long it takes. processes: of the team that trains; memory
-    is that of each, and how long a team takes is not known.
+    runs_dir: where the earlier runs lie that tell how long it takes. processes: of the team that trains;
+    memory is that of each, and how long a team takes is not known.
     """
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)

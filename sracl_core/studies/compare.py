@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sracl_core.data.dataset import read_manifest
-from sracl_core.errors import InputError, nearest
+from sracl_core.errors import InputError, SraclError, nearest
 from sracl_core.pipeline.settled import settled
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
@@ -154,16 +155,27 @@ def compare_rows(
 ) -> Table:
     """The table of runs by row, which are trained where they are not there yet; see `compare`.
 
+    A row of which a run fails is left out, and named in `Table.failed`; all else goes on.
+
     tested: see `build_table`. tuned: how the settings of a row were chosen. Raises SraclError.
     """
     every = [one for some in wanted.values() for one in some]
     filling = Filling(runs_dir, wanted, baseline)
-    runs = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
-    left = iter(runs)
-    found: dict[str, list[RunDirectory]] = {name: [next(left) for _ in some] for name, some in wanted.items()}
+    ran = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
+    found: dict[str, list[RunDirectory]] = {}
+    failed: dict[str, str] = {}
+    places = iter(range(len(every)))
+    for name, some in wanted.items():
+        of_row = list(islice(places, len(some)))
+        if reasons := [f"{every[at].name}: {ran.failed[at]}" for at in of_row if at in ran.failed]:
+            failed[name] = "; ".join(reasons)
+        else:
+            found[name] = [ran.runs[at] for at in of_row]
+    if baseline in failed:
+        raise SraclError(f"'{baseline}', which all else is held against, failed: {failed[baseline]}")
     counts = read_manifest(Path(every[0].config.dataset.path))["counts"]
     known = published(counts["users"], counts["items"], every[0].config.dataset.split)
-    table = build_table(found, baseline, known, tested, mixed)
+    table = replace(build_table(found, baseline, known, tested, mixed), failed=failed)
     if tuned:
         table = replace(table, tuned=dict(tuned))
     if groups:

@@ -21,25 +21,36 @@ INTERRUPTED = (129, 130, 143)
 
 @dataclass(frozen=True)
 class _Worker:
+    place: int
     process: subprocess.Popen[bytes]
     said: IO[bytes]
 
 
-def run_crew(jobs: Sequence[Sequence[str]], size: int, look: Callable[[], None] = lambda: None) -> None:
+def run_crew(
+    jobs: Sequence[Sequence[str]],
+    size: int,
+    look: Callable[[], None] = lambda: None,
+    failed: Callable[[int, SraclError], None] | None = None,
+) -> None:
     """Do every job, the words of `studies.worker`, at most `size` at once.
 
-    look: called every now and then. Whatever is raised meanwhile, by `look`, by a signal or by a worker
-    (its last line on stderr, as the same kind of error), the others are asked to checkpoint, and waited for.
+    look: called every now and then. failed: hears of a job, by its place, that ended otherwise than well,
+    with its last line on stderr, and the others go on; where it is left out, that is raised. Whatever is
+    raised meanwhile, by these or by a signal, the others are asked to checkpoint, and waited for.
     """
-    waiting, live = list(jobs), list[_Worker]()
+    waiting, live = list(enumerate(jobs)), list[_Worker]()
     try:
         while waiting or live:
             while waiting and len(live) < size:
-                live.append(_start(waiting.pop(0)))
+                live.append(_start(*waiting.pop(0)))
             time.sleep(LOOK_SECONDS)
             for one in [one for one in live if one.process.poll() is not None]:
                 live.remove(one)
-                _require_fine(one)
+                wrong = _what_is_wrong(one)
+                if isinstance(wrong, Interrupted) or (wrong and failed is None):
+                    raise wrong
+                if wrong and failed:
+                    failed(one.place, wrong)
             look()
     except BaseException:
         for one in live:
@@ -61,7 +72,7 @@ def share_of_cores(config: RunConfig, parallel: int) -> RunConfig:
     return config.model_copy(update={"training": training.model_copy(update={"threads": threads})})
 
 
-def _start(words: Sequence[str]) -> _Worker:
+def _start(place: int, words: Sequence[str]) -> _Worker:
     said = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
     # In a session of its own, so that Ctrl-C reaches it once, through us.
     process = subprocess.Popen(
@@ -71,20 +82,21 @@ def _start(words: Sequence[str]) -> _Worker:
         stderr=said,
         start_new_session=True,
     )
-    return _Worker(process, said)
+    return _Worker(place, process, said)
 
 
-def _require_fine(worker: _Worker) -> None:
+def _what_is_wrong(worker: _Worker) -> SraclError | None:
+    """Its last words, as the kind of error that its exit code says; None where it ended well."""
     with worker.said as said:
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines()
     code = worker.process.returncode
     if not code:
-        return
+        return None
     told = lines[-1] if lines else f"a worker ended with code {code}; the log of its run may say why"
     if code in INTERRUPTED:
-        raise Interrupted(told, code - 128)
-    raise InputError(told) if code == InputError.exit_code else SraclError(told)
+        return Interrupted(told, code - 128)
+    return InputError(told) if code == InputError.exit_code else SraclError(told)
 
 
 def end_with_parent() -> None:

@@ -46,13 +46,14 @@ def cells(table: Table) -> list[list[str]]:
 
 
 def remarks(table: Table) -> list[str]:
-    """Lines below the table: rows that differ, how settings were chosen, and what else must be known."""
+    """Lines below: rows that differ or are missing, how settings were chosen, what else must be known."""
     found = [
         f"{MARK} {row.name}: another protocol than {table.baseline}'s ({', '.join(row.differs)}); "
         "not tested, and not to be compared"
         for row in table.rows
         if row.differs
     ]
+    found += [f"{name} is left out, as a run of it failed: {reason}" for name, reason in table.failed.items()]
     for name, tuned in table.tuned.items():
         best = tuned["trials"][0] if tuned["trials"] else None
         told = "nothing of it can be searched"

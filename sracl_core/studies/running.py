@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from sracl_core import memory
 from sracl_core.data.dataset import verified_manifest
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, Interrupted, SraclError, StorageError
 from sracl_core.progress import TIMED, Extent, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
@@ -53,6 +54,14 @@ def seeds_of(seeds: int | Sequence[int], first: int = 0) -> list[int]:
     if again := [seed for seed, count in Counter(seeds).items() if count > 1]:
         raise InputError(f"seed {again[0]} is given twice, which trains nothing twice; give it once")
     return list(seeds)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """By place in what was wanted: the runs that have finished, and why others have not."""
+
+    runs: dict[int, RunDirectory]
+    failed: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -101,31 +110,55 @@ def run_all(
     progress: Progress | None = None,
     say: Say = lambda text: None,
     made: Callable[[Mapping[int, RunDirectory]], None] = lambda runs: None,
-) -> list[RunDirectory]:
-    """Finished runs of `wanted`, in that order; only those are trained that are not there yet.
+) -> Outcome:
+    """Finished runs of `wanted`; only those are trained that are not there yet.
+
+    One that fails by itself, since its loss diverges or it needs more memory than there is, leaves the others
+    to go on; a full disk and an interruption end all.
 
     parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
     of all runs together, under the stage "compare", steps or, where each has a budget, its seconds. say: a
     line a run. made: hears of runs, by place in `wanted`, as soon as there are folders.
     """
     planned = plan_runs(wanted, runs_dir)
-    found = dict[int, RunDirectory]()
+    found, failed = dict[int, RunDirectory](), dict[int, str]()
+
+    def fails(at: int, reason: str) -> None:
+        failed[at] = reason
+        say(f"{wanted[at].name}: failed: {reason}")
+
     if parallel > 1:
-        _together(planned, runs_dir, parallel, progress, say, made)
+        _together(planned, runs_dir, parallel, progress, say, made, fails)
         planned = plan_runs(wanted, runs_dir)
     whole = _Whole(planned, progress)
     made({at: one.run for at, one in enumerate(planned) if one.run is not None})
     for at, one in enumerate(planned):
+        if at in failed:
+            continue
         if one.left != "there already":
             one = _awaited(one, runs_dir, say)
-            run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at))
+            try:
+                run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at))
+            except Exception as error:
+                fails(at, _of_itself(error))
+                whole.tell({at: 1.0})
+                continue
             whole.tell({at: 1.0})
         else:
             assert one.run is not None
             run = one.run
         say(f"{one.name}: {'is there already' if one.left == 'there already' else 'finished'}, {run.path}")
         found[at] = run
-    return [found[at] for at in range(len(planned))]
+    return Outcome(found, failed)
+
+
+def _of_itself(error: Exception) -> str:
+    """Why a run failed, which others need not; what concerns all is raised."""
+    if isinstance(error, SraclError) and not isinstance(error, (Interrupted, StorageError)):
+        return str(error)
+    if memory.ran_out(error):
+        return memory.told(training=True)
+    raise error
 
 
 def _awaited(one: Planned, runs_dir: Path, say: Say) -> Planned:
@@ -210,6 +243,7 @@ def _together(
     progress: Progress | None,
     say: Say,
     made: Callable[[Mapping[int, RunDirectory]], None],
+    fails: Callable[[int, str], None],
 ) -> None:
     """Train what is left in worker processes."""
     from sracl_core.pipeline.new_run import new_run
@@ -227,7 +261,12 @@ def _together(
         shares = [share_done(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]
         whole.tell(dict(enumerate(shares)))
 
-    run_crew([["train", str(run.path)] for run in runs], parallel, look)
+    run_crew(
+        [["train", str(run.path)] for run in runs],
+        parallel,
+        look,
+        lambda place, error: fails(left[place][0], str(error)),
+    )
 
 
 def share_done(run: RunDirectory, extent: Extent) -> float:

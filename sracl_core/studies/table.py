@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sracl_core.errors import SraclError
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.protocols import require_comparable, unlike
 from sracl_core.evaluation.significance import holm, paired_tests
@@ -65,6 +66,7 @@ class Table:
 
     environments: the machines and versions of packages that runs were trained on, each once. notes: what a
     reader of the figures must know. tuned: by row how its settings were chosen. groups: where asked for.
+    failed: by row that is left out, which of its runs failed, and why.
     """
 
     dataset: dict[str, Any]
@@ -77,6 +79,16 @@ class Table:
     notes: list[str]
     tuned: dict[str, Any] = field(default_factory=dict)
     groups: Groups | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def require_whole(self) -> None:
+        """Raise SraclError where rows are missing, as a run of theirs failed."""
+        if self.failed:
+            of = len(self.failed) + len(self.rows)
+            raise SraclError(
+                f"{len(self.failed)} of {of} rows are missing, as a run of theirs failed: "
+                f"{', '.join(self.failed)}; what is there stays, and the same again tries these once more"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -20,7 +20,7 @@ from scipy.stats import permutation_test
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import ConfigError, IncomparableError, InputError
+from sracl_core.errors import ConfigError, IncomparableError, InputError, SraclError, StorageError
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
@@ -96,6 +96,33 @@ def test_what_is_there_is_used_again(base: Path, table: Table) -> None:
     assert len({run.name for run in list_runs(base / "runs")} - before) == 1
     assert heard == [(1, 1)]
     assert again.baseline == "markov"
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_run_that_fails_leaves_out_its_row_alone(base: Path, parallel: int) -> None:
+    diverges = "gru4rec:training.learning_rate=1e30"
+    models, runs = ["popular", diverges, "markov"], base / f"failing-{parallel}"
+    told: list[str] = []
+    found = compare(
+        base / "tiny", models, seeds=1, epochs=2, runs_dir=runs, parallel=parallel, say=told.append
+    )
+    assert [row.name for row in found.rows] == ["popular", "markov"]
+    assert found.failed[diverges].endswith("a lower training.learning_rate may help")
+    assert any(f"{diverges} is left out" in line for line in markdown(found).splitlines())
+    assert any(line.startswith(f"{diverges}-42: failed: ") for line in told)
+    with pytest.raises(SraclError, match=f"1 of 3 rows are missing.*{diverges}"):
+        found.require_whole()
+    with pytest.raises(SraclError, match=f"'{diverges}', which all else is held against, failed"):
+        compare(base / "tiny", models, seeds=1, epochs=2, runs_dir=runs, baseline=diverges)
+
+
+def test_a_full_disk_ends_all_that_is_compared(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr("sracl_core.pipeline.new_run.new_run", full)
+    with pytest.raises(StorageError):
+        compare(base / "tiny", ["popular", "markov"], seeds=1, runs_dir=base / "full")
 
 
 def test_formats_say_the_same(table: Table) -> None:
