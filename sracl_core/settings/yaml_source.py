@@ -17,6 +17,8 @@ MOST_BYTES = 1 << 20
 NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][-+]?\d+)?")
 SECTION = re.compile(r"^(?=[a-z_]+:(?:\s|$))", re.MULTILINE)
 """Before the name of each section."""
+OF_THE_WHOLE = re.compile(r"&|^\.\.\.", re.MULTILINE)
+"""A name for a value, and an end: right or wrong by what stands in other sections."""
 MOST_DEPTH = 20
 MOST_EVENTS = 20_000
 """Names, values and what encloses them: every setting there is makes a thousand."""
@@ -66,7 +68,7 @@ def _known_sections(text: str) -> dict[Any, Any] | None:
     The files of a thousand runs have nearly all sections in common, and reading YAML is most of a list.
     """
     before, *sections = SECTION.split(text)
-    if before or not sections:
+    if before or not sections or OF_THE_WHOLE.search(text):
         return None
     try:
         read = [_section(one) for one in sections]

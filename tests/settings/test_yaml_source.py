@@ -70,7 +70,21 @@ def test_plain_files_are_read_as_yaml_reads_them(
 
 
 NAMES = st.sampled_from(["training", "model", "a_b", "x"])
-ODD = ["training:", "model: |", "  seed: 1", "  - 2", "x: [1,", "2]", "a: 'b", "c'", "#", "", "---", "x: \t"]
+ODD = [
+    "training:",
+    "model: |",
+    "  seed: 1",
+    "  - 2",
+    "x: [1,",
+    "2]",
+    "a: 'b",
+    "c'",
+    "#",
+    "",
+    "---",
+    "...",
+    "a: &x 1",
+]
 
 
 @given(values=st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES), min_size=1))
