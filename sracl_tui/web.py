@@ -26,6 +26,14 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+FOCUS = """<script>
+  const waiting = setInterval(() => {
+    const keys = document.querySelector(".xterm-helper-textarea");
+    if (keys) { keys.focus(); clearInterval(waiting); }
+  }, 50);
+</script>
+</body>"""
+"""Without it no key does anything before the first click."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -86,6 +94,8 @@ class LocalServer(Server):
         if request.path == "/ws":
             return await self._session(request, handler)
         answer = await handler(request)
+        if request.path == "/" and isinstance(answer, web.Response) and answer.text:
+            answer.text = answer.text.replace("</body>", FOCUS)
         if given is not None:
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="Strict")
         return answer

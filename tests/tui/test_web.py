@@ -184,7 +184,6 @@ async def test_the_page_shows_the_dashboard_and_takes_keys(page: str, tmp_path: 
         await tab.send("Network.enable")
         await tab.send("Page.navigate", url=page)
         await tab.until_drawn("Datasets")
-        await tab.click(600, 500)
         await tab.press("F3")
         await tab.until_drawn("finished", "sample", "Validation NDCG")
         assert not tab.foreign(page), "the page asks no other host"
