@@ -90,6 +90,7 @@ async def test_the_wide_screen_says_all_of_it_at_once(tmp_path: Path, frozen: Pa
         await opened(app, pilot)
         await until(pilot, shows(app, "1,200 users", "399 items", "exact search", "answered in 10 ms"))
         await until(pilot, shows(app, "u: all but test · = shared", "◆ bought it · w weight"))
+        assert app.screen.board.region.width == app.size.width
         await until(pilot, shows(app, first_words(TOLD["history"]["profile"])))
         bought = TOLD["recommend"]["items"][0]["why"]["neighbors"]
         await until(

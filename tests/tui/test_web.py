@@ -217,11 +217,6 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key]
             )
 
-    async def click(self, x: int, y: int) -> None:
-        """Into the page, which gives it the keyboard."""
-        for kind in ("mousePressed", "mouseReleased"):
-            await self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
     async def until_drawn(self, *words: str) -> None:
         """Wait until the dashboard has sent all of `words` to the page."""
         async with asyncio.timeout(SECONDS):
