@@ -1,45 +1,34 @@
-"""What a head that learned a shop's own words would give a prompt over the plain cosine of its text.
+"""What the head that learned a shop's own words gives a prompt over the plain cosine of its text.
 
     sracl data prepare sample_data --out shop
     python benchmarks/prompts.py shop --columns brand,category
 
-The head is a matrix between frozen text vectors: ridge regression from templates of four fifths of the
-columns' values to the items that have them. It is asked in words that it was not trained on, for values that
-it knows and for new ones, alone, and taking part as far as the prompt is near to a template (`gated`). The
-scores that are steered come from what followed the items of a history. `order` is Spearman's correlation
-with the scores before, among the items that a prompt names.
+Prompts name the values of the columns in words that nobody trained on: values that the head learned from, and
+a fifth that it was not told. The scores that are steered come from what followed the items of a history.
+`order` is Spearman's correlation with the scores before, among the items that a prompt names.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.retrieval.best import best, standard
+from sracl_core.rules.prompting import Prompts, named_items
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.template import template_texts
 
 Floats = NDArray[np.float32]
-LEARNED = ("{}", "more {}", "{} please", "something in {}", "items of {}")
 ASKED = ("I would like some {}", "show me {} now")
 WEIGHTS = (0.3, 0.5)
-K, USERS, PENALTY = 20, 60, 0.3
-
-
-def named(dataset: Dataset, columns: list[str]) -> dict[str, NDArray[np.bool_]]:
-    """The items of each value that five items have at least, and half of them at most."""
-    table = dataset.item_table()
-    found: dict[str, NDArray[np.bool_]] = {}
-    for column in columns:
-        for row, cell in enumerate(table[column].to_list()):
-            for value in {part.strip() for part in str(cell or "").replace(" > ", ", ").split(", ")} - {""}:
-                found.setdefault(value.lower(), np.zeros(len(table), dtype=bool))[row] = True
-    return {value: found[value] for value in sorted(found) if 5 <= found[value].sum() <= len(table) // 2}
+K, USERS = 20, 60
 
 
 def histories_scores(dataset: Dataset, rng: np.random.Generator) -> list[Floats]:
@@ -62,18 +51,6 @@ def histories_scores(dataset: Dataset, rng: np.random.Generator) -> list[Floats]
     return found
 
 
-def fitted(prompts: Floats, wanted: Floats, items: Floats) -> Floats:
-    """The matrix M for which prompts @ M @ items.T is nearest to `wanted`."""
-
-    def gram(rows: Floats) -> Floats:
-        product: Floats = rows.T @ rows
-        product.flat[:: len(product) + 1] += PENALTY * np.trace(product) / len(product)
-        return product
-
-    left = np.linalg.solve(gram(prompts), prompts.T @ wanted @ items)
-    return np.asarray(left @ np.linalg.inv(gram(items)), dtype=np.float32)
-
-
 def ndcg(scores: Floats, relevant: NDArray[np.bool_]) -> float:
     """NDCG@K of all that the prompt names."""
     discounts = 1 / np.log2(np.arange(2, K + 2))
@@ -91,24 +68,26 @@ def measure(dataset: Dataset, columns: list[str], encoder_name: str) -> dict[tup
     """(NDCG, order) of every prompt and user, for each (known or new, kind, weight)."""
     rng, encoder = np.random.default_rng(0), load_encoder(encoder_name)
     items = encoder.encode(list(template_texts(dataset).texts))
-    relevant = named(dataset, columns)
-    values = list(relevant)
+    table = dataset.item_table()
+    relevant = named_items([table[column].cast(pl.String).to_list() for column in columns], len(table))
+    values = sorted(relevant)
     new = {values[place] for place in rng.permutation(len(values))[: max(2, len(values) // 5)]}
-    learned = [(value, form.format(value)) for value in values if value not in new for form in LEARNED]
-    prompts = encoder.encode([text for _, text in learned])
-    wanted = np.stack([standard(relevant[value].astype(np.float32)) for value, _ in learned])
-    head, users = fitted(prompts, wanted, items), histories_scores(dataset, rng)
+    cells: list[list[str]] = [[] for _ in range(len(table))]
+    for value in values:
+        for row in relevant[value] if value not in new else ():
+            cells[row].append(value)
+    encode = lru_cache(None)(lambda text: encoder.encode([text])[0])
+    prompts = Prompts(items, encode, {"known": [", ".join(one) for one in cells]})
+    users = histories_scores(dataset, rng)
     print(f"{len(items):,} items, {len(values)} values, {len(new)} of them new, {len(users)} users")
     found: dict[tuple[str, str, float], Any] = {}
     for value in values:
-        for asked in encoder.encode([form.format(value) for form in ASKED]):
-            plain, by_head = standard(items @ asked), standard(items @ (head.T @ asked))
-            gate = np.float32(np.clip((float((prompts @ asked).max()) - 0.6) / 0.3, 0, 1))
-            kinds = {"plain": plain, "head": by_head, "gated": (1 - gate) * plain + gate * by_head}
-            there = relevant[value]
+        for text in (form.format(value) for form in ASKED):
+            kinds = {"plain": standard(items @ encode(text)), "head": prompts.likeness(text)}
+            there = np.isin(np.arange(len(items)), relevant[value])
             for kind, similar in kinds.items():
                 for weight in WEIGHTS:
-                    pairs = [(own, (1 - weight) * own + weight * standard(similar)) for own in users]
+                    pairs = [(own, (1 - weight) * own + weight * similar) for own in users]
                     group = "new" if value in new else "known"
                     found.setdefault((group, kind, weight), []).extend(
                         (ndcg(steered, there), order(own[there], steered[there])) for own, steered in pairs

@@ -164,7 +164,8 @@ class Explorer(UserQuestions, ItemQuestions):
             raise InputError(f"text_weight {weight} is outside 0 to 1")
         if text is None or weight == 0.0:
             return None
-        return Steering(text, weight, self.loaded.item_vectors @ self.encode_text(text))
+        similarities = self.loaded.item_vectors @ self.encode_text(text)
+        return Steering(text, weight, similarities, self.loaded.catalogue.prompts.likeness(text))
 
     def _evidence(self, query: Query) -> NearPrefixes | None:
         """Neighbors for an attribution; None for a history that this run's texts cannot be asked for."""

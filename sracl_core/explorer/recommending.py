@@ -28,11 +28,13 @@ class Steering:
 
     weight: 0 is the history alone, 1 the text alone.
     similarities: float32 [N], cosine of the text with each item's.
+    likeness: float32 [N], how far each item is what the text asks for (`rules.prompting`).
     """
 
     text: str
     weight: float
     similarities: NDArray[np.float32]
+    likeness: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def score(loaded: LoadedRun, query: Query, steering: Steering | None) -> Scores:
     if steering is None:
         return Scores(encoder, encoder)
     weight = np.float32(steering.weight)
-    return Scores(encoder, (1 - weight) * standard(encoder) + weight * standard(steering.similarities))
+    return Scores(encoder, (1 - weight) * standard(encoder) + weight * steering.likeness)
 
 
 def recommend(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import InputError, UnknownIdError, nearest
+from sracl_core.rules.prompting import Prompts
 
 PATH = " > "
 """Between the steps of a category in one cell."""
@@ -49,6 +50,11 @@ class Catalogue:
     def rows(self) -> dict[str, int]:
         """The row of each id."""
         return {name: row for row, name in enumerate(self.ids)}
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """What steers a list towards a text; it learns the items' names at the first one."""
+        return Prompts(self.vectors(), self.encode, self.columns)
 
     def column(self, name: str) -> list[str | None]:
         """The cells of a column; raises UnknownIdError that names the nearest."""

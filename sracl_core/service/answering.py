@@ -53,9 +53,9 @@ class Asked(BaseModel):
     more_weight: float = Field(HALF, ge=0.0, le=1.0)
 
     @property
-    def texts(self) -> list[str]:
-        """What a sentence encoder has to read for the answer."""
-        return [text for text in (self.more, self.rules.not_like) if text is not None]
+    def has_text(self) -> bool:
+        """Whether a sentence encoder has to read something for the answer."""
+        return self.more is not None or self.rules.not_like is not None
 
 
 class Answers:
@@ -95,9 +95,8 @@ class Answers:
         source = "popular" if scores is None else "history"
         scores = catalogue.popularity.astype(np.float32) if scores is None else scores
         if asked.more is not None and asked.more_weight:
-            similar = catalogue.vectors() @ catalogue.encode(asked.more)
             weight = np.float32(asked.more_weight)
-            scores = (1 - weight) * standard(scores) + weight * standard(similar)
+            scores = (1 - weight) * standard(scores) + weight * catalogue.prompts.likeness(asked.more)
         chosen = rules.choose(rules.candidates(scores, rows), asked.k)
         notes = [
             *rules.notes,

@@ -34,27 +34,27 @@ class Desk:
         self._writer: asyncio.Task[None] | None = None
         self._aside = ThreadPoolExecutor(1, "texts")
 
-    async def ask(self, question: Callable[[Answers], Answer], texts: Sequence[str] = ()) -> Answer:
+    async def ask(self, question: Callable[[Answers], Answer], aside: bool = False) -> Answer:
         """What `question` says of the present model. Raises Busy.
 
-        texts: what the encoder has to read for it. That is done beside the loop, where nobody else waits for
-        it; what takes a millisecond loses more to two threads.
+        aside: a text is read for it. That is done beside the loop, where nobody else waits for it; what
+        takes a millisecond loses more to two threads.
         """
         with self._place():
             # Let whoever else has arrived be counted before this one is answered.
             await asyncio.sleep(0)
-            answers = self.answers
-            for text in texts:
-                await asyncio.get_running_loop().run_in_executor(self._aside, answers.encode, text)
-            return question(answers)
+            if aside:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._aside, question, self.answers)
+            return question(self.answers)
 
     async def recommend(self, asked: Asked) -> dict[str, Any]:
         """A list. All that are waited for at one time are scored together: the items are read once for them.
 
         Raises Busy, and SraclError for a question that cannot be answered.
         """
-        if asked.texts:
-            return await self.ask(lambda answers: answers.recommend(asked), asked.texts)
+        if asked.has_text:
+            return await self.ask(lambda answers: answers.recommend(asked), aside=True)
         with self._place():
             mine: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
             self._lists.append((asked, mine))

@@ -172,7 +172,7 @@ def _questions(app: FastAPI, desk: Desk, dependencies: list[Any]) -> None:
 
     @app.get("/similar-text", **guarded)
     async def similar_text(text: Text, k: Count = 10) -> JSONResponse:
-        return JSONResponse(await desk.ask(lambda answers: answers.similar_text(text, k), [text]))
+        return JSONResponse(await desk.ask(lambda answers: answers.similar_text(text, k), aside=True))
 
     @app.get("/health")
     async def health() -> dict[str, Any]:

@@ -357,7 +357,7 @@ def test_nobody_waits_for_a_text_that_somebody_else_asks_for(loaded: LoadedRun) 
     desk.answers.model = replace(desk.answers.model, catalogue=catalogue)
 
     async def both() -> Any:
-        text = asyncio.create_task(desk.ask(lambda answers: answers.similar_text("tea", 1), ["tea"]))
+        text = asyncio.create_task(desk.ask(lambda answers: answers.similar_text("tea", 1), aside=True))
         steered = asyncio.create_task(desk.recommend(Asked(history=[item], k=1, more="tea", more_weight=1)))
         others = await desk.recommend(Asked(history=[item], k=1)), await desk.ask(Answers.health)
         assert not text.done()

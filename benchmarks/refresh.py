@@ -1,0 +1,95 @@
+"""Is a run that starts from yesterday's weights as good as a fresh one, at a third of its epochs?
+
+A log is cut by months. What comes before the first month is prepared and trained from nothing; each month is
+appended, and then two runs are trained on the same log: a fresh one, and one from the warm run of the month
+before. Both are asked for the same test events (everybody's last purchase), and paired over people.
+
+    python benchmarks/refresh.py shared/complete-journey --households 400 --since 2017-06-01 \\
+        --months 2017-10,2017-11 --work FOLDER --out benchmarks/results/refresh.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sracl_core.files import write_json
+
+COMMON = (
+    "--preset fast --seed 42 --set semantics.encoder=static --set retrieval.stride=8 --set training.threads=1"
+)
+FRESH, WARM = 3, 1
+"""Epochs."""
+
+
+def sracl(*words: str | Path) -> tuple[str, float]:
+    """What a real command prints, and its minutes of processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return said, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+
+
+def cut(log: Path, work: Path, households: int, since: str, months: list[str]) -> list[Path]:
+    """The log before the first month, then of each month, of some households, as files."""
+    rows = pl.read_parquet(log / "transactions.parquet")
+    drawn = rows["household_id"].unique().sort().sample(households, seed=42)
+    rows = rows.filter(pl.col("household_id").is_in(drawn.implode()))
+    begins = [date.fromisoformat(f"{month}-01") for month in months]
+    ends = [*begins, (begins[-1].replace(day=28) + (date(2017, 1, 5) - date(2017, 1, 1))).replace(day=1)]
+    found, begin = [], date.fromisoformat(since)
+    for end in ends:
+        found.append(work / f"until-{end}.parquet")
+        times = pl.col("transaction_timestamp")
+        part = rows.filter(
+            (times >= datetime(*begin.timetuple()[:3])) & (times < datetime(*end.timetuple()[:3]))
+        )
+        part.write_parquet(found[-1])
+        begin = end
+    return found
+
+
+def main() -> None:
+    """Measure and tell."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("log", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--households", type=int, default=400)
+    parser.add_argument("--since", default="2017-06-01")
+    parser.add_argument("--months", default="2017-10,2017-11")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    months, runs = args.months.split(","), ("--runs-dir", args.work / "runs")
+    first, *later = cut(args.log, args.work, args.households, args.since, months)
+    items, data = args.log / "products.parquet", args.work / "data-0"
+    sracl("data", "prepare", first, items, "--out", data, "-q")
+    sracl("train", data, *COMMON.split(), "--epochs", FRESH, "--name", "warm-0", *runs, "-q")
+    found: list[dict[str, Any]] = []
+    for number, (month, events) in enumerate(zip(months, later, strict=True), start=1):
+        data, grown = args.work / f"data-{number}", data
+        sracl("data", "append", grown, events, items, "--out", data, "-q")
+        warm, fresh = f"warm-{number}", f"fresh-{number}"
+        start = ("--from", f"warm-{number - 1}")
+        _, minutes_warm = sracl("train", data, *start, "--epochs", WARM, "--name", warm, *runs, "-q")
+        _, minutes = sracl("train", data, *COMMON.split(), "--epochs", FRESH, "--name", fresh, *runs, "-q")
+        told = json.loads(sracl("runs", "compare", fresh, warm, "--json", *runs)[0])
+        found.append({"month": month, "minutes": [minutes, minutes_warm], "compared": told})
+        print(json.dumps(found[-1]), flush=True)
+        if args.out:
+            write_json(args.out, {"common": COMMON, "epochs": [FRESH, WARM], "months": found})
+
+
+if __name__ == "__main__":
+    main()
