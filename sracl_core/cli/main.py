@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import typer
 
 from sracl_core import memory
-from sracl_core.cli import completion
+from sracl_core.cli import completion, streams
 from sracl_core.cli.examples import with_examples
 from sracl_core.cli.once import refusing_repeats
 from sracl_core.errors import Interrupted, SraclError, in_flags
@@ -164,7 +163,7 @@ def _run(argv: list[str]) -> int:
     if "_SRACL_COMPLETE" in os.environ:
         wanted = completion.command_of(dict(os.environ))
         completion.without_coercion()
-    _say_what_the_pipe_takes()
+    streams.make_usable()
     try:
         if "WORLD_SIZE" in os.environ:
             from sracl_core.cli.processes import refuse_a_team
@@ -209,13 +208,6 @@ def _invoke(command: Any, argv: list[str]) -> Any:
         return end.exit_code
     except typer.Abort as abort:
         raise KeyboardInterrupt from abort
-
-
-def _say_what_the_pipe_takes() -> None:
-    """Characters that stdout's or stderr's encoding lacks are written as escapes, not as an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(text: str) -> None:

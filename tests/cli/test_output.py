@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -175,6 +177,22 @@ def test_every_dependency_is_looked_at() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {text.split(">")[0].split("[")[0].lower() for text in project["dependencies"]}
     assert names <= {name.lower() for name in doctor.MODULES}
+
+
+@pytest.mark.parametrize(
+    ("closing", "said"), [(">&- 2>&- <&-", b""), (">&-", b"Addresses and checksums"), ("2>&-", b"ml-1m")]
+)
+def test_a_command_whose_streams_were_closed_does_its_work(tmp_path: Path, closing: str, said: bytes) -> None:
+    words = ["-c", "from sracl_core.cli.main import main; main(['data', 'list'])"]
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {closing}', sys.executable, *words],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert said in ended.stdout + ended.stderr
+    assert b"error" not in ended.stderr
 
 
 def test_our_own_messages_are_given_line_by_line() -> None:

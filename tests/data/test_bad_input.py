@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_bad_item_table(tmp_path: Path, items: str, message: str) -> None:
 
 def test_missing_sources(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere", tmp_path, "is not there")
+    refused(Path(os.devnull), tmp_path, "/dev/null is a pipe or a device, and files are read more than once")
     refused(tmp_path, tmp_path, r"no data of a known form; needed: interactions\.csv")
 
 

@@ -42,6 +42,11 @@ def detect(
     for path in paths:
         if not path.exists():
             raise DataError(f"{path} is not there; give a file or a folder that exists")
+        if not (path.is_file() or path.is_dir()):
+            raise DataError(
+                f"{path} is a pipe or a device, and files are read more than once; write what comes from it "
+                "into a file, and give that"
+            )
     options = options or ReadOptions(format=form)
     if form is not None and form not in READERS:
         raise DataError(f"there is no format '{form}'{nearest(form, READERS)}; correct --format")
