@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -54,6 +52,8 @@ def tell_of_aborts(training: bool) -> None:
 
     Must be called before polars is imported.
     """
+    import ctypes  # with tempfile below a fifteenth of what a tab in the shell takes
+
     # Rust prints a page about its own calls.
     os.environ["RUST_BACKTRACE"] = "0"
     line = f"error: a library gave up, most likely {told(training)}\n".encode()
@@ -80,6 +80,8 @@ def heard_alone(run: Callable[[], int]) -> int:
     if sys.stderr is None or sys.stderr.closed:
         return run()
     # Where it finds no room OpenBLAS ends the process at once, with words of its own.
+    import tempfile
+
     import numpy  # noqa: F401
 
     sys.stderr.flush()

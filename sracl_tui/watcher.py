@@ -27,7 +27,7 @@ BACKLOG_SECONDS = 0.5
 BACKLOG_BYTES = 32 << 20
 """Of a longer file the steps are thinned out: more points than this holds no chart can show."""
 CATALOG_SECONDS = 2.0
-CATALOG_SHARE = 0.01
+CATALOG_SHARE = 0.005
 MOST_CATALOG_SECONDS = 10.0
 """A look at the list waits longer where a thousand runs make it cost more than this share of a core."""
 

@@ -139,7 +139,8 @@ def build_app(wanted: str | None) -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the console script `sracl`."""
     words = list(sys.argv[1:] if argv is None else argv)
-    memory.tell_of_aborts(_wanted(words) in TRAINS)
+    if "_SRACL_COMPLETE" not in os.environ:
+        memory.tell_of_aborts(_wanted(words) in TRAINS)
     reads = _wanted(words) == "data"
     # What is imported stays: to look through it for garbage, while it grows and again at the end, takes a
     # quarter of the CPU time of a command that needs torch.
