@@ -110,11 +110,12 @@ def test_orders_that_came_to_nothing_are_told_and_what_is_said_leaves_them_out(t
     assert not any("cancelled" in note for note in manifest["notes"])
 
 
-def test_years_counted_from_another_beginning_are_told(tmp_path: Path) -> None:
-    rows = [(user, item, f"{at:%d/%m}/{at.year + 543}") for user, item, at in ROWS]
+@pytest.mark.parametrize(("years", "when"), [(543, "of 2100 or later"), (-621, "before 1900")])
+def test_years_counted_from_another_beginning_are_told(tmp_path: Path, years: int, when: str) -> None:
+    rows = [(user, item, f"{at:%d/%m}/{at.year + years}") for user, item, at in ROWS]
     path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
     _, manifest = made(path, tmp_path / "out")
-    assert any("160 of 160 times are of 2100 or later" in note for note in manifest["notes"])
+    assert any(f"160 of 160 times are {when}" in note for note in manifest["notes"])
 
 
 def test_a_number_of_the_row_taken_for_the_item_is_told(tmp_path: Path) -> None:

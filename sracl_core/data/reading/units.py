@@ -18,6 +18,8 @@ EPOCHS = (
 """What Windows, Chrome and .NET count, the parts of a second, and the seconds from then to 1970."""
 MODERN = (631_152_000, 4_102_444_800)
 """1990 to 2100 in seconds since 1970: counted from another year, such times have a size of their own."""
+EARLIEST = -2_208_988_800
+"""1900: no log is older."""
 CALENDAR = (
     ("%Y%m%d%H%M%S", 10**10),
     ("%Y%m%d%H%M", 10**8),
@@ -175,9 +177,11 @@ def odd_times(times: pl.Series, what: str) -> list[str]:
             f"{none:,} of {len(times):,} times are 0 or less, which is 1970 or before; where they stand for "
             "a missing time, --since 1970-01-02 leaves them out"
         )
-    if never * 2 > len(times):
+    early = int((times < EARLIEST).sum())
+    if (other := max(never, early)) * 2 > len(times):
+        when = "of 2100 or later" if never > early else "before 1900"
         notes.append(
-            f"warning: {never:,} of {len(times):,} times are of 2100 or later; where years are counted from "
+            f"warning: {other:,} of {len(times):,} times are {when}; where years are counted from "
             "another beginning, the order is right and --since and --until count as they are written"
         )
     elif never:
