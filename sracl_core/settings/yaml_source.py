@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -76,17 +75,24 @@ def _known_sections(text: str) -> dict[Any, Any] | None:
         return None
     if sum(count for _, count in read) > MOST_EVENTS:
         return None
-    return {name: value for section, _ in read for name, value in pickle.loads(section).items()}
+    return {name: value for section, _ in read for name, value in _anew(section).items()}
 
 
 @lru_cache(maxsize=64)
-def _section(text: str) -> tuple[bytes, int]:
-    """What makes it anew for each reader, and how many values it has."""
+def _section(text: str) -> tuple[dict[Any, Any], int]:
+    """What it holds, of which each reader gets a copy, and how many values it has."""
     count = _refuse_bombs(text, Path())
     held = yaml.load(text, Loader=_Loader)
     if not isinstance(held, dict):
         raise ConfigError("no section")
-    return pickle.dumps(held), count
+    return held, count
+
+
+def _anew(value: Any) -> Any:
+    """A copy of dictionaries and lists, which a reader may change."""
+    if isinstance(value, dict):
+        return {name: _anew(inner) for name, inner in value.items()}
+    return [_anew(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _plain_text(path: Path) -> str:
