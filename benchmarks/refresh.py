@@ -4,7 +4,7 @@ A log is cut by months. What comes before the first month is prepared and traine
 appended, and then two runs are trained on the same log: a fresh one, and one from the warm run of the month
 before. Both are asked for the same test events (everybody's last purchase), and paired over people.
 
-    python benchmarks/refresh.py shared/complete-journey --households 400 --since 2017-06-01 \\
+    python benchmarks/refresh.py LOG --households 400 --since 2017-06-01 \\
         --months 2017-10,2017-11 --work FOLDER --out benchmarks/results/refresh.json
 """
 
@@ -30,7 +30,7 @@ FRESH, WARM = 3, 1
 """Epochs."""
 
 
-def sracl(*words: str | Path) -> tuple[str, float]:
+def sracl(*words: str | int | Path) -> tuple[str, float]:
     """What a real command prints, and its minutes of processor."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "sracl_core.cli.main", *map(str, words)]
