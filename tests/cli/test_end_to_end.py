@@ -42,7 +42,7 @@ def test_train_prints_results_and_leaves_a_whole_run(shop: Shop) -> None:
     assert "epoch   1" in (shop.base / "trained.err").read_text()
 
 
-def test_runs_are_listed_shown_and_compared(shop: Shop) -> None:
+def test_runs_are_listed_shown_and_compared(shop: Shop, tmp_path: Path) -> None:
     listed = json.loads(shop.sracl("runs", "list", "--json").stdout)
     (summary,) = [run for run in listed if run["name"] == shop.run.name]
     assert (summary["status"], summary["dataset"]) == ("finished", "sample")
@@ -50,7 +50,8 @@ def test_runs_are_listed_shown_and_compared(shop: Shop) -> None:
     assert shown.returncode == 0, shown.stderr
     for word in ("finished", "next_item", "test masked", "protocol: split leave_one_out"):
         assert word in shown.stdout
-    compared = json.loads(shop.sracl("runs", "compare", "shared", shop.run, "--json").stdout)
+    shutil.copytree(shop.run, tmp_path / "copy")
+    compared = json.loads(shop.sracl("runs", "compare", "shared", tmp_path / "copy", "--json").stdout)
     assert compared["settings"] == {}
     assert {test["difference"] for test in compared["paired"][0]} == {0.0}
     assert {test["p_value"] for test in compared["paired"][0]} == {1.0}

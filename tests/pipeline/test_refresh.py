@@ -158,7 +158,8 @@ def test_both_are_asked_for_the_events_of_the_grown_log(
     words = ["runs", "compare", str(live.path), str(fresh.path), "--refreshed"]
     assert sracl(words) == 1
     assert "may not go live: unmasked/NDCG@20 differs by -0." in capsys.readouterr().err
-    assert sracl([*words, str(live.path)]) == 2
+    shutil.copytree(live.path, tmp_path / "third")
+    assert sracl([*words, str(tmp_path / "third")]) == 2
     assert "--refreshed compares two runs" in capsys.readouterr().err
 
 
