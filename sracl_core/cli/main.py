@@ -160,6 +160,8 @@ def _run(argv: list[str]) -> int:
     # Idle threads of a parallel loop spin a third of a million times before they sleep; beside other
     # work on the machine a step was seen to take nine times as long. Read when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    # To look for plugins pydantic reads a file of each distribution that is installed, with every command.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     wanted = _wanted(argv)
     if "_SRACL_COMPLETE" in os.environ:
         wanted = completion.command_of(dict(os.environ))
