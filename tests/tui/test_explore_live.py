@@ -29,9 +29,13 @@ async def test_the_screen_says_what_the_command_line_says(
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f4")
         await until(pilot, shows(app, "▸ loading"), 120)
-        await until(pilot, shows(app, "1,200 users", "exact search"), 240)
+        await until(pilot, shows(app, "amber-badger"), 240)
         await pilot.press(*USER, "enter")
-        await until(pilot, shows(app, "answered in", "score lost without this purchase"), 120)
+        await until(
+            pilot,
+            shows(app, "1,200 users", "exact search", "answered in", "score lost without this purchase"),
+            120,
+        )
         for place, item in enumerate(told["items"][:5], start=1):
             mark = "★ " if item["held_out"] else ""
             await until(pilot, shows(app, f"{place:>3} {mark}{item['title'][:20]}", f"{item['score']:.3f}"))

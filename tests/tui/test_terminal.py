@@ -61,7 +61,7 @@ def test_from_nothing_to_recommendations(terminal: Terminal) -> None:
     result = re.compile(r"test +unmasked NDCG@20 0\.\d{4}")
     terminal.wait(lambda screen: result.search(screen) is not None, "the test metrics")
     terminal.press("F4")
-    terminal.until("1,200 users")
+    terminal.until("amber-badger")
     wait_until(lambda: "type a part of the id" in terminal.cursor_row(), "the cursor is at the user")
     terminal.type("amber-f")
     terminal.until("amber-ferret")
