@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sracl_core.cli import output
 
 if TYPE_CHECKING:
-    from sracl_core.studies.running import Wanted
+    from sracl_core.studies.planning import Wanted
 
 
 def print_plan(
@@ -21,7 +21,7 @@ def print_plan(
 ) -> None:
     """A row a run; `kind` is what the names are of, `trials` what comes first, by name."""
     from sracl_core.studies.minutes import minutes_at_most
-    from sracl_core.studies.running import plan_runs
+    from sracl_core.studies.planning import plan_runs
 
     planned = iter(plan_runs([one for some in wanted.values() for one in some], runs_dir))
     rows = []

@@ -15,7 +15,7 @@ from sracl_core.settings.deciding import settings_hash
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import MASKS, RunConfig
 from sracl_core.settings.validation import validated
-from sracl_core.studies.running import Wanted, seeds_of
+from sracl_core.studies.planning import Wanted, seeds_of
 from sracl_core.studies.table import Spread, Table
 
 SHOWN = ("HR@20", "NDCG@20")

@@ -16,8 +16,9 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.filling import Filling
+from sracl_core.studies.planning import Wanted, seeds_of
 from sracl_core.studies.published import published
-from sracl_core.studies.running import Say, Wanted, run_all, seeds_of
+from sracl_core.studies.running import Say, run_all
 from sracl_core.studies.specs import Spec, resolve_specs
 from sracl_core.studies.table import Table, build_table
 

@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from sracl_core.errors import InputError, Interrupted, SraclError
+from sracl_core.errors import InputError, Interrupted, SraclError, StorageError
 from sracl_core.settings.models import RunConfig
 
 LOOK_SECONDS = 0.5
 INTERRUPTED = (129, 130, 143)
+NO_ROOM = 74
+"""Of a worker that could not write: so will the others."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ def run_crew(
     """Do every job, the words of `studies.worker`, at most `size` at once.
 
     look: called every now and then. failed: hears of a job, by its place, that ended otherwise than well,
-    with its last line on stderr, and the others go on; where it is left out, that is raised. Whatever is
-    raised meanwhile, by these or by a signal, the others are asked to checkpoint, and waited for.
+    with its last line on stderr, and the others go on; where it is left out, or nothing can be written,
+    that is raised. Whatever is raised meanwhile, by these or by a signal, the others are asked to checkpoint,
+    and waited for.
     """
     waiting, live = list(enumerate(jobs)), list[_Worker]()
     try:
@@ -47,7 +50,7 @@ def run_crew(
             for one in [one for one in live if one.process.poll() is not None]:
                 live.remove(one)
                 wrong = _what_is_wrong(one)
-                if isinstance(wrong, Interrupted) or (wrong and failed is None):
+                if wrong and (failed is None or isinstance(wrong, Interrupted | StorageError)):
                     raise wrong
                 if wrong and failed:
                     failed(one.place, wrong)
@@ -96,6 +99,8 @@ def _what_is_wrong(worker: _Worker) -> SraclError | None:
     told = lines[-1] if lines else f"a worker ended with code {code}; the log of its run may say why"
     if code in INTERRUPTED:
         return Interrupted(told, code - 128)
+    if code == NO_ROOM:
+        return StorageError(told)
     return InputError(told) if code == InputError.exit_code else SraclError(told)
 
 

@@ -13,7 +13,7 @@ from sracl_core import disk
 from sracl_core.files import make_folder, write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.deciding import settings_hash
-from sracl_core.studies.running import Wanted
+from sracl_core.studies.planning import Wanted
 
 FOLDER = "studies"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sracl_core.data.sources import load_sources
 from sracl_core.device import pick_device
 from sracl_core.runs.pace import measured_pace
-from sracl_core.studies.running import Planned, share_done
+from sracl_core.studies.planning import Planned, share_done
 
 
 def minutes_at_most(planned: Sequence[Planned], runs_dir: Path) -> list[float | None]:

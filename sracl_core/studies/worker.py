@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sracl_core.errors import SraclError
+from sracl_core.errors import SraclError, StorageError
 from sracl_core.interrupts import end_as_ctrl_c_does, exit_code
-from sracl_core.studies.crew import end_with_parent
+from sracl_core.studies.crew import NO_ROOM, end_with_parent
 
 
 def main(words: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
             try_settings(Path(words[1]), Path(words[2]), int(words[3]), int(words[4]))
     except SraclError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
-        return error.exit_code
+        return NO_ROOM if isinstance(error, StorageError) else error.exit_code
     except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)
         return exit_code(interrupt)

@@ -16,7 +16,7 @@ from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.ablation import VARIANTS
 from sracl_core.studies.earlier import EarlierRuns
-from sracl_core.studies.running import what_is_left
+from sracl_core.studies.planning import what_is_left
 from tests.trained import SMALL, Shop
 
 

@@ -24,6 +24,7 @@ from sracl_core.errors import ConfigError, IncomparableError, InputError, SraclE
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
+from sracl_core.pipeline.new_run import new_run
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
@@ -33,6 +34,7 @@ from sracl_core.settings.layers import preset_names
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.ablation import variant_rows
 from sracl_core.studies.compare import compare
+from sracl_core.studies.crew import run_crew
 from sracl_core.studies.formats import as_csv, markdown
 from sracl_core.studies.published import published
 from sracl_core.studies.specs import resolve_specs
@@ -123,6 +125,14 @@ def test_a_full_disk_ends_all_that_is_compared(base: Path, monkeypatch: pytest.M
     monkeypatch.setattr("sracl_core.pipeline.new_run.new_run", full)
     with pytest.raises(StorageError):
         compare(base / "tiny", ["popular", "markov"], seeds=1, runs_dir=base / "full")
+
+
+def test_a_worker_that_cannot_write_ends_all(base: Path) -> None:
+    (base / "crew").mkdir()
+    run = new_run(tiny_config(base / "tiny", {}), base / "crew", "tiny")
+    run.log_path.mkdir()
+    with pytest.raises(StorageError, match=r"log\.txt"):
+        run_crew([["train", str(run.path)]], 1, failed=lambda place, error: None)
 
 
 def test_formats_say_the_same(table: Table) -> None:
@@ -395,6 +405,7 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import preset_names
 from sracl_core.studies.compare import compare
+from sracl_core.studies.crew import run_crew
 from tests.tiny import hashed_words
 TextEncoder.encode = hashed_words
 dataset, runs, *sets = sys.argv[1:]
