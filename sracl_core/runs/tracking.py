@@ -131,9 +131,8 @@ def tracked(tracking: Tracking, failed: Callable[[str], None]) -> Iterator[None]
                 tracking.poll()
             tracking.poll()
             tracking.close()
-        except (
-            BaseException
-        ) as error:  # a library that ends its process ends this thread, which nobody would hear
+        # A library that ends its process ends this thread, which nobody would hear.
+        except BaseException as error:
             failed(str(error) or type(error).__name__)
         finally:
             through.set()
