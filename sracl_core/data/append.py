@@ -12,7 +12,7 @@ import polars as pl
 
 from sracl_core.data.dataset import INTERACTIONS, ITEMS, Dataset, load_dataset, read_table
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.data.readers import READERS, detect, read_source
+from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.columns import guess
 from sracl_core.data.reading.folders import look_at
@@ -117,7 +117,8 @@ def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None,
         notes.append(f"kept are interactions rated {least:g} or more, as in {dataset.folder}")
     elif options.rating_col:
         raise DataError(f"{dataset.folder} keeps interactions of any rating; leave --rating-col out")
-    raw = read_source(form, files, options, scratch)
+    with unchanged(files):
+        raw = read_source(form, files, options, scratch)
     new = raw.interactions if least is None else raw.interactions.filter(pl.col("rating") >= least)
     old = pl.Series(dataset.timestamps)
     latest = np.max(dataset.timestamps, initial=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sracl_core.data.reading.base import cut, file_kind
 from sracl_core.data.reading.clean import clean_ids
-from sracl_core.data.reading.columns import USUAL, guess
+from sracl_core.data.reading.columns import USUAL, alike, guess
 from sracl_core.data.reading.missing import missing
 from sracl_core.data.reading.peek import peek
 from sracl_core.data.reading.tabular import open_table
@@ -72,4 +72,7 @@ def column_of(path: Path, columns: list[str], role: str, header: bool = True) ->
         raise DataError(
             f"{path} has no column '{usual}'{nearest(usual, columns)}; rename the column of {role}s"
         )
+    if len(several := alike(found, columns)) > 1:
+        both = f"'{several[0]}' and '{several[1]}'"
+        raise DataError(f"{path}: {both} could both be the column of {role}s; rename one")
     return found

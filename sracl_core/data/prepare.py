@@ -17,7 +17,7 @@ from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFES
 from sracl_core.data.filters import Log
 from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, number
-from sracl_core.data.readers import READERS, detect, read_source
+from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.units import one_as_seconds
 from sracl_core.errors import DataError, StorageError
@@ -106,7 +106,7 @@ def prepare(
     with whole_folder(Path(out), mark=MANIFEST, parents=True) as work:
         (work / SCRATCH).mkdir()
         at("read")
-        form, files, raw = _read(paths, options, work / SCRATCH)
+        form, files, described, raw = _read(paths, options, work / SCRATCH)
         at("encode")
         encoded = encode(raw.interactions)
         raw = replace(raw, interactions=raw.interactions.clear())  # ids as text are most of the memory
@@ -129,7 +129,7 @@ def prepare(
         at("write")
         manifest = {
             **_identified(options.name or _name_of(paths[0]), numbered, items, missing),
-            "source": _source(form, files, raw, options, span),
+            "source": _source(form, described, raw, options, span),
             "filters": options.recorded(),
             "funnel": log.funnel,
             "licence": options.licence,
@@ -143,13 +143,17 @@ def prepare(
     return manifest
 
 
-def _read(paths: list[Path], options: PrepareOptions, scratch: Path) -> tuple[str, list[Path], Raw]:
-    """The format, the files that are of it, and what they hold."""
+def _read(
+    paths: list[Path], options: PrepareOptions, scratch: Path
+) -> tuple[str, list[Path], list[dict[str, Any]], Raw]:
+    """The format, the files that are of it, what each is, and what they hold."""
     reading = replace(options.read, with_ratings=options.min_rating is not None)
     with _in_their_words(paths, scratch):
         own = [*(reading.valid or ()), *(reading.test or ())]
         form, files = detect([*_unpacked(paths, scratch), *own], reading.format, reading)
-        return form, files, read_source(form, files, reading, scratch)
+        with unchanged(files):
+            raw = read_source(form, files, reading, scratch)
+            return form, files, [_described(path) for path in files], raw
 
 
 def _require_several_items(log: Log, raw: Raw) -> None:
@@ -231,13 +235,13 @@ def _identified(name: str, numbered: Numbered, items: pl.DataFrame, missing: int
 
 
 def _source(
-    form: str, files: list[Path], raw: Raw, options: PrepareOptions, span: tuple[Any, Any]
+    form: str, files: list[dict[str, Any]], raw: Raw, options: PrepareOptions, span: tuple[Any, Any]
 ) -> dict[str, Any]:
     """What was read, and why so."""
     return {
         "format": form,
         "why": "--format" if options.read.format else READERS[form].sign,
-        "files": [_described(path) for path in files],
+        "files": files,
         "taken": [asdict(taken) for taken in raw.taken],
         "times": {"are": raw.times, "first": span[0], "last": span[1]},
     }

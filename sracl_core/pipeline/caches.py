@@ -47,7 +47,7 @@ class Entry:
     @property
     def in_use(self) -> bool:
         """Whether it was written to just now."""
-        return time.time() - self.changed < IN_USE_SECONDS
+        return abs(time.time() - self.changed) < IN_USE_SECONDS
 
 
 def cached(runs_dir: Path, folder: Path | None = None) -> list[Entry]:

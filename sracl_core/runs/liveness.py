@@ -82,6 +82,9 @@ def status(state: dict[str, Any] | None, now: float | None = None) -> str:
     if is_alive(state):
         return "running"
     heartbeat = state.get("heartbeat")
-    age = (time.time() if now is None else now) - (heartbeat if isinstance(heartbeat, int | float) else 0.0)
+    # Where a clock went back a heartbeat is of the future, which is no sign of life either.
+    age = abs(
+        (time.time() if now is None else now) - (heartbeat if isinstance(heartbeat, int | float) else 0.0)
+    )
     here = state.get("host", socket.gethostname()) == socket.gethostname()
     return "crashed" if age > (STALE_SECONDS if here else STALE_ELSEWHERE_SECONDS) else "running"

@@ -110,7 +110,7 @@ def _histories(path: Path) -> tuple[pl.DataFrame, list[str]]:
         columns = {
             f"{role}_id": column_of(path, table.columns, role, table.header) for role in ("user", "item")
         }
-        time = guess("time", table.columns)
+        time = column_of(path, table.columns, "time") if guess("time", table.columns) else None
         rows = table.select(columns | ({"time": time} if time else {}))
     for name in rows.frame.columns:
         if (empty := missing(rows.frame[name])).any():

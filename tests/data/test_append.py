@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from sracl_core.cli.main import run
+from sracl_core.data import append as appending
+from sracl_core.data import prepare as preparing
 from sracl_core.data.append import append
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.reading.base import ReadOptions
+from sracl_core.errors import DataError
 from tests.data.test_forms import SECONDS, csv, made, write
 
 HEAD = "user_id,item_id,timestamp"
@@ -113,3 +118,30 @@ def test_doing_what_the_error_says_works(
     assert advice in capsys.readouterr().err
     assert run([*command, *words]) == 0
     assert "new.csv: the log; columns taken as user = 'user_id'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [preparing, appending], ids=["prepare", "append"])
+@pytest.mark.parametrize("change", ["appended", "replaced", "removed"])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, change: str
+) -> None:
+    raw = write(tmp_path, log__csv=csv(SECONDS), new__csv=csv(LATER))
+    made(raw / "log.csv", tmp_path / "d0")
+    path, read = raw / ("log.csv" if module is preparing else "new.csv"), module.read_source
+
+    def read_meanwhile(*given: Any) -> Any:
+        found = read(*given)
+        if change == "appended":
+            path.write_text(path.read_text() + "u01,i0")
+        elif change == "replaced":
+            path.replace(path.with_suffix(".1"))
+            path.write_bytes(path.with_suffix(".1").read_bytes())
+        else:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(module, "read_source", read_meanwhile)
+    given = (path, tmp_path / "d1") if module is preparing else (tmp_path / "d0", [path], tmp_path / "d1")
+    with pytest.raises(DataError, match=r"\.csv has changed while it was read; copy it, and give the copy"):
+        (made if module is preparing else append)(*given)
+    assert not (tmp_path / "d1").exists()

@@ -57,6 +57,7 @@ WRITTEN: dict[str, str | bytes] = {
     "two returns a line": csv(
         [(user, time, item) for user, item, time in SECONDS], "user_id,timestamp,item_id"
     ).replace("\n", "\r\r\n"),
+    "files joined with their marks": "\ufeff" + csv(SECONDS[:80]) + "\ufeff" + csv(SECONDS[80:], ""),
     "UTF-32": TEXT.encode("utf-32"),
     "commas inside names and cells": noted("a, b, c, d, e", ";").replace(";note\n", ";note (a, b, c, d)\n"),
     "Hive's separator": csv(SECONDS, mark="\x01"),

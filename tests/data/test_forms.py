@@ -323,6 +323,19 @@ def test_two_columns_that_could_be_the_item_are_named(tmp_path: Path) -> None:
     assert made(path, tmp_path / "out", item_col="track_key")[0].n_items == 12
 
 
+@pytest.mark.parametrize("role", ["user", "item", "time"])
+def test_names_that_differ_in_case_alone_are_refused_not_chosen_from(tmp_path: Path, role: str) -> None:
+    columns = {"user": "user_id", "item": "item_id", "time": "timestamp"}
+    again = columns[role].upper()
+    rows = [(*row, "1") for row in SECONDS]
+    path = write(tmp_path, log__csv=csv(rows, f"{','.join(columns.values())},{again}")) / "log.csv"
+    said = f"no plain {role} column: it could be '{columns[role]}', '{again}'; name it with {role}_col"
+    with pytest.raises(DataError, match=said):
+        made(path, tmp_path / "out")
+    chosen: dict[str, Any] = {f"{role}_col": columns[role]}
+    assert made(path, tmp_path / "out", **chosen)[0].n_interactions == 160
+
+
 def test_ones_own_ratings_csv_is_no_movielens(tmp_path: Path, plain: tuple[Path, str]) -> None:
     folder = write(tmp_path / "raw", ratings__csv=csv(SECONDS), u__data="user,item\n")
     assert made(folder / "ratings.csv", tmp_path / "out")[1]["identity"] == plain[1]

@@ -173,3 +173,4 @@ def test_a_run_on_another_machine_is_judged_by_its_heartbeat() -> None:
     state = {**fresh_state(time.time()), "host": socket.gethostname() + "-other"}
     assert status(state, time.time() + 60) == "running"
     assert status(state, time.time() + 600) == "crashed"
+    assert status(state, time.time() - 600) == "crashed", "a clock that went back"

@@ -17,7 +17,7 @@ from sracl_core.errors import RunError, StorageError
 from sracl_core.runs import writer as writing
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.liveness import status
+from sracl_core.runs.liveness import is_alive, status
 from sracl_core.runs.reader import RunReader
 from sracl_core.runs.writer import RunWriter, log_text
 
@@ -64,6 +64,17 @@ def test_state_merges_and_keeps_pid_status_and_heartbeat(run: RunDirectory) -> N
     assert (state["pid"], state["status"]) == (os.getpid(), "running")
     assert (state["stage"], state["step"], state["epoch"], state["eta_seconds"]) == ("train", 5, 1, None)
     assert state["heartbeat"] <= time.time()
+
+
+def test_a_clock_that_is_set_moves_when_the_process_began(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunWriter(run) as writer:
+        monkeypatch.setattr("sracl_core.runs.liveness.process_start", lambda pid: 5000.0)
+        monkeypatch.setattr("sracl_core.runs.writer.process_start", lambda pid: 5000.0)
+        assert not is_alive(run.state())
+        writer.state(step=1)
+        assert is_alive(run.state())
 
 
 def test_the_best_epoch_is_in_the_list_without_reading_metrics(run: RunDirectory) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sracl_core.data.reading.base import Raw, Reader, ReadOptions
@@ -18,6 +20,7 @@ READERS: dict[str, Reader] = {
 }
 """By name, in the order in which they are asked whether they know the files: the particular ones first."""
 
+Stamp = tuple[int, int, int]
 TABLE_OPTIONS = (
     "user_col",
     "item_col",
@@ -60,6 +63,34 @@ def detect(
         f"{shown} holds {wanted}; needed: interactions.csv or another table with a user, an item and a time "
         f"column, perhaps a table of items beside it (item_id,title,...), or one of: {', '.join(READERS)}"
     )
+
+
+@contextmanager
+def unchanged(files: list[Path]) -> Iterator[None]:
+    """Raises DataError where a file is another one at the end: it is read more than once, and what is
+    written to meanwhile ends in half a row.
+    """
+    before = {path: _stamp(path) for path in files}
+    try:
+        yield
+    except (OSError, DataError):
+        _require_same(before)
+        raise
+    _require_same(before)
+
+
+def _require_same(stamps: dict[Path, Stamp | None]) -> None:
+    for path, stamp in stamps.items():
+        if _stamp(path) != stamp:
+            raise DataError(f"{path} has changed while it was read; copy it, and give the copy")
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def read_source(name: str, files: list[Path], options: ReadOptions, scratch: Path) -> Raw:

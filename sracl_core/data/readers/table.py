@@ -228,7 +228,9 @@ def item_columns(
         )
     given = tuple(name for name in options.item_col or () if name in columns)
     alike = next((column for column in columns if column.split(":")[0] == of_log.split(":")[0]), None)
-    item = (given[0] if given else None) or alike or guess("item", columns) or guess_id(columns)
+    item = (given[0] if given else None) or alike
+    if item is None and guess("item", columns) is None:
+        item = guess_id(columns)
     roles = {"item": item or find_column("item", None, columns, table.path)}
     if options.title_col is not None:
         roles["title"] = find_column("title", options.title_col, columns, table.path)

@@ -95,9 +95,9 @@ def find_column(role: str, given: tuple[str, ...] | None, columns: list[str], pa
                 return name
         raise DataError(f"{path} has no column '{given[0]}'{nearest(given[0], shown)}; correct {flag}")
     found = guess(role, columns)
-    if found is not None:
+    several = candidates(role, columns) if found is None else alike(found, columns)
+    if found is not None and len(several) == 1:
         return found
-    several = candidates(role, columns)
     if several:
         said = "', '".join(several[:4])
         raise DataError(f"{path} has no plain {role} column: it could be '{said}'; name it with {flag}")
@@ -130,6 +130,11 @@ def guessed(role: str, columns: list[str]) -> tuple[str, str] | None:
     if role == "user" and not several and (session := guessed("session", columns)) is not None:
         return session[0], "no column of users; each session counts as one"
     return None
+
+
+def alike(name: str, columns: list[str]) -> list[str]:
+    """The columns that are called `name`, but for case and punctuation: which is meant nobody can tell."""
+    return [column for column in columns if normalized(column) == normalized(name)]
 
 
 def candidates(role: str, columns: list[str]) -> list[str]:

@@ -23,9 +23,10 @@ def event_column(
     table: Table, head: Head, roles: dict[str, str], options: ReadOptions
 ) -> tuple[dict[str, str], list[str]]:
     """({"event": column} where events are chosen, notes where there are several and all count)."""
-    event = guess("event", table.columns) or _by_its_words(table, head, roles, options)
+    named = guess("event", table.columns)
+    event = named or _by_its_words(table, head, roles, options)
     if options.events:
-        if options.event_col is None and event is not None:
+        if options.event_col is None and event is not None and named is None:
             return {"event": event}, []
         names = None if options.event_col is None else (options.event_col,)
         return {"event": find_column("event", names, table.columns, table.path)}, []

@@ -20,6 +20,8 @@ from sracl_core.errors import DataError
 CHUNK = 1 << 20
 MOST_CONTROLS = 50
 """One control character in so many bytes that are no UTF-8 is that of a file that is no text."""
+MARK = "\ufeff"
+"""The byte order mark of any encoding, as a character."""
 MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -45,8 +47,8 @@ def plain(path: Path, scratch: Path) -> Path:
         if packing(path) is not None:
             refuse_no_table(path, start)
         returns = _has_returns_alone(start.decode(encoding or "utf-8", "replace"))
-        if packing(path) is None and encoding is None and not returns:
-            _copy_checked(path, decompressed(path), None)
+        as_it_is = packing(path) is None and encoding is None and not returns
+        if as_it_is and not _copy_checked(path, decompressed(path), None):
             return path
         target = new_file(scratch)
         with target.open("wb") as out:
@@ -82,9 +84,13 @@ def _copy_checked(
     out: IO[bytes] | None,
     encoding: str | None = None,
     returns: bool = False,
-) -> None:
-    decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
-    lines, size = 1, 0
+) -> bool:
+    """Copy a text as UTF-8; returns whether byte order marks begin lines in it, which `out` is without.
+
+    Files that were joined have such marks in the middle, where they would be a part of the first id.
+    """
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8-sig")()
+    lines, size, marked, before = 1, 0, False, "\n"
     with source:
         while True:
             chunk = raw = source.read(CHUNK)
@@ -100,8 +106,10 @@ def _copy_checked(
             except UnicodeDecodeError as error:
                 line = lines + error.object[: error.start].count(b"\n")
                 raise DataError(f"{path} line {line} is {_wrong_text(error)}") from error
-            if encoding is not None:
-                chunk = text.encode()
+            bare = (before + text).replace(f"\n{MARK}", "\n")[1:] if MARK in text else text
+            if encoding is not None or bare != text:
+                chunk = bare.encode()
+            marked, before = marked or bare != text, text[-1:] or before
             if returns:
                 chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if not raw:
@@ -112,6 +120,7 @@ def _copy_checked(
                 out.write(chunk)
     if not size:
         raise DataError(f"{path} is empty; give a file that holds interactions")
+    return marked
 
 
 def _wrong_text(error: UnicodeDecodeError) -> str:

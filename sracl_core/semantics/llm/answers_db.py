@@ -191,7 +191,7 @@ class LlmCache:
             return False
         host, pid, start = json.loads(owner)
         if host != socket.gethostname():
-            return time.time() - when < ELSEWHERE_SECONDS
+            return abs(time.time() - when) < ELSEWHERE_SECONDS
         return is_alive({"pid": pid, "process_start": start})
 
     def release(self) -> None:
