@@ -66,22 +66,28 @@ def compare(
     require_alike(specs, mixed)
     if parallel < 1:
         raise InputError(f"{parallel} runs at once are none; take one at least")
-    tuned = {}
+    tuned, failed = {}, {}
     if tune:
-        from sracl_core.studies.tuning import tune_spec
+        from sracl_core.studies.tuning import NoChoice, tune_spec
 
         for at, spec in enumerate(specs):
-            found = tune_spec(spec, tune, Path(runs_dir), parallel, None, progress, say)
-            specs[at] = replace(spec, config=found.config)
-            tuned[spec.name] = found.to_dict()
+            try:
+                found = tune_spec(spec, tune, Path(runs_dir), parallel, None, progress, say)
+            except NoChoice as error:
+                failed[spec.name] = str(error)
+                say(f"{spec.name}: failed: {error}")
+            else:
+                specs[at] = replace(spec, config=found.config)
+                tuned[spec.name] = found.to_dict()
     return compare_rows(
-        wanted_runs(specs, seeds),
+        wanted_runs([spec for spec in specs if spec.name not in failed], seeds),
         chosen_baseline,
         Path(runs_dir),
         parallel=parallel,
         groups=groups,
         mixed=mixed,
         tuned=tuned,
+        failed=failed,
         progress=progress,
         say=say,
     )
@@ -151,6 +157,7 @@ def compare_rows(
     groups: bool = False,
     mixed: bool = False,
     tuned: Mapping[str, Any] | None = None,
+    failed: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     say: Say = lambda text: None,
 ) -> Table:
@@ -158,13 +165,15 @@ def compare_rows(
 
     A row of which a run fails is left out, and named in `Table.failed`; all else goes on.
 
-    tested: see `build_table`. tuned: how the settings of a row were chosen. Raises SraclError.
+    tested: see `build_table`. tuned: how the settings of a row were chosen. failed: rows that are left out
+    for want of any. Raises SraclError.
     """
+    failed = dict(failed or {})
+    _require(baseline, failed)
     every = [one for some in wanted.values() for one in some]
     filling = Filling(runs_dir, wanted, baseline)
     ran = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
     found: dict[str, list[RunDirectory]] = {}
-    failed: dict[str, str] = {}
     places = iter(range(len(every)))
     for name, some in wanted.items():
         of_row = list(islice(places, len(some)))
@@ -172,8 +181,7 @@ def compare_rows(
             failed[name] = "; ".join(reasons)
         else:
             found[name] = [ran.runs[at] for at in of_row]
-    if baseline in failed:
-        raise SraclError(f"'{baseline}', which all else is held against, failed: {failed[baseline]}")
+    _require(baseline, failed)
     counts = read_manifest(Path(every[0].config.dataset.path))["counts"]
     known = published(counts["users"], counts["items"], every[0].config.dataset.split)
     table = replace(build_table(found, baseline, known, tested, mixed), failed=failed)
@@ -186,6 +194,11 @@ def compare_rows(
         alike = {row.name: found[row.name] for row in table.rows if not row.differs}
         table = replace(table, groups=group_table(alike, load_sources(every[0].config)))
     return table
+
+
+def _require(baseline: str, failed: Mapping[str, str]) -> None:
+    if baseline in failed:
+        raise SraclError(f"'{baseline}', which all else is held against, failed: {failed[baseline]}")
 
 
 def _seeds(config: RunConfig, seeds: int | Sequence[int]) -> list[int]:

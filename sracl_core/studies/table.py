@@ -87,7 +87,7 @@ class Table:
             of = len(self.failed) + len(self.rows)
             raise SraclError(
                 f"{len(self.failed)} of {of} rows are missing, as a run of theirs failed: "
-                f"{', '.join(self.failed)}; what is there stays, and the same again tries these once more"
+                f"{', '.join(self.failed)}; what is there stays, and the same again goes on from there"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Tried:
     problem: str | None
 
 
+class NoChoice(RunError):
+    """Each trial diverged, or was ended otherwise before it gave a figure."""
+
+
 @dataclass(frozen=True)
 class Tuned:
     """What was tried, the best first, and `config`, which has the best's settings.
@@ -184,5 +188,8 @@ def _outcome(task: Task, path: Path) -> Tuned:
     found.sort(key=lambda one: (order.get(one.state, 2), -(one.value or 0.0), one.number))
     if not found or found[0].state != "complete":
         problem = next((one.problem for one in found if one.problem), "none was finished")
-        raise RunError(f"{path}: no trial gave anything to choose from: {problem}")
+        raise NoChoice(
+            f"{path}: none of {len(found)} trials gave anything to choose from: {problem}; ask for more "
+            "trials, or give other settings"
+        )
     return Tuned(task.method, task.dataset, task.metric, path, found, chosen(task.config, found[0].settings))

@@ -102,11 +102,11 @@ def test_what_is_there_is_used_again(base: Path, table: Table) -> None:
 
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_a_run_that_fails_leaves_out_its_row_alone(base: Path, parallel: int) -> None:
-    diverges = "gru4rec:training.learning_rate=1e30"
+    diverges = "sasrec:training.learning_rate=1e30"
     models, runs = ["popular", diverges, "markov"], base / f"failing-{parallel}"
     told: list[str] = []
     found = compare(
-        base / "tiny", models, seeds=1, epochs=2, runs_dir=runs, parallel=parallel, say=told.append
+        base / "tiny", models, seeds=1, epochs=2, sets=SETS, runs_dir=runs, parallel=parallel, say=told.append
     )
     assert [row.name for row in found.rows] == ["popular", "markov"]
     assert found.failed[diverges].endswith("a lower training.learning_rate may help")
@@ -116,6 +116,22 @@ def test_a_run_that_fails_leaves_out_its_row_alone(base: Path, parallel: int) ->
         found.require_whole()
     with pytest.raises(SraclError, match=f"'{diverges}', which all else is held against, failed"):
         compare(base / "tiny", models, seeds=1, epochs=2, runs_dir=runs, baseline=diverges)
+
+
+def test_a_method_of_which_no_trial_gives_a_figure_leaves_out_its_row_alone(base: Path) -> None:
+    diverges = "sasrec:training.learning_rate=1e30"
+    found = compare(
+        base / "tiny",
+        ["popular", diverges, "markov"],
+        seeds=1,
+        epochs=2,
+        sets=SETS,
+        runs_dir=base / "untuned",
+        tune=2,
+    )
+    assert [row.name for row in found.rows] == ["popular", "markov"]
+    assert "none of 2 trials gave anything to choose from" in found.failed[diverges]
+    assert diverges not in found.tuned
 
 
 def test_a_full_disk_ends_all_that_is_compared(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
