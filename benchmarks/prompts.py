@@ -11,7 +11,6 @@ a fifth that it was not told. The scores that are steered come from what followe
 from __future__ import annotations
 
 import argparse
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from sracl_core.data.dataset import Dataset, load_dataset
 from sracl_core.retrieval.best import best, standard
 from sracl_core.rules.prompting import Prompts, named_items
-from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.encode import AskedTexts, load_encoder
 from sracl_core.semantics.template import template_texts
 
 Floats = NDArray[np.float32]
@@ -76,14 +75,14 @@ def measure(dataset: Dataset, columns: list[str], encoder_name: str) -> dict[tup
     for value in values:
         for row in relevant[value] if value not in new else ():
             cells[row].append(value)
-    encode = lru_cache(None)(lambda text: encoder.encode([text])[0])
+    encode = AskedTexts(lambda: encoder)
     prompts = Prompts(items, encode, {"known": [", ".join(one) for one in cells]})
     users = histories_scores(dataset, rng)
     print(f"{len(items):,} items, {len(values)} values, {len(new)} of them new, {len(users)} users")
     found: dict[tuple[str, str, float], Any] = {}
     for value in values:
         for text in (form.format(value) for form in ASKED):
-            kinds = {"plain": standard(items @ encode(text)), "head": prompts.likeness(text)}
+            kinds = {"plain": standard(items @ encode([text])[0]), "head": prompts.likeness(text)}
             there = np.isin(np.arange(len(items)), relevant[value])
             for kind, similar in kinds.items():
                 for weight in WEIGHTS:

@@ -13,6 +13,7 @@ from sracl_core.errors import InputError, UnknownIdError
 
 if TYPE_CHECKING:
     from sracl_core.explorer import Explorer
+    from sracl_core.progress import Progress
     from sracl_core.service.reloading import Source
 
 UserOption = Annotated[str | None, typer.Option("--user", help="A user of the run's dataset.")]
@@ -36,6 +37,8 @@ EncoderOption = Annotated[
         help="The run's sentence encoder, where somebody else's run names one that you trust.",
     ),
 ]
+PATIENCE = 2.0
+"""Seconds of a question without a sign of life."""
 UNTIL = typer.Option(
     "--until",
     help="End of the user's history: train (before the validation item), valid (before the test item) or "
@@ -45,7 +48,11 @@ UntilOption = Annotated[str, UNTIL]
 
 
 def open_explorer(
-    run: str, runs_dir: Path, dataset: Path | None, text_encoder: str | None = None
+    run: str,
+    runs_dir: Path,
+    dataset: Path | None,
+    text_encoder: str | None = None,
+    progress: Progress | None = None,
 ) -> Explorer:
     """The run that `run` names, ready to be asked."""
     directory = find_run(run, runs_dir)
@@ -53,7 +60,7 @@ def open_explorer(
     # After the run was found: a typing error should not cost the second that torch takes.
     from sracl_core.explorer import Explorer
 
-    return Explorer.open(directory.path, dataset, text_encoder)
+    return Explorer.open(directory.path, dataset, text_encoder, progress)
 
 
 def source_of(what: str, runs_dir: Path, dataset: Path | None) -> Source:

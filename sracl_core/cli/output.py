@@ -125,8 +125,10 @@ def messages_to_nowhere() -> None:
 
 
 @contextmanager
-def progress_display(quiet: bool = False) -> Iterator[Progress]:
+def progress_display(quiet: bool = False, patience: float = 0.0) -> Iterator[Progress]:
     """A Progress that draws on stderr: bars with an ETA on a terminal, plain lines elsewhere.
+
+    Nothing is shown of a stage that is over within `patience` seconds.
 
     >>> with progress_display() as progress:                             # doctest: +SKIP
     ...     progress("embed", 64, 12101)
@@ -134,16 +136,20 @@ def progress_display(quiet: bool = False) -> Iterator[Progress]:
     if quiet:
         yield _silent
     elif sys.stderr.isatty():
-        with _bars() as progress:
+        with _bars(patience) as progress:
             yield progress
     else:
-        yield PlainProgress()
+        yield PlainProgress(patience)
 
 
 class PlainProgress:
-    """A line at a stage's end, and ever fewer in between, every 5 s at first: for logs and pipes."""
+    """A line at a stage's end, and ever fewer in between, every 5 s at first: for logs and pipes.
 
-    def __init__(self) -> None:
+    patience: seconds within which a stage may be over without a line.
+    """
+
+    def __init__(self, patience: float = 0.0) -> None:
+        self._patience = patience
         self._meters: dict[str, tuple[RateMeter, float]] = {}
         self._due: dict[str, float] = {}
 
@@ -156,6 +162,8 @@ class PlainProgress:
         if done >= total:
             del self._meters[stage]
             took = duration(now - began)
+            if now - began < self._patience:
+                return
             say(
                 f"{stage.removesuffix(TIMED)}: "
                 + (took if TIMED in stage else f"{amount(stage, total)} in {took}")
@@ -187,7 +195,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def _bars(patience: float) -> Iterator[Progress]:
     # rich costs 60 ms that a command without progress need not pay.
     from rich.console import Console
     from rich.progress import (
@@ -206,21 +214,29 @@ def _bars() -> Iterator[Progress]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True), refresh_per_second=4) as bars:
-        tasks: dict[str, Any] = {}
+    bars = Bars(*columns, console=Console(stderr=True), refresh_per_second=4)
+    tasks: dict[str, Any] = {}
 
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(plain(stage.removesuffix(TIMED)), total=total, amount="")
-            elif done < bars.tasks[tasks[stage]].completed:
-                # The same work once more, as in each epoch: the bar begins anew where it stands.
-                bars.reset(tasks[stage], total=total)
-            speed = bars.tasks[tasks[stage]].speed
-            rate = _rate(stage, speed) if speed else ""
-            shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
-            bars.update(tasks[stage], completed=done, total=total, amount=shown)
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(
+                plain(stage.removesuffix(TIMED)), total=total, amount="", visible=False
+            )
+        elif done < bars.tasks[tasks[stage]].completed:
+            # The same work once more, as in each epoch: the bar begins anew where it stands.
+            bars.reset(tasks[stage], total=total, visible=False)
+        task = bars.tasks[tasks[stage]]
+        rate = _rate(stage, task.speed) if task.speed else ""
+        shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
+        visible = task.visible or (task.elapsed or 0.0) >= patience
+        bars.update(tasks[stage], completed=done, total=total, amount=shown, visible=visible)
+        if visible:
+            bars.start()
 
+    try:
         yield progress
+    finally:
+        bars.stop()
 
 
 def _draw_table(

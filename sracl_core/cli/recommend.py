@@ -63,17 +63,18 @@ def recommend(
         name = "--out" if many.out is not None else "--dry-run"
         raise InputError(f"{name} takes many lists: give --all, --users or --histories")
     asking.split_ids(history)
-    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
-    found = explorer.recommend(
-        user=user,
-        history=asking.history_of(history, explorer),
-        k=k,
-        rules=rules,
-        until=until or "valid",
-        text=text,
-        text_weight=text_weight,
-        why=why,
-    )
+    with output.progress_display(quiet, asking.PATIENCE) as progress:
+        explorer = asking.open_explorer(run, runs_dir, dataset, encoder, progress)
+        found = explorer.recommend(
+            user=user,
+            history=asking.history_of(history, explorer),
+            k=k,
+            rules=rules,
+            until=until or "valid",
+            text=text,
+            text_weight=text_weight,
+            why=why,
+        )
     if as_json:
         output.print_json(asdict(found))
     else:

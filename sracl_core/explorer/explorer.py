@@ -20,6 +20,7 @@ from sracl_core.explorer.matching import count
 from sracl_core.explorer.neighboring import NearPrefixes, near_prefixes, neighbors_of
 from sracl_core.explorer.recommending import Steering, recommend, with_reasons
 from sracl_core.explorer.user_questions import UserQuestions
+from sracl_core.progress import Progress
 from sracl_core.rules import Rules
 from sracl_core.rules.applied import apply
 
@@ -40,14 +41,19 @@ class Explorer(UserQuestions, ItemQuestions):
 
     @classmethod
     def open(
-        cls, run_dir: Path | str, dataset: Path | str | None = None, text_encoder: str | None = None
+        cls,
+        run_dir: Path | str,
+        dataset: Path | str | None = None,
+        text_encoder: str | None = None,
+        progress: Progress | None = None,
     ) -> Explorer:
         """Open the run in `run_dir`; `dataset` is where its dataset lies now, when it was moved.
 
-        `text_encoder` takes the sentence encoder of somebody else's run, see `LoadedRun.open`.
+        `text_encoder` takes the sentence encoder of somebody else's run, see `LoadedRun.open`. `progress`
+        hears of the texts that are encoded for an answer.
         Raises RunError or CheckpointError when it cannot be asked.
         """
-        return cls(LoadedRun.open(run_dir, dataset, text_encoder))
+        return cls(LoadedRun.open(run_dir, dataset, text_encoder, progress=progress))
 
     def info(self) -> dict[str, Any]:
         """What is asked here: run, dataset, sizes, how neighbors are found."""
@@ -145,7 +151,8 @@ class Explorer(UserQuestions, ItemQuestions):
 
     def encode_text(self, text: str) -> NDArray[np.float32]:
         """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
-        return self.loaded.encode_text(text)
+        vector: NDArray[np.float32] = self.loaded.texts([text])[0]
+        return vector
 
     def _query(self, user: str | None, history: Sequence[str] | None, until: str) -> Query:
         if (user is None) == (history is None):

@@ -33,7 +33,7 @@ class ItemQuestions:
 
     def search(self, text: str, k: int = 10) -> answers.SearchResults:
         """The `k` items whose texts are nearest to `text` in meaning."""
-        scores = self.loaded.item_vectors @ self.loaded.encode_text(text)
+        scores = self.loaded.item_vectors @ self.loaded.texts([text])[0]
         return answers.SearchResults(text, self._space.similar(scores, count(k)))
 
     def items(self, prefix: str = "", limit: int = 200) -> answers.ItemMatches:

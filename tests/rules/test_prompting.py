@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -31,11 +33,16 @@ def shop() -> tuple[Floats, dict[str, list[str | None]], dict[str, Floats]]:
     return vectors.astype(np.float32), columns, length
 
 
+def reading(words: dict[str, Floats]) -> Callable[[Sequence[str]], Floats]:
+    """What gives the vectors of texts."""
+    return lambda texts: np.stack([words[text] for text in texts])
+
+
 def test_a_name_of_the_shop_s_own_brings_what_has_it(
     shop: tuple[Floats, dict[str, list[str | None]], dict[str, Floats]],
 ) -> None:
     vectors, columns, words = shop
-    found = best(Prompts(vectors, words.__getitem__, columns).likeness("by Birch"), 10)
+    found = best(Prompts(vectors, reading(words), columns).likeness("by Birch"), 10)
     plain = best(vectors @ words["by Birch"], 10)
     brands = np.array(columns["brand"])
     assert (brands[found] == "Birch").sum() >= 8 > (brands[plain] == "Birch").sum()
@@ -46,7 +53,7 @@ def test_of_any_other_prompt_the_head_knows_nothing(
     shop: tuple[Floats, dict[str, list[str | None]], dict[str, Floats]], known: bool
 ) -> None:
     vectors, columns, words = shop
-    prompts = Prompts(vectors, words.__getitem__, columns if known else {})
+    prompts = Prompts(vectors, reading(words), columns if known else {})
     expected = standard(vectors @ words["something else"])
     np.testing.assert_array_equal(prompts.likeness("something else"), expected)
 
@@ -64,5 +71,20 @@ def test_the_head_is_the_ridge_regression_it_is_called(
         for rows in (asked, vectors.astype(np.float64))
     )
     head = np.linalg.inv(left) @ asked.T @ wanted @ vectors @ np.linalg.inv(right)
-    found = Prompts(vectors, words.__getitem__, columns).likeness("birch")
+    found = Prompts(vectors, reading(words), columns).likeness("birch")
     np.testing.assert_allclose(found, standard(words["birch"] @ head @ vectors.T), atol=1e-3)
+
+
+def test_all_that_is_learned_from_is_read_at_once(
+    shop: tuple[Floats, dict[str, list[str | None]], dict[str, Floats]],
+) -> None:
+    vectors, columns, words = shop
+    calls: list[int] = []
+
+    def read(texts: Sequence[str]) -> Floats:
+        calls.append(len(texts))
+        return reading(words)(texts)
+
+    prompts = Prompts(vectors, read, columns)
+    prompts.likeness("birch"), prompts.likeness("by Birch")
+    assert calls == [1, 2 * len(BRANDS), 1]

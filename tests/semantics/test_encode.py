@@ -8,12 +8,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from sracl_core.errors import ConfigError, InputError, ServiceError, SraclError
-from sracl_core.semantics.encode import TextEncoder, bundled_folder, check_weights, load_encoder
+from sracl_core.semantics.encode import (
+    KEPT_TEXTS,
+    AskedTexts,
+    TextEncoder,
+    bundled_folder,
+    check_weights,
+    load_encoder,
+)
 
 NO_NETWORK = """
 import socket
@@ -58,7 +66,34 @@ def test_the_published_vector_of_a_known_sentence(minilm: TextEncoder) -> None:
 def test_progress_counts_to_the_end(minilm: TextEncoder) -> None:
     seen: list[tuple[str, int, int]] = []
     minilm.encode(["a", "b", "c"], batch_size=2, progress=lambda *told: seen.append(told))
-    assert seen == [("embed", 2, 3), ("embed", 3, 3)]
+    assert seen == [("embed", 0, 3), ("embed", 2, 3), ("embed", 3, 3)]
+
+
+def test_texts_that_are_asked_with_are_read_together_and_once(minilm: TextEncoder) -> None:
+    texts = ["tea", "a warm drink for the evening", "tea", "more stillpond"]
+    read: list[tuple[str, int, int]] = []
+    asked = AskedTexts(lambda: minilm, lambda *told: read.append(told))
+    expected = np.stack([minilm.encode([text])[0] for text in texts])
+    for _ in range(2):
+        np.testing.assert_allclose(asked(texts), expected, atol=1e-5)
+    asked(["tea", "yoga"])
+    assert read == [("embed", 0, 3), ("embed", 3, 3), ("embed", 0, 1), ("embed", 1, 1)]
+    with pytest.raises(InputError, match="the text is empty"):
+        asked(["tea", " "])
+
+
+def test_of_asked_texts_the_latest_stay() -> None:
+    class Numbers:
+        def encode(self, texts: list[str], progress: object) -> np.ndarray:
+            read.extend(texts)
+            return np.array([[float(text)] for text in texts], dtype=np.float32)
+
+    read: list[str] = []
+    asked = AskedTexts(lambda: cast(TextEncoder, Numbers()))
+    many = [str(place) for place in range(KEPT_TEXTS + 1)]
+    assert asked(many)[:, 0].tolist() == list(range(KEPT_TEXTS + 1))
+    assert asked([many[-1], many[0]])[:, 0].tolist() == [KEPT_TEXTS, 0]
+    assert read == [*many, many[0]]
 
 
 def test_the_bundled_encoder_is_silent_and_asks_no_network() -> None:
