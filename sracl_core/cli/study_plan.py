@@ -36,9 +36,11 @@ def print_plan(
     if as_json:
         output.print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    output.print_table(columns, rows)
+    times = [None if row[4] is None else output.duration(60.0 * row[4]) for row in rows]
+    shown = [(*row[:4], time, row[5]) for row, time in zip(rows, times, strict=True)]
+    output.print_table([name.replace("minutes", "time") for name in columns], shown)
     known: list[Any] = [row[4] for row in rows if row[4] is not None]
     if len(known) == len(rows):
         output.say(f"at most {output.duration(60.0 * sum(known))} of training, one after the other")
     else:
-        output.say("minutes are a budget, or measured here on this data before; - is unknown")
+        output.say("times are a budget, or measured here on this data before; - is unknown")

@@ -35,7 +35,7 @@ def catalogue(seed: int = 0, repeats: float = 0.0) -> Catalogue:
         popularity=rng.integers(0, 20, N),
         repeats=repeats,
         vectors=lambda: vectors,
-        encode=lambda text: vectors[int(text)],
+        encode=lambda texts: vectors[[int(text) for text in texts]],
     )
 
 
