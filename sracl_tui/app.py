@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual._context import active_message_pump
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.worker import WorkerFailed, active_worker
 
 from sracl_core.plain import plain, plain_lines
 from sracl_tui import commands
@@ -101,6 +104,18 @@ class Dashboard(App[None]):
     def notify(self, message: str, *, title: str = "", markup: bool = False, **how: Any) -> None:
         """A toast. What it tells may come from anywhere, so it is never markup."""
         super().notify(plain_lines(message), title=plain(title), markup=False, **how)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Everything ends the dashboard, but what is still at work for a screen that is being taken down.
+
+        Its widgets go first: until its workers and messages end, they look for what is there no more, as
+        Textual's own palette does.
+        """
+        failed = isinstance(error, WorkerFailed)
+        node = active_worker.get().node if failed else active_message_pump.get(None)
+        reason = error.error if failed else error
+        if not (isinstance(reason, NoMatches) and getattr(node, "_pruning", False)):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """In place of a page of traceback: three lines, told once the terminal is given back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import work
+from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Input, Select
+from textual.screen import Screen
+from textual.widgets import Input, Select, Static
 
 from sracl_tui.content import HarmlessFilter
 from sracl_tui.last_words import report_file
@@ -185,6 +189,34 @@ async def test_a_follower_that_fails_is_that_runs_banner(
         await until(pilot, shows(app, "this run cannot be followed: ZeroDivisionError"))
         app.session.choose_run(frozen)
         await until(pilot, shows(app, "✓ finished", "x: step"))
+
+
+class Asking(Screen[None]):
+    """Looks for what was on it once that is gone, as Textual's palette does for its list."""
+
+    asked = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("here")
+
+    @work
+    async def ask(self) -> None:
+        while self.query(Static):
+            await asyncio.sleep(0)
+        self.asked = True
+        self.query_one(Static)
+
+
+async def test_what_a_screen_looks_for_that_is_left_ends_nothing(tmp_path: Path) -> None:
+    app, screen = dashboard(tmp_path), Asking()
+    async with app.run_test() as pilot:
+        await app.push_screen(screen)
+        screen.ask()
+        await pilot.pause()
+        await app.pop_screen()
+        assert screen.asked
+        await pilot.press("question_mark")
+        await until(pilot, shows(app, "Everywhere"))
 
 
 async def test_the_last_net_says_what_goes_on_and_where_the_report_lies(
