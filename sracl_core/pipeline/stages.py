@@ -6,7 +6,7 @@ Each stage reuses what an earlier run left in the store, by content.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from sracl_core.data.related import Related
 from sracl_core.data.sources import Sources
 from sracl_core.device import CPU, search_device
 from sracl_core.errors import SraclError
+from sracl_core.notices import warn
 from sracl_core.progress import Progress
 from sracl_core.retrieval.neighbors import NeighborTable, cached_neighbors, resolved_stride
 from sracl_core.semantics.by_row import PooledVectors, PrefixVectors, StoredVectors
@@ -105,7 +106,19 @@ def build_semantics(
             found, near_prefixes = _near_prefixes(config, sources, searched, progress)
             search = {"searched": len(found), "of": len(near_prefixes), "table": found.hash}
             details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | search
+        _tell_unread(config, (near_items, near_prefixes))
     return Semantics(words, items, near_items, by_row, near_prefixes, notes, hashes)
+
+
+def _tell_unread(config: RunConfig, tables: Iterable[NeighborTable | None]) -> None:
+    """Settings of HNSW that were given, where each table is small enough for the exact search."""
+    search = config.retrieval
+    unread = search.changed(search.OF_HNSW) if search.method == "auto" else []
+    if unread and {table.method for table in tables if table is not None} == {"exact"}:
+        warn(
+            f"retrieval.{', retrieval.'.join(unread)} changes nothing: so few vectors are searched exactly; "
+            "retrieval.method=hnsw reads it"
+        )
 
 
 def _told_of_texts(items: Texts, prefixes: Texts | None) -> dict[str, Any]:

@@ -41,11 +41,15 @@ class Section(BaseModel):
 
     def refuse_unread(self, names: Iterable[str], setting: str, needed: str) -> None:
         """Raise ValueError where one of `names` was set, which only `setting` = `needed` reads."""
-        for name in names:
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(
-                    f"{name} is not read with {setting}={getattr(self, setting)}; it needs {setting}={needed}"
-                )
+        for name in self.changed(names):
+            raise ValueError(
+                f"{name} is not read with {setting}={getattr(self, setting)}; it needs {setting}={needed}"
+            )
+
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that do not have their default."""
+        fields = type(self).model_fields
+        return [name for name in names if getattr(self, name) != fields[name].default]
 
 
 class Backbone(Section):

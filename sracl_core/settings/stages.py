@@ -6,7 +6,7 @@ an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -151,6 +151,8 @@ class RetrievalConfig(Section):
         500, description="Queries repeated exactly to report the table's recall; 0 reports none."
     )
 
+    OF_HNSW: ClassVar = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef", "recall_sample")
+
     @field_validator("k", mode="before")
     @classmethod
     def _some_neighbors(cls, k: object) -> object:
@@ -163,11 +165,10 @@ class RetrievalConfig(Section):
 
     @model_validator(mode="after")
     def _search_is_read(self) -> RetrievalConfig:
-        of_hnsw = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef", "recall_sample")
         if self.method == "exact":
-            self.refuse_unread(of_hnsw, "method", "hnsw")
+            self.refuse_unread(self.OF_HNSW, "method", "hnsw")
         if self.source == "random":
-            self.refuse_unread(("method", *of_hnsw), "source", "semantic")
+            self.refuse_unread(("method", *self.OF_HNSW), "source", "semantic")
         return self
 
 

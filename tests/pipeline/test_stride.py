@@ -104,3 +104,25 @@ def test_neighbors_are_searched_on_the_device_that_is_chosen(
     assert semantics.prefix_neighbors is not None
     assert semantics.prefix_neighbors.method == "exact"
     assert sum(one is elsewhere for one in moved) >= 8, "both tables, and rows and pairs of each block"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"hnsw_ef": 300, "hnsw_m": 8}, ["retrieval.hnsw_m, retrieval.hnsw_ef changes nothing"]),
+        ({"hnsw_ef": 300, "method": "hnsw"}, []),
+        ({}, []),
+    ],
+)
+def test_settings_of_hnsw_are_told_where_so_few_vectors_are_searched_exactly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    asked: dict,
+    told: list[str],
+) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    tiny_dataset(tmp_path)
+    config = tiny_config(tmp_path / "tiny", {f"retrieval.{name}": value for name, value in asked.items()})
+    build_semantics(config, load_sources(config))
+    assert [line.partition(":")[0] for line in caplog.messages] == told
