@@ -58,11 +58,13 @@ def recommend_many(
     """Lists for everybody, or for those in a file, in `many.out`; of a dry run their number."""
     if (out := many.out) is None:
         raise InputError("many lists need --out FILE.parquet, FILE.csv or FILE.jsonl")
-    directory = find_run(run, runs_dir)
+    directory, files = find_run(run, runs_dir), (many.users, many.histories)
     from sracl_core.explorer.loading import LoadedRun
     from sracl_core.service import asked, batch, forms
 
     forms.form_of(out)
+    if any(file is not None and out.exists() and file.exists() and out.samefile(file) for file in files):
+        raise InputError(f"{out} is read here and would be written over; give another --out")
     began = time.monotonic()
     loaded = LoadedRun.open(directory.path, dataset)
     if many.histories is not None:

@@ -265,15 +265,17 @@ def _nearly(lost: pl.Series, known: pl.Series) -> list[tuple[str, str]]:
         text = ids.str.normalize("NFKC").str.to_lowercase().str.strip_chars().str.replace(r"\.0+$", "")
         return text.str.replace_all(r"[\W_]", "").str.strip_chars_start("0").alias("bare")
 
-    def end(ids: pl.Series) -> pl.Series:
+    def numbered(ids: pl.Series) -> pl.Series:
         return bare(ids).str.extract(r"(\d+)$").str.strip_chars_start("0").alias("bare")
 
-    for same in (bare, end):
-        left = pl.DataFrame([lost.alias("lost"), same(lost)]).filter(pl.col("bare") != "")
-        right = pl.DataFrame([known.alias("known"), same(known)]).unique(
-            "bare", keep="first", maintain_order=True
-        )
+    def alone(ids: pl.Series) -> pl.Series:
+        return bare(ids).set((bare(ids) != numbered(ids)).fill_null(True), None)
+
+    for ours, theirs in ((bare, bare), (alone, numbered), (numbered, alone)):
+        left = pl.DataFrame([lost.alias("lost"), ours(lost)]).filter(pl.col("bare") != "")
+        right = pl.DataFrame([known.alias("known"), theirs(known)])
+        right = right.unique("bare", keep="first" if ours is theirs else "none", maintain_order=True)
         found = left.join(right, on="bare", maintain_order="left").select("lost", "known")
-        if (same is bare and found.height) or found.height * 2 > len(lost):
+        if (ours is theirs and found.height) or found.height * 2 > len(lost):
             return found.head(SHOWN).rows()
     return []

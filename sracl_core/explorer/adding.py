@@ -122,6 +122,8 @@ def _alike(table: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
 def _nothing(table: pl.DataFrame, without: list[str]) -> str:
     if without:
         return f"no item can be added: '{without[0]}' has no title and no other text to go by; give it one"
+    if table.is_empty():
+        return "the table holds no rows; give a row an item"
     return f"all {table.height:,} items are among those that the run was trained on; nothing is added"
 
 

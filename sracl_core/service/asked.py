@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import Dataset
 from sracl_core.data.id_file import column_of, read_ids
-from sracl_core.data.reading.base import Rows, cut, file_kind
+from sracl_core.data.reading.base import MOST_NAMED, Rows, cut, file_kind
+from sracl_core.data.reading.cells import on_lists
 from sracl_core.data.reading.clean import clean_ids, clean_times
 from sracl_core.data.reading.columns import guess
 from sracl_core.data.reading.missing import missing
-from sracl_core.data.reading.search import first_object
 from sracl_core.data.reading.tabular import as_text, json_objects, open_table
 from sracl_core.data.reading.text import plain
 from sracl_core.data.remarks import on_unknown
@@ -24,6 +26,7 @@ from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError
 from sracl_core.explorer.histories import Histories
 
+USERS = ("user_id", "user", "id")
 LISTS = ("history", "items", "item_ids")
 """Names under which an object of JSON lines holds a whole history."""
 
@@ -101,28 +104,42 @@ def _histories(path: Path) -> tuple[pl.DataFrame, list[str]]:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         if file_kind(path) in ("json", "jsonl", "ndjson") and path.is_file():
-            first = first_object(path)
+            text = plain(path, work)
+            _, first = next(json_objects(path, text), (0, {}))
             name = next((name for name in LISTS if isinstance(first.get(name), list)), None)
             if name is not None:
                 schema = dict.fromkeys(("user_id", "item_id"), pl.String)
-                return pl.DataFrame(_listed(path, work, name), schema=schema, orient="row"), []
+                listed = pl.DataFrame(_listed(path, text, name), schema=schema, orient="row")
+                return listed, _unread(path, first, (name, _user(first)))
         table = open_table(path, work)
         columns = {
             f"{role}_id": column_of(path, table.columns, role, table.header) for role in ("user", "item")
         }
         time = column_of(path, table.columns, "time") if guess("time", table.columns) else None
-        rows = table.select(columns | ({"time": time} if time else {}))
+        columns |= {"time": time} if time else {}
+        rows = table.select(columns)
+    if rows.frame.is_empty():
+        raise DataError(f"{path} holds no rows; give a person's items a row each")
     for name in rows.frame.columns:
         if (empty := missing(rows.frame[name])).any():
             raise DataError(f"{rows.locate(int(empty.arg_true()[0]))} has no {name}; give it one")
     ids = [clean_ids(rows.frame[name], rows.locate) for name in ("user_id", "item_id")]
+    notes = [*_unread(path, table.columns, columns.values()), *on_lists(ids[1])]
     if not time:
-        return pl.DataFrame(ids), [f"{path.name}: no column of times, so that rows stand in their order"]
+        notes.append(f"{path.name}: no column of times, so that rows stand in their order")
+        return pl.DataFrame(ids), notes
     times, said = _times(rows)
     # Everyone's place is that of their first line.
     frame = pl.DataFrame([*ids, times]).with_row_index("place")
     frame = frame.with_columns(pl.col("place").min().over("user_id")).sort(times.name, maintain_order=True)
-    return frame.sort("place", maintain_order=True), [f"{path.name}: times are column '{time}' ({said})"]
+    notes.append(f"{path.name}: times are column '{time}' ({said})")
+    return frame.sort("place", maintain_order=True), notes
+
+
+def _unread(path: Path, names: Iterable[str], read: Collection[str | None]) -> list[str]:
+    left = [name for name in names if name not in read]
+    more = ", ..." * (len(left) > MOST_NAMED)
+    return [f"{path.name}: not read: {', '.join(left[:MOST_NAMED])}{more}"] if left else []
 
 
 def _times(rows: Rows) -> tuple[pl.Series, str]:
@@ -134,22 +151,33 @@ def _times(rows: Rows) -> tuple[pl.Series, str]:
         raise DataError(f"{fault}; write times as numbers or as 2026-01-31T12:00") from error
 
 
-def _listed(path: Path, scratch: Path, name: str) -> Iterator[tuple[str, str | None]]:
+def _user(record: dict[str, Any]) -> str | None:
+    """The name under which an object says whose history it holds."""
+    fits = (
+        name
+        for name in USERS
+        if isinstance(record.get(name), str | int) and not isinstance(record[name], bool)
+    )
+    return next(fits, None)
+
+
+def _listed(path: Path, text: Path, name: str) -> Iterator[tuple[str, str | None]]:
     """(user, item) of every item of every line; (user, None) where a history is empty."""
-    users, seen = ("user_id", "user", "id"), set[str]()
-    for number, record in json_objects(path, plain(path, scratch)):
-        user = next((record[key] for key in users if isinstance(record.get(key), str | int)), None)
-        history = record.get(name)
-        if user is None or not isinstance(history, list):
+    seen = set[str]()
+    for number, record in json_objects(path, text):
+        key, history = _user(record), record.get(name)
+        if key is None or not isinstance(history, list):
             raise DataError(f'{path} line {number} is not {{"user_id": ..., "{name}": [item, ...]}}')
-        if str(user) in seen:
+        user = str(record[key])
+        if user in seen:
             raise DataError(
                 f"{path} line {number}: '{cut(user)}' has a history already; give one object a person"
             )
-        seen.add(str(user))
-        for item in history or [None]:
-            if isinstance(item, dict | list):
-                raise DataError(
-                    f"{path} line {number} holds {cut(item)} in place of an item's id; give ids alone"
-                )
-            yield str(user), as_text(item)
+        seen.add(user)
+        for item in history:
+            if item is None or isinstance(item, dict | list):
+                said = cut(json.dumps(item, ensure_ascii=False))
+                raise DataError(f"{path} line {number} holds {said} in place of an item's id; give ids alone")
+            yield user, as_text(item)
+        if not history:
+            yield user, None

@@ -130,6 +130,10 @@ def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp
     again = asked.raw_histories(loaded.dataset, tmp_path / "people.jsonl")
     assert again.names.to_list() == ["new", "stranger"]
     assert [again.histories.of(0).tolist(), again.histories.of(1).tolist()] == [[6, 4], []]
+    (tmp_path / "people.json").write_text(json.dumps([{**one, "device": "x"} for one in objects], indent=1))
+    array = asked.raw_histories(loaded.dataset, tmp_path / "people.json")
+    assert array.histories.of(0).tolist() == [6, 4]
+    assert array.notes == ["people.json: not read: device"]
     (tmp_path / "nothing.jsonl").write_text('{"user_id": "a", "history": []}\n')
     nothing = asked.raw_histories(loaded.dataset, tmp_path / "nothing.jsonl")
     assert nothing.histories.of(0).tolist() == []
@@ -172,7 +176,15 @@ def test_users_of_a_file_in_its_order(loaded: LoadedRun, tmp_path: Path) -> None
             '{"user_id":"a","history":["x"]}\n{"user_id":"a","history":[]}\n',
             "line 2: 'a' has a hist",
         ),
-        ("a.jsonl", '{"user_id":"a","history":[{"item_id":"x"}]}\n', "line 1 holds {'item_id': 'x'}"),
+        (
+            "a.jsonl",
+            '{"user_id":"a","history":[{"item_id":"x"}]}\n',
+            'line 1 holds {"item_id": "x"} in place',
+        ),
+        ("a.jsonl", '{"user_id":"a","history":[null,"x"]}\n', "line 1 holds null in place"),
+        ("a.jsonl", '{"user_id":true,"history":["x"]}\n', "line 1 is not"),
+        ("a.csv", "user_id,item_id\n", "holds no rows"),
+        ("a.csv", "user_id,User_ID,item_id\na,b,c\n", "'user_id' and 'User_ID' could both be"),
     ],
 )
 def test_a_file_of_histories_that_cannot_be_used(
@@ -253,6 +265,7 @@ def test_the_command(loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFi
         (["--all", "--user", "x", "--out", out], "give one of --user or --history or --all"),
         (["--user", "x", "--out", out], "--out takes many lists"),
         (["--all", "--why", "--out", out], "are for one list"),
+        (["--histories", out, "--out", out], "is read here and would be written over"),
     ):
         assert run(["recommend", place, *words]) == 2
         assert expected in capsys.readouterr().err
