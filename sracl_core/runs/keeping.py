@@ -70,7 +70,10 @@ def remove(run: RunDirectory) -> None:
         except OSError as error:
             raise storage_error(error, run.path, "remove") from error
     try:
-        shutil.rmtree(aside)
+        if aside.is_symlink():  # the run itself lies elsewhere, and stays
+            aside.unlink()
+        else:
+            shutil.rmtree(aside)
     except OSError as error:
         raise storage_error(error, aside, "remove") from error
 

@@ -68,7 +68,10 @@ def leaderboard(
     metas = {one.path: RunDirectory(one.path).meta() for one in summaries}
     groups: dict[str, list[RunSummary]] = {}
     for one in summaries:
-        groups.setdefault(_kind(one, metas[one.path]) if fold else str(one.path), []).append(one)
+        key = _kind(one, metas[one.path]) if fold else str(one.path)
+        while any(other.seed == one.seed for other in groups.get(key, ())):
+            key += " again"  # a seed that was run twice, or copied, is no second one
+        groups.setdefault(key, []).append(one)
     base = next((some for some in groups.values() if any(one.name == marked for one in some)), [])
     alike = _alike(groups, base) if base else {}
     tests = _tests(alike, base, mask, name)

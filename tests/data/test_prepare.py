@@ -187,6 +187,9 @@ def test_other_content_has_another_identity(tmp_path: Path) -> None:
 def test_prepared_dataset_can_be_a_source(tmp_path: Path) -> None:
     first = prepare(write_log(tmp_path / "raw", SMALL, ITEMS), tmp_path / "a", KEEP_ALL)
     assert prepare(tmp_path / "a", tmp_path / "b", KEEP_ALL)["identity"] == first["identity"]
+    for _ in range(2):  # what was made inside the folder is none of its raw files
+        inside = prepare(tmp_path / "raw", tmp_path / "raw" / "made", KEEP_ALL)
+        assert (inside["identity"], inside["notes"]) == (first["identity"], first["notes"])
 
 
 def test_nothing_is_written_on_errors_and_other_folders_are_left_alone(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_removing_asks_and_spares_what_is_written(runs: Path, capsys: pytest.Cap
         assert sracl(["runs", "rm", "low", "--yes", *there]) == 2
         assert "is being written" in capsys.readouterr().err
         assert sracl(["runs", "rename", "low", "x", *there]) == 2
+    (runs / "link").symlink_to(next(runs.glob("*-none")).name)
+    assert sracl(["runs", "rm", "link", "--yes", *there]) == 0
     assert sracl(["runs", "rm", "low", "high", "low", "--yes", *there]) == 0
     assert names(runs, capsys) == ["none"]
     assert [path.name for path in runs.iterdir() if path.name.startswith(".")] == []

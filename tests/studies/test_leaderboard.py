@@ -68,6 +68,13 @@ def test_seeds_are_one_row_and_tested_as_their_mean(runs: Path) -> None:
     assert len(leaderboard(list_runs(runs), fold=False)[1]) == 6
 
 
+def test_a_seed_that_was_run_twice_is_no_second_one(runs: Path) -> None:
+    for seed in (1, 2, 1, 2, 1):
+        finished(runs, "plain", 30, seed=seed)
+    _, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20")
+    assert sorted(len(row.runs) for row in rows) == [1, 2, 2]
+
+
 def test_the_command_prints_what_the_table_says(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished(runs, "first", 30)
     finished(runs, "second", 60, hidden_size=128)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sracl_core.data.dataset import INTERACTIONS, MANIFEST
 from sracl_core.data.reading.base import COMPRESSED
 from sracl_core.data.reading.peek import text_start
 from sracl_core.errors import DataError
@@ -28,6 +29,8 @@ def files_in(paths: list[Path]) -> list[Path]:
 def _below(folder: str, depth: int) -> list[str]:
     with os.scandir(folder) as entries:  # which knows what each is; a log may lie in thousands of folders
         inside = [entry for entry in entries if not entry.name.startswith(".")]
+    if depth < DEPTH and {INTERACTIONS, MANIFEST} <= {entry.name for entry in inside}:
+        return []  # what was made of the files around it
     found = [entry.path for entry in inside if entry.is_file()]
     for entry in inside if depth else ():
         if entry.is_dir(follow_symlinks=False):
