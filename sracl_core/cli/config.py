@@ -60,7 +60,7 @@ def show(
 
 @app.command()
 def validate(
-    file: Annotated[Path, typer.Argument(help="Settings file (YAML).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Settings file (YAML).")],
     as_json: output.JsonOption = False,
 ) -> None:
     """Check a settings file on its own: exit 0 when a run would take it, 2 with one line when not."""

@@ -53,7 +53,7 @@ class _Kept:
 def prepare(
     source: Annotated[
         list[str],
-        typer.Argument(help="A folder, files, or a name of `sracl data list`."),
+        typer.Argument(metavar="SOURCE", help="A folder, files, or a name of `sracl data list`."),
     ],
     *,
     out: Annotated[Path, typer.Option(help="Folder to write; appears only when it is complete.")],
@@ -149,7 +149,10 @@ def _print_funnel(funnel: list[dict[str, Any]]) -> None:
 @grouped
 def append(
     folder: DatasetFolder,
-    new: Annotated[list[Path], typer.Argument(help="Files of new events, and of new items if there are.")],
+    new: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Files of new events, and of new items if there are."),
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder to write; the old one may be named.")],
     reading: ReadingOptions,

@@ -70,7 +70,7 @@ def list_(
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="A name of `sracl data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `sracl data list`.")],
     raw_dir: Annotated[Path, typer.Option(help="Where fetched files lie.")] = Path("data/raw"),
     mirror: Annotated[str | None, typer.Option(help="Take the files from this base address.")] = None,
     dry_run: Annotated[

@@ -87,7 +87,7 @@ def listed(given: str | None) -> tuple[str, ...] | None:
 def look(
     source: Annotated[
         list[str],
-        typer.Argument(help="A folder, files, or a name of `sracl data list`."),
+        typer.Argument(metavar="SOURCE", help="A folder, files, or a name of `sracl data list`."),
     ],
     *,
     reading: ReadingOptions,

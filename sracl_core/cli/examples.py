@@ -109,6 +109,9 @@ def with_examples(command: Any, path: str = "") -> Any:
         with_examples(below, f"{path} {name}".strip())
     if lines := EXAMPLES.get(path):
         command.epilog = "\n\n".join(["For example:", *lines])
+    if command.help:
+        # Only blank lines end a line there: typer would keep the ends of the source's lines.
+        command.help = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
     # typer's help is markup, in which an extra such as sracl-tui[plots] would vanish.
     for told in (command, *command.params):
         for name in ("help", "epilog"):

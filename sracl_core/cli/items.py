@@ -92,7 +92,7 @@ def list_(run: RunArgument, runs_dir: RunsDirOption = RUNS_DIR, as_json: output.
 @app.command()
 def remove(
     run: RunArgument,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Added items.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Added items.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were added.")] = False,
     dataset: asking.MovedOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,

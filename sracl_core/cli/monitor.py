@@ -16,7 +16,7 @@ from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, fi
 @grouped
 def monitor(
     run: RunArgument,
-    new: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Log of events since training.")],
+    new: Annotated[list[Path], typer.Argument(metavar="FILE", help="Log of events since training.")],
     *,
     reading: LogOptions,
     events: EventsOption = None,

@@ -13,7 +13,7 @@ from sracl_core.errors import InputError, nearest
 
 
 def plot(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="One run or more, of one dataset.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="One run or more, of one dataset.")],
     runs_dir: RunsDirOption = RUNS_DIR,
     what: Annotated[
         str, typer.Option("--what", help="Of curves, groups and tail, by comma.")

@@ -24,7 +24,7 @@ RunArgument = Annotated[
 ]
 RunsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="One run or more.", autocompletion=completion.runs),
+    typer.Argument(metavar="RUN", help="One run or more.", autocompletion=completion.runs),
 ]
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", envvar="SRACL_RUNS_DIR", help="Folder that holds the runs.")

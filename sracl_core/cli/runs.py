@@ -125,7 +125,7 @@ def rename(
 def note(
     run: RunArgument,
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help='What to remember of it; "" forgets it.')
+        str | None, typer.Argument(metavar="TEXT", help='What to remember of it; "" forgets it.')
     ] = None,
     runs_dir: RunsDirOption = RUNS_DIR,
 ) -> None:
@@ -141,7 +141,7 @@ def note(
 
 @app.command()
 def rm(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs to delete.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs to delete.")],
     runs_dir: RunsDirOption = RUNS_DIR,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -163,7 +163,7 @@ def rm(
 @app.command()
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Two or more runs; the first is the base.")
+        list[str], typer.Argument(metavar="RUN", help="Two or more runs; the first is the base.")
     ],
     runs_dir: RunsDirOption = RUNS_DIR,
     part: Annotated[str, typer.Option(help="test or valid.")] = "test",

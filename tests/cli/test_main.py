@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from sracl_core.cli import main as cli
-from sracl_core.cli.examples import EXAMPLES
+from sracl_core.cli.examples import EXAMPLES, with_examples
 from sracl_core.cli.main import COMMANDS, build_app, run
 from sracl_core.errors import Interrupted, StorageError
 from tests.trained import ROOT
@@ -134,6 +134,15 @@ def test_examples_are_shown_as_they_are_typed(capsys: pytest.CaptureFixture[str]
     assert 'sracl runs note last "the one that went live"' in capsys.readouterr().out
     assert run(["runs", "plot", "--help"]) == 0
     assert "sracl-tui[plots]" in capsys.readouterr().out
+
+
+def test_help_is_cut_where_the_terminal_ends_and_not_where_the_source_does() -> None:
+    commands = dict(leaves(with_examples(typer.main.get_command(build_app("*")))))
+    assert all("\n" not in part for one in commands.values() for part in one.help.split("\n\n"))
+    usage = {path: one.get_usage(typer.Context(one, info_name=path)) for path, one in commands.items()}
+    assert usage["data append"].split("] ")[1] == "{DATASET} {FILE}..."
+    assert usage["runs note"].split("] ", 1)[1] == "{RUN} [TEXT]"
+    assert not [one for one in usage.values() if re.search(r"\.\.[^.]*\.\.|\[\[", one)]
 
 
 def test_the_help_of_one_command_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
