@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sracl_core.data.dataset import Dataset as Dataset
     from sracl_core.data.dataset import load_dataset as load_dataset
+    from sracl_core.data.prepare import PrepareOptions as PrepareOptions
     from sracl_core.data.prepare import prepare as prepare
+    from sracl_core.data.reading.base import ReadOptions as ReadOptions
     from sracl_core.errors import SraclError as SraclError
     from sracl_core.explorer import Explorer as Explorer
     from sracl_core.pipeline.api import train as train
@@ -35,6 +37,8 @@ _WHERE = {
     "compare": "studies.compare",
     "Dataset": "data.dataset",
     "Explorer": "explorer",
+    "PrepareOptions": "data.prepare",
+    "ReadOptions": "data.reading.base",
     "RunConfig": "settings.models",
     "RunDirectory": "runs.directory",
     "RunReader": "runs.reader",

@@ -40,13 +40,6 @@ class _Kept:
     ] = "source"
     ties_seed: Annotated[int, typer.Option(help="Decides the order of --ties shuffle.")] = 42
 
-    def filters(self) -> dict[str, Any]:
-        """As `PrepareOptions` has them. Raises InputError for a time that is none."""
-        from sracl_core.data.times import as_time
-
-        times = {"since": as_time("--since", self.since), "until": as_time("--until", self.until)}
-        return asdict(self) | times
-
 
 @app.command()
 @grouped
@@ -79,7 +72,7 @@ def prepare(
     paths, entry = resolve(source, raw_dir)
     split = {"valid": tuple(valid) if valid else None, "test": tuple(test) if test else None}
     options = PrepareOptions(
-        **kept.filters(),
+        **asdict(kept),
         read=reading.of(entry, events=listed(events), drop_empty=drop_empty, **split),
         name=name or (entry.name if entry else None),
         licence=entry.licence if entry else None,

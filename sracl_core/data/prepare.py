@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import file_digest
@@ -20,6 +20,7 @@ from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, numb
 from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.units import one_as_seconds
+from sracl_core.data.times import as_time
 from sracl_core.errors import DataError, StorageError
 from sracl_core.files import SCRATCH, require_here, whole_folder, write_json
 from sracl_core.progress import Progress
@@ -32,7 +33,8 @@ class PrepareOptions:
     """What to keep; all of it is recorded in the dataset's manifest.
 
     k_core: least interactions of each user and item; 1 keeps all (users need 3 in any case).
-    since, until: keep times in [since, until), in the units of the data (seconds where dates).
+    since, until: keep times in [since, until): a number in the units of the data (seconds since 1970 where
+    dates), or a date such as "2019-01-31".
     max_length: keep each user's latest interactions, after the k-core.
     sample_users: keep so many users, drawn by `seed`, after the k-core: for a quick look.
     ties: how a user's interactions of one time stand: "source" (as in the file), "id", or "shuffle",
@@ -42,8 +44,8 @@ class PrepareOptions:
 
     k_core: int = 5
     min_rating: float | None = None
-    since: float | None = None
-    until: float | None = None
+    since: float | str | None = None
+    until: float | str | None = None
     max_length: int | None = None
     sample_users: int | None = None
     seed: int = 42
@@ -56,6 +58,12 @@ class PrepareOptions:
     earlier: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("since", "until"):
+            object.__setattr__(self, name, as_time(f"--{name}", getattr(self, name)))
+        for name in ("k_core", "min_rating", "max_length", "sample_users", "seed", "ties_seed"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, int | float):
+                raise DataError(f"--{name.replace('_', '-')} {value!r} is no number; give one")
         if self.k_core < 1:
             raise DataError(f"--k-core {self.k_core} is less than 1; 1 keeps every user and item")
         if self.read.rating_col and self.min_rating is None:
@@ -85,17 +93,17 @@ class PrepareOptions:
 
 
 def prepare(
-    source: Path | list[Path],
-    out: Path,
+    source: Path | str | Sequence[Path | str],
+    out: Path | str,
     options: PrepareOptions | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make the prepared dataset `out` of raw files and return its manifest.
+    """Make the prepared dataset `out` of raw files, one or several or a folder, and return its manifest.
 
     Raises DataError where the files cannot be used; `out` is then as it was before.
     """
     options = options or PrepareOptions()
-    paths = [Path(path) for path in (source if isinstance(source, list) else [source])]
+    paths = [Path(path) for path in ([source] if isinstance(source, Path | str) else source)]
     for path in paths:
         require_here(path)
 
@@ -201,7 +209,7 @@ def apply_filters(log: Log, options: PrepareOptions, encoded: Encoded) -> None:
         log.keep("read", log.frame)
     if options.min_rating is not None:
         filters.by_rating(log, options.min_rating)
-    window = options.since, options.until
+    window = as_time("--since", options.since), as_time("--until", options.until)
     if window != (None, None):
         since, until = (None if bound is None else one_as_seconds(bound) for bound in window)
         filters.by_time(log, since, until)

@@ -10,14 +10,14 @@ LEAST_DATE, LEAST_MILLISECONDS = 1e8, 1e11
 """Times above are taken for seconds (March 1973 on) and for milliseconds (the same in those)."""
 
 
-def as_time(flag: str, text: str | None) -> float | None:
+def as_time(flag: str, text: str | float | None) -> float | None:
     """A number as it is, an ISO date as seconds since 1970 UTC; raises DataError otherwise.
 
     >>> as_time("--since", "2019-01-01")
     1546300800.0
     """
-    if text is None:
-        return None
+    if text is None or isinstance(text, int | float):
+        return text
     try:
         return float(text)
     except ValueError:

@@ -41,7 +41,7 @@ def preset_names() -> list[str]:
 def load_config(
     *,
     preset: str | None = None,
-    config_file: Path | None = None,
+    config_file: Path | str | None = None,
     sets: Sequence[str] = (),
     flags: Mapping[str, tuple[str, Any]] | None = None,
     project_folder: Path | None = None,
@@ -60,7 +60,7 @@ def load_config(
     shared = [
         _optional_file(user_file()),
         _optional_file((project_folder or Path()) / PROJECT_FILE),
-        *_given_layers(config_file, sets, environment, known),
+        *_given_layers(Path(config_file) if config_file else None, sets, environment, known),
     ]
     for layer in shared:
         for key, _, origin in layer:
@@ -217,6 +217,8 @@ def _refuse_variable(variable: str, key: str, known: Mapping[str, Setting]) -> N
 
 def _set_layer(sets: Sequence[str]) -> Layer:
     layer: Layer = []
+    if isinstance(sets, str | Mapping):
+        raise ConfigError(f"sets is a {type(sets).__name__}; give a list, such as ['training.seed=3']")
     for text in sets:
         key, equals, value = text.partition("=")
         if not equals:

@@ -185,6 +185,23 @@ def test_options_out_of_range() -> None:
     for bad in ({"k_core": 0}, {"max_length": 2}, {"sample_users": 0}):
         with pytest.raises(DataError, match="is less than"):
             PrepareOptions(**bad)
+    with pytest.raises(DataError, match="k_core 'five' is no number"):
+        PrepareOptions(k_core="five")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="since 'spring' is neither a number nor a date"):
+        PrepareOptions(since="spring")
+
+
+def test_options_are_taken_as_a_person_in_python_writes_them(tmp_path: Path) -> None:
+    options = PrepareOptions(since="2019-01-01", until=2e9)
+    assert (options.since, options.until) == (1546300800.0, 2e9)
+    read = ReadOptions(item_col="sku", text_cols="brand", events="purchase", valid="v.csv", test=["t.csv"])  # type: ignore[arg-type]
+    assert (read.item_col, read.text_cols, read.events) == (("sku",), ("brand",), ("purchase",))
+    assert (read.valid, read.test) == ((Path("v.csv"),), (Path("t.csv"),))
+    log = tmp_path / "log.csv"
+    log.write_text(GOOD)
+    expected = prepare(log, tmp_path / "out")["identity"]
+    assert prepare(str(log), str(tmp_path / "other"))["identity"] == expected
+    assert prepare((str(log),), tmp_path / "another")["identity"] == expected
 
 
 def test_odd_but_good_files(tmp_path: Path) -> None:

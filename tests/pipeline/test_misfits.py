@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sracl_core.errors import ConfigError
+from sracl_core.pipeline.api import train
 from sracl_core.pipeline.new_run import new_run
+from sracl_core.settings.models import RunConfig
 from tests.tiny import tiny_config, tiny_dataset
 
 
@@ -48,3 +51,27 @@ def test_it_is_refused_before_there_is_a_folder(
     with pytest.raises(ConfigError, match=told):
         new_run(tiny_config(tiny, settings), tmp_path / "runs")
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"config": {"training": {}}}, "config is a dict; give what load_config makes, or sets alone"),
+        (
+            {"config": RunConfig(), "preset": "fast"},
+            "config holds all settings; give preset and sets to load",
+        ),
+        ({"config": RunConfig(), "sets": ["training.seed=1"]}, "config holds all settings"),
+        ({"sets": "training.seed=1"}, r"sets is a str; give a list, such as \['training\.seed=3'\]"),
+        (
+            {"sets": ["objectives.sracl.weight=0", "objectives.sracl.temperature=2"]},
+            "^objectives.sracl.temperature .*weight",
+        ),
+    ],
+)
+def test_a_call_whose_words_would_have_no_effect_is_refused(
+    tiny: Path, tmp_path: Path, given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        train(tiny, runs_dir=tmp_path / "runs", **given)
+    assert not list(tmp_path.iterdir())

@@ -35,7 +35,7 @@ COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a person says about the raw files; None means that the reader finds out.
+    """What a person says about the raw files; None means that the reader finds out. One name is a text.
 
     user_col ... title_col: names of columns; each file takes the first that it has, so that a log and
     an item table may call the same thing by two names.
@@ -67,10 +67,15 @@ class ReadOptions:
     test: tuple[Path, ...] | None = None
 
     def __post_init__(self) -> None:
-        for role in ("user_col", "item_col", "time_col", "rating_col", "title_col"):
-            given = getattr(self, role)
+        for name in ("user_col", "item_col", "time_col", "rating_col", "title_col", "text_cols", "events"):
+            given = getattr(self, name)
             if isinstance(given, str):
-                object.__setattr__(self, role, (given,))
+                object.__setattr__(self, name, (given,))
+        for name in ("valid", "test"):
+            given = getattr(self, name)
+            if given is not None:
+                files = [given] if isinstance(given, Path | str) else given
+                object.__setattr__(self, name, tuple(Path(file) for file in files))
         if self.order not in (None, "time", "rows"):
             raise DataError(f"--order {self.order} is not known; give time or rows")
         if (self.valid is None) != (self.test is None):
