@@ -9,9 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LINE_LIMIT = 64 << 20
 END_SECONDS = 2.0
@@ -94,24 +94,25 @@ async def follow(*args: str, on_line: Callable[[str], None]) -> str:
     return out.decode("utf-8", "replace")
 
 
-def start_detached(args: list[str], output: Path) -> subprocess.Popen[bytes]:
-    """Start `sracl ARGS` as a session of its own that outlives us; all it prints goes to `output`.
+def start_detached(args: list[str]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start `sracl ARGS` as a session of its own that outlives us, and the file of all that it prints.
 
-    Raises CommandError when the process or the file cannot be made.
+    The file has no name, so that none is left when we end before the process does. Raises CommandError when
+    the process or the file cannot be made.
     """
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("wb") as stream:
-            return subprocess.Popen(
-                sracl(*args),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=child_environment(),
-            )
+        output = tempfile.TemporaryFile()  # noqa: SIM115  (read when the process has ended)
+        process = subprocess.Popen(
+            sracl(*args),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=child_environment(),
+        )
     except OSError as error:
         raise CommandError(f"the training cannot be started: {error}") from error
+    return process, output
 
 
 async def spawn(*args: str, talking: bool = False) -> asyncio.subprocess.Process:

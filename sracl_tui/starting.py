@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-import tempfile
-import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from textual.app import App
 
@@ -92,9 +90,8 @@ def _start(
     asked: tuple[str, ...],
     follow: bool = True,
 ) -> None:
-    output = Path(tempfile.gettempdir()) / f"sracl-{arguments[0]}-{time.time_ns()}.log"
     try:
-        process = start_detached(arguments, output)
+        process, output = start_detached(arguments)
     except CommandError as error:
         app.notify(str(error), severity="error", title="not started", timeout=10)
         return
@@ -111,7 +108,7 @@ async def _attend(
     app: App[Any],
     session: Session,
     process: subprocess.Popen[bytes],
-    output: Path,
+    output: IO[bytes],
     path: Path | None,
     known: set[Path],
     asked: tuple[str, ...],
@@ -132,14 +129,15 @@ async def _attend(
     session.started.discard(asked)
     session.look()
     if process.returncode not in (0, 129, 130, 143, -15):
-        text = await asyncio.to_thread(_read, output)
+        output.seek(0)
+        text = await asyncio.to_thread(output.read)
         app.notify(
-            error_line(text, process.returncode),
+            error_line(text.decode("utf-8", "replace"), process.returncode),
             severity="error",
             title="the training ended" if shown else "the training could not start",
             timeout=15,
         )
-    output.unlink(missing_ok=True)
+    output.close()
     _start_next(app, session, follow=False)
 
 
@@ -156,10 +154,3 @@ def _run_of(runs_dir: Path, pid: int, known: set[Path]) -> Path | None:
         if is_run(folder) and (read_json(folder / "state.json") or {}).get("pid") == pid:
             return folder
     return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

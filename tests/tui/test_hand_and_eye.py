@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from textual.widgets import Button, Input
 from sracl_core.errors import ConfigError
 from sracl_core.settings.layers import preset_names
 from sracl_tui import launcher, starting
-from sracl_tui.commands import error_line
+from sracl_tui.commands import error_line, start_detached
 from sracl_tui.last_words import last_words
 from sracl_tui.screens.confirm import ConfirmScreen
 from sracl_tui.screens.data.importing import ImportScreen
@@ -69,9 +71,9 @@ async def test_one_run_is_started_once(tmp_path: Path, monkeypatch: pytest.Monke
     begun: list[list[str]] = []
     still = subprocess.Popen(["sleep", "600"])
 
-    def start(words: list[str], output: Path) -> Any:
+    def start(words: list[str]) -> Any:
         begun.append(words)
-        return still
+        return still, io.BytesIO()
 
     monkeypatch.setattr(starting, "start_detached", start)
     app = dashboard(tmp_path)
@@ -100,9 +102,9 @@ async def test_several_seeds_are_one_run_after_another(
 ) -> None:
     begun: list[list[str]] = []
 
-    def start(words: list[str], output: Path) -> Any:
+    def start(words: list[str]) -> Any:
         begun.append(words)
-        return subprocess.Popen(["true"])
+        return subprocess.Popen(["true"]), io.BytesIO()
 
     monkeypatch.setattr(starting, "start_detached", start)
     app = dashboard(tmp_path)
@@ -126,6 +128,18 @@ async def test_several_seeds_are_one_run_after_another(
 def test_what_ended_a_process_is_told_by_its_signal_or_its_error() -> None:
     assert error_line("neighbors: 7,665 in 0.0 s\n", -signal.SIGKILL) == "the process was ended by SIGKILL"
     assert error_line("loading\nerror: no space\nbye", 1) == "no space"
+
+
+def test_a_training_leaves_what_it_said_in_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    process, output = start_detached(["resume", str(tmp_path / "none")])
+    assert process.wait(timeout=120) == 2
+    output.seek(0)
+    with output:
+        assert "none" in error_line(output.read().decode(), 2)
+    assert not list(folder.iterdir())
 
 
 async def test_the_filled_button_is_the_one_that_enter_presses(tmp_path: Path) -> None:
