@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,26 @@ async def test_enter_before_the_suggestions_takes_what_was_typed(tmp_path: Path,
             field.value = MISS
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.question.user == MISS)
+
+
+@pytest.mark.parametrize("keys", [(*MISS, "enter"), ("escape", "m")])
+async def test_who_is_chosen_while_the_model_loads_comes_after_it(
+    tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
+) -> None:
+    loaded = tmp_path / "loaded"
+    monkeypatch.setenv("SRACL_TEST_THINKS", "0.3")
+    wait = f"import os, sys, time\nwhile not os.path.exists({str(loaded)!r}): time.sleep(0.02)\n"
+    wait += "os.execv(sys.argv[1], sys.argv[1:])"
+    monkeypatch.setattr(commands, "sracl", lambda *args: [sys.executable, "-c", wait, *recorded(*args)])
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await pilot.press("f4")
+        await until(pilot, shows(app, "loading the model"))
+        await pilot.press(*keys)
+        loaded.touch()
+        await until(pilot, shows(app, "answered in"))
+        assert app.screen.question.user == (MISS if "enter" in keys else TOLD["next_user"]["user"])
+        assert not app.screen.query_one("#suggestions").display
 
 
 async def test_a_dead_explorer_is_shown_and_mended_by_a_key(tmp_path: Path, frozen: Path) -> None:

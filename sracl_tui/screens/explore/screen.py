@@ -122,8 +122,8 @@ class ExploreScreen(TabScreen):
     @on(Walk.Awaited)
     def _awaited(self) -> None:
         self._say_whom()
-        if self.walk.alive:
-            box = self.query_one(UserBox)
+        box = self.query_one(UserBox)
+        if self.walk.alive and not box.picking:
             box.suggest(box.typed)
 
     def _say_whom(self) -> None:

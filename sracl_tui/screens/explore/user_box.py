@@ -104,9 +104,16 @@ class UserBox(Vertical):
         if answer is not None and self.has_pseudo_class("focus-within"):
             self._show(answer["users"], answer["total"], answer.get("no_ranks") or "")
 
-    @work(group="suggest", exclusive=True, exit_on_error=False)
+    @property
+    def picking(self) -> bool:
+        """Whether somebody is chosen who is not known yet: an explorer that loads answers later."""
+        mine = (worker for worker in self.workers if worker.node is self and worker.group == "pick")
+        return any(not worker.is_finished for worker in mine)
+
+    @work(group="pick", exclusive=True, exit_on_error=False)
     async def _enter(self, typed: str) -> None:
         """Pick whom `typed` fits best; the suggestions on the screen may be those of an earlier text."""
+        self.workers.cancel_group(self, "suggest")
         answer = await self._lookup(typed, 1)
         if answer is not None:
             users = answer["users"]
@@ -144,9 +151,10 @@ class UserBox(Vertical):
             self.query_one(Input).focus()
         self.suggest("" if self.typed == self._asked().user else self.typed)
 
-    @work(group="suggest", exclusive=True, exit_on_error=False)
+    @work(group="pick", exclusive=True, exit_on_error=False)
     async def go(self, kind: str, k: int) -> None:
         """Pick the next "hit" or "miss" (by the first `k`) in the order of the list, or "any" by chance."""
+        self.workers.cancel_group(self, "suggest")
         asked = self._asked()
         if asked.client is None:
             return
@@ -206,6 +214,7 @@ class UserBox(Vertical):
     @on(Input.Changed, "#user")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self.workers.cancel_group(self, "pick")
         self.suggest(event.value.strip())
 
     @on(Input.Submitted, "#user")
