@@ -135,6 +135,10 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         for option, column in {"user-col": "who", "item-col": "what"}.items():
             app.screen.query_one(f"#import-{option}", Select).value = column
         await until(pilot, shows(app, "day (found)", "only column of dates", "“time format”"), 180.0)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, ImportScreen))
+        await pilot.press("a")
+        await until(pilot, shows(app, "log.csv  the interactions", "you chose it"), 180.0)
         app.screen.query_one("#import-time-format", Input).value = "%Y"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ImportScreen) and "✗" in drawn(app), 180.0)
@@ -184,7 +188,8 @@ async def test_files_are_found_by_looking_through_folders(tmp_path: Path) -> Non
         await pilot.press("enter")
         await until(pilot, shows(app, "a [b]x[c].csv", "items.csv", "10 B"))
         assert ".hidden" not in drawn(app)
-        await pilot.press("down", "space", "slash", *"ite", "down", "enter")
+        assert "Take takes the whole folder" in drawn(app)
+        await pilot.press("space", "slash", *"ite", "down", "enter")
         await until(pilot, lambda: isinstance(app.screen, ImportScreen))
         held = app.screen.query_one("#import-source", Input).value
         assert sources_of(held) == [f"{folder.name}/a [b]x[c].csv", f"{folder.name}/items.csv"]

@@ -337,6 +337,10 @@ async def test_two_runs_side_by_side(tmp_path: Path, frozen: Path, size: tuple[i
         await until(pilot, shows(app, "→ sample", "hit, rank"))
         await turned(app, pilot, "second")
         await until(pilot, shows(app, "→ other", "20 in both"))
+        await pilot.press("end")
+        first, second = (app.screen.board.panel(name).rows for name in ("recommended", "second"))
+        await until(pilot, lambda: second.scroll_y > 0)
+        await until(pilot, lambda: first.scroll_y == second.scroll_y or not first.is_on_screen)
         await pilot.press("c")
         await until(pilot, lambda: "→ other" not in drawn(app) and "in both" not in drawn(app))
 

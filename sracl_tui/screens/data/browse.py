@@ -21,6 +21,7 @@ from sracl_tui.widgets.row_list import CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 UP = ".."
+WHOLE = "nothing is marked: Take takes the whole folder"
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -33,7 +34,7 @@ class There(NamedTuple):
 
 
 class BrowseScreen(ModalScreen[list[str] | None]):
-    """The files that were marked, or the one under the cursor, or the folder itself; None after escape."""
+    """The files that were marked, else the one that was opened, or the whole folder; None after escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
@@ -75,20 +76,21 @@ class BrowseScreen(ModalScreen[list[str] | None]):
         with self.query_one(Input).prevent(Input.Changed):
             self.query_one(Input).value = ""
         self._show(problem)
-        self.query_one(RowList).highlighted = 0
+        first = 1 if self._there and self._folder.parent != self._folder else 0  # the first row leads up
+        self.query_one(RowList).highlighted = first
 
     def _show(self, problem: str = "") -> None:
         wanted = self.query_one(Input).value.strip().lower()
         self.query_one("#browse-place", Static).update(Content.styled(str(self._folder), "bold"))
         rows = (
             [(UP, SplitLine((Content.styled(UP, "bold"), "up")))]
-            if self._folder.parent != self._folder
+            if self._folder.parent != self._folder and not wanted
             else []
         )
         rows += [(one.name, self._row(one)) for one in self._there if wanted in one.name.lower()]
         self.query_one(RowList).show(rows)
         names = " ".join(path.name for path in self._marked)
-        said = f"✗ {problem}" if problem else f"marked: {names}" if names else "nothing is marked"
+        said = f"✗ {problem}" if problem else f"marked: {names}" if names else WHOLE
         self.query_one("#browse-said", Static).update(Content.styled(said, "$error" if problem else "$muted"))
 
     def _row(self, one: There) -> SplitLine:

@@ -55,7 +55,7 @@ class ColumnField(Horizontal):
             select.set_options([(found, self._found), *((column, column) for column in others)])
             select.value = chosen or self._found
         bad = needed and not guess and not chosen
-        said = "you chose it" if chosen else why
+        said = "you chose it" if chosen else why or ("" if guess else self.column.without)
         self.query_one(".why", Static).update(
             line(Content.styled(f"! {said}" if bad else said, "$warning" if bad else "$muted"))
         )

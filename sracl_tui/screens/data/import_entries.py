@@ -23,12 +23,16 @@ class Entry(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A line of the form that is chosen from the files' columns: which role they have, of which part."""
+    """A line of the form that is chosen from the files' columns: which role they have, of which part.
+
+    without: what comes of there being none.
+    """
 
     option: str
     title: str
     role: str
     part: str = "log"
+    without: str = ""
 
 
 class Choice(NamedTuple):
@@ -57,7 +61,7 @@ COLUMNS = (
     Column("user-col", "user column", "user"),
     Column("item-col", "item column", "item"),
     Column("time-col", "time column", "time"),
-    Column("title-col", "title column", "title", "items"),
+    Column("title-col", "title column", "title", "items", "items then go by their ids"),
     Column("rating-col", "rating column", "rating"),
     Column("event-col", "event column", "event"),
 )

@@ -48,11 +48,12 @@ NEEDED = ("user", "item", "time")
 class ImportScreen(ModalScreen[Held | None]):
     """Gives what stands in the form once that can be tried, or None.
 
-    `held` and `problem` are those of a try before. `raw_dir` is where known datasets lie.
+    `held` and `problem` are those of a try before. `raw_dir` is where known datasets lie. `left` is what stood
+    in the form when it was given up.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("escape", "cancel", "Cancel"),
         Binding("ctrl+s", "start", "Start", priority=True),
         Binding("ctrl+o", "browse", "Browse", priority=True),
     ]
@@ -65,7 +66,8 @@ class ImportScreen(ModalScreen[Held | None]):
         self._held = held or fresh(source)
         self._told = problem
         self._raw_dir = raw_dir
-        self._looked_at: list[str] = []
+        self._looked_at: list[str] | None = None
+        self.left = self._held
 
     def compose(self) -> ComposeResult:
         """The files and their first rows, the columns, what else can be asked for; what is wrong below."""
@@ -118,7 +120,7 @@ class ImportScreen(ModalScreen[Held | None]):
         """Where one begins to type, and what was wrong before."""
         self._tell(self._told)
         self.query_one("#import-k-core" if self._source else "#import-source").focus()
-        self._look()
+        self._changed()
 
     def _tell(self, problem: str) -> None:
         said = self.query_one("#import-problem", Static)
@@ -135,16 +137,16 @@ class ImportScreen(ModalScreen[Held | None]):
     @on(Input.Changed)
     @on(Select.Changed)
     def _changed(self) -> None:
-        self._look()
+        """Look again, unless the same is looked at already: a second look would end the first."""
+        words = questions(self._entered())
+        if words != self._looked_at:
+            self._looked_at = words
+            self._look(words)
 
     @work(group="look", exclusive=True, exit_on_error=False)
-    async def _look(self) -> None:
+    async def _look(self, words: list[str]) -> None:
         """Show what the files hold, once the entries that decide it have stood still."""
         held, shown = self._entered(), self.query_one(FirstRows)
-        words = questions(held)
-        if words == self._looked_at:
-            return
-        self._looked_at = words
         self._warn("")
         if not held["source"]:
             shown.say("The first rows come here, with what each column is taken for.")
@@ -154,7 +156,7 @@ class ImportScreen(ModalScreen[Held | None]):
         try:
             found = await ask("data", "look", "--raw-dir", str(self._raw_dir), *words)
         except CommandError as error:
-            self._looked_at = []
+            self._looked_at = None
             shown.say(f"✗ {in_words_of_the_form(str(error))}", "$error")
             return
         shown.show(found)
@@ -189,7 +191,7 @@ class ImportScreen(ModalScreen[Held | None]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         actions = {"start": self.action_start, "browse": self.action_browse}
-        actions.get(event.button.id or "", lambda: self.dismiss(None))()
+        actions.get(event.button.id or "", self.action_cancel)()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -197,6 +199,11 @@ class ImportScreen(ModalScreen[Held | None]):
 
     def action_leave_field(self) -> None:
         """Escape in a field gives up the whole form, as everywhere in it."""
+        self.action_cancel()
+
+    def action_cancel(self) -> None:
+        """Nothing is started; what was filled in is there to be taken up again."""
+        self.left = self._entered()
         self.dismiss(None)
 
     def action_browse(self) -> None:

@@ -59,6 +59,8 @@ class DataScreen(TabScreen):
         super().__init__(session)
         self._ready: list[DatasetLine] = []
         self._entries: list[dict[str, Any]] = []
+        self._left: dict[str, Held] = {}
+        """What stood in a form that was given up, by what was to be prepared: one key too many ends it."""
 
     def body(self) -> Iterable[Widget]:
         """List on the left, the dataset under the cursor on the right, what is going on below."""
@@ -188,7 +190,9 @@ class DataScreen(TabScreen):
 
         def start(entered: Held | None) -> None:
             if entered is None:
+                self._left[source] = form.left
                 return
+            self._left.pop(source, None)
             words = arguments(entered, self.session.data_dir)
             name = words[words.index("--name") + 1]
             raw = ["--raw-dir", str(self.session.data_dir / "raw")]
@@ -200,7 +204,8 @@ class DataScreen(TabScreen):
             self.query_one(JobLine).start("preparing", name, ["data", "prepare", *words, *raw], failed)
 
         raw_dir = self.session.data_dir / "raw"
-        self.app.push_screen(ImportScreen(source, held, problem, raw_dir), start)
+        form = ImportScreen(source, held or self._left.get(source), problem, raw_dir)
+        self.app.push_screen(form, start)
 
     def action_fetch(self) -> None:
         """Fetch the dataset under the cursor, after saying whose terms hold."""

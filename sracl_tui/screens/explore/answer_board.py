@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -98,7 +99,7 @@ class AnswerBoard(Vertical):
         self._turn_to("history")
         lists = [self.panel(name).rows for name in ("recommended", "second")]
         for rows, other in (lists, lists[::-1]):
-            self.watch(rows, "scroll_y", lambda y, other=other: self._scroll(other, y), init=False)
+            self.watch(rows, "scroll_y", partial(self._scroll, other), init=False)
 
     def _scroll(self, other: RowList, y: float) -> None:
         if self.second.found is not None:

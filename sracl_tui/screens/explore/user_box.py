@@ -149,7 +149,7 @@ class UserBox(Vertical):
         self._at = usable[(usable.index(self._at) + 1) % len(usable)] if self._at in usable else 0
         if not self.has_pseudo_class("focus-within"):
             self.query_one(Input).focus()
-        self.suggest("" if self.typed == self._asked().user else self.typed)
+        self.suggest(self._sought)
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def go(self, kind: str, k: int) -> None:
@@ -176,7 +176,7 @@ class UserBox(Vertical):
         entitle(
             suggestions,
             f"{total:,} user{'s' * (total != 1)} · {self.order.words}",
-            Content.assemble(few, no_ranks or hints("F6 sorts otherwise")),
+            Content.assemble(few, "no ranks yet · " if no_ranks else "", hints("F6 sorts otherwise")),
         )
         suggestions.display = True
 
@@ -196,6 +196,11 @@ class UserBox(Vertical):
         """What stands in the input."""
         return self.query_one(Input).value.strip()
 
+    @property
+    def _sought(self) -> str:
+        """What is typed of another user's id than that of whom is shown."""
+        return "" if self.typed == self._asked().user else self.typed
+
     def action_suggestions(self) -> None:
         if self.query_one(RowList).display:
             self.query_one(RowList).focus()
@@ -206,6 +211,11 @@ class UserBox(Vertical):
         """Close, and leave the input."""
         self.close()
         self.screen.set_focus(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click into the input opens its list, as its key does."""
+        if isinstance(event.widget, Input):
+            self.suggest(self._sought)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """Close when the focus goes elsewhere."""
