@@ -19,6 +19,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ PRESETS = Path(__file__).parents[1] / "presets"
 def preset_names() -> list[str]:
     """The presets that come with the package."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def preset_about(name: str) -> str:
+    """What a preset is, in the words that its file begins with."""
+    lines = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return " ".join(line[1:].strip() for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
 def load_config(

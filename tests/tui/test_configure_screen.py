@@ -69,7 +69,7 @@ async def test_preset_changes_yaml_and_search(tmp_path: Path) -> None:
         await pilot.press("f2")
         await until(pilot, shows(app, "Settings of dataset"))
         app.screen.query_one("#pick-preset", Select).value = "paper"
-        await until(pilot, shows(app, "--preset paper"))
+        await until(pilot, shows(app, "--preset paper", "As published (arXiv 2503.04162 and its code): "))
         app.screen.form.enter("training.max_epochs", "3")
         app.screen._check()
         app.screen.query_one("#sides").active = "side-changes"

@@ -193,6 +193,8 @@ async def test_files_are_found_by_looking_through_folders(tmp_path: Path) -> Non
         await until(pilot, lambda: isinstance(app.screen, ImportScreen))
         held = app.screen.query_one("#import-source", Input).value
         assert sources_of(held) == [f"{folder.name}/a [b]x[c].csv", f"{folder.name}/items.csv"]
+        await pilot.press("ctrl+o")
+        await until(pilot, shows(app, "marked: a [b]x[c].csv items.csv"))
 
 
 ELSEWHERE = {"out", "max-length", "sample-users", "seed", "ties-seed", "raw-dir", "json", "quiet", "dry-run"}

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import TabbedContent, TabPane
 
+from sracl_core.settings.layers import preset_about
 from sracl_tui.commands import CommandError, ask
 from sracl_tui.content import Content
 from sracl_tui.screens.configure import view
@@ -32,13 +33,17 @@ class Outcome(Panel):
         self._measured: Any = None
 
     def compose(self) -> ComposeResult:
-        """One tab for each."""
+        """What the preset is, then one tab for each."""
+        yield Static("", id="preset-about")
         with TabbedContent(id="sides"):
             for name, title in SIDES:
                 yield TabPane(title, VerticalScroll(Static("", id=f"{name}-text")), id=f"side-{name}")
 
     def show(self, resolved: Resolved) -> None:
         """Draw what the form's entries come to."""
+        about = self.query_one("#preset-about", Static)
+        about.display = self._form.preset is not None
+        about.update(Content.styled(preset_about(self._form.preset) if self._form.preset else "", "$muted"))
         self.query_one("#changes-text", Static).update(view.changes(self._form, resolved))
         if resolved.values:
             self.query_one("#yaml-text", Static).update(Content(self._form.as_yaml(resolved)))

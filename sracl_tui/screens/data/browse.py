@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -34,7 +34,7 @@ class There(NamedTuple):
 
 
 class BrowseScreen(ModalScreen[list[str] | None]):
-    """The files that were marked, else the one that was opened, or the whole folder; None after escape."""
+    """The files that were marked, or else the whole folder; None after escape. marked: those at first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel"),
@@ -44,10 +44,10 @@ class BrowseScreen(ModalScreen[list[str] | None]):
         Binding("ctrl+s", "take", "Take", tooltip="The marked files, or else this whole folder"),
     ]
 
-    def __init__(self, start: Path) -> None:
+    def __init__(self, start: Path, marked: Sequence[Path] = ()) -> None:
         super().__init__()
         self._folder = start.absolute() if start.is_dir() else Path.cwd()
-        self._marked: list[Path] = []
+        self._marked = list(marked)
         self._there: list[There] = []
 
     def compose(self) -> ComposeResult:

@@ -48,8 +48,8 @@ NEEDED = ("user", "item", "time")
 class ImportScreen(ModalScreen[Held | None]):
     """Gives what stands in the form once that can be tried, or None.
 
-    `held` and `problem` are those of a try before. `raw_dir` is where known datasets lie. `left` is what stood
-    in the form when it was given up.
+    `held` and `problem` are those of a try before. `raw_dir` is where known datasets lie. `left` is what
+    stood in the form when it was given up.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -216,7 +216,8 @@ class ImportScreen(ModalScreen[Held | None]):
 
         held = sources_of(self.query_one("#import-source", Input).value)
         start = Path(held[0]) if held else Path.cwd()
-        self.app.push_screen(BrowseScreen(start if start.is_dir() else start.parent), take)
+        files = [Path(name).absolute() for name in held if Path(name).is_file()]
+        self.app.push_screen(BrowseScreen(start if start.is_dir() else start.parent, files), take)
 
     def _entered(self) -> Held:
         held = {

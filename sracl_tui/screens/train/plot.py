@@ -32,6 +32,7 @@ class Plot(PlotWidget):
     def on_mount(self) -> None:
         """Room for the curves: the legend stands outside."""
         self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 8
+        self.invert_mouse_wheel = True  # up is closer, as on the map
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """The crosshair follows the mouse."""
