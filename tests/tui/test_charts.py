@@ -88,21 +88,16 @@ async def test_a_hundred_thousand_points_are_readable(
             assert all(color.triplet is None or len(set(color.triplet)) == 1 for color in colors)
 
 
-async def test_the_wheel_comes_closer_and_a_click_on_a_key_shows_all_again(tmp_path: Path) -> None:
+async def test_the_wheel_comes_closer_by_the_same_turn_as_on_the_map(tmp_path: Path) -> None:
     app = dashboard(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("f3")
         show(app, long_run())
         await until(pilot, shows(app, "A total", "B next"))
         plot = app.screen.query_one("#tile-headline Plot", Plot)
-        await pilot.click(plot)
         whole = await until(pilot, lambda: plot._x_max - plot._x_min)
         await pilot._post_mouse_events([events.MouseScrollUp], plot, (20, 5))
         await until(pilot, lambda: plot._x_max - plot._x_min < whole)
-        await until(pilot, shows(app, "r Reset scales"))
-        keys = drawn(app).splitlines()[-1]
-        await pilot.click(offset=(keys.index("r Reset scales"), 39))
-        await until(pilot, lambda: plot._x_max - plot._x_min == whole)
 
 
 async def test_a_crosshair_reads_values_and_the_best_epoch_is_marked(tmp_path: Path) -> None:
