@@ -58,7 +58,7 @@ def clear(
     if dry_run or not chosen:
         output.say(f"{size} would be freed" if chosen else "nothing to remove")
         return
-    if not yes and not typer.confirm(f"remove these, {size}?", err=True):
+    if not yes and not output.agreed(f"remove these, {size}?"):
         output.say("nothing was removed")
         return
     freed = caches.clear(chosen)

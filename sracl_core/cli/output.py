@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sracl_core.errors import InputError
 from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
 from sracl_core.progress import TIMED, Progress, RateMeter
@@ -85,6 +86,17 @@ def print_metrics(results: Mapping[str, Any]) -> None:
     names = list(dict.fromkeys(name for part, mask in columns for name in results[part][mask]))
     rows = [[name, *(results[part][mask].get(name) for part, mask in columns)] for name in names]
     print_table(["metric", *(f"{part} {mask}" for part, mask in columns)], rows)
+
+
+def agreed(question: str) -> bool:
+    """Whether a person says yes. Raises InputError where nobody is there to answer."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        say("")
+        raise InputError("nobody answers here, and nothing was done; --yes says yes") from abort
 
 
 def shown(value: Any) -> str:

@@ -152,7 +152,7 @@ def rm(
     found = list({directory.path: directory for directory in named}.values())
     size = sum(keeping.size_of(directory) for directory in found)
     names = ", ".join(plain(directory.name) for directory in found)
-    if not yes and not typer.confirm(f"delete {names} ({size / 1e6:,.1f} MB)?", err=True):
+    if not yes and not output.agreed(f"delete {names} ({size / 1e6:,.1f} MB)?"):
         output.say("nothing was deleted")
         return
     for directory in found:

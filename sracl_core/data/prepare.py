@@ -21,8 +21,8 @@ from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.units import one_as_seconds
 from sracl_core.data.times import as_time
-from sracl_core.errors import DataError, StorageError
-from sracl_core.files import SCRATCH, require_here, whole_folder, write_json
+from sracl_core.errors import DataError
+from sracl_core.files import SCRATCH, require_here, storage_error, whole_folder, write_json
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -260,8 +260,7 @@ def _write(work: Path, numbered: Numbered, items: pl.DataFrame, manifest: dict[s
         numbered.interactions().write_parquet(work / INTERACTIONS, compression="zstd")
         items.write_parquet(work / ITEMS, compression="zstd")
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0][:150]
-        raise StorageError(f"{work.parent} cannot be written: {reason}; free space there") from error
+        raise storage_error(error, work.parent) from error
     manifest["files"] = {name: _sha256(work / name) for name in (INTERACTIONS, ITEMS)}
     write_json(work / MANIFEST, manifest, seal=True)
 

@@ -164,12 +164,21 @@ def test_any_shuffle_keeps_the_identity_unless_ties_change(seed: int, last: int)
     assert (first.identity == second.identity) == same_ties
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("refused", "advice"),
+    [
+        ("No space left on device (os error 28)", "no space is left on the disk; free some"),
+        ("File too large (os error 27)", "raise the limit"),
+    ],
+)
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, advice: str
+) -> None:
     def full(*_: object, **__: object) -> None:
-        raise pl.exceptions.ComputeError("parquet: No space left on device (os error 28)")
+        raise pl.exceptions.ComputeError(f"parquet: {refused}")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(StorageError, match="No space left on device"):
+    with pytest.raises(StorageError, match=advice):
         prepare(write_log(tmp_path / "raw", SMALL), tmp_path / "out", KEEP_ALL)
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 

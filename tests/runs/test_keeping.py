@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,17 @@ def test_another_name(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "is there already" in capsys.readouterr().err
 
 
-def test_removing_asks_and_spares_what_is_written(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_removing_asks_and_spares_what_is_written(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = ["--runs-dir", str(runs)]
     with only_writer(RunDirectory(next(runs.glob("*-low")))):
         assert sracl(["runs", "rm", "low", "--yes", *there]) == 2
         assert "is being written" in capsys.readouterr().err
         assert sracl(["runs", "rename", "low", "x", *there]) == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert sracl(["runs", "rm", "low", *there]) == 2
+    assert "nobody answers here, and nothing was done; --yes says yes" in capsys.readouterr().err
     (runs / "link").symlink_to(next(runs.glob("*-none")).name)
     assert sracl(["runs", "rm", "link", "--yes", *there]) == 0
     assert sracl(["runs", "rm", "low", "high", "low", "--yes", *there]) == 0
