@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,11 +68,12 @@ def leaderboard(
     mask, _, name = metric.rpartition("/")
     metas = {one.path: RunDirectory(one.path).meta() for one in summaries}
     groups: dict[str, list[RunSummary]] = {}
+    times = Counter[tuple[str, int | None]]()
     for one in summaries:
-        key = _kind(one, metas[one.path]) if fold else str(one.path)
-        while any(other.seed == one.seed for other in groups.get(key, ())):
-            key += " again"  # a seed that was run twice, or copied, is no second one
-        groups.setdefault(key, []).append(one)
+        kind = _kind(one, metas[one.path]) if fold else str(one.path)
+        # A seed that was run twice, or copied, is no second one: the n-th time it is in the n-th row.
+        groups.setdefault(f"{kind} {times[kind, one.seed]}", []).append(one)
+        times[kind, one.seed] += 1
     base = next((some for some in groups.values() if any(one.name == marked for one in some)), [])
     alike = _alike(groups, base) if base else {}
     tests = _tests(alike, base, mask, name)

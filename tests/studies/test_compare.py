@@ -421,7 +421,6 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import preset_names
 from sracl_core.studies.compare import compare
-from sracl_core.studies.crew import run_crew
 from tests.tiny import hashed_words
 TextEncoder.encode = hashed_words
 dataset, runs, *sets = sys.argv[1:]
