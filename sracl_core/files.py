@@ -15,15 +15,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from sracl_core import disk
 from sracl_core.errors import DataError, InputError, SraclError, StorageError
 from sracl_core.json_values import jsonable
 from sracl_core.sealed import sealed, unsealed
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SCRATCH = "scratch"
 """A folder of this name inside a `whole_folder` is not kept."""
@@ -207,15 +204,6 @@ def move(made: Path, path: Path) -> None:
         raise storage_error(error, path) from error
 
 
-def save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write a .npy file into a folder that is being made (`whole_folder`). Raises OSError with its reason."""
-    import numpy as np
-
-    # Opened for reading, too: see `whole_file`.
-    with path.open("w+b") as stream:
-        np.save(stream, array, allow_pickle=False)
-
-
 def make_folder(path: Path) -> None:
     """Create `path` and its parents; raises StorageError, InputError for an address."""
     require_here(path)
@@ -256,20 +244,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return unsealed(value) if isinstance(value, dict) else None
-
-
-def open_array(path: Path) -> NDArray[Any]:
-    """The array of a .npy file by memory map. Raises OSError; ValueError for whatever else is no array."""
-    import numpy as np
-
-    try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    # The head of a damaged file is read as Python, which stumbles in many ways.
-    except Exception as error:
-        raise ValueError(f"{path.name} is no array: {str(error).splitlines()[0]}") from error
-    return found
 
 
 def cache_folder() -> Path:

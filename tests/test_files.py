@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sracl_core import disk
+from sracl_core import arrays, disk
 from sracl_core.errors import StorageError
 from sracl_core.files import make_folder, move, whole_file, whole_folder, write_text
 from tests.small_disk import on_a_small_disk
@@ -93,7 +93,8 @@ from pathlib import Path
 import numpy as np, polars as pl, torch
 from safetensors.torch import save_file
 from sracl_core.errors import StorageError
-from sracl_core.files import save_array, scratch_folder, whole_file, whole_folder, write_text
+from sracl_core.arrays import save_array
+from sracl_core.files import scratch_folder, whole_file, whole_folder, write_text
 from sracl_core.service import exporting, forms
 from sracl_core.training.checkpoint import save_checkpoint
 
@@ -196,3 +197,18 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     with whole_file(tmp_path / "a.npy") as stream:
         np.save(stream, values)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), values)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 0])
+def test_an_array_that_is_cut_or_written_over_stays_as_it_was_unless_it_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(arrays, "MOST_READ_BYTES", most)
+    values = np.arange(3000, dtype=np.float32)
+    arrays.save_array(tmp_path / "a.npy", values)
+    found = arrays.open_array(tmp_path / "a.npy")
+    if not most:
+        assert isinstance(found, np.memmap)
+        return
+    (tmp_path / "a.npy").write_bytes(b"")
+    np.testing.assert_array_equal(found, values)

@@ -1,4 +1,4 @@
-"""NeighborTable: who is near whom, immutable, hashed, and saved as memory-mappable files."""
+"""NeighborTable: who is near whom, immutable, hashed, and saved as arrays."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.arrays import open_array, save_array
 from sracl_core.errors import DataError
-from sracl_core.files import open_array, save_array, whole_folder, write_json
+from sracl_core.files import whole_folder, write_json
 
 FORMAT_VERSION = 2
 _IDS, _SCORES, _ABOUT = "ids.npy", "scores.npy", "table.json"
@@ -90,7 +91,7 @@ class NeighborTable:
 
     @classmethod
     def load(cls, folder: Path | str) -> NeighborTable:
-        """Open a saved table by memory map; raises DataError where it is missing or damaged."""
+        """Open a saved table; raises DataError where it is missing or damaged."""
         folder = Path(folder)
         about_path = folder / _ABOUT
         if not about_path.is_file():

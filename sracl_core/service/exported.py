@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.arrays import open_array
 from sracl_core.errors import InputError
-from sracl_core.files import open_array, read_json
+from sracl_core.files import read_json
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
 from sracl_core.service import folder as names

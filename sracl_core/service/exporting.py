@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sracl_core.arrays import save_array
 from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
-from sracl_core.files import save_array, storage_error, whole_folder, write_json, write_text
+from sracl_core.files import storage_error, whole_folder, write_json, write_text
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.evidence import DECAY, FLOORS
 from sracl_core.rules.catalogue import Catalogue

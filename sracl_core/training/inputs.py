@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.arrays import open_array
 from sracl_core.errors import DataError, RunError
-from sracl_core.files import open_array, read_json, whole_file, write_json
+from sracl_core.files import read_json, whole_file, write_json
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.llm.texts import Taken
@@ -86,7 +87,7 @@ def taken(run: RunDirectory) -> dict[str, Taken]:
 
 
 def read_vectors(run: RunDirectory) -> NDArray[np.float32]:
-    """The item vectors that the run was trained on, float32 [N, E], memory-mapped. Raises RunError."""
+    """The item vectors that the run was trained on, float32 [N, E]. Raises RunError."""
     path = run.model_dir / VECTORS
     try:
         vectors: NDArray[np.float32] = open_array(path)

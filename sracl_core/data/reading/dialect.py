@@ -197,17 +197,22 @@ def quotes_are_regular(text: Path, separator: str, quote: str) -> bool:
 
     Polars takes any other for the beginning of a cell, and the lines up to the next one for its content.
     """
-    content = np.memmap(text, dtype=np.uint8, mode="r")
+    # Read in blocks and never mapped: a log that is cut meanwhile would end the process.
     beside = np.zeros(256, dtype=bool)
     beside[[ord(mark) for mark in f"{separator}\r\n{quote}"]] = True
-    inside, first = False, 3 if bytes(content[:3]) == b"\xef\xbb\xbf" else 0
-    for start in range(0, len(content), BLOCK):
-        at = np.flatnonzero(content[start : start + BLOCK] == ord(quote)) + start
-        opening, closing = at[int(inside) :: 2], at[int(not inside) :: 2]
-        opening, closing = opening[opening > first], closing[closing < len(content) - 1]
-        if not (beside[content[opening - 1]].all() and beside[content[closing + 1]].all()):
-            return False
-        inside ^= len(at) % 2 == 1
+    inside, before = False, b"\n"
+    with text.open("rb") as file:
+        block = file.read(BLOCK)
+        block = block.removeprefix(b"\xef\xbb\xbf")
+        while block:
+            after = file.read(BLOCK)
+            content = np.frombuffer(before + block + (after[:1] or b"\n"), dtype=np.uint8)
+            at = np.flatnonzero(content[1:-1] == ord(quote)) + 1
+            opening, closing = at[int(inside) :: 2], at[int(not inside) :: 2]
+            if not (beside[content[opening - 1]].all() and beside[content[closing + 1]].all()):
+                return False
+            inside ^= len(at) % 2 == 1
+            before, block = block[-1:], after
     return not inside
 
 
