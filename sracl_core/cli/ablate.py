@@ -15,7 +15,8 @@ VariantsOption = Annotated[
     str | None, typer.Option("--variants", help="Some of the variants, by comma; the first is the baseline.")
 ]
 SeedsOption = Annotated[
-    str, typer.Option("--seeds", help="Seeds by comma; each variant is trained with each.")
+    str | None,
+    typer.Option("--seeds", help="Seeds by comma, each variant with each; else training.seed alone."),
 ]
 
 
@@ -26,7 +27,7 @@ def ablate(
     config: settings.ConfigOption = None,
     preset: settings.PresetOption = None,
     sets: settings.SetOption = None,
-    seeds: SeedsOption = "42",
+    seeds: SeedsOption = None,
     variants: VariantsOption = None,
     epochs: settings.EpochsOption = None,
     dry_run: output.DryRunOption = False,
@@ -43,7 +44,7 @@ def ablate(
     dataset = settings.one_dataset(dataset, said)
     resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
     settings.require_read(config, sets, resolved)
-    numbers = _seeds(seeds)
+    numbers = [resolved.training.seed] if seeds is None else _seeds(seeds)
     output.say("loading", quiet)
     from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import TESTED, as_study, variant_rows

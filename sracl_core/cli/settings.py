@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,23 @@ from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.settings.models import RunConfig
+
+
+def _no_option(context: typer.Context, sets: list[str] | None) -> list[str] | None:
+    """Raises InputError where --set has the name of an option of the command, which is no setting."""
+    own = {name: option for option in context.command.params for name in option.opts}
+    for text in sets or ():
+        key, _, value = (part.strip() for part in text.partition("="))
+        name = f"--{key.lower().replace('_', '-')}"
+        if (option := own.get(name) or own.get(name := f"{name}s")) is not None and name != "--set":
+            write = (
+                name
+                if getattr(option, "is_flag", False)
+                else f"{name} {shlex.quote(value) if value else 'VALUE'}"
+            )
+            raise InputError(f"--set {key} is no setting, but an option of this command; write {write}")
+    return sets
+
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file (YAML); a run's config.yaml is one.")
@@ -33,6 +51,7 @@ SetOption = Annotated[
         metavar="KEY=VALUE",
         help="One setting, e.g. objectives.sracl.alpha=0.2; repeatable.",
         autocompletion=completion.settings,
+        callback=_no_option,
     ),
 ]
 DATASET = typer.Argument(

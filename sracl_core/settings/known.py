@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -61,6 +62,27 @@ def every_setting() -> dict[str, Setting]:
         for key, setting in settings(name).items():
             found.setdefault(key, setting)
     return found
+
+
+def meant(written: str, known: Iterable[str]) -> list[str]:
+    """The keys of `known` that somebody may mean who wrote another, the likeliest first; [] where none is.
+
+    A name without its section may stand in several; a training's comes first and a language model's last.
+    """
+    keys, name = list(known), written.rpartition(".")[2].casefold()
+    if found := [key for key in keys if key.casefold() == written.casefold()]:
+        return found
+    if not (found := _named(keys, name)):
+        found = difflib.get_close_matches(written, keys, n=1)
+    if not found and "." not in written:
+        close = difflib.get_close_matches(name, {key.rpartition(".")[2] for key in keys}, n=1)
+        found = _named(keys, *close)
+    places = ("training", "model", "dataset", "objectives.sracl")
+    return sorted(found, key=lambda key: (key.startswith("describe."), not key.startswith(places)))
+
+
+def _named(keys: list[str], *names: str) -> list[str]:
+    return [key for key in keys if key.rpartition(".")[2].casefold() in names]
 
 
 def flatten(config: BaseModel, prefix: str = "") -> dict[str, Any]:

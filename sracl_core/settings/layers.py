@@ -14,6 +14,7 @@ somebody asks for is not undone by a file that they forgot.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import types
@@ -25,13 +26,15 @@ from typing import Any
 
 from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
-from sracl_core.settings.known import Setting, every_setting, settings
+from sracl_core.settings.known import Setting, every_setting, meant, settings
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, OTHER_VARIABLES, PROJECT_FILE, user_file
 from sracl_core.settings.validation import validated
 from sracl_core.settings.yaml_source import flat_settings
 
 PRESETS = Path(__file__).parents[1] / "presets"
+MOST_MEANT = 3
+"""So many settings an error names that somebody may mean."""
 
 
 def preset_names() -> list[str]:
@@ -197,7 +200,7 @@ def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setti
             continue
         named = "__" in variable.removeprefix(ENVIRONMENT_PREFIX)
         if not named and key.partition("_")[0] not in sections:
-            _refuse_misspelled(variable)
+            _refuse_misspelled(variable, known)
             continue
         if key not in known:
             _refuse_variable(variable, key, known)
@@ -205,21 +208,28 @@ def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setti
     return layer
 
 
-def _refuse_misspelled(variable: str) -> None:
+def _refuse_misspelled(variable: str, known: Mapping[str, Setting]) -> None:
+    """Raises ConfigError for what nothing reads and is near something; others' variables may be called so."""
     name = variable.removeprefix(ENVIRONMENT_PREFIX)
-    hint = "" if name in OTHER_VARIABLES else nearest(name, OTHER_VARIABLES)
-    if "'" in hint:
-        hint = hint.replace("'", f"'{ENVIRONMENT_PREFIX}", 1)
-        raise ConfigError(f"environment variable {variable} is not read{hint}")
+    if name in OTHER_VARIABLES:
+        return
+    if name in ("PRESET", "CONFIG"):
+        raise ConfigError(f"environment variable {variable} is not read; give --{name.lower()}")
+    found = [key for key in meant(name.lower(), known) if name.lower() in key]
+    near = [] if found else difflib.get_close_matches(name, OTHER_VARIABLES, n=1)
+    if spelled := [*map(_as_variable, found), *(ENVIRONMENT_PREFIX + one for one in near)]:
+        raise ConfigError(f"environment variable {variable} is not read; {_hint(spelled)}")
 
 
 def _refuse_variable(variable: str, key: str, known: Mapping[str, Setting]) -> None:
-    meant = nearest(key.replace("_", "."), [name.replace("_", ".") for name in known])
-    for name in known:
-        if f"'{name.replace('_', '.')}'" in meant:
-            spelled = ENVIRONMENT_PREFIX + name.upper().replace(".", "__")
-            raise ConfigError(f"environment variable {variable} is no setting; did you mean '{spelled}'?")
-    raise ConfigError(f"environment variable {variable} is no setting; `sracl config show` lists them")
+    dotted = {name.replace("_", "."): name for name in known}
+    close = difflib.get_close_matches(key.replace("_", "."), dotted, n=1)
+    spelled = [_as_variable(dotted[one]) for one in close if "_" in variable.removeprefix(ENVIRONMENT_PREFIX)]
+    raise ConfigError(f"environment variable {variable} is no setting; {_hint(spelled)}")
+
+
+def _as_variable(key: str) -> str:
+    return ENVIRONMENT_PREFIX + key.upper().replace(".", "__")
 
 
 def _set_layer(sets: Sequence[str]) -> Layer:
@@ -237,12 +247,19 @@ def _set_layer(sets: Sequence[str]) -> Layer:
 def _check_key(key: str, known: Mapping[str, Setting], origin: str) -> None:
     if key in known:
         return
-    ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
     inside = [name for name in known if name.startswith(f"{key}.")]
     if inside:
         raise ConfigError(f"{origin}: '{key}' is a section, not a setting; it has {', '.join(inside)}")
-    hint = f"; did you mean '{ends[0]}'?" if ends else nearest(key, known)
-    raise ConfigError(f"{origin}: there is no setting '{key}'{hint or '; `sracl config show` lists them'}")
+    raise ConfigError(f"{origin}: there is no setting '{key}'; {_hint(meant(key, known))}")
+
+
+def _hint(keys: Sequence[str]) -> str:
+    """The question whether one of `keys` is meant, of which the first few are named."""
+    if not keys:
+        return "`sracl config show` lists them"
+    several = " or ".join(f"'{key}'" for key in keys[:MOST_MEANT])
+    left = len(keys) - MOST_MEANT
+    return f"did you mean {several}{f', or one of {left} more of that name' if left > 0 else ''}?"
 
 
 def _from_text(text: str, setting: Setting) -> Any:

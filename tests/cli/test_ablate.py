@@ -61,6 +61,8 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
         ("full", "there already"), ("next_item", "there already"), ("mean_synthesizer", "train"),
     ]  # fmt: skip
     assert len(list(runs.glob("*/meta.json"))) == 2, "a dry run trains nothing"
+    other = ablate(shop, "--variants", "full", "--set", "training.seed=7", "--dry-run", "--json")
+    assert [row["seed"] for row in json.loads(other.stdout)] == [7]
 
 
 @pytest.mark.parametrize("words", [("--variants", "ful"), ("--seeds", "1,x"), ("--preset", "none")])

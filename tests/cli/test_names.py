@@ -121,3 +121,22 @@ def test_another_split_is_refused_unless_asked_for(
     found = json.loads(told([*words, "--mixed", "--json"], capsys))
     assert found["differing"]["split"] == ["leave_one_out", "temporal"]
     assert found["paired"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["train", "none", "--set", "seed=3"],
+            "--set seed is no setting, but an option of this command; write --seed 3",
+        ),
+        (["train", "none", "--set", "runs_dir=a b"], "write --runs-dir 'a b'"),
+        (["train", "none", "--set", "quiet=1"], "write --quiet"),
+        (["compare", "none", "--models", "sasrec", "--set", "seed=3"], "write --seeds 3"),
+        (["ablate", "none", "--set", "seed"], "write --seeds VALUE"),
+    ],
+)
+def test_an_option_among_settings_is_called_so(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(words, capsys, status=2).endswith(said + "\n")

@@ -137,6 +137,15 @@ def test_a_dotted_value_is_validated_like_a_file() -> None:
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelled key": ({"sets": ["training.sed=1"]}, "did you mean 'training.seed'"),
     "a key without its section": ({"sets": ["beta=1"]}, "did you mean 'objectives.sracl.beta'"),
+    "a name of several sections, a training's first": (
+        {"sets": ["seed=3"]},
+        "no setting 'seed'; did you mean 'training.seed' or 'describe.seed'\\?",
+    ),
+    "a name of very many": (
+        {"sets": ["temperature=3"]},
+        r"did you mean 'objectives\.sracl\.temperature' or .*, or one of 8 more of that name\?",
+    ),
+    "a misspelled key without its section": ({"sets": ["epoch=3"]}, r"did you mean 'training\.max_epochs'\?"),
     "a key like no other": ({"sets": ["zzz=1"]}, "`sracl config show` lists them"),
     "a section": ({"sets": ["training=1"]}, "'training' is a section"),
     "no value": ({"sets": ["training.seed"]}, "has no value"),
@@ -162,6 +171,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"environment": {"SRACL_RUN_DIR": "x"}},
         "SRACL_RUN_DIR is not read; did you mean 'SRACL_RUNS_DIR'",
     ),
+    "a variable without its section": (
+        {"environment": {"SRACL_EPOCHS": "3"}},
+        "SRACL_EPOCHS is not read; did you mean 'SRACL_TRAINING__MAX_EPOCHS'",
+    ),
+    "a section as a variable": ({"environment": {"SRACL_MODEL": "x"}}, "SRACL_MODEL is no setting; `sracl"),
+    "an option as a variable": ({"environment": {"SRACL_PRESET": "x"}}, "not read; give --preset"),
     "a number without end": ({"sets": ["training.learning_rate=inf"]}, "should be a finite number"),
     "a variable out of range": (
         {"environment": {"SRACL_RETRIEVAL__K": "0"}},
