@@ -62,9 +62,10 @@ def by_time(log: Log, since: float | None, until: float | None) -> None:
     first, last = float(frame["timestamp"].min() or 0), float(frame["timestamp"].max() or 0)  # type: ignore[arg-type]
     for flag, bound in (("--since", since), ("--until", until)):
         if bound is not None and bound > LEAST_DATE > last:
+            day = span_of(bound, bound)[:10]
             raise DataError(
-                f"{flag} {bound:.15g} is a date in seconds, the data's times ({first:.15g} to {last:.15g}) "
-                f"are no dates; give {flag} a number among them"
+                f"{flag} {bound:.15g} is a date in seconds ({day}), the data's times ({first:.15g} to "
+                f"{last:.15g}) are no dates; give {flag} a number among them"
             )
         if bound is not None and EARLY_YEAR <= bound <= LATE_YEAR and last > LEAST_DATE:
             raise DataError(f"{flag} {bound:.15g} is no date; for the year give {flag} {bound:.0f}-01-01")

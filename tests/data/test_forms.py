@@ -479,12 +479,31 @@ def test_patterns_of_ones_own(tmp_path: Path, written: str, pattern: str, part: 
     assert sorted(dataset.timestamps) == sorted(time + part for *_, time in SECONDS)
 
 
-@pytest.mark.parametrize("pattern", ["%H:%M", "%Y %B", "%I:%M:%S %p"])
+@pytest.mark.parametrize("pattern", ["%H:%M", "%Y %H:%M", "%I:%M:%S %p"])
 def test_a_pattern_without_a_day_is_refused(tmp_path: Path, pattern: str) -> None:
     rows = [(user, item, time.strftime(pattern)) for user, item, time in ROWS]
     path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
     with pytest.raises(DataError, match="has no day"):
         made(path, tmp_path / "out", time_format=pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"), [("%Y", "look like years"), ("%Y%m", "look like months"), ("%B %Y", None)]
+)
+def test_years_and_months_alone(tmp_path: Path, pattern: str, told: str | None) -> None:
+    rows = [
+        (u, i, time.replace(year=1998 + at % 5).strftime(pattern)) for at, (u, i, time) in enumerate(ROWS)
+    ]
+    path = write(tmp_path, log__csv=csv(rows)) / "log.csv"
+    dates, manifest = made(path, tmp_path / "dates", time_format=pattern, since="2000-01-01")
+    assert manifest["source"]["times"]["are"] == f"dates '{pattern}'"
+    assert min(dates.timestamps) == datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+    if told is None:
+        return
+    numbers, manifest = made(path, tmp_path / "numbers")
+    assert manifest["source"]["times"]["are"].endswith(told)
+    assert str(min(numbers.timestamps)).startswith("1998")
+    assert [note for note in manifest["notes"] if f"--time-format '{pattern}' makes dates" in note]
 
 
 CLOCKS = {"iso": "%H:%M:%S", "American": "%I:%M:%S %p"}

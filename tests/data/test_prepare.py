@@ -96,7 +96,9 @@ def test_a_window_means_the_same_in_every_unit(tmp_path: Path, parts: int, bound
 
 def test_a_date_is_not_compared_with_positions(tmp_path: Path) -> None:
     raw = write_log(tmp_path / "raw", [("u", f"i{t}", t) for t in range(4)])
-    with pytest.raises(DataError, match=r"since 1546300800 is a date in seconds.*times \(0 to 3\).*no dates"):
+    with pytest.raises(
+        DataError, match=r"since 1546300800 is a date in seconds \(2019-01-01\).*times \(0 to 3\).*no dates"
+    ):
         prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=1546300800))
     assert prepare(raw, tmp_path / "out", PrepareOptions(k_core=1, since=1))["counts"]["interactions"] == 3
 

@@ -13,6 +13,8 @@ from sracl_core.data.reading.missing import missing
 from sracl_core.errors import DataError
 
 DAY = re.compile(r"%[-_0^#]?[dejFDcxsv+]|(?=.*%[VUW]).*%[uwaA]")
+COARSE = re.compile(r"(?=.*%[-_0^#]?[Yy])(?:[^%]|%[-_0^#]?[YymbBh])+")
+"""Patterns of years and months alone, each of which stands for its first day."""
 CLOCK = re.compile(
     r"(?P<join>[T :-]|, ?)(?P<hour>\d{1,2})(?P<mark>[:.])\d\d(?P<seconds>(?P=mark)\d\d)?"
     r"(?P<fraction>[.,]\d+)?(?P<half> ?[AaPp][Mm])?(?P<gap> ?)"
@@ -79,8 +81,8 @@ def are_dates(column: pl.Series) -> bool:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raises DataError where a pattern names no day, so that all days would be one."""
-    if pattern != "auto" and not DAY.search(pattern):
+    """Raises DataError where a pattern has a time of day and no day, so that all days would be one."""
+    if pattern != "auto" and not DAY.search(pattern) and not COARSE.fullmatch(pattern):
         raise DataError(
             f"--time-format '{pattern}' has no day, so that all days would be one; "
             "give a pattern with one, such as '%Y-%m-%d %H:%M:%S', or where the times have none, give "
@@ -94,6 +96,9 @@ def parse(column: pl.Series, pattern: str) -> pl.Series:
     if ",%f" in pattern:
         text, pattern = text.str.replace(r"(:\d\d),(\d)", "$1.$2"), pattern.replace(",%f", "%.f")
     pattern = pattern.replace(".%f", "%.f")  # of any length, as Python reads it
+    if COARSE.fullmatch(pattern):
+        first = ("01", "%d") if re.search("%[-_0^#]?[mbBh]", pattern) else ("01-01", "%m-%d")
+        text, pattern = text + f" {first[0]}", f"{pattern} {first[1]}"
     times = text.str.to_datetime(pattern, strict=False, time_unit="us")
     times = times.dt.replace_time_zone(None)
     return pl.select(pl.when(times >= EARLIEST).then(times)).to_series().alias(column.name)

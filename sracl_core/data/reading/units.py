@@ -27,6 +27,8 @@ CALENDAR = (
     ("%Y%m%d", 10**4),
 )
 """Patterns of dates written as one number, and what a year is in it."""
+COARSE = (("years", "%Y", 1), ("months", "%Y%m", 100))
+"""Numbers such as 1998 and 199812: what they are, their pattern, and what a year is in them."""
 YEAR_LAST = (("%d%m%Y", 10**6, 10**4), ("%m%d%Y", 10**4, 10**6))
 """Patterns whose numbers stand in no order, and what a day and a month are in them."""
 LEAST_DIFFERENT = 3
@@ -45,6 +47,8 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
     """
     middle = numbers.median()
     _refuse_year_last(numbers, locate)
+    if (coarse := _coarse(numbers)) is not None:
+        return numbers, coarse
     if not isinstance(middle, int | float) or middle < LEAST_DATE / 10:
         return numbers, "numbers that are no dates"
     calendar = _calendar(numbers)
@@ -156,6 +160,17 @@ def _calendar(numbers: pl.Series) -> tuple[pl.Series, str] | None:
     return None
 
 
+def _coarse(numbers: pl.Series) -> str | None:
+    """What numbers are that look like years or months, which stand in order as they are."""
+    if not numbers.dtype.is_integer() or numbers.n_unique() < LEAST_DIFFERENT:
+        return None
+    for name, _, year in COARSE:
+        months = year == 1 or (numbers % year).is_between(1, 12).all()
+        if months and numbers.is_between(1900 * year, 2101 * year - 1).all():
+            return f"numbers that look like {name}"
+    return None
+
+
 def odd_times(times: pl.Series, what: str) -> list[str]:
     """Lines about times that may be none: hours of the day, and zeros among dates.
 
@@ -170,6 +185,12 @@ def odd_times(times: pl.Series, what: str) -> list[str]:
         return []
     if what == "positions in the file":
         return []
+    for name, pattern, _ in COARSE:
+        if what == f"numbers that look like {name}":
+            return [
+                f"times are {name} alone, so that nothing orders what a user did within one; where another "
+                f"column has days, name it with --time-col; --time-format '{pattern}' makes dates of these"
+            ]
     none, never = int((times <= 0).sum()), int((times >= MODERN[1]).sum())
     notes = []
     if none and none * 2 <= len(times):
