@@ -1,11 +1,14 @@
-"""Is a run that starts from yesterday's weights as good as a fresh one, at a third of its epochs?
+"""Is a run that starts from yesterday's weights as good as a fresh one, at a third of its minutes?
 
-A log is cut by months. What comes before the first month is prepared and trained from nothing; each month is
-appended, and then two runs are trained on the same log: a fresh one, and one from the warm run of the month
-before. Both are asked for the same test events (everybody's last purchase), and paired over people.
+A log is cut by months. What comes before the first month is prepared and trained from nothing; each
+month is appended, and then runs are trained on the same log: a fresh one, which ends by itself as its
+settings say, and one from the warm run of the month before. Where several ways of the latter are given, all
+are tried in the first month, and the one with the best validation is kept for it and for all later ones.
+Both are asked for the same test events (everybody's last purchase), and paired over people.
 
-    python benchmarks/refresh.py LOG --households 400 --since 2017-06-01 \\
-        --months 2017-10,2017-11 --work FOLDER --out benchmarks/results/refresh.json
+    python benchmarks/refresh.py LOG --households 1000 --since 2017-06-01 \\
+        --months 2017-10,2017-11 --work FOLDER --out benchmarks/results/refresh.json \\
+        --warm '--epochs 1' --warm '--epochs 1 --set training.learning_rate=0.0003'
 """
 
 from __future__ import annotations
@@ -26,8 +29,6 @@ from sracl_core.files import write_json
 COMMON = (
     "--preset fast --seed 42 --set semantics.encoder=static --set retrieval.stride=8 --set training.threads=1"
 )
-FRESH, WARM = 3, 1
-"""Epochs."""
 
 
 def sracl(*words: str | int | Path) -> tuple[str, float]:
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--households", type=int, default=400)
     parser.add_argument("--since", default="2017-06-01")
     parser.add_argument("--months", default="2017-10,2017-11")
+    parser.add_argument("--warm", action="append", help="a way of the warm run; repeatable")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -75,20 +77,28 @@ def main() -> None:
     first, *later = cut(args.log, args.work, args.households, args.since, months)
     items, data = args.log / "products.parquet", args.work / "data-0"
     sracl("data", "prepare", first, items, "--out", data, "-q")
-    sracl("train", data, *COMMON.split(), "--epochs", FRESH, "--name", "warm-0", *runs, "-q")
+    sracl("train", data, *COMMON.split(), "--name", "warm-0", *runs, "-q")
     found: list[dict[str, Any]] = []
+    ways, live = args.warm or ["--epochs 1"], "warm-0"
     for number, (month, events) in enumerate(zip(months, later, strict=True), start=1):
         data, grown = args.work / f"data-{number}", data
         sracl("data", "append", grown, events, items, "--out", data, "-q")
-        warm, fresh = f"warm-{number}", f"fresh-{number}"
-        start = ("--from", f"warm-{number - 1}")
-        _, minutes_warm = sracl("train", data, *start, "--epochs", WARM, "--name", warm, *runs, "-q")
-        _, minutes = sracl("train", data, *COMMON.split(), "--epochs", FRESH, "--name", fresh, *runs, "-q")
-        told = json.loads(sracl("runs", "compare", fresh, warm, "--json", *runs)[0])
-        found.append({"month": month, "minutes": [minutes, minutes_warm], "compared": told})
-        print(json.dumps(found[-1]), flush=True)
+        fresh = f"fresh-{number}"
+        _, minutes = sracl("train", data, *COMMON.split(), "--name", fresh, *runs, "-q")
+        tried = []
+        for turn, way in enumerate(ways, start=1):
+            warm = f"warm-{number}-{turn}"
+            start = ("--from", live, *way.split())
+            _, minutes_warm = sracl("train", data, *start, "--name", warm, *runs, "-q")
+            told = json.loads(sracl("runs", "compare", fresh, warm, "--json", *runs)[0])
+            valid = json.loads(sracl("runs", "show", warm, "--json", *runs)[0])["results"]["valid"]
+            tried.append({"way": way, "run": warm, "minutes": minutes_warm, "valid": valid, "compared": told})
+            print(month, way, valid["unmasked"]["NDCG@20"], minutes, minutes_warm, flush=True)
+        kept = max(tried, key=lambda one: one["valid"]["unmasked"]["NDCG@20"])
+        ways, live = [kept["way"]], kept["run"]
+        found.append({"month": month, "fresh_minutes": minutes, "kept": kept["way"], "warm": tried})
         if args.out:
-            write_json(args.out, {"common": COMMON, "epochs": [FRESH, WARM], "months": found})
+            write_json(args.out, {"common": COMMON, "households": args.households, "months": found})
 
 
 if __name__ == "__main__":

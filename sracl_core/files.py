@@ -54,15 +54,23 @@ _OF_THE_DISK = {
 }
 
 
+def address(path: Path | str) -> str | None:
+    """The address that `path` is, such as s3://bucket/log.csv; None for a path of this machine."""
+    if (found := _ADDRESS.match(str(path))) is None:
+        return None
+    scheme = found[1].lower()
+    return f"{scheme}://{'/' if scheme == 'file' else ''}{found[2]}"
+
+
 def require_here(path: Path | str) -> None:
-    """Raise InputError for an address, such as s3://bucket/log.csv, where a path of this machine is wanted.
+    """Raise InputError for an address where a path of this machine is wanted.
 
     It would be taken for a folder called s3: in the current one.
     """
-    if found := _ADDRESS.match(str(path)):
+    if at := address(path):
         raise InputError(
-            f"{found[1]}://{found[2]} is an address, and files are read and written on this machine alone; "
-            "copy them from there or to there with the store's own program, or mount it, and give the path"
+            f"{at} is an address, and this is written on this machine alone; give a path, and copy it to "
+            "there with the store's own program"
         )
 
 

@@ -17,6 +17,7 @@ from sracl_core.cli.data_look import DropEmptyOption, EventsOption, RawDirOption
 from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.settings import DatasetFolder
 from sracl_core.data.times import span_of
+from sracl_core.files import address
 
 app = typer.Typer(no_args_is_help=True)
 _DryRunOption = Annotated[
@@ -85,12 +86,13 @@ def prepare(
         output.print_json(manifest)
         return
     _print_funnel(manifest["funnel"])
+    place_of = address(out) or str(out)
     if dry_run:
-        output.say(f"{out}: not written; the same without --dry-run writes it", quiet)
+        output.say(f"{place_of}: not written; the same without --dry-run writes it", quiet)
         return
-    folder = shlex.quote(str(out))
+    folder = shlex.quote(place_of)
     given = " --set dataset.split=given" if valid else ""
-    output.say(f"{out}: ready; next: sracl train {folder}{given}", quiet)
+    output.say(f"{place_of}: ready; next: sracl train {folder}{given}", quiet)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sracl_core.data.dataset import INTERACTIONS, ITEMS, Dataset, load_dataset, read_table
+from sracl_core.data.dataset import INTERACTIONS, ITEMS, NAMES, Dataset, load_dataset, read_table
+from sracl_core.data.object_store import here, placed
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
@@ -41,9 +42,10 @@ def append(
     the new times are of another kind than the old ones.
     """
     dataset = load_dataset(folder)
+    folder, new = dataset.folder, [here(path, progress) for path in new]
     if dataset.parts is not None:
         raise DataError(f"{folder} has a split of its own; prepare it again from both logs")
-    with scratch_folder(out) as scratch:
+    with placed(out, NAMES, progress) as place, scratch_folder(place) as scratch:
         raw = read_later(dataset, new, options, scratch)
         old = read_table(folder / INTERACTIONS)
         columns = ["user_id", "item_id", "timestamp"]
@@ -63,7 +65,7 @@ def append(
             citation=dataset.manifest.get("citation"),
             earlier={name: _choices(dataset).get(name) for name in CHOSEN},
         )
-        manifest = prepare([scratch / INTERACTIONS, scratch / ITEMS], out, kept, progress)
+        manifest = prepare([scratch / INTERACTIONS, scratch / ITEMS], place, kept, progress)
     times = raw.interactions["timestamp"]
     added = {
         "format": raw.form,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sracl_core.data.catalog_entries import AMAZON_2023_CATEGORIES, ENTRIES, Entry, amazon_2023
 from sracl_core.errors import DataError, nearest
-from sracl_core.files import require_here
+from sracl_core.files import address
 
 UNPACKED = "unpacked"
 RAW_DIR = Path("data/raw")
@@ -78,10 +78,8 @@ def find(name: str) -> Entry:
 
 
 def resolve(sources: list[str], raw_dir: Path) -> tuple[list[Path], Entry | None]:
-    """Paths of what was named: files and folders as they are, or a catalogue entry's folder."""
-    for source in sources:
-        require_here(source)
-    if len(sources) != 1 or Path(sources[0]).exists():
+    """Paths of what was named: files, folders and addresses as they are, or a catalogue entry's folder."""
+    if len(sources) != 1 or address(sources[0]) or Path(sources[0]).exists():
         return [Path(source) for source in sources], None
     entry = _lookup(sources[0])
     if entry is None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.data.object_store import here
 from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
-from sracl_core.files import recovered, require_here
+from sracl_core.files import recovered
 from sracl_core.sealed import unsealed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Sequences", "Vocabulary", "load_dataset", "read_manifest", "verified_manifest"]
 
 FORMAT_VERSION = 2
-INTERACTIONS, ITEMS, MANIFEST = "interactions.parquet", "items.parquet", "dataset.json"
+INTERACTIONS, ITEMS, MANIFEST = NAMES = ("interactions.parquet", "items.parquet", "dataset.json")
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Dataset:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What `dataset.json` says; raises DataError where `folder` is no prepared dataset."""
-    require_here(folder)
+    """What `dataset.json` says, also at an address; raises DataError where there is no prepared dataset."""
+    folder = here(folder)
     path = recovered(folder) / MANIFEST
     if not path.is_file():
         if folder.is_dir():
@@ -150,10 +151,13 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
 
 
 def load_dataset(folder: Path | str) -> Dataset:
-    """Open a folder written by `prepare`; raises DataError where it is none, or damaged."""
+    """Open a folder written by `prepare`, or a copy of the one at an address (see `object_store.here`).
+
+    Raises DataError where it is none, or damaged.
+    """
     import polars as pl
 
-    folder = Path(folder)
+    folder = here(folder)
     manifest = verified_manifest(folder)
     items = read_table(folder / ITEMS, ["item_id"])["item_id"]
     table = read_table(folder / INTERACTIONS)

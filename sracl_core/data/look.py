@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from sracl_core.data.archives import is_archive, unpack
+from sracl_core.data.object_store import here
 from sracl_core.data.readers import READERS, detect
 from sracl_core.data.readers.table import item_columns
 from sracl_core.data.reading.base import COMPRESSED, ReadOptions, refusing
@@ -85,7 +86,7 @@ def look(paths: Sequence[Path], options: ReadOptions | None = None) -> Look:
         scratch = Path(folder)
         shown: dict[str, str] = {}
         try:
-            found, large = _opened(paths, scratch, shown)
+            found, large = _opened([here(path) for path in paths], scratch, shown)
             if large:
                 said = f"{large} is large: it is looked into when the import begins"
                 return Look("", "", True, [], notes=[said])

@@ -13,16 +13,17 @@ import polars as pl
 
 from sracl_core.data import filters, remarks, ties
 from sracl_core.data.archives import is_archive, unpack
-from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST
+from sracl_core.data.dataset import FORMAT_VERSION, INTERACTIONS, ITEMS, MANIFEST, NAMES
 from sracl_core.data.filters import Log
 from sracl_core.data.hashing import identity, tied
 from sracl_core.data.numbering import Encoded, Numbered, encode, item_rows, number
+from sracl_core.data.object_store import here, placed
 from sracl_core.data.readers import READERS, detect, read_source, unchanged
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.reading.units import one_as_seconds
 from sracl_core.data.times import as_time
 from sracl_core.errors import DataError
-from sracl_core.files import SCRATCH, require_here, storage_error, whole_folder, write_json
+from sracl_core.files import SCRATCH, storage_error, whole_folder, write_json
 from sracl_core.progress import Progress
 
 STAGES = ("read", "encode", "filter", "number", "write")
@@ -100,18 +101,18 @@ def prepare(
 ) -> dict[str, Any]:
     """Make the prepared dataset `out` of raw files, one or several or a folder, and return its manifest.
 
+    Each of them may be an address of an object store (see `object_store`).
     Raises DataError where the files cannot be used; `out` is then as it was before.
     """
     options = options or PrepareOptions()
-    paths = [Path(path) for path in ([source] if isinstance(source, Path | str) else source)]
-    for path in paths:
-        require_here(path)
+    given = [source] if isinstance(source, Path | str) else source
+    paths = [here(path, progress) for path in given]
 
     def at(stage: str) -> None:
         if progress:
             progress("prepare", STAGES.index(stage), len(STAGES))
 
-    with whole_folder(Path(out), mark=MANIFEST, parents=True) as work:
+    with placed(out, NAMES, progress) as place, whole_folder(place, mark=MANIFEST, parents=True) as work:
         (work / SCRATCH).mkdir()
         at("read")
         form, files, described, raw = _read(paths, options, work / SCRATCH)
@@ -155,7 +156,8 @@ def _read(
     paths: list[Path], options: PrepareOptions, scratch: Path
 ) -> tuple[str, list[Path], list[dict[str, Any]], Raw]:
     """The format, the files that are of it, what each is, and what they hold."""
-    reading = replace(options.read, with_ratings=options.min_rating is not None)
+    valid, test = (files and tuple(map(here, files)) for files in (options.read.valid, options.read.test))
+    reading = replace(options.read, with_ratings=options.min_rating is not None, valid=valid, test=test)
     with _in_their_words(paths, scratch):
         own = [*(reading.valid or ()), *(reading.test or ())]
         form, files = detect([*_unpacked(paths, scratch), *own], reading.format, reading)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sracl_core.data.dataset import Dataset, load_dataset
+from sracl_core.data.object_store import here
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.splits.base import Split, Splitter
 from sracl_core.errors import ConfigError, DataError, RunError
@@ -38,7 +39,7 @@ def load_sources(config: RunConfig) -> Sources:
     """Open the dataset that `config` names and split it. Raises DataError."""
     if not config.dataset.path:
         raise DataError("no dataset is given: name a folder made by `sracl data prepare`")
-    key = (config.dataset.model_dump_json(), _stamps(Path(config.dataset.path)))
+    key = (config.dataset.model_dump_json(), _stamps(here(config.dataset.path)))
     made = _latest[key] if key in _latest else _opened(config)
     if made.max_length != config.model.max_length:
         prefixes = training_prefixes(made.split.train, config.model.max_length)
@@ -106,9 +107,9 @@ def sources_of(run: RunDirectory, config: RunConfig) -> Sources:
 
     Raises RunError when it is not there, cannot be used, or is another one by now.
     """
-    folder, moved = Path(config.dataset.path), "give --dataset FOLDER if it was moved"
+    folder, moved = config.dataset.path, "give --dataset FOLDER if it was moved"
     expected = run.dataset_identity()
-    if not folder.exists():
+    if not here(folder).exists():
         raise RunError(f"{folder}, the dataset of {run.name}, is not there; {moved}")
     try:
         sources = load_sources(config)

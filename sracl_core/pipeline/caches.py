@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 from sracl_core.errors import SraclError
-from sracl_core.files import cache_folder, storage_error
+from sracl_core.files import cache_folder, read_json, storage_error
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.finding import run_folders
 from sracl_core.training.inputs import recorded, taken
 
-Kind = Literal["vectors", "table", "model", "answers", "list", "old"]
+Kind = Literal["vectors", "table", "model", "answers", "list", "copy", "old"]
 IN_USE_SECONDS = 120.0
 """Whoever has just written to a file may be writing still."""
 
@@ -60,6 +60,7 @@ def cached(runs_dir: Path, folder: Path | None = None) -> list[Entry]:
         *_models(folder, needs),
         *_answers(folder, runs_dir),
         *_lists(folder),
+        *_copies(folder),
     ]
     return sorted(found, key=lambda entry: -entry.bytes)
 
@@ -142,6 +143,13 @@ def _lists(folder: Path) -> Iterator[Entry]:
     """Lines of folders of many runs (`runs.catalog`)."""
     for path in sorted((folder / "lists").glob("*.json")):
         yield _entry("list", "of a folder of runs", path, None, [])
+
+
+def _copies(folder: Path) -> Iterator[Entry]:
+    """Of what lies in an object store (`data.object_store`); who needs it copies it again."""
+    for path in sorted((folder / "objects").glob("*/")):
+        told = read_json(path / "about.json") or {}
+        yield _entry("copy", str(told.get("address", path.name[:12])), path, None, [])
 
 
 def _runs(runs_dir: Path) -> list[RunDirectory]:

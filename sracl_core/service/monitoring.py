@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sracl_core.data.append import read_later
+from sracl_core.data.object_store import here
 from sracl_core.data.prefixes import query_prefixes
 from sracl_core.data.reading.base import Raw, ReadOptions
 from sracl_core.data.remarks import on_unknown
@@ -57,7 +58,7 @@ def read_events(paths: list[Path], loaded: LoadedRun, options: ReadOptions | Non
     """A log of what came later, read as `sracl data append` reads it. Raises DataError."""
     dataset = loaded.dataset
     with tempfile.TemporaryDirectory() as place:
-        raw = read_later(dataset, paths, options, Path(place))
+        raw = read_later(dataset, [here(path) for path in paths], options, Path(place))
     notes = [
         note
         for ids, what in ((dataset.users.ids, "users"), (dataset.items.ids, "items"))
