@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class TableOptions:
     """How often each row is trained, and what it is held against."""
 
-    seeds: Annotated[str, typer.Option("--seeds", help="How many seeds, or which, by comma.")] = "3"
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="How many seeds (3), or which, by comma (1,2,3; one: 42,).")
+    ] = "3"
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
     ] = None
@@ -96,10 +98,13 @@ def compare(
 
 def _seeds(text: str) -> int | list[int]:
     try:
-        found = [int(part) for part in text.split(",")]
+        found = [int(part) for part in text.removesuffix(",").split(",")]
     except ValueError as error:
-        raise InputError(f"--seeds '{text}' is neither a number nor a list; write 3 or 1,2,3") from error
-    return found if len(found) > 1 else found[0]
+        raise InputError(
+            f"--seeds '{text}' is neither a number nor a list; write 3 for three of them, 1,2,3 for these, "
+            "or 42, for that one"
+        ) from error
+    return found if "," in text else found[0]
 
 
 def _print_plan(

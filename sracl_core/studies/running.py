@@ -51,6 +51,9 @@ def run_all(
     line a run. made: hears of runs, by place in `wanted`, as soon as there are folders.
     """
     planned = plan_runs(wanted, runs_dir)
+    there = sum(one.left == "there already" for one in planned)
+    if len(planned) > 1:
+        say(f"{len(planned):,} runs, {there:,} of them there already")
     found, failed = dict[int, RunDirectory](), dict[int, str]()
 
     def fails(at: int, reason: str) -> None:

@@ -111,6 +111,7 @@ def test_a_run_that_fails_leaves_out_its_row_alone(base: Path, parallel: int) ->
     assert [row.name for row in found.rows] == ["popular", "markov"]
     assert found.failed[diverges].endswith("a lower training.learning_rate may help")
     assert any(f"{diverges} is left out" in line for line in markdown(found).splitlines())
+    assert told[0] == "3 runs, 0 of them there already"
     assert any(line.startswith(f"{diverges}-42: failed: ") for line in told)
     with pytest.raises(SraclError, match=f"1 of 3 rows are missing.*{diverges}"):
         found.require_whole()
@@ -344,6 +345,9 @@ def test_what_a_comparison_would_do(base: Path, table: Table, capsys: pytest.Cap
         ("sasrec", 42, "there already"), ("sasrec", 44, "train"), ("text-knn", 42, "train"),
     ]  # fmt: skip
     assert plan[0]["run"] == table.rows[0].runs[0]
+    for seeds, expected in (("2", [42, 43]), ("44,", [44])):
+        assert sracl([*words, "--models", "sasrec", "--seeds", seeds, "--dry-run", "--json"]) == 0
+        assert [row["seed"] for row in json.loads(capsys.readouterr().out)] == expected
     assert sracl([*words, "--models", "sasrec", "--tune", "9", "--dry-run"]) == 0
     assert "after 9 trials of 5 settings" in capsys.readouterr().out
 
