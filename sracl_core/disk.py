@@ -37,7 +37,7 @@ def beside(path: Path) -> Path:
 
 def is_scratch(path: Path) -> bool:
     """Whether `path` has a name that `beside` gives."""
-    return path.match(".sracl-*-*-*.tmp")
+    return path.name.startswith(".sracl-") and path.match(".sracl-*-*-*.tmp")
 
 
 def sweep(folder: Path) -> None:

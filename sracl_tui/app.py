@@ -141,6 +141,8 @@ class Dashboard(App[None]):
             session.choose_run((live or list(message.runs))[0].path)
             if live and first and not self._moved:
                 self.switch_mode("train")
+        if first:
+            self.run_worker(_load_screens, group="screens", thread=True, exit_on_error=False)
         for screen in self._tabs():
             screen.runs_changed(message.runs)
 
@@ -241,3 +243,9 @@ class Dashboard(App[None]):
         yield SystemCommand("Help (?)", "Every key", self.action_help)
         yield SystemCommand("Screenshot", "Save the screen as SVG", self.deliver_screenshot)
         yield SystemCommand("Quit (ctrl+q)", "Leave; runs go on unless told otherwise", self.action_quit)
+
+
+def _load_screens() -> None:
+    """Import what the other screens need while the first one is looked at: numpy alone takes a while."""
+    for place in find():
+        place.load()

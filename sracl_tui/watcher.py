@@ -111,7 +111,7 @@ class RunFollower:
                 return
 
     def _snapshot(self, state: dict[str, Any], word: str, vanished: bool) -> RunSnapshot:
-        from sracl_core.runs.summary import damage
+        from sracl_core.runs.summarizing import damage
 
         history, run = self._history, self._reader.run
         problem = None if vanished else damage(run)

@@ -34,7 +34,7 @@ def show(
         return
     from sracl_core.runs.keeping import note_of
     from sracl_core.runs.reader import read_history
-    from sracl_core.runs.summary import summarize
+    from sracl_core.runs.summarizing import summarize
 
     directory = find_run(run, runs_dir)
     history = read_history(directory.path)

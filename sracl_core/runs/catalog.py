@@ -12,13 +12,18 @@ from pathlib import Path
 
 from sracl_core.errors import SraclError
 from sracl_core.files import cache_folder, make_folder, read_json, write_json
-from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.finding import run_folders
-from sracl_core.runs.summary import RunSummary, damaged, summarize
+from sracl_core.runs.summary import RunSummary, damaged
 
 READ = ("config.yaml", "meta.json", "state.json", "results.json")
 """What a line is read from."""
-READERS = ("runs/summary.py", "runs/states.py", "runs/records.py", "settings/yaml_source.py")
+READERS = (
+    "runs/summary.py",
+    "runs/summarizing.py",
+    "runs/states.py",
+    "runs/records.py",
+    "settings/yaml_source.py",
+)
 """What reads it: another version may read otherwise."""
 WORTH_KEEPING = 20
 """Fewer new lines are as soon read again as the file of all is written."""
@@ -98,6 +103,10 @@ _VALUES = [field.name for field in fields(RunSummary) if field.name not in ("pat
 
 def _summary(folder: Path) -> RunSummary:
     """One odd run never hides the others, whatever stands in its files."""
+    # Later: where every line is kept, what reads runs would take as long to load as the whole list.
+    from sracl_core.runs.directory import RunDirectory
+    from sracl_core.runs.summarizing import summarize
+
     try:
         return summarize(RunDirectory(folder))
     except Exception as error:

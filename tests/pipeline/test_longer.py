@@ -15,7 +15,7 @@ from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.run import resume
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.reader import read_history
-from sracl_core.runs.summary import summarize
+from sracl_core.runs.summarizing import summarize
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run

@@ -27,7 +27,7 @@ from sracl_core.explorer.loading import LoadedRun
 from sracl_core.retrieval.neighbors import cached_neighbors
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
-from sracl_core.runs.summary import damage
+from sracl_core.runs.summarizing import damage
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.llm.answers_db import Answer, LlmCache
 from sracl_core.semantics.store import VectorStore

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sracl_core.files import read_json, write_json
-from sracl_core.runs import catalog
+from sracl_core.runs import catalog, summarizing
 from sracl_core.runs.catalog import RunCatalog, list_runs
 from sracl_core.runs.directory import RunDirectory, create_run
-from sracl_core.runs.summary import RunSummary, summarize
+from sracl_core.runs.summarizing import summarize
+from sracl_core.runs.summary import RunSummary
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
 
@@ -40,7 +43,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(run.name)
         return summarize(run)
 
-    monkeypatch.setattr(catalog, "summarize", noted)
+    monkeypatch.setattr(summarizing, "summarize", noted)
     return names
 
 
@@ -50,6 +53,18 @@ def test_what_has_not_changed_is_read_once_by_all_who_ask(runs: Path, read: list
     assert len(read) == MOST
     assert asked.read() == list_runs(runs) == list_runs(runs) == first
     assert len(read) == MOST
+
+
+def test_kept_lines_are_told_without_what_reads_runs(runs: Path) -> None:
+    list_runs(runs)
+    code = f"""
+import sys
+from sracl_core.runs import catalog
+catalog.WORTH_KEEPING = {MOST}
+print(len(catalog.list_runs({str(runs)!r})), *({{"pydantic", "yaml"}} & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert told.stdout.split() == [str(MOST)], told.stderr
 
 
 def test_the_newest_are_told_while_the_others_are_still_to_be_read(

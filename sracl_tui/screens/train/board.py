@@ -25,7 +25,7 @@ from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.key_line import KeyLine
 from sracl_tui.widgets.plain import Static, entitle
-from sracl_tui.widgets.row_list import CursorList, RowList
+from sracl_tui.widgets.row_list import MOST_ROWS, CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 MOST_SETTINGS = 5
@@ -60,6 +60,7 @@ class BoardScreen(ModalScreen[Path | None]):
         super().__init__()
         self.session = session
         self._rows: list[dict[str, Any]] = []
+        self._searched: list[str] = []
         self._metrics: list[str] = []
         self._metric = ""
         self._marked = ""
@@ -89,13 +90,14 @@ class BoardScreen(ModalScreen[Path | None]):
             self.query_one("#leaderboard-said", Static).update(Content.styled(f"✗ {error}", "$error"))
             return
         self._rows, self._metrics = answer["rows"], answer["metrics"]
+        self._searched = [_searched(row) for row in self._rows]
         self._metric = answer["metric"]
         self._show()
 
     def _show(self) -> None:
         wanted = self.query_one(Input).value.strip().lower()
-        shown = [row for row in self._rows if wanted in _searched(row)]
-        self.query_one(RowList).show([(row["name"], self._row(row)) for row in shown])
+        shown = [row for row, text in zip(self._rows, self._searched, strict=True) if wanted in text]
+        self.query_one(RowList).show([(row["name"], self._row(row)) for row in shown[:MOST_ROWS]])
         seeds = "seeds of one setting together" if self._fold else "each run"
         many = f"{len(shown)} row{'s' * (len(shown) != 1)}"
         said = f"{many} by {self._metric.replace('/', ' ') or 'nothing yet'} (test; v: validation), {seeds}"

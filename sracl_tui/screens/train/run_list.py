@@ -50,7 +50,7 @@ class RunList(Panel):
         shown = [
             run for run in runs if wanted in f"{run.name} {run.status} {run.dataset} {run.model}".lower()
         ]
-        self.query_one(RowList).show([(str(run.path), self._row(run)) for run in shown])
+        self.query_one(RowList).show([(str(run.path), self._row(run)) for run in shown[:MOST_ROWS]])
         self.query_one(RowList).display = self.query_one(Input).display = bool(runs)
         self.query_one("#no-runs").display = not runs
         more = f" of {len(shown)}" if len(shown) > MOST_ROWS else ""
