@@ -105,15 +105,14 @@ def short_name(name: str) -> str:
     return label if date.isdigit() and clock.isdigit() and label else name
 
 
-def count(number: Any) -> str:
-    """A number with its thousands apart; anything else as it is.
+def count(number: Any, what: str = "") -> str:
+    """A number with its thousands apart, of `what` if anything; anything else as it is.
 
-    >>> count(22363), count(None)
-    ('22,363', 'unknown')
+    >>> count(22363), count(None), count(1, "user")
+    ('22,363', 'unknown', '1 user')
     """
-    if number is None:
-        return "unknown"
-    return f"{number:,}" if isinstance(number, int) else str(number)
+    told = "unknown" if number is None else f"{number:,}" if isinstance(number, int) else str(number)
+    return f"{told} {what}{'s' * (number != 1)}" if what else told
 
 
 def value(snapshot: RunSnapshot, key: str) -> Any:
@@ -195,7 +194,10 @@ def _live_banners(snapshot: RunSnapshot, now: float) -> list[Banner]:
     without = _epoch_of(snapshot.epochs[-1]) - last_best if snapshot.epochs else 0
     if plateau and without >= 3:
         found.append(
-            Banner("warning", f"no gain for {without} epochs; stops at {plateau.get('patience')} (patience)")
+            Banner(
+                "warning",
+                f"no gain for {without} epochs; stops at {plateau.get('patience')} (patience)",
+            )
         )
     if snapshot.disk_free is not None and snapshot.disk_free < LITTLE_DISK:
         found.append(

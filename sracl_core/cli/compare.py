@@ -11,6 +11,7 @@ from sracl_core.cli import output, settings
 from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError, nearest
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,11 @@ def _print_plan(
         from sracl_core.studies.tuning import task_of
 
         searched = {spec.name: len(task_of(spec).space) for spec in specs}
-        trials = {name: f"after {table.tune} trials of {n} settings" for name, n in searched.items() if n}
+        trials = {
+            name: f"after {counted(table.tune, 'trial')} of {counted(n, 'setting')}"
+            for name, n in searched.items()
+            if n
+        }
     print_plan(wanted_runs(specs, _seeds(table.seeds)), runs_dir, as_json, "method", trials)
 
 

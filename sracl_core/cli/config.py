@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sracl_core.cli import output, settings
+from sracl_core.words import counted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -70,7 +71,7 @@ def validate(
     if as_json:
         output.print_json({"file": str(file), "valid": True, "settings": len(origins)})
     else:
-        output.tell(f"{file} is valid, and sets {len(origins)} settings")
+        output.tell(f"{file} is valid, and sets {counted(len(origins), 'setting')}")
 
 
 def _text(value: object) -> str:

@@ -21,6 +21,7 @@ from sracl_core.cli.output import (
     tell_lines,
 )
 from sracl_core.cli.settings import ConfigOption, DatasetArgument, SetOption
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.semantics.llm.answers_db import LlmCache
@@ -225,7 +226,8 @@ def _about_other_prompts(task: DescribeTask, cache: LlmCache, quiet: bool) -> No
     for other in cache.jobs(**same):
         if other["prompt_version"] != job.prompt_version and other["done"]:
             say(
-                f"note: {other['done']:,} texts in the cache were written with prompt "
+                f"note: {counted(other['done'], 'text in the cache was', 'texts in the cache were')} "
+                "written with prompt "
                 f"{other['prompt_version']}; this is {job.prompt_version}, so they are written anew "
                 "(the old ones are kept)",
                 quiet,

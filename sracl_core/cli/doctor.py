@@ -15,6 +15,7 @@ from typing import NamedTuple
 import typer
 
 from sracl_core.cli import output
+from sracl_core.words import counted
 
 NEEDED_GB, LITTLE_GB = 0.5, 5.0
 
@@ -136,7 +137,10 @@ def _device() -> tuple[str, str]:
     value = float((torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device))[0, 0])
     if value != 8.0:
         return "broken", f"a matrix product on {device} gives {value}, not 8; set training.device=cpu"
-    return "ok", f"{device}, {torch.get_num_threads()} threads, {os.cpu_count()} cores"
+    return (
+        "ok",
+        f"{device}, {counted(torch.get_num_threads(), 'thread')}, {counted(os.cpu_count() or 1, 'core')}",
+    )
 
 
 def _step() -> tuple[str, str]:

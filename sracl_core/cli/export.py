@@ -21,6 +21,7 @@ from sracl_core.cli.run_argument import (
 )
 from sracl_core.errors import InputError, RunError
 from sracl_core.runs.records import as_csv, epoch_rows
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
@@ -62,7 +63,7 @@ def onnx(
     about = export_run(LoadedRun.open(directory.path, dataset, encoder), out)
     if as_json:
         output.print_json(about)
-    output.say(f"{about['backbone']} of {directory.name} with {about['items']:,} items in {out}")
+    output.say(f"{about['backbone']} of {directory.name} with {counted(about['items'], 'item')} in {out}")
     output.say(
         f"largest difference of a score: {about['largest_difference']:.1e}; "
         f"the index finds {about['index']['recall_at_10']:.1%} of the best 10"
@@ -126,7 +127,7 @@ def _write_csv(directory: RunDirectory, out: Path | None, steps: bool) -> None:
     from sracl_core.files import write_text
 
     write_text(out, text)
-    output.say(f"{len(rows)} rows in {out}")
+    output.say(f"{counted(len(rows), 'row')} in {out}")
 
 
 @app.command()

@@ -11,6 +11,7 @@ import typer
 from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.errors import InputError
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.explorer.item_answers import Layout, Space
@@ -52,16 +53,17 @@ def add(
     if as_json:
         output.print_json(asdict(done))
     if done.known:
-        output.say(f"{done.known:,} items are left as they are: training knew them", quiet)
+        output.say(f"{counted(done.known, 'item is', 'items are')} known from training, and left so", quiet)
     if done.without_text:
         first = ", ".join(done.without_text[:3])
-        output.say(f"{len(done.without_text):,} items have no text and are left out ({first})", quiet)
+        lost = counted(len(done.without_text), "item has no text and is", "items have no text and are")
+        output.say(f"{lost} left out ({first})", quiet)
     if done.unread_columns:
         output.say(
             f"columns that the run's items have not are not read: {', '.join(done.unread_columns)}", quiet
         )
     again = f", {done.again:,} in place of earlier ones" if done.again else ""
-    output.say(f"{done.new:,} items added to {directory.name}{again}; {done.total:,} in all", quiet)
+    output.say(f"{counted(done.new, 'item')} added to {directory.name}{again}; {done.total:,} in all", quiet)
     if ranked := done.about.get("ranked"):
         names = ("held out", "held out, plain", "trained", "trained, plain")
         now, plain, trained, before = (f"{ranked[name]:.4f}" for name in names)
@@ -139,7 +141,9 @@ def show(
     output.print_table(["bought next", "title", "times", "share"], followers)
     output.tell()
     output.print_table(["user", "times", "part"], [(one.user, one.times, one.part) for one in card.users])
-    output.say(f"{held.users:,} users have it; the latest {len(card.users):,} are shown")
+    output.say(
+        f"{counted(held.users, 'user has', 'users have')} it; shown of the latest: {len(card.users):,}"
+    )
 
 
 @app.command("map")

@@ -11,6 +11,7 @@ from sracl_core.cli import asking, output
 from sracl_core.cli.data_look import DropEmptyOption, EventsOption, LogOptions, listed
 from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
+from sracl_core.words import counted
 
 
 @grouped
@@ -45,7 +46,8 @@ def monitor(
     with output.progress_display(quiet) as progress:
         found = monitoring.monitor(loaded, raw.interactions, progress)
     if found["earlier_events"]:
-        output.say(f"{found['earlier_events']:,} events are not after the run's log and are left out", quiet)
+        early = counted(found["earlier_events"], "event is", "events are")
+        output.say(f"{early} not after the run's log and left out", quiet)
     if found["duplicates"]:
         output.say(f"exact duplicates dropped: {found['duplicates']:,}", quiet)
     output.print_json(found) if as_json else _print(found)

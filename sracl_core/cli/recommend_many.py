@@ -12,6 +12,7 @@ import typer
 from sracl_core.cli import output
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import InputError
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.rules import Rules
@@ -91,18 +92,22 @@ def recommend_many(
 
 
 def _say(written: Written, k: int, out: Path, seconds: float, quiet: bool) -> None:
+    def people(many: int) -> str:
+        return counted(many, "person", "people")
+
     for note in written.notes:
         output.say(f"note: {note}", quiet)
     if written.taken:
-        output.say(f"lists of {written.taken:,} people were there from a command that was interrupted", quiet)
+        output.say(f"lists of {people(written.taken)} were there from a command that was interrupted", quiet)
     if written.popular:
         output.say(
-            f"{written.popular:,} people without a known item got the most popular items (source: popular)",
+            f"{people(written.popular)} without a known item got the most popular items (source: popular)",
             quiet,
         )
     if written.added:
-        output.say(f"{written.added:,} recommendations are of items that came after training", quiet)
+        came = counted(written.added, "recommendation is", "recommendations are")
+        output.say(f"{came} of items that came after training", quiet)
     if written.short:
-        output.say(f"{written.short:,} people got fewer than {k} items: no more are left for them", quiet)
-    taken = f"{written.people:,} people in {out} ({output.duration(seconds)})"
-    output.say(f"{written.rows:,} recommendations for {taken}", quiet)
+        output.say(f"{people(written.short)} got fewer than {k} items: no more are left for them", quiet)
+    taken = f"{people(written.people)} in {out} ({output.duration(seconds)})"
+    output.say(f"{counted(written.rows, 'recommendation')} for {taken}", quiet)

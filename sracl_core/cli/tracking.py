@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sracl_core.cli import completion, output
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
@@ -74,7 +75,7 @@ def export(runs: Sequence[RunDirectory], name: str, out: Path | None, follow: bo
             time.sleep(POLL_SECONDS)
     for one in followed:
         one.close()
-        output.say(f"{one.run.name}: {one.points:,} points")
+        output.say(f"{one.run.name}: {counted(one.points, 'point')}")
     output.tell(followed[0].look)
 
 

@@ -11,6 +11,7 @@ import typer
 from sracl_core.cli import output, settings
 from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.studies.tuning import Tuned
@@ -76,7 +77,7 @@ def _print_plan(spec: Any, trials: int, runs_dir: Path, study: Path | None, as_j
         output.print_json(plan)
         return
     output.print_table(("setting", "as it is", "searched"), rows)
-    output.tell(f"{trials} trials by validation {task.metric}, {done} of them begun: {path}")
+    output.tell(f"{counted(trials, 'trial')} by validation {task.metric}, {done} of them begun: {path}")
 
 
 def _print(tuned: Tuned, runs_dir: Path) -> None:
@@ -90,7 +91,7 @@ def _print(tuned: Tuned, runs_dir: Path) -> None:
         for one in tuned.trials[:SHOWN]
     ]
     short = [name.rpartition(".")[2] if not name.startswith("objectives.") else name[11:] for name in names]
-    title = f"{tuned.method}, {len(rows)} of {len(tuned.trials)} trials, validation {tuned.metric}"
+    title = f"{tuned.method}, {len(rows)} of {counted(len(tuned.trials), 'trial')}, validation {tuned.metric}"
     output.print_table(("trial", "state", "value", *short, "run"), rows, title)
     for one in tuned.trials:
         if one.problem:

@@ -9,6 +9,7 @@ import typer
 
 from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_runs
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.explorer.answers import Order
@@ -55,4 +56,4 @@ def users(
     output.print_table(columns, rows)
     if found.no_ranks:
         output.say(f"note: {found.no_ranks}")
-    output.say(f"{len(found.users):,} of {found.total:,} users")
+    output.say(f"{len(found.users):,} of {counted(found.total, 'user')}")

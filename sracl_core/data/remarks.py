@@ -15,6 +15,7 @@ from sracl_core.data.numbering import Numbered
 from sracl_core.data.reading.base import MOST_NAMED, cut
 from sracl_core.data.reading.search import files_in
 from sracl_core.data.splits.given import given
+from sracl_core.words import counted
 
 SHOWN = 3
 CROWD, LEAST_CROWD = 0.2, 5
@@ -88,15 +89,16 @@ def on_given_split(numbered: Numbered) -> list[str]:
         )
     if back:
         notes.append(
-            f"warning: for {back:,} users a later part begins before the earlier one ends in time; training "
-            "then knows what came after the question"
+            f"warning: for {counted(back, 'user')} a later part begins before the earlier one ends in time; "
+            "training then knows what came after the question"
         )
     rows = pl.DataFrame({"user": users, "item": numbered.sequences.values, "time": times, "part": parts})
     again = int(
         rows.unique().select(pl.struct("user", "item", "time").is_first_distinct().not_().sum()).item()
     )
     if again:
-        notes.append(f"warning: {again:,} interactions of --valid or --test are also in a part before it")
+        twice = counted(again, "interaction of --valid or --test is", "interactions of --valid or --test are")
+        notes.append(f"warning: {twice} also in a part before it")
     return notes
 
 
@@ -178,10 +180,12 @@ def on_spellings(ids: pl.Series, what: str) -> list[str]:
     odd = sum(len(group) - 1 for group in groups["id"])
     pairs = (_told_apart((group[0], group[1])) for group in groups["id"].head(SHOWN))
     said = ", ".join(f"{one} and {other}" for one, other in pairs)
-    return [
-        f"warning: {odd:,} ids of {what} are there in two spellings and count as two: {said}; make them "
-        "alike where they are one"
-    ]
+    many = counted(
+        odd,
+        f"id of {what} is there in two spellings and counts",
+        f"ids of {what} are there in two spellings and count",
+    )
+    return [f"warning: {many} as two: {said}; make them alike where they are one"]
 
 
 def on_lonely_items(numbered: Numbered, column: str) -> list[str]:
@@ -251,8 +255,8 @@ def on_unknown(ids: pl.Series, known: pl.Series, what: str) -> list[str]:
     if not pairs:
         return []
     return [
-        f"warning: {len(lost):,} {what} are not in the run's dataset, some only because their ids are "
-        f"written otherwise: {pairs}; make them alike"
+        f"warning: {counted(len(lost), f'of the {what} is', f'of the {what} are')} not in the run's dataset, "
+        f"some only because ids are written otherwise: {pairs}; make them alike"
     ]
 
 

@@ -15,6 +15,7 @@ from sracl_core.methods import SPLITS, values
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.section import Backbone, ObjectiveSettings, Sizes
+from sracl_core.words import counted
 
 LEAST_ITEMS = 2
 LEAST_HISTORY = 4
@@ -90,8 +91,8 @@ def _nothing_left(path: str, dataset: Dataset, split: Split, prefixes: int) -> s
     longest = int(dataset.sequences.lengths.max())
     if longest < LEAST_HISTORY:
         return (
-            f"{left}; the longest history has {longest} interactions, and {LEAST_HISTORY} are needed: two to "
-            "learn from, one for validation, one for test; prepare a log with longer histories"
+            f"{left}; the longest history has {counted(longest, 'interaction')}, and {LEAST_HISTORY} are "
+            "needed: two to learn from, one for validation, one for test; prepare a log with longer histories"
         )
     one = " (all interactions have one time)" if (dataset.timestamps == dataset.timestamps[0]).all() else ""
     return f"{left}{one}; --set dataset.split=leave_one_out divides each user's history by its order"

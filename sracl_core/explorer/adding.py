@@ -124,7 +124,7 @@ def _nothing(table: pl.DataFrame, without: list[str]) -> str:
         return f"no item can be added: '{without[0]}' has no title and no other text to go by; give it one"
     if table.is_empty():
         return "the table holds no rows; give a row an item"
-    return f"all {table.height:,} items are among those that the run was trained on; nothing is added"
+    return f"nothing is added: none of the {table.height:,} in the table is new to the run"
 
 
 def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: float | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sracl_core.retrieval.table import NeighborTable
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.finding import run_folders
 from sracl_core.training.inputs import recorded, taken
+from sracl_core.words import counted
 
 Kind = Literal["vectors", "table", "model", "answers", "list", "copy", "old"]
 IN_USE_SECONDS = 120.0
@@ -121,7 +122,7 @@ def _tables(folder: Path, needs: dict[str, list[str]]) -> Iterator[Entry]:
         except SraclError:
             yield _entry("old", path.name[:12], path, None, [])
             continue
-        name = f"{table.method}, {table.k} neighbors"
+        name = f"{table.method}, {counted(table.k, 'neighbor')}"
         yield _entry("table", name, path, len(table), needs.get(table.hash, []))
 
 

@@ -10,6 +10,7 @@ from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.adam import LAZY_ROWS
+from sracl_core.words import counted
 
 
 def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[str]:
@@ -28,7 +29,7 @@ def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[
     others = dataset.n_items - 1
     if config.retrieval.k > others:
         said.append(
-            f"retrieval.k {config.retrieval.k}: an item has only {others} others, so {others} are taken"
+            f"retrieval.k {config.retrieval.k}: an item has {counted(others, 'other')}, and no more are taken"
         )
     return said + on_size(config, sources) + fallbacks(notes)
 

@@ -12,6 +12,7 @@ from sracl_core.runs.directory import RunDirectory, write_config
 from sracl_core.runs.lock import only_writer
 from sracl_core.semantics.encode import require_given
 from sracl_core.training.checkpoint import find_checkpoint, has_checkpoint, read_state
+from sracl_core.words import counted
 
 
 def with_epochs(run: RunDirectory, epochs: int) -> RunDirectory:
@@ -42,7 +43,7 @@ def require_epochs(run: RunDirectory, epochs: int) -> None:
         return
     if training.schedule == "linear":
         raise InputError(
-            f"the learning rate of {run.name} falls to 0 over its {training.max_epochs} epochs "
+            f"the learning rate of {run.name} falls to 0 over its {counted(training.max_epochs, 'epoch')} "
             f"(training.schedule linear), so that of each step would have been another; {anew}`"
         )
     folder = run.checkpoints / "last"
@@ -50,11 +51,12 @@ def require_epochs(run: RunDirectory, epochs: int) -> None:
     done = state["epoch"] + (state["batch"] > 0)
     if epochs < max(done, 1) or (epochs == done and run.status() == "finished"):
         raise InputError(
-            f"{run.name} has trained {done} epochs already; --epochs is how many there are to be in all"
+            f"{run.name} has trained {counted(done, 'epoch')} already; --epochs says how many in all"
         )
     if state.get("stale_epochs", 0) >= training.patience:
         raise InputError(
-            f"{run.name} ended because {training.patience} epochs brought no gain (training.patience), "
+            f"{run.name} ended because {counted(training.patience, 'epoch')} brought no gain "
+            "(training.patience), "
             f"so that more epochs would not go on; {anew} --set training.patience={2 * training.patience}`"
         )
     if training.max_minutes and state.get("elapsed", 0.0) >= 60.0 * training.max_minutes:

@@ -13,6 +13,7 @@ from sracl_core.errors import InputError, worded
 from sracl_core.retrieval.best import best
 from sracl_core.rules import NEAR, Rules
 from sracl_core.rules.catalogue import Catalogue
+from sracl_core.words import counted
 
 OFTEN = 0.1
 """Share of repeats from which exclude_seen=auto lets a history's items come again."""
@@ -94,7 +95,7 @@ class Applied:
         """What to say of a list of `found` items where `k` were asked for."""
         if found >= k:
             return []
-        return [f"{found} of {k} items: the rules and the history leave no more"]
+        return [f"{found} of {counted(k, 'item')}: the rules and the history leave no more"]
 
 
 def apply(rules: Rules, catalogue: Catalogue) -> Applied:
@@ -141,7 +142,9 @@ def _allowed(rules: Rules, catalogue: Catalogue, notes: list[str]) -> NDArray[np
         allowed &= catalogue.popularity >= rules.min_popularity
     if rules.not_like is not None:
         near = catalogue.vectors() @ catalogue.encode([rules.not_like])[0] >= rules.not_like_from
-        notes.append(f"{int(near.sum()):,} items are near to '{rules.not_like}' and are left out")
+        notes.append(
+            f"{counted(int(near.sum()), 'item is', 'items are')} near to '{rules.not_like}' and left out"
+        )
         allowed &= ~near
     if allowed.all():
         return None

@@ -26,6 +26,7 @@ from sracl_core.errors import StorageError
 from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
 from sracl_core.seeding import generator
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
@@ -85,7 +86,8 @@ class VectorStore:
         wanted = list(dict.fromkeys(keys))
         found = _read(path, wanted)
         if found.damaged:
-            warn(f"{path}: {found.damaged} vectors are damaged and are made again")
+            bad = counted(found.damaged, "vector is damaged and is", "vectors are damaged and are")
+            warn(f"{path}: {bad} made again")
         if found.missing:
             missing = {wanted[at]: first[wanted[at]] for at in found.missing}
             self._encode(encoder, texts, missing, batch_size, progress)

@@ -14,6 +14,7 @@ from sracl_core.retrieval.best import best, standard
 from sracl_core.rules import LONGEST_TEXT, SOME_WORD, Rules, Whole, only_beside
 from sracl_core.rules.applied import Applied, apply
 from sracl_core.service.exported import Model, Rows
+from sracl_core.words import counted
 
 MOST = 1000
 """Items of an answer, and of a history, at most."""
@@ -100,7 +101,8 @@ class Answers:
             *catalogue.said_of_added(chosen),
         ]
         if unknown:
-            notes.append(f"{len(unknown)} items of the history are not known: {', '.join(unknown[:3])}")
+            lost = counted(len(unknown), "item of the history is", "items of the history are")
+            notes.append(f"{lost} not known: {', '.join(unknown[:3])}")
         return {
             "model": self.model.name,
             "source": source,

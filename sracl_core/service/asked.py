@@ -25,6 +25,7 @@ from sracl_core.data.remarks import on_unknown
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import DataError
 from sracl_core.explorer.histories import Histories
+from sracl_core.words import counted
 
 USERS = ("user_id", "user", "id")
 LISTS = ("history", "items", "item_ids")
@@ -96,7 +97,9 @@ def _unknown(lost: pl.Series, what: str, known: Sequence[str]) -> list[str]:
         return []
     shown = ", ".join(lost.head(3).to_list()) + ", ..." * (len(lost) > 3)
     otherwise = on_unknown(lost, pl.Series(known, dtype=pl.String), what)
-    return otherwise or [f"{len(lost):,} {what} are not in the run's dataset ({shown})"]
+    return otherwise or [
+        f"{counted(len(lost), f'of the {what} is', f'of the {what} are')} not in the run's dataset ({shown})"
+    ]
 
 
 def _histories(path: Path) -> tuple[pl.DataFrame, list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from sracl_core.settings.models import MASKS
 from sracl_core.studies.published import FIGURES
 from sracl_core.studies.table import Spread, Table
+from sracl_core.words import counted
 
 CHANCE = 0.05
 PUBLISHED_SHOWN = 8
@@ -59,8 +60,8 @@ def remarks(table: Table) -> list[str]:
         told = "nothing of it can be searched"
         if best:
             settings = ", ".join(f"{key} {_short(value)}" for key, value in best["settings"].items())
-            told = f"{tuned['metric']} {best['value']:.4f} on validation, of {len(tuned['trials'])} trials: "
-            told += settings
+            trials = counted(len(tuned["trials"]), "trial")
+            told = f"{tuned['metric']} {best['value']:.4f} on validation, of {trials}: {settings}"
         found.append(f"{name}: {told}")
     return found + table.notes
 

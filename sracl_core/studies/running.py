@@ -18,6 +18,7 @@ from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.crew import run_crew, share_of_cores
 from sracl_core.studies.planning import NEARLY, Planned, Wanted, plan_runs, share_done, what_is_left
+from sracl_core.words import counted
 
 STAGE = "compare"
 LOOK_SECONDS = 0.5
@@ -187,7 +188,7 @@ def _together(
     share_texts([one.config for _, one in left], progress, say)
     runs = [one.run or new_run(share_of_cores(one.config, parallel), runs_dir, one.name) for _, one in left]
     made({at: run for (at, _), run in zip(left, runs, strict=True)})
-    say(f"{len(runs)} runs, {min(parallel, len(runs))} at once")
+    say(f"{counted(len(runs), 'run')}, {min(parallel, len(runs))} at once")
     whole = _Whole([one for _, one in left], progress)
 
     def look() -> None:

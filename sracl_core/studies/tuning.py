@@ -22,6 +22,7 @@ from sracl_core.studies.spaces import chosen, search_space
 from sracl_core.studies.specs import Spec, resolve_specs
 from sracl_core.studies.storage import load_study, told
 from sracl_core.studies.trials import Task, claim, count_trials, open_study
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -142,7 +143,7 @@ def tune_spec(
         return Tuned(task.method, task.dataset, task.metric, None, [], task.config)
     path = study or study_file(task, runs_dir)
     held = open_study(path, task)
-    say(f"{task.method}: {len(task.space)} settings, {trials} trials, {path}")
+    say(f"{task.method}: {counted(len(task.space), 'setting')}, {counted(trials, 'trial')}, {path}")
     progress = ending_once(progress)
     with told(path):
         _tell(held, trials, progress)

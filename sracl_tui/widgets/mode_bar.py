@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from sracl_core.words import counted
 from sracl_tui.content import Content
 from sracl_tui.glyphs import RUN_GLYPHS
 from sracl_tui.view_models import RunLine
@@ -50,10 +51,10 @@ class ModeBar(Horizontal):
         live = [line for line in runs if line.status == "running"]
         sign, color = RUN_GLYPHS["running"]
         if not live:
-            shown = Content.styled(f"{len(runs)} run{'s' * (len(runs) != 1)}", "$muted")
+            shown = Content.styled(counted(len(runs), "run"), "$muted")
         else:
             names = live[0].short_name if len(live) == 1 else f"{len(live)} runs"
             shown = Content.assemble((f"{sign} running ", f"bold {color}"), names)
         if waiting:
-            shown += Content.styled(f"  · {waiting} wait{'s' * (waiting == 1)}", "$muted")
+            shown += Content.styled(f"  · {counted(waiting, 'waits', 'wait')}", "$muted")
         self.query_one("#live", Static).update(shown)

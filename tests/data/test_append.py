@@ -68,7 +68,7 @@ def test_what_becomes_of_new_rows_is_told(tmp_path: Path) -> None:
         "users with fewer than 3 interactions dropped: 1 of the 51",
         f"{early} of the 51 new interactions are of times before the latest",
         "none of the 2 items of the table is in the dataset",
-        "1 ids of users are there in two spellings and count as two: 'U00' and 'u00'",
+        "1 id of users is there in two spellings and counts as two: 'U00' and 'u00'",
     ):
         assert said in told
     again = append(tmp_path / "grown", [tmp_path / "log.csv"], tmp_path / "more")["added"]["notes"]

@@ -80,7 +80,7 @@ def test_leaks_between_the_parts_are_said(tmp_path: Path) -> None:
     parts = {**PARTS, "test": [*PARTS["test"], PARTS["train"][0]]}
     notes = made(write(tmp_path, parts))["notes"]
     assert isinstance(notes, list)
-    assert any("warning: 1 interactions of --valid or --test are also in" in note for note in notes)
+    assert any("warning: 1 interaction of --valid or --test is also in" in note for note in notes)
     assert any("for 1 users a later part begins before the earlier one ends" in note for note in notes)
     notes = made(write(tmp_path, {**PARTS, "test": PARTS["valid"]}))["notes"]
     assert isinstance(notes, list)

@@ -82,8 +82,8 @@ def test_what_is_added_is_known_everywhere(
     assert sracl(["items", "add", str(run.path), str(new), "--lift", "0"]) == 0
     said = capsys.readouterr().err
     for text in (
-        "1 items are left as they are",
-        "1 items have no text and are left out (mute)",
+        "1 item is known from training, and left so",
+        "1 item has no text and is left out (mute)",
         "shelf",
         "2 items added",
     ):
@@ -148,7 +148,7 @@ def test_adding_again_replaces_and_removing_takes_out(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("item_id,title\n{known},Soap\n", "all 1 items are among those that the run was trained on"),
+        ("item_id,title\n{known},Soap\n", "none of the 1 in the table is new to the run"),
         ("item_id,title\nx,\n", "'x' has no title"),
         ("item_id,title\nx,a\nx,b\n", "item id 'x' is there already"),
         ("title,price\na,1\n", "no item column"),

@@ -42,7 +42,7 @@ def test_a_small_catalog_needs_no_flag(tmp_path: Path) -> None:
     sources = load_sources(config(folder))
     empty = template_texts(sources.dataset).fallback_count
     said = caveats(config(folder), sources, {"items_without_text": empty})
-    assert "retrieval.k 10: an item has only 5 others, so 5 are taken" in said
+    assert "retrieval.k 10: an item has 5 others, and no more are taken" in said
     assert any(line.startswith("no item has a text (of 6)") for line in said)
     import numpy as np
 

@@ -116,7 +116,7 @@ def test_a_run_without_patience_left(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = of(dataset, tmp_path, 8, patience=1, learning_rate=1.0)
-    with pytest.raises(InputError, match=r"1 epochs brought no gain .*--set training.patience=2`") as told:
+    with pytest.raises(InputError, match=r"1 epoch brought no gain .*--set training.patience=2`") as told:
         with_epochs(run, 20)
     words = str(told.value).partition("`sracl ")[2].replace("`", "").split()
     assert sracl([*words, "--runs-dir", str(tmp_path / "anew"), "-q", "--dry-run"]) == 0

@@ -151,7 +151,7 @@ def test_what_is_near_to_a_text_is_left_out() -> None:
     applied = apply(Rules(not_like="4"), items)
     assert 4 in near
     assert set(np.flatnonzero(applied.allowed).tolist()) == set(range(N)) - near
-    assert applied.notes == [f"{len(near)} items are near to '4' and are left out"]
+    assert applied.notes == [f"{len(near)} items are near to '4' and left out"]
 
 
 def test_seen_items_come_again_where_people_come_back() -> None:

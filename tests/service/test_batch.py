@@ -115,7 +115,7 @@ def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp
     assert people.names.to_list() == ["new", "stranger"]
     assert [people.histories.of(0).tolist(), people.histories.of(1).tolist()] == [[6, 4], []]
     times = "people.csv: times are column 'timestamp' (numbers that are no dates)"
-    assert people.notes == [times, "1 items are not in the run's dataset (gone)"]
+    assert people.notes == [times, "1 of the items is not in the run's dataset (gone)"]
     written = write_lists(loaded, people, 5, tmp_path / "recs.parquet")
     table = pl.read_parquet(tmp_path / "recs.parquet")
     assert written.popular == 1

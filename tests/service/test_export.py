@@ -114,7 +114,7 @@ def test_unknown_items_are_told_and_alone_give_the_most_popular(loaded: LoadedRu
     answers = Answers(open_export(export))
     found = answers.recommend(Asked(history=["nowhere"]))
     assert found["source"] == "popular"
-    assert found["notes"] == ["1 items of the history are not known: nowhere"]
+    assert found["notes"] == ["1 item of the history is not known: nowhere"]
     assert answers.recommend(Asked(history=["nowhere", loaded.dataset.items.ids[0]]))["source"] == "history"
     with pytest.raises(InputError, match="an export knows no users"):
         answers.recommend(Asked(user="anybody"))

@@ -167,7 +167,7 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
     assert (status, found["source"], len(found["items"])) == (200, "popular", 3)
     counts = [item["score"] for item in found["items"]]
     assert counts == sorted(counts, reverse=True)
-    assert found["notes"] == ["1 items of the history are not known: nowhere"]
+    assert found["notes"] == ["1 item of the history is not known: nowhere"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from sracl_core.notices import warn
 from sracl_core.runs.liveness import is_alive, process_start
 from sracl_core.semantics.llm.answers_file import checksum, is_damage, open_answers, writing
 from sracl_core.semantics.llm.rescue import open_whole
+from sracl_core.words import counted
 
 ELSEWHERE_SECONDS = 900.0
 """A process on another machine cannot be asked whether it lives; its claims end by themselves."""
@@ -154,7 +155,8 @@ class LlmCache:
 
     def _tell_damaged(self, count: int) -> None:
         if count:
-            warn(f"{self.path}: {count} answers are damaged and count as not asked yet")
+            lost = counted(count, "answer is damaged and counts", "answers are damaged and count")
+            warn(f"{self.path}: {lost} as not asked yet")
 
     def claim(self, keys: Sequence[bytes], retry_failed_before: float) -> tuple[list[bytes], list[bytes]]:
         """Reserve questions for this process: (mine now, being asked by another living process).

@@ -14,6 +14,7 @@ from sracl_core.files import move, storage_error
 from sracl_core.locks import holding
 from sracl_core.notices import warn
 from sracl_core.semantics.llm.answers_file import FORMAT_VERSION, is_damage, open_answers, writing
+from sracl_core.words import counted
 
 
 def open_whole(path: Path) -> sqlite3.Connection:
@@ -71,7 +72,8 @@ def _rescue(path: Path, error: _DamagedError) -> None:
     finally:
         disk.remove(made)
     warn(
-        f"{path} is damaged ({error}): {found:,} answers of it are kept, what is missing is asked for again; "
+        f"{path} is damaged ({error}): {counted(found, 'answer of it is', 'answers of it are')} kept, "
+        "what is missing is asked for again; "
         f"as it was it lies in {kept}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sracl_core.words import counted
 from sracl_tui.content import Content, TextualContent, line
 from sracl_tui.datasets import DatasetLine
 from sracl_tui.glyphs import padded_bar
@@ -38,7 +39,7 @@ def row(dataset: DatasetLine) -> SplitLine:
     """A dataset in two lines."""
     sign, word, color = STATES.get(dataset.state, STATES["missing"])
     about = (
-        f"  {count(dataset.counts.get('users'))} users, {count(dataset.counts.get('items'))} items"
+        f"  {count(dataset.counts.get('users'), 'user')}, {count(dataset.counts.get('items'), 'item')}"
         if dataset.counts
         else f"  {dataset.entry.get('about', '')}"
     )
@@ -121,11 +122,12 @@ def split(facts: Mapping[str, Any]) -> Facts:
     pairs = [
         (
             "training",
-            f"{count(sizes['train_interactions'])} interactions, {count(sizes['train_prefixes'])} prefixes",
+            f"{counted(sizes['train_interactions'], 'interaction')}, "
+            f"{counted(sizes['train_prefixes'], 'prefix', 'prefixes')}",
         ),
-        ("validation", f"{count(sizes['valid_users'])} users: the item before their last"),
-        ("test", f"{count(sizes['test_users'])} users: their last item"),
-        ("too short", f"{count(sizes['users_too_short'])} users"),
+        ("validation", f"{counted(sizes['valid_users'], 'user')}: the item before their last"),
+        ("test", f"{counted(sizes['test_users'], 'user')}: their last item"),
+        ("too short", counted(sizes["users_too_short"], "user")),
     ]
     note = "Leave-one-out; a run may choose a temporal split instead (F2, dataset.split)."
     return Facts([*pairs, Content(""), Content.styled(note, "$muted")], NAMES)

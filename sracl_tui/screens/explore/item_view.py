@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sracl_core.words import counted
 from sracl_tui.content import Content
 from sracl_tui.glyphs import padded_bar
 from sracl_tui.screens.explore.view import BAR, PARTS, Row, date, found_rows
@@ -39,7 +40,7 @@ def facts(card: Answer, width: int) -> Content:
     lines.append(
         Content.assemble(
             ("popularity  ", "$accent"),
-            (f"{held['interactions']:,} purchases by {held['users']:,} users", "bold"),
+            (f"{counted(held['interactions'], 'purchase')} by {counted(held['users'], 'user')}", "bold"),
             f" · {held['training']:,} in training, rank {held['rank']:,} of {held['items']:,} · ",
             BANDS.get(held["band"], str(held["band"])),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sracl_core.words import counted
 from sracl_tui.content import Content
-from sracl_tui.screens.explore.view import PARTS, SMALL, Answer, Row, counted
+from sracl_tui.screens.explore.view import PARTS, SMALL, Answer, Row
 from sracl_tui.widgets.split_line import SplitLine
 
 SPEAKS = 0.05

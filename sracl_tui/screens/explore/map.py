@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from sracl_core.words import counted
 from sracl_tui.screens.explore import map_view
 from sracl_tui.screens.explore.item import ItemScreen
 from sracl_tui.screens.explore.map_plot import MapPlot
@@ -98,7 +99,7 @@ class MapScreen(ModalScreen[str | None]):
         first = self._answer is None
         self._view, self._answer = replace(view, window=tuple(answer["window"])), answer
         plot.show(answer, self._marks)
-        self._note(f"{answer['shown']:,} items shown")
+        self._note(f"{counted(answer['shown'], 'item')} shown")
         self.query_one("#map-legend", Static).update(map_view.legend(answer, self._marks, view.only))
         if cursor_on is not None:
             self._put_cursor(cursor_on)
@@ -225,7 +226,7 @@ class MapScreen(ModalScreen[str | None]):
         self._draw(self._view, next(iter(self._found), None))
         if text:
             shown = f", the first {FOUND} are marked" if told["total"] > FOUND else ""
-            self.notify(f"{told['total']:,} items have “{text}”{shown}")
+            self.notify(f"{counted(told['total'], 'item has', 'items have')} “{text}”{shown}")
 
     def action_only(self) -> None:
         """One group alone, the next one, all again."""

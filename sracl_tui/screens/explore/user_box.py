@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from sracl_core.words import counted
 from sracl_tui.content import Content, hints
 from sracl_tui.screens.explore.list_view import moved
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
@@ -175,7 +176,7 @@ class UserBox(Vertical):
         few = f"the first {len(rows)} · " if total > len(rows) else ""
         entitle(
             suggestions,
-            f"{total:,} user{'s' * (total != 1)} · {self.order.words}",
+            f"{counted(total, 'user')} · {self.order.words}",
             Content.assemble(few, "no ranks yet · " if no_ranks else "", hints("F6 sorts otherwise")),
         )
         suggestions.display = True
@@ -248,4 +249,4 @@ def _facts(user: Mapping[str, Any]) -> Content:
         parts.append((f"{'★ ' if hit else ''}rank {rank:,}", "$accent" if hit else ""))
     if rank is not None and other is not None:
         parts += [f" → {other:,} ", moved(rank, other)]
-    return Content.assemble(*parts, (f"{user['interactions']:>5} items", "$muted"))
+    return Content.assemble(*parts, (f"{counted(user['interactions'], 'item'):>11}", "$muted"))

@@ -162,15 +162,6 @@ def effect_bar(effect: float | None, most: float) -> tuple[Content, Content]:
     return bar, Content.styled(f"{sign}{abs(effect):.2f}", "bold")
 
 
-def counted(many: int, what: str) -> str:
-    """As one says it.
-
-    >>> counted(1, "purchase"), counted(3, "purchase")
-    ('1 purchase', '3 purchases')
-    """
-    return f"{many:,} {what}{'' if many == 1 else 's'}"
-
-
 def date(stamp: Any) -> str:
     """A day, "" for what is no time.
 

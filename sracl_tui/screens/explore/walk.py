@@ -174,7 +174,7 @@ class Walk(Static):
     def _facts(self, name: str, client: QueryClient) -> Content:
         facts, answered = client.facts, self._answered
         asked = self.question if self._pending else answered
-        parts = [name, f"{count(facts.get('users'))} users", f"{count(facts.get('items'))} items"]
+        parts = [name, count(facts.get("users"), "user"), count(facts.get("items"), "item")]
         parts.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
         if self._pending:
             parts.insert(0, "asking…")

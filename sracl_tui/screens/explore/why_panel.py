@@ -8,8 +8,9 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from sracl_core.words import counted
 from sracl_tui.content import Content
-from sracl_tui.screens.explore.view import counted, why_rows
+from sracl_tui.screens.explore.view import why_rows
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import CursorList

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from sracl_core.progress import duration
+from sracl_core.words import counted
 from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
@@ -99,7 +100,7 @@ class BoardScreen(ModalScreen[Path | None]):
         shown = [row for row, text in zip(self._rows, self._searched, strict=True) if wanted in text]
         self.query_one(RowList).show([(row["name"], self._row(row)) for row in shown[:MOST_ROWS]])
         seeds = "seeds of one setting together" if self._fold else "each run"
-        many = f"{len(shown)} row{'s' * (len(shown) != 1)}"
+        many = counted(len(shown), "row")
         said = f"{many} by {self._metric.replace('/', ' ') or 'nothing yet'} (test; v: validation), {seeds}"
         if self._marked:
             said += f"; Δ against {short_name(self._marked)}, p of the paired test over users, Holm-corrected"

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.runs.records import headline_name, headline_of, is_number, metric
+from sracl_core.words import counted
 from sracl_tui.content import Content, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
@@ -131,7 +132,7 @@ def _texts(snapshot: RunSnapshot) -> str:
     if stage not in OF_TEXTS or stage != state.get("stage") or whole(total) is None or not is_number(done):
         return ""
     speed = f", {(total - done) / eta:,.0f} a second" if is_number(eta) and eta > 0 else ""
-    return f"{done:,} of {total:,} texts{speed}"
+    return f"{done:,} of {counted(total, 'text')}{speed}"
 
 
 def _left(snapshot: RunSnapshot) -> str:

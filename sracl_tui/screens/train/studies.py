@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from sracl_core.files import read_json
+from sracl_core.words import counted
 from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.glyphs import RUN_GLYPHS
@@ -102,7 +103,7 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
         if one.get("kind") == "tune":
             rows = sorted(rows, key=lambda row: -(_mean(_values(row, known)) or 0.0))
         title = f"{one.get('kind')}  {one.get('dataset')}  validation {one.get('metric')}  "
-        parts += [(title, "bold"), (f"{done} of {len(places)} runs done\n", "$muted")]
+        parts += [(title, "bold"), (f"{done} of {counted(len(places), 'run')} done\n", "$muted")]
         names = [_name(row, one) for row in rows[:MOST_ROWS]]
         room = width - max((len(name) for name in names), default=0) - GAPS
         drawn = []
