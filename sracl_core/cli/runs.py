@@ -31,12 +31,12 @@ def list_(
 ) -> None:
     """List the runs of a folder, newest first or by --sort, with their state, results and notes.
 
-    The metric shown is the one that chose the best epoch (training.monitor): on validation of the
-    best epoch, and on test once the run has finished.
+    The metric shown is that of --sort, else the one that chose the best epoch (training.monitor): on
+    validation of the best epoch, and on test once the run has finished.
     """
     from sracl_core.runs.catalog import list_runs
     from sracl_core.runs.directory import RunDirectory
-    from sracl_core.runs.keeping import note_of, ordered
+    from sracl_core.runs.keeping import metric_shown, note_of, ordered
 
     found = ordered(list_runs(runs_dir), sort)[:last]
     notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in found}
@@ -46,8 +46,9 @@ def list_(
     if not found:
         output.say(f"no runs in {runs_dir}; `sracl train FOLDER` makes one")
         return
-    headlines = {summary.headline for summary in found}
-    one = len(headlines) == 1
+    shown = {summary.path: metric_shown(summary, sort) for summary in found}
+    one = len(set(shown.values())) == 1
+    timed = sort == "training_seconds"
     rows = [
         (
             summary.name,
@@ -57,16 +58,18 @@ def list_(
             summary.seed,
             from_one(summary.epoch),
             from_one(summary.best_epoch),
-            *(() if one else (headline_name(summary.headline),)),
-            metric(summary.valid, summary.headline),
-            metric(summary.test, summary.headline),
+            *(() if one else (headline_name(shown[summary.path]),)),
+            metric(summary.valid, shown[summary.path]),
+            metric(summary.test, shown[summary.path]),
+            *([output.duration(summary.training_seconds)] if timed else []),
             *([notes[summary.path].partition("\n")[0][:40]] if any(notes.values()) else []),
         )
         for summary in found
     ]
     columns = ["run", "status", "dataset", "model", "seed", "epoch", "best"]
-    name = headline_name(headlines.pop()) if one else ""
+    name = headline_name(shown[found[0].path])
     measured = [f"valid {name}", f"test {name}"] if one else ["metric", "valid", "test"]
+    measured += ["trained"] if timed else []
     output.print_table([*columns, *measured, *(["note"] if any(notes.values()) else [])], rows)
     for summary in found:
         if summary.problem:

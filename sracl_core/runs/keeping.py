@@ -101,6 +101,13 @@ def ordered(summaries: Sequence[RunSummary], key: str) -> list[RunSummary]:
     return sorted(summaries, key=lambda one: (values[one.path] is None, -(values[one.path] or 0.0)))
 
 
+def metric_shown(one: RunSummary, key: str) -> str:
+    """Which metric of a run a list sorted by `key` shows: that one, else what chose the run's best epoch."""
+    if key in (*_TEXTS, *_NUMBERS):
+        return one.headline
+    return key if "/" in key else f"{one.headline.partition('/')[0]}/{key}"
+
+
 def metrics_of(summaries: Sequence[RunSummary]) -> list[str]:
     """Every "mask/metric" that a run has, in the order of the first that has it."""
     return list(

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from sracl_core.errors import RunError, StorageError
+from sracl_core.errors import ConfigError, RunError, StorageError
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.protocols import differing
 from sracl_core.evaluation.significance import holm, paired_tests
 from sracl_core.evaluation.stored import load_ranks
+from sracl_core.methods import floors
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.keeping import metric_of, note_of, require_metric
 from sracl_core.runs.summary import RunSummary
+from sracl_core.settings.reading import takes
+from sracl_core.settings.validation import validated
 
 SEED = "training.seed"
 _PARTS = ("test", "valid", "")
@@ -181,9 +184,20 @@ def _of_users(some: Sequence[RunSummary], mask: str, name: str) -> tuple[np.ndar
     return None if users is None else (users, np.mean(values, axis=0))
 
 
+def _read(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a floor, which counts and is not trained, what it reads; of others all."""
+    method = config.get("model.name")
+    if method not in floors():
+        return config
+    unread: Mapping[str, str] = {}
+    with suppress(ConfigError):  # of an earlier version
+        unread = validated(config, {}).unread
+    return {name: value for name, value in config.items() if takes(method, name) and name not in unread}
+
+
 def _differing(configs: Mapping[str, Any], fold: bool) -> dict[str, dict[str, Any]]:
     """Of each group the settings that are not the same everywhere; those of a method show beside it alone."""
-    held = {key: config if isinstance(config, dict) else {} for key, config in configs.items()}
+    held = {key: _read(config) if isinstance(config, dict) else {} for key, config in configs.items()}
     names = list(dict.fromkeys(name for config in held.values() for name in config))
     told = [
         name

@@ -44,6 +44,16 @@ def test_sorted_by_a_metric_or_a_column(runs: Path, capsys: pytest.CaptureFixtur
     assert "did you mean 'NDCG@20'?" in capsys.readouterr().err
 
 
+def test_a_list_shows_what_it_is_sorted_by(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = ["runs", "list", "--runs-dir", str(runs), "--sort"]
+    assert sracl([*there, "masked/NDCG@20"]) == 0
+    head, first, *_ = capsys.readouterr().out.splitlines()
+    assert head.split("best")[1].split() == ["valid", "masked", "NDCG@20", "test", "masked", "NDCG@20"]
+    assert first.split()[-2:] == ["0.9000", "0.9000"]
+    assert sracl([*there, "training_seconds"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[-3:] == ["test", "NDCG@20", "trained"]
+
+
 def test_a_note_is_kept_shown_and_forgotten(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     there = ["--runs-dir", str(runs)]
     assert sracl(["runs", "note", "high", "wider [b]\x1b[31m", *there]) == 0

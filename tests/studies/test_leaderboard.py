@@ -22,13 +22,17 @@ USERS = 40
 
 
 def finished(
-    runs: Path, name: str, worst: int, seed: int = 1, data: str = "d1", **model: object
+    runs: Path, run_name: str, worst: int, seed: int = 1, data: str = "d1", epochs: int = 100, **model: object
 ) -> np.ndarray:
     """A run with ranks up to `worst`, and the metrics of these ranks."""
     config = RunConfig.model_validate(
-        {"dataset": {"path": "x"}, "training": {"seed": seed}, "model": {"name": "sasrec", **model}}
+        {
+            "dataset": {"path": "x"},
+            "training": {"seed": seed, "max_epochs": epochs},
+            "model": {"name": "sasrec", **model},
+        }
     )
-    run = create_run(runs, name, config, {"dataset": {"name": "shop", "identity": data}})
+    run = create_run(runs, run_name, config, {"dataset": {"name": "shop", "identity": data}})
     ranks = RNG.integers(1, worst, USERS)
     held = {mask: {"NDCG@20": float(per_query("NDCG@20", ranks).mean())} for mask in ("unmasked", "masked")}
     write_json(run.results_path, {"test": held, "valid": held, "best_epoch": 1, "training_seconds": 60.0})
@@ -73,6 +77,19 @@ def test_a_seed_that_was_run_twice_is_no_second_one(runs: Path) -> None:
         finished(runs, "plain", 30, seed=seed)
     _, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20")
     assert sorted(len(row.runs) for row in rows) == [1, 2, 2]
+
+
+def test_a_floor_tells_nothing_of_what_it_does_not_read(runs: Path) -> None:
+    for name, epochs in (("sasrec", 9), ("bsarec", 9), ("item_knn", 3), ("popular", 4)):
+        finished(runs, name, 30, epochs=epochs, name=name)
+    _, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20")
+    told = {row.settings["model.name"]: row.settings for row in rows}
+    assert all("training.max_epochs" not in settings for settings in told.values())
+    assert told["popular"] == {"model.name": "popular"}
+    finished(runs, "longer", 30, epochs=5)
+    _, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20")
+    epochs = {row.settings["model.name"]: row.settings.get("training.max_epochs") for row in rows}
+    assert (epochs["bsarec"], epochs["item_knn"], epochs["popular"]) == (9, None, None)
 
 
 def test_the_command_prints_what_the_table_says(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
