@@ -67,8 +67,10 @@ class Dashboard(App[None]):
         self._moved = opened is not None
         for place in find():
             self.add_mode(place.name, lambda place=place: self._made(place))
-            keys = ",".join(place.keys).lower()
-            self.bind(keys, f"go('{place.name}')", description=place.title, show=False)
+            for key in place.keys:
+                # A function key is looked at before a screen has it, so that the keys after it wait.
+                first = key.startswith("F")
+                self._bindings.bind(key.lower(), f"go('{place.name}')", place.title, False, priority=first)
         self._filters.append(HarmlessFilter())
         if self.no_color:
             self._filters.insert(0, StyledFilter())
@@ -174,11 +176,13 @@ class Dashboard(App[None]):
         bases = [stack[0] for stack in self._screen_stacks.values() if stack]
         return [screen for screen in bases if isinstance(screen, TabScreen) and screen.is_mounted]
 
-    def action_go(self, mode: str) -> None:
-        """Show one of the four screens."""
+    async def action_go(self, mode: str) -> None:
+        """Show one of the four screens; keys pressed meanwhile are its own, so they wait for it."""
         self._moved = True
         if len(self.screen_stack) == 1:
-            self.switch_mode(mode)
+            await self.switch_mode(mode)
+            if isinstance(self.screen, TabScreen):
+                self.screen.arrive()
 
     def action_help(self) -> None:
         """Show every key, those of the present screen first."""

@@ -18,6 +18,7 @@ from sracl_core.cli.processes import ProcessesOption, launch, launches
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.cli.tracking import LogToOption, require_trackers, while_tracked
 from sracl_core.errors import InputError, RunError
+from sracl_core.words import to_encode
 
 if TYPE_CHECKING:
     from sracl_core.runs.directory import RunDirectory
@@ -240,6 +241,7 @@ def _print_plan(config: RunConfig, runs_dir: Path, processes: int, as_json: bool
         return
     each, most, run = (plan.pop(name) for name in ("seconds_per_epoch", "seconds_at_most", "measured_in"))
     remarks = plan.pop("remarks")
+    plan["texts_to_encode"] = to_encode(plan["texts_to_encode"], plan.pop("texts"))
     told = "unknown: no run of these settings on this data has been trained here yet"
     if processes > 1:
         told = f"unknown for a team; the memory is that of each of {processes} processes"

@@ -35,6 +35,7 @@ PROCESS_MB = 600
 class Plan:
     """Sizes of a run; memory in MB is an estimate of the process's peak.
 
+    texts: how many different ones are read, whether they are still to encode or in the cache.
     seconds_per_epoch: of an earlier run on this machine, called measured_in, with the same data and the
     settings that decide its pace; None where there is none. seconds_at_most: of all epochs,
     or of those that the minutes of training.max_minutes let begin. remarks: what the log's size changes, and
@@ -49,6 +50,7 @@ class Plan:
     training_prefixes: int
     mean_prefix_length: float
     items_without_text: int
+    texts: int
     texts_to_encode: int
     neighbors: str
     backbone: str
@@ -93,11 +95,12 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Pl
     sources, config = load_sources(config), settled(config)
     texts, of_prefixes = item_texts(config, sources), prefix_texts(config, sources)
     searched, _ = searched_prefixes(config, sources)
-    to_encode, text_size = 0, 0
+    read, to_encode, text_size = 0, 0, 0
     if config.reads_vectors:
         encoder = load_encoder(config.semantics.encoder)
         every = encoded_texts(config, texts, of_prefixes, searched)
-        to_encode, text_size = VectorStore().missing(encoder, every), encoder.dimension
+        read, text_size = len(set(every)), encoder.dimension
+        to_encode = VectorStore().missing(encoder, every)
     n_prefixes = len(sources.prefixes)
     device = str(pick_device(config.training.device))
     pace = measured_pace(config, sources.dataset.identity, device, runs_dir) if processes == 1 else None
@@ -110,6 +113,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Pl
         training_prefixes=n_prefixes,
         mean_prefix_length=round(float(sources.prefixes.lengths.mean()), 2),
         items_without_text=texts.fallback_count,
+        texts=read,
         texts_to_encode=to_encode,
         neighbors=_neighbors(config, len(searched), n_prefixes),
         backbone=config.model.name,

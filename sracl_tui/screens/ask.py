@@ -34,7 +34,7 @@ class AskScreen(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """One types at once."""
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:

@@ -56,6 +56,9 @@ class TabScreen(Screen[None]):
         if self.session.runs is not None:
             self.runs_changed(self.session.runs)
 
+    def arrive(self) -> None:
+        """Whatever the first key must find, done before that key is looked at."""
+
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal gets its keys closer together."""
         self.query_one(KeyLine).compact = event.size.width < 100

@@ -36,7 +36,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Enter on a sudden question does nothing bad."""
-        self.query_one("#no").focus()
+        self.set_focus(self.query_one("#no"))
 
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:

@@ -53,7 +53,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""
-        self.query_one(VerticalScroll).focus()
+        self.set_focus(self.query_one(VerticalScroll))
 
     def _lines(self) -> Iterable[TextualContent]:
         for at, (title, bindings) in enumerate(self._sections):

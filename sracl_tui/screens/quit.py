@@ -47,7 +47,7 @@ class QuitScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """The way that loses nothing first."""
-        self.query_one("#detach").focus()
+        self.set_focus(self.query_one("#detach"))
 
     @on(Button.Pressed)
     async def _answer(self, event: Button.Pressed) -> None:

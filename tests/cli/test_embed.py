@@ -27,6 +27,7 @@ def test_texts_are_counted_encoded_and_then_there(
     before = told("--dry-run")
     assert not (tmp_path / "cache" / "vectors").exists(), "a dry run writes nothing"
     assert before["to_encode"] == before["texts"] == plan(tiny_config(dataset)).texts_to_encode > 100
+    assert plan(tiny_config(dataset)).texts == before["texts"]
     assert told()["to_encode"] == before["texts"]
     assert (tmp_path / "cache" / "vectors").exists()
     assert told("--dry-run")["to_encode"] == plan(tiny_config(dataset)).texts_to_encode == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -279,6 +280,18 @@ async def test_who_is_chosen_while_the_model_loads_comes_after_it(
         await until(pilot, shows(app, "answered in"))
         assert app.screen.question.user == (MISS if "enter" in keys else TOLD["next_user"]["user"])
         assert not app.screen.query_one("#suggestions").display
+
+
+async def test_what_is_typed_at_once_is_of_the_screen_that_was_asked_for(
+    tmp_path: Path, frozen: Path
+) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await until(pilot, lambda: app.session.runs)
+        for key in ("f4", *MISS, "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, shows(app, "answered in"))
+        assert (app.current_mode, app.screen.question.user) == ("explore", MISS)
 
 
 async def test_a_dead_explorer_is_shown_and_mended_by_a_key(tmp_path: Path, frozen: Path) -> None:

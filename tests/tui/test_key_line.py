@@ -33,7 +33,7 @@ async def test_what_can_be_done_and_the_ways_out_are_there(
 ) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(size=SMALL) as pilot:
-        app.action_go(mode)
+        await app.action_go(mode)
         await until(pilot, lambda: app.current_mode == mode and app.screen.query("FooterKey"))
         app.screen.set_focus(None)
         await until(pilot, lambda: drawn(app).splitlines()[-1].endswith(" ^q Quit ? Help"))
@@ -49,7 +49,7 @@ async def test_keys_come_with_what_they_can_do_and_go_again(tmp_path: Path, froz
         app.screen.query_one(JobLine)._busy = "preparing"
         app.screen.query_one(JobLine).post_message(JobLine.Turned())
         await until(pilot, lambda: "^x Cancel" in keys())
-        app.action_go("train")
+        await app.action_go("train")
         await until(pilot, lambda: "g Groups" in keys())
         state = json.loads((frozen / "state.json").read_text())
         (frozen / "state.json").write_text(json.dumps(state | {"status": "stopped"}))

@@ -119,7 +119,7 @@ async def test_a_dataset_without_text_says_what_that_means(
 async def test_almost_no_terminal_and_back(tmp_path: Path, frozen: Path, dataset: Path, mode: str) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(size=(120, 40)) as pilot:
-        app.action_go(mode)
+        await app.action_go(mode)
         await pilot.pause()
         await pilot.resize_terminal(20, 5)
         await pilot.press("question_mark", "escape", "z", "z")

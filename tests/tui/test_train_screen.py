@@ -124,11 +124,11 @@ async def test_resizing_to_almost_nothing_and_back(tmp_path: Path, frozen: Path)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "finished", "total"))
         for mode in ("data", "configure", "train", "explore"):
-            app.action_go(mode)
+            await app.action_go(mode)
             for size in ((20, 5), (1, 1), (200, 60), (120, 40)):
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
-        app.action_go("train")
+        await app.action_go("train")
         await until(pilot, shows(app, "finished", "total"))
 
 

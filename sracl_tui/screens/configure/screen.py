@@ -68,7 +68,7 @@ class ConfigureScreen(TabScreen):
         self._offer_datasets()
         await self._panel.draw()
         self._check()
-        self.query_one("#section-rows").focus()
+        self.set_focus(self.query_one("#section-rows"))
 
     @property
     def _panel(self) -> SettingsPanel:
@@ -193,7 +193,7 @@ class ConfigureScreen(TabScreen):
         self.set_class(shown, "-show-outcome")
         self.query_one(Outcome).note("F6 back to the settings" if shown else "")
         self.set_focus(None)
-        self.query_one("#sides Tabs" if shown else "#section-rows").focus()
+        self.set_focus(self.query_one("#sides Tabs" if shown else "#section-rows"))
 
     def action_save(self) -> None:
         """Write the settings beside the data, under the run's name."""
@@ -253,7 +253,7 @@ class ConfigureScreen(TabScreen):
 
     def action_filter(self) -> None:
         self._show_outcome(False)
-        self.query_one("#find").focus()
+        self.set_focus(self.query_one("#find"))
 
     def action_copy(self) -> None:
         copy(self, self.form.command_line(self.session.runs_dir), "command line")

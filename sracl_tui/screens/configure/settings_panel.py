@@ -77,7 +77,7 @@ class SettingsPanel(Panel):
     def _focus_first(self) -> None:
         first = self.query("#fields Input, #fields Select")
         if first:
-            first.first().focus()
+            self.screen.set_focus(first.first())
 
     @on(Input.Submitted, "#find")
     async def _into_found(self, event: Input.Submitted) -> None:

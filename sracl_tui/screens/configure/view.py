@@ -7,6 +7,7 @@ from typing import Any
 
 from sracl_core.json_values import flat
 from sracl_core.progress import duration
+from sracl_core.words import to_encode
 from sracl_tui.content import Content, TextualContent
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
 from sracl_tui.view_models import count, short_name
@@ -109,7 +110,8 @@ def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[
     """The plan of `sracl train --dry-run`, or why there is none yet."""
     if plan is None:
         return Facts([Content.styled(note, "$muted")], NAMES)
-    planned = {key: held for key, held in plan.items() if key not in (*TIMES, "remarks")}
+    planned = {key: held for key, held in plan.items() if key not in (*TIMES, "remarks", "texts")}
+    planned["texts_to_encode"] = to_encode(plan["texts_to_encode"], plan["texts"])
     lines: list[Fact | TextualContent] = [("training time", Content.styled(_time(plan), "bold"))]
     lines += [(PLAN_WORDS.get(key, key), _value(held)) for key, held in planned.items()]
     lines += [Content.assemble(("! ", "bold $warning"), str(text)) for text in plan.get("remarks", ())]

@@ -63,7 +63,7 @@ class BrowseScreen(ModalScreen[list[str] | None]):
 
     def on_mount(self) -> None:
         entitle(self.query_one(".browse"), "Files", hints("enter opens or takes", "space marks several"))
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
         self._enter(self._folder)
 
     def _enter(self, folder: Path) -> None:
@@ -108,10 +108,10 @@ class BrowseScreen(ModalScreen[list[str] | None]):
         return next((one for one in self._there if one.name == held), None)
 
     def action_leave_field(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     def action_filter(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def action_up(self) -> None:
         """To the folder around this one, with the cursor on where one was."""
@@ -154,7 +154,7 @@ class BrowseScreen(ModalScreen[list[str] | None]):
     @on(Input.Submitted, "#browse-filter")
     def _to_rows(self, event: Input.Submitted) -> None:
         event.stop()
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

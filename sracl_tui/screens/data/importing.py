@@ -119,7 +119,7 @@ class ImportScreen(ModalScreen[Held | None]):
     def on_mount(self) -> None:
         """Where one begins to type, and what was wrong before."""
         self._tell(self._told)
-        self.query_one("#import-k-core" if self._source else "#import-source").focus()
+        self.set_focus(self.query_one("#import-k-core" if self._source else "#import-source"))
         self._changed()
 
     def _tell(self, problem: str) -> None:

@@ -79,7 +79,7 @@ class DataScreen(TabScreen):
     def on_mount(self) -> None:
         """Prepared datasets at once, the catalogue as soon as the command line has told it."""
         self._scan()
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
         self._load_catalog()
 
     def _scan(self) -> None:
@@ -126,7 +126,7 @@ class DataScreen(TabScreen):
 
     @on(Input.Submitted, "#data-filter")
     def _to_rows(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     @on(RowList.OptionSelected, "#data-rows")
     def _selected(self, event: RowList.OptionSelected) -> None:
@@ -243,7 +243,7 @@ class DataScreen(TabScreen):
         self.query_one(DatasetPanel).turn(by)
 
     def action_filter(self) -> None:
-        self.query_one("#data-filter").focus()
+        self.set_focus(self.query_one("#data-filter"))
 
     def action_copy(self) -> None:
         """The dataset's figures."""

@@ -202,11 +202,11 @@ class MapScreen(ModalScreen[str | None]):
         self._tell(place)
 
     def action_find(self) -> None:
-        self.query_one("#map-find", Input).focus()
+        self.set_focus(self.query_one("#map-find", Input))
 
     def action_leave_field(self) -> None:
         """Out of the field; the next letter is a key again."""
-        self.query_one(MapPlot).focus()
+        self.set_focus(self.query_one(MapPlot))
 
     @on(Input.Submitted, "#map-find")
     @work(group="find", exclusive=True, exit_on_error=False)
@@ -222,7 +222,7 @@ class MapScreen(ModalScreen[str | None]):
             return
         self._found = {item["item"]: "found" for item in told["items"]}
         self._at_mark = 0
-        self.query_one(MapPlot).focus()
+        self.set_focus(self.query_one(MapPlot))
         self._draw(self._view, next(iter(self._found), None))
         if text:
             shown = f", the first {FOUND} are marked" if told["total"] > FOUND else ""

@@ -41,7 +41,7 @@ class PickRunScreen(ModalScreen[Path | None]):
             right = Content.assemble((f"{sign} {run.status}", color))
             rows.append((str(run.path), SplitLine((f"{run.short_name}  {run.dataset}  {run.model}", right))))
         self.query_one(RowList).show(rows)
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     @on(RowList.OptionSelected)
     def _choose(self, event: RowList.OptionSelected) -> None:

@@ -101,6 +101,10 @@ class ExploreScreen(TabScreen):
         """The explorer starts when it is first needed, and again when another run was chosen."""
         self._follow_run()
 
+    def arrive(self) -> None:
+        """A letter typed at once is of a user, and a key asks the explorer of this run."""
+        self._follow_run()
+
     def run_chosen(self, path: Path) -> None:
         """Another run: another explorer."""
         if self.is_current:
@@ -113,7 +117,7 @@ class ExploreScreen(TabScreen):
             return
         self._open(path)
         if self.focused is None:
-            self.query_one("#user", Input).focus()
+            self.set_focus(self.query_one("#user", Input))
 
     def _open(self, path: Path) -> None:
         self.walk.open(path)
@@ -207,11 +211,11 @@ class ExploreScreen(TabScreen):
         return None if self.walk.answers is None else self.board.target()
 
     def action_filter(self) -> None:
-        self.query_one("#user", Input).focus()
+        self.set_focus(self.query_one("#user", Input))
         self.query_one(UserBox).suggest("")
 
     def action_text(self) -> None:
-        self.query_one("#text", Input).focus()
+        self.set_focus(self.query_one("#text", Input))
 
     @on(Input.Submitted, "#text")
     def _steer(self, event: Input.Submitted) -> None:

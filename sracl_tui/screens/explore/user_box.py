@@ -149,7 +149,7 @@ class UserBox(Vertical):
         ]
         self._at = usable[(usable.index(self._at) + 1) % len(usable)] if self._at in usable else 0
         if not self.has_pseudo_class("focus-within"):
-            self.query_one(Input).focus()
+            self.screen.set_focus(self.query_one(Input))
         self.suggest(self._sought)
 
     @work(group="pick", exclusive=True, exit_on_error=False)
@@ -204,7 +204,7 @@ class UserBox(Vertical):
 
     def action_suggestions(self) -> None:
         if self.query_one(RowList).display:
-            self.query_one(RowList).focus()
+            self.screen.set_focus(self.query_one(RowList))
         else:
             self.suggest(self.typed)
 

@@ -77,7 +77,7 @@ class BoardScreen(ModalScreen[Path | None]):
 
     def on_mount(self) -> None:
         entitle(self.query_one("#leaderboard"), "Leaderboard")
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
         self._read()
 
     @work(group="board", exclusive=True, exit_on_error=False)
@@ -129,10 +129,10 @@ class BoardScreen(ModalScreen[Path | None]):
         self.dismiss(None)
 
     def action_leave_field(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     def action_filter(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def action_metric(self) -> None:
         """Rank by the next metric."""
@@ -213,7 +213,7 @@ class BoardScreen(ModalScreen[Path | None]):
 
     @on(Input.Submitted, "#leaderboard-filter")
     def _to_rows(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
 
     @on(RowList.OptionSelected, "#leaderboard-rows")
     def _choose(self, event: RowList.OptionSelected) -> None:

@@ -67,7 +67,7 @@ class RunList(Panel):
 
     def focus_filter(self) -> None:
         """Put the cursor into the filter."""
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))
 
     def _row(self, run: RunLine) -> SplitLine:
         sign, color = RUN_GLYPHS.get(run.status, RUN_GLYPHS["unknown"])
@@ -96,7 +96,7 @@ class RunList(Panel):
 
     @on(Input.Submitted, "#run-filter")
     def _to_rows(self) -> None:
-        self.query_one(RowList).focus()
+        self.screen.set_focus(self.query_one(RowList))
 
     @on(RowList.OptionSelected, "#run-rows")
     def _choose(self, event: RowList.OptionSelected) -> None:

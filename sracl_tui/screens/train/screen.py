@@ -142,7 +142,7 @@ class TrainScreen(TabScreen):
             self._leave_list()
             return
         self.add_class("-show-runs")
-        self.query_one("#run-rows").focus()
+        self.set_focus(self.query_one("#run-rows"))
 
     def action_filter(self) -> None:
         """To the filter of the list."""
