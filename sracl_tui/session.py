@@ -27,8 +27,9 @@ class Session:
 
     runs: None until the folder was read once. current: the run that Train and Explore are about.
     overlays: the runs that are drawn beside it. chosen_dataset: what Data hands to Configure.
-    started: what was asked of the trainings that this session started and that go on. waiting: what is
-    asked of those that follow, one after the other.
+    started: what was asked of the trainings that this session started and that go on. silent: those of them
+    without a sign of life so far. waiting: what is asked of those that follow, one after the other. refused:
+    why the last one could not start, until one does.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Session:
         self.overlays: tuple[Path, ...] = ()
         self.chosen_dataset: Path | None = None
         self.started: set[tuple[str, ...]] = set()
+        self.silent: set[tuple[str, ...]] = set()
         self.waiting: list[tuple[str, ...]] = []
+        self.refused = ""
         self._post = post
         self._watcher = Watcher(runs_dir, post)
         self._watch()

@@ -96,6 +96,9 @@ def _start(
         app.notify(str(error), severity="error", title="not started", timeout=10)
         return
     session.started.add(asked)
+    session.silent.add(asked)
+    session.refused = ""
+    session.tell_runs()
     app.notify("starting; the first sign of life takes some seconds", timeout=4)
     app.run_worker(
         _attend(app, session, process, output, path, known, asked, follow),
@@ -120,24 +123,30 @@ async def _attend(
         found = path or await asyncio.to_thread(_run_of, session.runs_dir, process.pid, known)
         if found is not None and not shown:
             shown = True
+            session.silent.discard(asked)
             session.look()
+            session.tell_runs()
             if follow:
                 session.choose_run(found)
             if follow and len(app.screen_stack) == 1:
                 app.switch_mode("train")
         await asyncio.sleep(LOOK_SECONDS if not shown else 1.0)
     session.started.discard(asked)
+    session.silent.discard(asked)
     session.look()
     if process.returncode not in (0, 129, 130, 143, -15):
         output.seek(0)
         text = await asyncio.to_thread(output.read)
+        said = error_line(text.decode("utf-8", "replace"), process.returncode)
+        session.refused = "" if shown else said
         app.notify(
-            error_line(text.decode("utf-8", "replace"), process.returncode),
+            said,
             severity="error",
             title="the training ended" if shown else "the training could not start",
             timeout=15,
         )
     output.close()
+    session.tell_runs()
     _start_next(app, session, follow=False)
 
 

@@ -65,7 +65,8 @@ class TabScreen(Screen[None]):
 
     def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
         """The list of runs is another one now."""
-        self.query_one(ModeBar).show_runs(runs, len(self.session.waiting))
+        session = self.session
+        self.query_one(ModeBar).show_runs(runs, len(session.waiting), bool(session.silent))
 
     def run_changed(self, snapshot: RunSnapshot) -> None:
         """Something new is known of a watched run."""

@@ -46,11 +46,13 @@ class ModeBar(Horizontal):
             yield ModeTab(mode, title, key, mode == self._active)
         yield Static("", id="live")
 
-    def show_runs(self, runs: tuple[RunLine, ...], waiting: int) -> None:
-        """Say what is running, and how many trainings wait for it."""
+    def show_runs(self, runs: tuple[RunLine, ...], waiting: int, starting: bool) -> None:
+        """Say what is running or has no sign of life yet, and how many trainings wait for it."""
         live = [line for line in runs if line.status == "running"]
         sign, color = RUN_GLYPHS["running"]
-        if not live:
+        if starting:
+            shown = Content.styled(f"{sign} starting…", f"bold {color}")
+        elif not live:
             shown = Content.styled(counted(len(runs), "run"), "$muted")
         else:
             names = live[0].short_name if len(live) == 1 else f"{len(live)} runs"

@@ -195,6 +195,9 @@ async def test_a_training_that_cannot_start_says_so_as_the_command_line_does(
 
         await pilot.press("f5")
         await until(pilot, shows(app, "could not start", "nothing was recorded for nonsense"))
+        app.clear_notifications()
+        await until(pilot, lambda: not app.screen.query("Toast"))
+        await until(pilot, shows(app, "✗ the last one could not start: nothing was recorded for nonsense"))
 
 
 async def test_without_a_dataset_the_form_says_where_to_get_one(tmp_path: Path, dataset: Path) -> None:

@@ -83,6 +83,7 @@ async def test_one_run_is_started_once(tmp_path: Path, monkeypatch: pytest.Monke
             await until(pilot, shows(app, "sracl train"))
             await pilot.press("f5", "f5")
             await until(pilot, shows(app, "this very run is in training"))
+            await until(pilot, shows(app, "starting…"))
             assert len(begun) == 1
             app.screen.query_one("#run-name", Input).value = "other"
             await until(pilot, shows(app, "--name other"))

@@ -27,6 +27,7 @@ from sracl_tui.screens.configure.setting_field import SettingField
 from sracl_tui.screens.configure.settings_panel import SettingsPanel
 from sracl_tui.session import Session
 from sracl_tui.starting import start_run
+from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList
 
@@ -103,11 +104,21 @@ class ConfigureScreen(TabScreen):
             self.query_one("#section-rows", RowList).show(view.section_rows(self.form, self._resolved))
         self.query_one(Outcome).show(self._resolved)
         self._show_command()
-        whole = self.query_one("#whole-problem", Static)
-        whole.display = not self._resolved.valid
-        whole.update(view.problems(self._resolved))
+        self._show_problem()
         self.query_one("#run", Button).disabled = not self._resolved.valid
         self.keys_changed()
+
+    def _show_problem(self) -> None:
+        """What is wrong with the settings, else why the last training did not start."""
+        said = view.problems(self._resolved) or view.refused(self.session.refused)
+        whole = self.query_one("#whole-problem", Static)
+        whole.display = bool(said)
+        whole.update(said)
+
+    def runs_changed(self, runs: tuple[RunLine, ...]) -> None:
+        """A start may have failed."""
+        super().runs_changed(runs)
+        self._show_problem()
 
     def _show_command(self) -> None:
         line = self.form.command_line(self.session.runs_dir)

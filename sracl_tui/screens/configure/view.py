@@ -106,6 +106,11 @@ def problems(resolved: Resolved) -> Content:
     )
 
 
+def refused(why: str) -> Content:
+    """Why the last training did not start, nothing where it did."""
+    return Content.assemble(("✗ the last one could not start: ", "bold $error"), why) if why else Content("")
+
+
 def estimate(plan: Mapping[str, Any] | None, note: str, texts: Sequence[Mapping[str, Any]] = ()) -> Facts:
     """The plan of `sracl train --dry-run`, or why there is none yet."""
     if plan is None:
