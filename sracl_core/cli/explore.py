@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from sracl_core.cli import asking
+from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError, SraclError, nearest
 from sracl_core.json_values import RepeatedNameError, jsonable, loads_once, without_non_finite
@@ -51,7 +51,9 @@ def explore(
     # Answers alone go to stdout, whatever a library may print.
     answers, sys.stdout = sys.stdout, sys.stderr
     try:
-        explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
+        # Lines, not bars: a person who types questions sees both.
+        progress = output.PlainProgress(asking.PATIENCE)
+        explorer = asking.open_explorer(run, runs_dir, dataset, encoder, progress)
         warm_up(explorer)
         # What is loaded stays: the collector need not go through all of it while somebody waits.
         gc.freeze()

@@ -119,9 +119,11 @@ def show(
     encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
 ) -> None:
     """Show an item: attributes, text, popularity, neighbors by text and by model, buyers, what follows it."""
-    card = asking.open_explorer(run, runs_dir, dataset, encoder).item(item, k)
+    with output.progress_display(quiet, asking.PATIENCE) as progress:
+        card = asking.open_explorer(run, runs_dir, dataset, encoder, progress).item(item, k)
     if as_json:
         output.print_json(asdict(card))
         return
@@ -135,14 +137,14 @@ def show(
         rows = [(one.item, one.title, one.similarity) for one in near]
         output.print_table([f"near by {name}", "title", "similarity"], rows)
     if card.no_text_vectors:
-        output.say(f"note: {card.no_text_vectors}")
+        output.say(f"note: {card.no_text_vectors}", quiet)
     output.tell()
     followers = [(one.item, one.title, one.times, one.share) for one in card.followed_by]
     output.print_table(["bought next", "title", "times", "share"], followers)
     output.tell()
     output.print_table(["user", "times", "part"], [(one.user, one.times, one.part) for one in card.users])
     output.say(
-        f"{counted(held.users, 'user has', 'users have')} it; shown of the latest: {len(card.users):,}"
+        f"{counted(held.users, 'user has', 'users have')} it; shown of the latest: {len(card.users):,}", quiet
     )
 
 
@@ -158,16 +160,18 @@ def map_(
     encoder: asking.EncoderOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
 ) -> None:
     """Place every item in the plane: on two principal components of the vectors, or by UMAP.
 
     The dashboard draws this map (v on the Explore screen).
     """
-    explorer = asking.open_explorer(run, runs_dir, dataset, encoder)
-    ids = explorer.loaded.dataset.items.ids
-    found = explorer.item_map(
-        1, 1, space=cast("Space", space), layout=cast("Layout", layout), color=color, places_of=ids
-    )
+    with output.progress_display(quiet, asking.PATIENCE) as progress:
+        explorer = asking.open_explorer(run, runs_dir, dataset, encoder, progress)
+        ids = explorer.loaded.dataset.items.ids
+        found = explorer.item_map(
+            1, 1, space=cast("Space", space), layout=cast("Layout", layout), color=color, places_of=ids
+        )
     if as_json:
         told = ("space", "layout", "explained", "color", "places")
         output.print_json({name: value for name, value in asdict(found).items() if name in told})
@@ -176,4 +180,4 @@ def map_(
     output.print_table(["item", "x", "y", found.color or "", "title"], rows)
     if found.explained:
         shares = " and ".join(f"{share:.1%}" for share in found.explained)
-        output.say(f"the axes have {shares} of the variance")
+        output.say(f"the axes have {shares} of the variance", quiet)

@@ -24,6 +24,7 @@ def neighbors(
     dataset: asking.MovedOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
+    quiet: output.QuietOption = False,
 ) -> None:
     """Show the semantic neighbors of a user or an item.
 
@@ -32,16 +33,17 @@ def neighbors(
     """
     asking.one_of(user=user, item=item, history=history)
     asking.split_ids(history)
-    explorer = asking.open_explorer(run, runs_dir, dataset)
-    items = asking.history_of(history, explorer)
+    with output.progress_display(quiet, asking.PATIENCE) as progress:
+        explorer = asking.open_explorer(run, runs_dir, dataset, progress=progress)
+        items = asking.history_of(history, explorer)
+        of_item = None if item is None else explorer.neighbors_of_item(item, k)
+        of_user = None if item is not None else explorer.neighbors_of_user(user, items, k=k, until=until)
     for line in explorer.without_text():
-        output.say(f"note: {line}")
-    if item is not None:
-        of_item = explorer.neighbors_of_item(item, k)
+        output.say(f"note: {line}", quiet)
+    if of_item is not None:
         output.print_json(asdict(of_item)) if as_json else print_item_neighbors(of_item)
-        return
-    of_user = explorer.neighbors_of_user(user=user, history=items, k=k, until=until)
-    output.print_json(asdict(of_user)) if as_json else print_user_neighbors(of_user)
+    if of_user is not None:
+        output.print_json(asdict(of_user)) if as_json else print_user_neighbors(of_user)
 
 
 def print_item_neighbors(found: ItemNeighbors) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -176,9 +177,10 @@ class PlainProgress:
             took = duration(now - began)
             if now - began < self._patience:
                 return
+            uncounted = TIMED in stage or total == 1
             say(
                 f"{stage.removesuffix(TIMED)}: "
-                + (took if TIMED in stage else f"{amount(stage, total)} in {took}")
+                + (took if uncounted else f"{amount(stage, total)} in {took}")
             )
         elif now >= self._due[stage]:
             self._due[stage] = now + max(PLAIN_LINE_SECONDS, SPARSER * (now - began))
@@ -239,15 +241,28 @@ def _bars(patience: float) -> Iterator[Progress]:
             bars.reset(tasks[stage], total=total, visible=False)
         task = bars.tasks[tasks[stage]]
         rate = _rate(stage, task.speed) if task.speed else ""
-        shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}"
+        shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}" if total != 1 else ""
         visible = task.visible or (task.elapsed or 0.0) >= patience
         bars.update(tasks[stage], completed=done, total=total, amount=shown, visible=visible)
         if visible:
             bars.start()
 
+    def overdue() -> None:
+        """Show what has taken too long and says nothing meanwhile."""
+        for task in bars.tasks:
+            if not task.finished:
+                bars.update(task.id, visible=True)
+                bars.start()
+
+    timer = threading.Timer(patience, overdue) if patience else None
     try:
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
         yield progress
     finally:
+        if timer is not None:
+            timer.cancel()
         bars.stop()
 
 

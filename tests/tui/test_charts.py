@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 
 from sracl_tui.app import Dashboard
+from sracl_tui.screens.train.plot import Plot
 from sracl_tui.screens.train.ticks import even, even_seconds, texts
 from sracl_tui.view_models import RunLine, RunSnapshot
 from sracl_tui.watcher import CatalogChanged, RunChanged
@@ -84,6 +86,23 @@ async def test_a_hundred_thousand_points_are_readable(
             strips = app.screen._compositor.render_strips()
             colors = {s.style.color for strip in strips for s in strip if s.style and s.style.color}
             assert all(color.triplet is None or len(set(color.triplet)) == 1 for color in colors)
+
+
+async def test_the_wheel_comes_closer_by_the_same_turn_as_on_the_map(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f3")
+        show(app, long_run())
+        plot = await until(pilot, lambda: app.screen.query_one("#tile-headline Plot", Plot))
+        await until(pilot, lambda: plot._x_max > POINTS)  # it has drawn them all
+        whole = plot._x_max - plot._x_min
+        # What is drawn meanwhile shows all again; a wheel that turns the other way never comes closer.
+        for _ in range(50):
+            await pilot._post_mouse_events([events.MouseScrollUp], plot, (20, 5))
+            await pilot.pause()
+            if plot._x_max - plot._x_min < whole:
+                break
+        assert plot._x_max - plot._x_min < whole
 
 
 async def test_a_crosshair_reads_values_and_the_best_epoch_is_marked(tmp_path: Path) -> None:
