@@ -15,7 +15,10 @@ Fact = tuple[str, TextualContent | str]
 
 
 class Facts(Visual):
-    """Facts, and lines across both columns; a long value goes on below itself, not below its name."""
+    """Facts, and lines across both columns; a long value goes on below itself, not below its name.
+
+    Where the names would take more than half, a value that has no room goes below its name, indented.
+    """
 
     def __init__(self, lines: Sequence[Fact | TextualContent], names: int) -> None:
         self._lines = [one if isinstance(one, TextualContent) else (one[0], line(one[1])) for one in lines]
@@ -34,12 +37,16 @@ class Facts(Visual):
     def _drawn(self, width: int) -> list[TextualContent]:
         drawn: list[TextualContent] = []
         for one in self._lines:
-            room = width - self._names
-            if isinstance(one, TextualContent) or room < self._names:
-                drawn += self._whole(one).wrap(width)
+            whole = self._whole(one)
+            if isinstance(one, TextualContent):
+                drawn += whole.wrap(width)
                 continue
-            name, value = one
-            for part in line(value).wrap(room):
+            (name, value), room = one, width - self._names
+            if room < self._names and whole.cell_length > width:
+                drawn.append(Content.styled(name, "$muted"))
+                drawn += [Content.assemble("  ", part) for part in line(value).wrap(width - 2)]
+                continue
+            for part in line(value).wrap(max(1, room)):
                 drawn.append(self._whole((name, part)))
                 name = ""
         return drawn
