@@ -78,6 +78,16 @@ class Extent:
         in_time = step + max(0.0, self.seconds - elapsed) / pace
         return min(self.steps, math.ceil(in_time / self.per_epoch) * self.per_epoch) - step
 
+    def seconds_left(self, step: int, elapsed: float, pace: float) -> float:
+        """Seconds to go at `pace` seconds a step.
+
+        >>> Extent(1000, 100, seconds=60.0).seconds_left(step=0, elapsed=0.0, pace=0.25)
+        75.0
+        >>> Extent(200, 100, seconds=60.0).seconds_left(step=0, elapsed=0.0, pace=0.25)
+        50.0
+        """
+        return pace * self.steps_left(step, elapsed, pace)
+
 
 class RateMeter:
     """Seconds left of a stage, from its mean speed since it began.

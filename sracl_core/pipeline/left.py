@@ -9,6 +9,7 @@ from sracl_core.data.sources import sources_of
 from sracl_core.evaluation.results import validated
 from sracl_core.pipeline.estimate import examples_of
 from sracl_core.pipeline.longer import require_epochs
+from sracl_core.progress import Extent
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.batches import steps_per_epoch
@@ -18,7 +19,7 @@ from sracl_core.training.checkpoint import find_checkpoint, has_checkpoint, read
 @dataclass(frozen=True)
 class LeftToTrain:
     """steps_left: at most, as patience may end a run earlier. seconds_at_most: at the pace of the run so far,
-    no more than training.max_minutes leave; None where it has not begun.
+    no more than those of the epoch in which training.max_minutes ends; None where it has not begun.
     """
 
     run: str
@@ -54,10 +55,10 @@ def left_to_train(run: RunDirectory, epochs: int | None = None, dataset: Path | 
     each = steps_per_epoch(
         examples_of(run.config, sources_of(run, _config(run, dataset))), training.batch_size
     )
-    left = max(0, epochs * each - done)
-    seconds = elapsed / done * left if done else None
-    if seconds is not None and training.max_minutes:
-        seconds = min(seconds, max(0.0, 60.0 * training.max_minutes - elapsed))
+    extent = Extent(epochs * each, each, 60.0 * training.max_minutes)
+    left = max(0, extent.steps - done)
+    pace = elapsed / done if done else 0.0
+    seconds = extent.seconds_left(min(done, extent.steps), elapsed, pace) if pace else None
     return LeftToTrain(str(run.path), run.status(), epochs, done, left, seconds)
 
 

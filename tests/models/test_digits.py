@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from sracl_core.errors import ConfigError
 from sracl_core.models import rpg, sasrec
@@ -165,9 +164,7 @@ def test_a_new_item_of_an_old_text_has_its_digits(ids: str) -> None:
 
 
 def test_ids_that_nobody_reads_are_refused() -> None:
-    with pytest.raises(
-        ValidationError, match="ids is not read with item_init=random; it needs item_init=text"
-    ):
+    with pytest.raises(ConfigError, match="ids is not read with item_init=random; it needs item_init=text"):
         rpg.Settings(item_init="random", ids="residual")
 
 

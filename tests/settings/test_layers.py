@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sracl_core.settings.known import flatten, settings
 from sracl_core.settings.layers import PRESETS, given, load_config, preset_names, validated_file
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
 from sracl_core.settings.reading import require_read, takes
+from sracl_core.settings.stages import TrainingConfig
 from sracl_core.settings.surroundings import user_file
 from sracl_core.settings.validation import validated
 
@@ -365,3 +367,32 @@ def test_whoever_is_told_the_settings_may_change_what_was_told() -> None:
     settings().clear()
     assert settings(FIRST_BACKBONE)
     assert set(settings()) > set(settings(FIRST_BACKBONE))
+
+
+IN_PYTHON: dict[str, tuple[Callable[[], Any], str]] = {
+    "a section that is none": (
+        lambda: RunConfig(trainig={}),
+        "RunConfig: there is no 'trainig'; did you mean 'training'?",
+    ),
+    "a setting that is none": (
+        lambda: RunConfig(training={"sed": 1}),
+        "RunConfig: there is no 'training.sed'; did you mean 'seed'?",
+    ),
+    "one of a backbone": (
+        lambda: RunConfig(model={"name": "sasrec", "layer": 2}),
+        "RunConfig: there is no 'model.layer'; did you mean 'layers'?",
+    ),
+    "values out of range": (
+        lambda: TrainingConfig(seed=-1, max_epochs=0),
+        "TrainingConfig: seed = -1: Input should be greater than or equal to 0; "
+        "max_epochs = 0: Input should be greater than or equal to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IN_PYTHON)
+def test_what_python_gives_wrongly_is_one_line(case: str) -> None:
+    make, said = IN_PYTHON[case]
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert str(caught.value) == said

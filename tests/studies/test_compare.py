@@ -27,15 +27,18 @@ from sracl_core.methods import objectives
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
+from sracl_core.runs.pace import Pace
 from sracl_core.runs.reader import read_history
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.settings.known import flatten
 from sracl_core.settings.layers import preset_names
 from sracl_core.settings.models import RunConfig
+from sracl_core.studies import minutes as studied
 from sracl_core.studies.ablation import variant_rows
 from sracl_core.studies.compare import compare
 from sracl_core.studies.crew import run_crew
 from sracl_core.studies.formats import as_csv, markdown
+from sracl_core.studies.planning import Wanted, plan_runs
 from sracl_core.studies.published import published
 from sracl_core.studies.specs import resolve_specs
 from sracl_core.studies.table import Table, build_table
@@ -334,6 +337,19 @@ def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
     assert "too small for one epoch" in note
     assert note in markdown(found)
     assert rising.endswith("more might give more: sasrec")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "minutes", "most"), [(3, 60, 30), (500, 0.5, 30), (500, 0.6, 40), (4, 0, 40)]
+)
+def test_a_plan_holds_to_the_epochs_and_to_the_minutes(
+    base: Path, monkeypatch: pytest.MonkeyPatch, epochs: int, minutes: float, most: int
+) -> None:
+    monkeypatch.setattr(studied, "measured_pace", lambda *_: Pace("earlier", 1, 10.0))
+    budget = {"training.max_epochs": epochs, "training.max_minutes": minutes}
+    wanted = [Wanted("one", tiny_config(base / "tiny", budget))]
+    (found,) = studied.minutes_at_most(plan_runs(wanted, base / "none"), base / "none")
+    assert found == pytest.approx(most / 60.0)
 
 
 def test_what_a_comparison_would_do(base: Path, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
