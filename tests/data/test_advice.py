@@ -37,7 +37,7 @@ CIRCLES: dict[str, tuple[dict[str, str], list[str], str, list[str]]] = {
     "day or month": ({"log.csv": DAYS}, [], "'%d/%m/%Y'", ["--time-format", "%d/%m/%Y"]),
     "a pattern without a day": (
         {"log.csv": DAYS},
-        ["--time-format", "%m/%Y"],
+        ["--time-format", "%m/%Y %H:%M"],
         "give a pattern with one, such as '%Y",
         ["--time-format", "%d/%m/%Y"],
     ),
@@ -68,7 +68,6 @@ DEAD_ENDS = ("a rating that is not there", "events without names")
 
 HEAD = "user_id,item_id,timestamp\n"
 CLOCKS = HEAD + "".join(f"{u},{i},{at % 24:02}:{at % 60:02}\n" for at, (u, i, _) in enumerate(ROWS))
-MONTHS = HEAD + "".join(f"{u},{i},2020-0{1 + at % 9}\n" for at, (u, i, _) in enumerate(ROWS))
 YEAR_LAST = HEAD + "".join(f"{u},{i},{10 + at % 19}0{1 + at % 9}2020\n" for at, (u, i, _) in enumerate(ROWS))
 RATED = LOG.replace("timestamp\n", "timestamp,rating\n").replace("00\n", "00,3\n")
 NOBODY = "member,user_id,item_id,timestamp\n" + "".join(f"{u},,{i},{t}\n" for u, i, t in ROWS)
@@ -81,12 +80,6 @@ NO_NAMES = "".join(f"{u},{i},{4}\n" for u, i, _ in ROWS)
 # (files, words behind them, what the error says, the words that do what it says)
 STEPS: dict[str, tuple[dict[str, str], str, str, str]] = {
     "times of day": ({"log.csv": CLOCKS}, "log.csv", "or give --order rows", "log.csv --order rows"),
-    "months": (
-        {"log.csv": MONTHS},
-        "log.csv --time-format %Y-%m",
-        "give --order rows in place of it",
-        "log.csv --order rows",
-    ),
     "a year that stands last": (
         {"log.csv": YEAR_LAST},
         "log.csv",

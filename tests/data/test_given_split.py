@@ -81,7 +81,7 @@ def test_leaks_between_the_parts_are_said(tmp_path: Path) -> None:
     notes = made(write(tmp_path, parts))["notes"]
     assert isinstance(notes, list)
     assert any("warning: 1 interaction of --valid or --test is also in" in note for note in notes)
-    assert any("for 1 users a later part begins before the earlier one ends" in note for note in notes)
+    assert any("for 1 user a later part begins before the earlier one ends" in note for note in notes)
     notes = made(write(tmp_path, {**PARTS, "test": PARTS["valid"]}))["notes"]
     assert isinstance(notes, list)
     assert any("72 interactions to train on, 18 for validation, 18 for test" in note for note in notes)

@@ -429,6 +429,7 @@ def test_the_command_prints_the_table(base: Path, table: Table, capsys: pytest.C
     shown = capsys.readouterr()
     assert "test, seen items masked" in shown.out
     assert "Holm" in shown.out
+    assert "5 runs, 5 of them there already" in shown.err
     assert shown.err.count("is there already") == 5
     assert sracl([*words, "--models", "sasrek"]) == 2
     assert "did you mean 'sasrec'" in capsys.readouterr().err
@@ -469,7 +470,12 @@ def test_after_a_kill_it_goes_on(base: Path, table: Table, tmp_path: Path) -> No
         runs_dir=tmp_path,
         say=lambda text: said.append(text.partition(",")[0]),
     )
-    assert said[:3] == ["sasrec-42: is there already", "sasrec-43: goes on", "sasrec-43: finished"]
+    assert said[:4] == [
+        "3 runs",
+        "sasrec-42: is there already",
+        "sasrec-43: goes on",
+        "sasrec-43: finished",
+    ]
     assert len(list_runs(tmp_path)) == 3
     assert found.rows[0].test == table.rows[0].test, "as if it had not been killed"
 

@@ -15,6 +15,8 @@ from sracl_tui import commands
 from sracl_tui.screens.configure import outcome
 from sracl_tui.screens.configure import screen as configure
 from sracl_tui.screens.configure.editor import EditorError, edit
+from sracl_tui.view_models import RunLine
+from sracl_tui.watcher import CatalogChanged
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
@@ -27,9 +29,9 @@ async def test_form_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None
         await pilot.press("f2")
         await until(pilot, shows(app, "sample", "defaults"))
         await until(pilot, shows(app, "sracl train"))
-        below = ("none: no text",) if size[1] >= 40 else ()
+        below = ("126,976", "none: no text") if size[1] >= 40 else ()
         if size[0] >= 100:
-            await until(pilot, shows(app, "training prefixes", "7,665", "126,976", *below))
+            await until(pilot, shows(app, "training prefixes", "7,665", *below))
 
 
 async def test_a_problem_stands_at_the_field_and_holds_the_run_back(tmp_path: Path) -> None:
@@ -206,3 +208,22 @@ async def test_without_a_dataset_the_form_says_where_to_get_one(tmp_path: Path, 
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await pilot.press("f2")
         await until(pilot, shows(app, "none: F1 prepares", "choose a dataset"))
+
+
+async def test_what_starts_and_waits_is_told_without_the_runs_of_before(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.session.runs is not None)
+        app.session.stop()
+        path = tmp_path / "runs" / "20260101-120000-mine"
+        for status in ("running", "finished"):
+            app.post_message(
+                CatalogChanged((RunLine(path, path.name, status, "mine", "sasrec", 1, 0.2, 1.0),))
+            )
+            app.session.tell_runs()  # before the message of the watcher has come
+            await until(
+                pilot, lambda status=status: [one.status for one in app.session.runs or ()] == [status]
+            )
+        await until(pilot, shows(app, "1 run"))
+        await pilot.pause()
+        assert app.session.live_runs() == []
