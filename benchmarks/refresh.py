@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--households", type=int, default=400)
     parser.add_argument("--since", default="2017-06-01")
     parser.add_argument("--months", default="2017-10,2017-11")
+    parser.add_argument("--fresh", default="", help="words of the fresh runs, such as '--epochs 3'")
     parser.add_argument("--warm", action="append", help="a way of the warm run; repeatable")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -77,14 +78,15 @@ def main() -> None:
     first, *later = cut(args.log, args.work, args.households, args.since, months)
     items, data = args.log / "products.parquet", args.work / "data-0"
     sracl("data", "prepare", first, items, "--out", data, "-q")
-    sracl("train", data, *COMMON.split(), "--name", "warm-0", *runs, "-q")
+    anew = (*COMMON.split(), *args.fresh.split())
+    sracl("train", data, *anew, "--name", "warm-0", *runs, "-q")
     found: list[dict[str, Any]] = []
     ways, live = args.warm or ["--epochs 1"], "warm-0"
     for number, (month, events) in enumerate(zip(months, later, strict=True), start=1):
         data, grown = args.work / f"data-{number}", data
         sracl("data", "append", grown, events, items, "--out", data, "-q")
         fresh = f"fresh-{number}"
-        _, minutes = sracl("train", data, *COMMON.split(), "--name", fresh, *runs, "-q")
+        _, minutes = sracl("train", data, *anew, "--name", fresh, *runs, "-q")
         tried = []
         for turn, way in enumerate(ways, start=1):
             warm = f"warm-{number}-{turn}"
@@ -98,7 +100,10 @@ def main() -> None:
         ways, live = [kept["way"]], kept["run"]
         found.append({"month": month, "fresh_minutes": minutes, "kept": kept["way"], "warm": tried})
         if args.out:
-            write_json(args.out, {"common": COMMON, "households": args.households, "months": found})
+            write_json(
+                args.out,
+                {"common": COMMON, "fresh": args.fresh, "households": args.households, "months": found},
+            )
 
 
 if __name__ == "__main__":
