@@ -18,10 +18,10 @@ def to_encode(missing: int, texts: int) -> str:
     """How many texts are still to be encoded, of those that are read.
 
     >>> to_encode(0, 8064), to_encode(3, 8064), to_encode(0, 0)
-    ('none: all 8,064 are in the cache', '3 of 8,064; the others are in the cache', 'none: nothing reads any')
+    ('none: 8,064 are cached', '3 of 8,064; the others are cached', 'none: nothing reads any')
     """
     if not texts:
         return "none: nothing reads any"
     if not missing:
-        return f"none: all {texts:,} are in the cache"
-    return f"{missing:,}" if missing == texts else f"{missing:,} of {texts:,}; the others are in the cache"
+        return f"none: {texts:,} are cached"
+    return f"{missing:,}" if missing == texts else f"{missing:,} of {texts:,}; the others are cached"

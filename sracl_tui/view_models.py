@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.progress import duration
+from sracl_core.words import counted
 
 STAGES = ("describe", "embed", "neighbors", "train", "evaluate")
 QUIET_SECONDS = 30.0
@@ -111,8 +112,10 @@ def count(number: Any, what: str = "") -> str:
     >>> count(22363), count(None), count(1, "user")
     ('22,363', 'unknown', '1 user')
     """
-    told = "unknown" if number is None else f"{number:,}" if isinstance(number, int) else str(number)
-    return f"{told} {what}{'s' * (number != 1)}" if what else told
+    if isinstance(number, int):
+        return counted(number, what) if what else f"{number:,}"
+    told = "unknown" if number is None else str(number)
+    return f"{told} {what}s" if what else told
 
 
 def value(snapshot: RunSnapshot, key: str) -> Any:
@@ -194,10 +197,7 @@ def _live_banners(snapshot: RunSnapshot, now: float) -> list[Banner]:
     without = _epoch_of(snapshot.epochs[-1]) - last_best if snapshot.epochs else 0
     if plateau and without >= 3:
         found.append(
-            Banner(
-                "warning",
-                f"no gain for {without} epochs; stops at {plateau.get('patience')} (patience)",
-            )
+            Banner("warning", f"no gain for {without} epochs; stops at {plateau.get('patience')} (patience)")
         )
     if snapshot.disk_free is not None and snapshot.disk_free < LITTLE_DISK:
         found.append(

@@ -54,15 +54,7 @@ def here(path: Path | str, progress: Progress | None = None) -> Path:
 
 def _found(store: Any, root: str) -> dict[str, tuple[str, int | None, list[str]]]:
     """What lies at or below `root`, by its place below it: name in the store, size, signs of change."""
-    if store.isfile(root):
-        entries = {"": store.info(root)}
-    else:
-        below = store.find(root, detail=True)
-        entries = {
-            name.removeprefix(root).lstrip("/"): entry
-            for name, entry in sorted(below.items())
-            if entry["type"] == "file"
-        }
+    entries = {"": store.info(root)} if store.isfile(root) else _below(store, root)
     if not entries:
         raise FileNotFoundError(root)
     for below in entries:
@@ -77,6 +69,15 @@ def _found(store: Any, root: str) -> dict[str, tuple[str, int | None, list[str]]
             [str(entry[sign]) for sign in _SIGNS if entry.get(sign) is not None],
         )
         for below, entry in entries.items()
+    }
+
+
+def _below(store: Any, root: str) -> dict[str, dict[str, Any]]:
+    """What is known of each file below `root`, by its place there; marks of folders end in / and are none."""
+    return {
+        name.removeprefix(root).lstrip("/"): entry
+        for name, entry in sorted(store.find(root, detail=True).items())
+        if entry["type"] == "file" and not name.endswith("/")
     }
 
 
@@ -117,10 +118,8 @@ def placed(out: Path | str, names: Sequence[str], progress: Progress | None = No
         return
     with _in_one_line(at, "write"):
         store, root = _store(at)
-        there = {
-            name.removeprefix(root).lstrip("/") for name in (store.find(root) if store.exists(root) else [])
-        }
-        if there - set(names):
+        there = _below(store, root) if store.exists(root) else {}
+        if there.keys() - set(names):
             raise InputError(f"{at} is there already and holds something else; choose another place")
     with TemporaryDirectory() as aside:
         work = Path(aside) / _name(root)

@@ -148,6 +148,21 @@ def test_an_object_that_would_lie_outside_is_refused(store: Path, monkeypatch: p
         here(f"{store.as_uri()}/raw")
 
 
+def test_a_mark_of_a_folder_is_no_file(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consoles of stores leave an empty object that is called as the folder is, with a / behind."""
+    find = LocalFileSystem.find
+
+    def marked(self: LocalFileSystem, path: str, **how: object) -> dict[str, dict[str, object]]:
+        mark = {f"{path}/": {"name": f"{path}/", "size": 0, "type": "file"}}
+        return mark | find(self, path, **how)
+
+    monkeypatch.setattr(LocalFileSystem, "find", marked)
+    at = store.as_uri()
+    (store / "out").mkdir()
+    prepare(f"{at}/raw", f"{at}/out")
+    assert load_dataset(f"{at}/out").n_items == 399
+
+
 def test_the_command_names_the_address_and_the_run_learns_from_it(store: Path, tmp_path: Path) -> None:
     out, runs = f"{store.as_uri()}/prepared", str(tmp_path / "runs")
 
