@@ -8,8 +8,9 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from sracl_core.errors import SraclError
@@ -17,13 +18,17 @@ from sracl_core.errors import SraclError
 _SPELLED = re.compile(
     r"\(os error 12\)|cannot allocate memory|can't allocate memory|not enough memory|out of memory"
     r"|std::bad_alloc|memory allocation of|could not spawn threads|can't start new thread"
+    r"|failed to map segment from shared object$"
     r"|Os \{ code: 1[12], kind: \w+, message:",  # a thread, or memory, that Rust was not given
     re.IGNORECASE,
 )
 _WAY_OUT = "close other programs, take less data, or take a machine with more"
+AT_REST_S = 30
 _kept: list[Any] = []
 """What is used to the end of the process must not be collected."""
 _aborted: list[bool] = []
+_failed: list[int] = []
+"""The code of a command that ended with a message of its own."""
 _heard = [2]
 """The last is where a person reads."""
 
@@ -56,14 +61,14 @@ def tell_of_aborts(training: bool) -> None:
 
     # Rust prints a page about its own calls.
     os.environ["RUST_BACKTRACE"] = "0"
-    line = f"error: a library gave up, most likely {told(training)}\n".encode()
 
     def aborted(_: int) -> None:
+        if _failed:  # and has said why: what the threads of its libraries meet at the end is no news
+            os._exit(1)
         if _aborted:  # by another thread, which is about to end the process
             time.sleep(60)
         _aborted.append(True)
-        os.write(_heard[-1], line)
-        os._exit(1)
+        _end(told(training))
 
     with contextlib.suppress(OSError, AttributeError):
         handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(aborted)
@@ -92,12 +97,52 @@ def heard_alone(run: Callable[[], int]) -> int:
     os.dup2(waiting.fileno(), 2)
     code = run()
     heard.flush()
-    if code == 0:
+    if code:
+        _failed.append(code)
+    else:
         os.dup2(heard.fileno(), 2)
         sys.stderr = before
         waiting.seek(0)
         os.write(2, waiting.read())
     return code
+
+
+def _end(why: str) -> None:
+    os.write(_heard[-1], f"error: a library gave up, most likely {why}\n".encode())
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def not_for_ever() -> Iterator[None]:
+    """End the process in one line where a library waits for a thread that a limit of memory did not give it.
+
+    polars does so for ever. That is taken to be so after `AT_REST_S` in which the process computes nothing.
+    """
+    if sys.platform == "win32" or not _limited():  # Windows has no such limit
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        rest, used = 0, 0.0
+        while rest < AT_REST_S:  # a pause in which a person stopped the process counts as one second
+            if done.wait(1):
+                return
+            before, used = used, time.process_time()
+            rest = rest + 1 if used - before < 0.01 else 0
+        _end(told(training=False))
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _limited() -> bool:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def _same_as(stream: TextIO) -> TextIO:

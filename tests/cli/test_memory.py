@@ -16,8 +16,7 @@ from tests.trained import ROOT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the address space that holds")
-# Other limits may meet polars' streaming engine where it loses a task and waits for ever.
-@pytest.mark.parametrize("megabytes", [500, 750])
+@pytest.mark.parametrize("megabytes", [500, 700, 900])
 def test_prepare_without_room_says_so(tmp_path: Path, megabytes: int) -> None:
     rows = (f"u{row % 997},i{row % 89},{row}\n" for row in range(400_000))
     (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\n" + "".join(rows))
@@ -36,6 +35,25 @@ def test_prepare_without_room_says_so(tmp_path: Path, megabytes: int) -> None:
     assert done.stderr.startswith("error: ")
     assert "out of memory; close other programs" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+WAITS = """
+import resource
+import threading
+from sracl_core import memory
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+memory.AT_REST_S = 2
+with memory.not_for_ever():
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the address space that holds")
+def test_a_library_that_waits_for_a_thread_which_it_was_not_given_is_not_waited_for() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITS], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: a library gave up, most likely out of memory; close other programs")
 
 
 PANICS = """
@@ -76,6 +94,8 @@ def test_what_a_library_says_of_itself_comes_after_a_command_that_did_well() -> 
             True,
         ),
         (RuntimeError('Os { code: 2, kind: NotFound, message: "No such file or directory" }'), False),
+        (ImportError("/lib/unicodedata.so: failed to map segment from shared object"), True),
+        (ImportError("/lib/a.so: failed to map segment from shared object: Operation not permitted"), False),
         (RuntimeError("shapes do not fit"), False),
         (DataError("out of memory is the name of this file"), False),
     ],

@@ -13,6 +13,7 @@ import polars as pl
 from sracl_core.data.filters import FunnelStep
 from sracl_core.data.reading.missing import missing
 from sracl_core.errors import DataError
+from sracl_core.memory import not_for_ever
 
 if TYPE_CHECKING:
     from sracl_core.data.dataset import Dataset
@@ -188,7 +189,8 @@ def fixed(path: Path, keys: dict[str, str], part: str = "log") -> Taken:
 def refusing(path: Path) -> Iterator[None]:
     """Turn whatever polars says about a file, its panics included, into one DataError."""
     try:
-        yield
+        with not_for_ever():
+            yield
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path} is empty; give a file that holds interactions") from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
