@@ -55,6 +55,10 @@ class Prefixes:
         chosen = since % stride == 0
         return np.flatnonzero(chosen), np.cumsum(chosen) - 1
 
+    def longest(self) -> NDArray[np.int64]:
+        """Each user's last prefix, int64 [U]; a user's prefixes must stand together."""
+        return np.flatnonzero(self.users != np.append(self.users[1:], -1))
+
     def take(self, rows: NDArray[np.integer]) -> Sequences:
         """Copies of the items of the prefixes `rows`, in that order."""
         starts = self.starts[rows]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError
-from sracl_core.models import sasrec
+from sracl_core.models import gru4rec, sasrec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.objectives import next_item, sracl
@@ -272,6 +272,33 @@ def test_sampled_loss_is_that_of_the_plain_loops(shared: dict[str, float]) -> No
     torch.testing.assert_close(found, torch.stack(losses).mean())
     ours, plain = (torch.autograd.grad(x, encoder.items.weight)[0] for x in (found, sum(losses) / 7))
     torch.testing.assert_close(ours, plain)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"smoothing": 0.2, "neighbor_targets": 0.1}, {"loss": "bce"}, {"loss": "sampled", "negatives": 7}],
+)
+def test_a_sequence_as_one_example_has_the_loss_of_its_prefixes(changes: dict[str, Any]) -> None:
+    """Of an encoder whose state is the same in a whole sequence and in the prefix that ends there."""
+    world = small_world()
+    found = []
+    for examples in ("prefixes", "sequences"):
+        model = gru4rec.Settings(hidden_size=8, max_length=6, dropout=0.0)
+        encoder = build_encoder(model, N_ITEMS, seed=1).train()
+        part = NextItem(next_item.Settings(examples=examples, **changes), world)
+        uncut = world.prefixes.longest()
+        uncut = uncut[world.prefixes.lengths[uncut] < 6]
+        users = world.prefixes.users[uncut]
+        rows = part.examples(world.prefixes)
+        batch = make_batch(world.prefixes, rows[np.isin(world.prefixes.users[rows], users)])
+        assert len(batch.rows) == (
+            len(users) if examples == "sequences" else world.prefixes.lengths[uncut].sum()
+        )
+        (loss,) = parts_of(encoder, {"next_item": part}, batch).values()
+        loss.backward()
+        found.append([loss.detach(), *(weight.grad for weight in encoder.parameters())])
+    for prefixes, sequences in zip(*found, strict=True):
+        torch.testing.assert_close(prefixes, sequences, rtol=1e-4, atol=1e-6)
 
 
 class OnMeta(torch.nn.Module):

@@ -34,6 +34,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"objectives.cadirec.weight": 0.1, "objectives.cadirec.heads": 3},
             r"heads 3 is no divisor of model\.hidden_size 16",
         ),
+        (
+            {"model.name": "fmlprec", "objectives.next_item.examples": "sequences"},
+            r"examples=sequences cannot be had of a backbone .* set it to prefixes",
+        ),
         ({"objectives.next_item.loss": "sampled"}, r"negatives 1024 are not fewer than the \d+ items"),
         (
             {"model.name": "rpg", "model.codebook": 5000},

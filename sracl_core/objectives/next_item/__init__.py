@@ -14,7 +14,8 @@ class Settings(ObjectiveSettings):
     """L_rec, against every item or against sampled ones.
 
     bce is the loss of SASRec's own paper (arXiv 1808.09781, section 3.6): -log sigmoid(score of the target)
-    - log(1 - sigmoid(score of one item that the user has never had)), a prefix.
+    - log(1 - sigmoid(score of one item that the user has never had)), a prefix. sequences are its examples, and
+    those of CL4SRec's, CoSeRec's and ICLRec's code; all states of a batch count alike.
     """
 
     main: ClassVar[bool] = True
@@ -23,6 +24,11 @@ class Settings(ObjectiveSettings):
         "full",
         description="Softmax over every item, or over the target and sampled negatives. bce: yes or no to "
         "the target and to one sampled item.",
+    )
+    examples: Literal["prefixes", "sequences"] = Field(
+        "prefixes",
+        description="prefixes: each is an example, whose last state predicts. sequences: each user's latest "
+        "model.max_length items are one, of which every state predicts; fewer, larger steps.",
     )
     smoothing: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,
@@ -47,7 +53,12 @@ class Settings(ObjectiveSettings):
         return frozenset(name for name, share in shared.items() if share)
 
     def misfit(self, sizes: Sizes) -> str:
-        """As many negatives as items."""
+        """As many negatives as items, and sequences for a backbone that has no state after each item."""
+        if self.examples == "sequences" and not sizes.states:
+            return (
+                "objectives.next_item.examples=sequences cannot be had of a backbone that has no state after "
+                "each item; set it to prefixes"
+            )
         if self.loss != "sampled" or self.negatives < sizes.items:
             return ""
         return (

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sracl_core.data.prefixes import Prefixes
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.next_item import Settings
@@ -27,8 +28,11 @@ class NextItem(Objective):
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()
         self.settings = settings
+        of_prefixes = settings.examples == "prefixes"
+        self.reads_anchors = self.shared = of_prefixes
         # Who holds a part of the items finds its part of the softmax for all rows of the batch.
-        self.by_row = settings.loss == "sampled" or (settings.loss == "full" and not world.sharded)
+        by_row = settings.loss == "sampled" or (settings.loss == "full" and not world.sharded)
+        self.by_row = of_prefixes and by_row
         self.item_neighbors_NK = world.item_neighbors_NK
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
@@ -38,8 +42,18 @@ class NextItem(Objective):
         self.share_N = share / share.sum()
         self.cumulative_N = np.cumsum(self.share_N)
 
+    def examples(self, prefixes: Prefixes) -> np.ndarray:
+        """Every prefix, or each user's longest, which with its target is the training sequence."""
+        return super().examples(prefixes) if self.reads_anchors else prefixes.longest()
+
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
+        if not self.reads_anchors:
+            each = _at_every_item(batch)
+            at_each, _ = self._loss(encoder, each, rng)
+            # Here rather than in `finish`: the encoder follows an autocast around the step, losses do not.
+            states_TD = encoder.states(batch.rows)
+            return Request(lambda _, __: {"next_item": at_each(states_TD.float())})
         loss, items = self._loss(encoder, batch, rng)
 
         def finish(anchors_BD: Tensor, _: list[Tensor]) -> LossParts:
@@ -110,6 +124,18 @@ class NextItem(Objective):
         negative_BS = states_BD @ negatives_SD.T - torch.from_numpy(log_q_S).to(states_BD)
         logits = torch.cat([target_BK, negative_BS.float().masked_fill(drawn_BS, lowest)], dim=1)
         return -(parts_BK * logits.log_softmax(dim=1)[:, : parts_BK.shape[1]]).sum(dim=1).mean()
+
+
+def _at_every_item(batch: Batch) -> Batch:
+    """The prefixes that end at each item of the batch's own, without their items.
+
+    A user's prefixes stand one after the other in their table, each longer by an item.
+    """
+    rows = batch.rows
+    targets_T = np.append(rows.values[1:], np.int32(0)).astype(np.int64)
+    targets_T[rows.offsets[1:] - 1] = batch.targets_B
+    before_T = np.repeat(rows.offsets[1:], rows.lengths) - 1 - np.arange(len(rows.values))
+    return Batch(np.repeat(batch.prefixes_B, rows.lengths) - before_T, rows, targets_T)
 
 
 def _each_once(rows_BK: np.ndarray, shares_BK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
