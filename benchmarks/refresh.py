@@ -4,7 +4,8 @@ A log is cut by months. What comes before the first month is prepared and traine
 month is appended, and then runs are trained on the same log: a fresh one, which ends by itself as its
 settings say, and one from the warm run of the month before. Where several ways of the latter are given, all
 are tried in the first month, and the one with the best validation is kept for it and for all later ones.
-Both are asked for the same test events (everybody's last purchase), and paired over people.
+Both are asked for the same test events (everybody's last purchase), and paired over people. What FOLDER
+holds already is not made again.
 
     python benchmarks/refresh.py LOG --households 1000 --since 2017-06-01 \\
         --months 2017-10,2017-11 --work FOLDER --out benchmarks/results/refresh.json \\
@@ -38,6 +39,16 @@ def sracl(*words: str | int | Path) -> tuple[str, float]:
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return said, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+
+
+def train(work: Path, name: str, *words: str | int | Path) -> float:
+    """The minutes of processor of a run called `name`, which is trained unless it is there."""
+    kept = work / "minutes.json"
+    minutes: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
+    if name not in minutes:
+        _, minutes[name] = sracl("train", *words, "--name", name, "--runs-dir", work / "runs", "-q")
+        write_json(kept, minutes)
+    return minutes[name]
 
 
 def cut(log: Path, work: Path, households: int, since: str, months: list[str]) -> list[Path]:
@@ -74,24 +85,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    months, runs = args.months.split(","), ("--runs-dir", args.work / "runs")
-    first, *later = cut(args.log, args.work, args.households, args.since, months)
-    items, data = args.log / "products.parquet", args.work / "data-0"
-    sracl("data", "prepare", first, items, "--out", data, "-q")
+    work, months, runs = args.work, args.months.split(","), ("--runs-dir", args.work / "runs")
+    first, *later = cut(args.log, work, args.households, args.since, months)
+    items, data = args.log / "products.parquet", work / "data-0"
+    if not data.exists():
+        sracl("data", "prepare", first, items, "--out", data, "-q")
     anew = (*COMMON.split(), *args.fresh.split())
-    sracl("train", data, *anew, "--name", "warm-0", *runs, "-q")
+    train(work, "warm-0", data, *anew)
     found: list[dict[str, Any]] = []
     ways, live = args.warm or ["--epochs 1"], "warm-0"
     for number, (month, events) in enumerate(zip(months, later, strict=True), start=1):
-        data, grown = args.work / f"data-{number}", data
-        sracl("data", "append", grown, events, items, "--out", data, "-q")
+        data, grown = work / f"data-{number}", data
+        if not data.exists():
+            sracl("data", "append", grown, events, items, "--out", data, "-q")
         fresh = f"fresh-{number}"
-        _, minutes = sracl("train", data, *anew, "--name", fresh, *runs, "-q")
+        minutes = train(work, fresh, data, *anew)
         tried = []
         for turn, way in enumerate(ways, start=1):
             warm = f"warm-{number}-{turn}"
-            start = ("--from", live, *way.split())
-            _, minutes_warm = sracl("train", data, *start, "--name", warm, *runs, "-q")
+            minutes_warm = train(work, warm, data, "--from", live, *way.split())
             told = json.loads(sracl("runs", "compare", fresh, warm, "--json", *runs)[0])
             valid = json.loads(sracl("runs", "show", warm, "--json", *runs)[0])["results"]["valid"]
             tried.append({"way": way, "run": warm, "minutes": minutes_warm, "valid": valid, "compared": told})

@@ -14,8 +14,8 @@ class Settings(ObjectiveSettings):
     """L_rec, against every item or against sampled ones.
 
     bce is the loss of SASRec's own paper (arXiv 1808.09781, section 3.6): -log sigmoid(score of the target)
-    - log(1 - sigmoid(score of one item that the user has never had)), a prefix. sequences are its examples, and
-    those of CL4SRec's, CoSeRec's and ICLRec's code; all states of a batch count alike.
+    - log(1 - sigmoid(score of one item that the user has never had)), a prefix. sequences are the examples of
+    that paper, and of CoSeRec's and ICLRec's code; all states of a batch count alike.
     """
 
     main: ClassVar[bool] = True
