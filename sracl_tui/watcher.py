@@ -169,6 +169,7 @@ class Watcher:
         self._post = post
         self._catalog_dir = runs_dir
         self._wanted: tuple[Path, ...] = ()
+        self._followers: dict[Path, RunFollower] = {}
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._forget = False
@@ -191,28 +192,36 @@ class Watcher:
         """The thread's own loop."""
         from sracl_core.runs.catalog import RunCatalog
 
-        followers: dict[Path, RunFollower] = {}
         catalog, listed, due = RunCatalog(self._catalog_dir), None, 0.0
         while not self._ended.is_set():
             woken = self._wake.is_set()
             self._wake.clear()
-            wanted = self._wanted
-            followers = {path: followers.get(path) or RunFollower(path) for path in wanted}
-            for follower in followers.values():
-                snapshot = follower.poll()
-                if snapshot is not None:
-                    self._post(RunChanged(snapshot))
+            self._follow()
             now = time.monotonic()
             if woken or now >= due:
                 began = time.thread_time()
-                runs = run_lines(catalog, None if listed else lambda first: self._post(CatalogChanged(first)))
+                runs = run_lines(catalog, None if listed else self._tell)
                 pause = (time.thread_time() - began) / CATALOG_SHARE
                 due = time.monotonic() + min(MOST_CATALOG_SECONDS, max(CATALOG_SECONDS, pause))
                 if runs != listed:
                     listed = runs
                     self._post(CatalogChanged(runs))
-            behind = any(follower.behind for follower in followers.values())
+            behind = any(follower.behind for follower in self._followers.values())
             self._wake.wait(0.05 if behind else POLL_SECONDS)
+
+    def _follow(self) -> None:
+        """Read the wanted runs on."""
+        held, wanted = self._followers, self._wanted
+        self._followers = {path: held.get(path) or RunFollower(path) for path in wanted}
+        for follower in self._followers.values():
+            snapshot = follower.poll()
+            if snapshot is not None:
+                self._post(RunChanged(snapshot))
+
+    def _tell(self, newest: tuple[RunLine, ...]) -> None:
+        """The first of a long list, and the run that was chosen of them meanwhile."""
+        self._post(CatalogChanged(newest))
+        self._follow()
 
 
 def run_lines(
@@ -220,7 +229,7 @@ def run_lines(
 ) -> tuple[RunLine, ...]:
     """All runs, newest first. Never raises for what a folder may hold.
 
-    tell: is given the newest, once, where many more are still to be read.
+    tell: is given the newest while many more are still to be read.
     """
     try:
         return _lines(catalog.read(None if tell is None else lambda found: tell(_lines(found))))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sracl_core.errors import IncomparableError
-from sracl_core.runs.directory import RunDirectory
+
+if TYPE_CHECKING:  # what reads runs takes as long to load as the chart of one to draw
+    from sracl_core.runs.directory import RunDirectory
 
 OF_A_METHOD = frozenset({"learned_from", "chosen_by", "repeats", "evidence"})
 """What a protocol says of a method, and not of how its ranks are to be read."""

@@ -27,8 +27,8 @@ READERS = (
 """What reads it: another version may read otherwise."""
 WORTH_KEEPING = 20
 """Fewer new lines are as soon read again as the file of all is written."""
-WORTH_TELLING = 100
-"""So many new lines, more than a screen has, take a fraction of a second."""
+WORTH_TELLING = 40
+"""So many new lines fill a screen, and take a tenth of a second to read."""
 SETTLED_NS = 2_000_000_000
 """A younger file may change once more within one tick of the disk's clock, and look the same."""
 
@@ -51,12 +51,12 @@ class RunCatalog:
     def read(self, tell: Callable[[list[RunSummary]], None] | None = None) -> list[RunSummary]:
         """All runs, newest first. Raises OSError where the folder cannot be listed.
 
-        tell: is given the newest, once, where many more are still to be read.
+        tell: is given the newest while many more are still to be read: a screen of them, then twice as many.
         """
         folders = run_folders(self.runs_dir)
         if self._lines is None:
             self._lines = self._kept() if len(folders) >= WORTH_KEEPING else {}
-        known, self._lines, found, fresh = self._lines, {}, [], 0
+        known, self._lines, found, fresh, worth_telling = self._lines, {}, [], 0, WORTH_TELLING
         for folder in reversed(folders):  # a name begins with the time
             stamp = _stamps(folder, READ)
             held = known.get(folder.name)
@@ -64,7 +64,8 @@ class RunCatalog:
                 held = (stamp, _summary(folder))
                 fresh += 1
             found.append(held[1])
-            if tell is not None and fresh == WORTH_TELLING and len(found) < len(folders):
+            if tell is not None and fresh == worth_telling and len(found) < len(folders):
+                worth_telling *= 2
                 tell(_newest_first(found))
             if held[1].status != "running" and _settled(stamp):
                 self._lines[folder.name] = held

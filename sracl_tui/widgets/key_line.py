@@ -6,9 +6,18 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import HorizontalGroup
+from textual.geometry import Region, Size
+from textual.layout import DockArrangeResult, WidgetPlacement
 from textual.widgets import Footer
 
 WAYS_OUT = ("quit", "help", "app.help")
+
+
+class _Kept(DockArrangeResult):
+    """Shows all of `placements`, which are fewer than those that the room to scroll in was made for."""
+
+    def get_visible_placements(self, region: Region) -> list[WidgetPlacement]:
+        return self.placements
 
 
 class KeyLine(Footer):
@@ -34,22 +43,18 @@ class KeyLine(Footer):
         if keys != self._stand:
             self._stand = keys
             await super().recompose()
-            self.call_after_refresh(self._fit)
 
-    def on_resize(self) -> None:
-        """More keys have room, or fewer."""
-        self.call_after_refresh(self._fit)
-
-    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
-        """Others have room now."""
-        super().watch_scroll_x(old_value, new_value)
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        """Hide a key that the ways out would cut: half of one says nothing."""
-        for out in self.query(".ways-out"):
-            for key in self.children:
-                key.visible = key is out or key.region.right <= out.region.x
+    def arrange(self, size: Size, optimal: bool = False) -> DockArrangeResult:
+        """As a footer's, without a key that an edge or the ways out would cut: half of one says nothing."""
+        found = super().arrange(size, optimal)
+        start = self.scroll_offset.x
+        end = start + min([size.width, *(one.region.x for one in found.placements if one.fixed)])
+        whole = [
+            one
+            for one in found.placements
+            if one.fixed or (start <= one.region.x and one.region.right <= end)
+        ]
+        return _Kept(whole, found.widgets, found.scroll_spacing, found.spatial_map)
 
     def compose(self) -> ComposeResult:
         """The keys, the ways out last."""

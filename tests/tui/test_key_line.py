@@ -12,6 +12,7 @@ from sracl_tui.screens.explore.map import MapScreen
 from sracl_tui.screens.explore.map_plot import MapPlot
 from sracl_tui.screens.help import HelpScreen
 from sracl_tui.screens.quit import QuitScreen
+from sracl_tui.screens.train.screen import TrainScreen
 from tests.tui.dashboards import dashboard, drawn, shows, until
 
 SMALL = (80, 24)
@@ -56,6 +57,24 @@ async def test_keys_come_with_what_they_can_do_and_go_again(tmp_path: Path, froz
         await until(pilot, lambda: "R Resume" in keys() and "Groups" not in keys())
         await pilot.press("g")  # not offered, yet it answers
         await until(pilot, shows(app, "sample is stopped: nothing to group"))
+
+
+async def test_no_key_is_cut_at_any_width(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "g Groups" in drawn(app).splitlines()[-1])
+        for width in (110, 104, 101, 100, 96, 80):
+            await pilot.resize_terminal(width, 30)
+            await until(pilot, lambda width=width: app.screen.size.width == width)
+            await until(pilot, lambda: not cut(drawn(app).splitlines()[-1]))
+
+
+def cut(line: str) -> str:
+    """What stands in the line of keys beside whole ones."""
+    keys = [f"{key.key_display or key.key} {key.description}" for key in TrainScreen.BINDINGS]
+    for key in (*keys, "^q Quit", "? Help"):
+        line = line.replace(key, "", 1)
+    return line.strip()
 
 
 async def test_the_keys_of_a_chart_stand_apart(tmp_path: Path, frozen: Path) -> None:

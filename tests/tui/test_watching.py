@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sracl_core.files import write_json
+from sracl_core.runs import catalog
 from sracl_core.runs.catalog import RunCatalog
 from sracl_core.runs.writer import RunWriter
 from sracl_tui import watcher
 from sracl_tui.view_models import RunSnapshot, banners, present_stage, short_name, stage_views
-from sracl_tui.watcher import RunFollower, run_lines
+from sracl_tui.watcher import CatalogChanged, RunChanged, RunFollower, run_lines
 from tests.tui.dashboards import epoch, new_run, steps
 
 
@@ -201,6 +202,28 @@ def test_stages_follow_the_events_where_the_state_lags(tmp_path: Path) -> None:
 
 def test_a_runs_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert run_lines(RunCatalog(tmp_path / "nowhere")) == ()
+
+
+def test_the_chosen_run_is_read_before_the_rest_of_a_long_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "WORTH_TELLING", 1)
+    for name in "abc":
+        new_run(tmp_path, name)
+    told: list[str] = []
+
+    def post(message: CatalogChanged | RunChanged) -> None:
+        if isinstance(message, RunChanged):
+            told.append(message.snapshot.path.name[-1:])
+            return
+        told.append(f"{len(message.runs)} runs")
+        watched.watch((message.runs[0].path,))
+        if len(message.runs) == 3:
+            watched.stop()
+
+    watched = watcher.Watcher(tmp_path / "runs", post)
+    watched.run()
+    assert told == ["1 runs", "c", "2 runs", "3 runs"]
 
 
 def test_words() -> None:
