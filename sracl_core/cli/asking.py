@@ -63,14 +63,14 @@ def open_explorer(
     return Explorer.open(directory.path, dataset, text_encoder, progress)
 
 
-def source_of(what: str, runs_dir: Path, dataset: Path | None) -> Source:
+def source_of(what: str, runs_dir: Path, dataset: Path | None, progress: Progress) -> Source:
     """The export or the run that `what` names, for questions of one history at a time."""
     _one_thread()
     from sracl_core.service.exported import is_export
     from sracl_core.service.reloading import Source
 
     path = Path(what) if is_export(Path(what)) else find_run(what, runs_dir).path
-    return Source(path, dataset)
+    return Source(path, dataset, progress)
 
 
 def one_of(**given: object) -> None:

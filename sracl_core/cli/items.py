@@ -49,7 +49,8 @@ def add(
     table, notes = read_items(file)
     for note in notes:
         output.say(note, quiet)
-    done = add_items(directory.path, table, dataset, encoder, lift)
+    with output.progress_display(quiet, asking.PATIENCE) as progress:
+        done = add_items(directory.path, table, dataset, encoder, lift, progress)
     if as_json:
         output.print_json(asdict(done))
     if done.known:

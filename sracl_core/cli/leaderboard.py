@@ -21,6 +21,8 @@ def print_board(metric: str, rows: Sequence[BoardRow], marked: str) -> None:
     output.print_table(
         [*columns, *(["note"] if notes else [])], [_cells(row, shown, marked, notes) for row in rows]
     )
+    if len({row.dataset for row in rows}) > 1:
+        output.say("several datasets: only rows of one compare")
     if marked:
         output.say("p: paired randomization test over users against *, two-sided, Holm-corrected over rows")
     if more := names[MOST_SETTINGS:]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sracl_core.cli import asking
+from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError
 
@@ -27,4 +27,5 @@ def mcp(
         if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
             raise
         raise InputError("mcp needs the package mcp: pip install 'sracl-tui[mcp]'") from error
-    asyncio.run(over_stdio(assistant(asking.source_of(what, runs_dir, dataset))))
+    source = asking.source_of(what, runs_dir, dataset, output.beginnings())
+    asyncio.run(over_stdio(assistant(source)))

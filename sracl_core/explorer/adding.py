@@ -16,6 +16,7 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.mapping import choose
 from sracl_core.models.text_map import RIDGE
+from sracl_core.progress import Progress
 from sracl_core.runs.lock import only_writer
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import describe_table
@@ -48,14 +49,16 @@ def add_items(
     dataset: Path | None = None,
     text_encoder: str | None = None,
     lift: float | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Keep the items of `table` (see `data.item_file`) beside the run in `path`, ready to be recommended.
 
     lift: what is added to their scores, see `mapping.TextMap`; None takes what `mapping.choose` finds.
+    progress: hears of the texts that are encoded.
 
     Raises InputError where none can be added, or the run's items do not come from texts that this can write.
     """
-    loaded = LoadedRun.open(path, dataset, text_encoder, with_added=False)
+    loaded = LoadedRun.open(path, dataset, text_encoder, with_added=False, progress=progress)
     if loaded.config.semantics.items == "llm":
         raise InputError(
             "this run's item texts were written by a language model, as a table's are not; append the items "
@@ -129,7 +132,8 @@ def _nothing(table: pl.DataFrame, without: list[str]) -> str:
 
 def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: float | None) -> dict[str, Any]:
     texts = describe_table(merged, own).texts
-    vectors = VectorStore().vectors(loaded.text_encoder, texts, loaded.config.semantics.batch_size, None)
+    size = loaded.config.semantics.batch_size
+    vectors = VectorStore().vectors(loaded.text_encoder, texts, size, loaded.progress)
     known = np.asarray(loaded.item_vectors)
     if loaded.encoder.item_rows is not None and loaded.encoder.linear:
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sracl_core.arrays import open_array
 from sracl_core.errors import InputError
 from sracl_core.files import read_json
+from sracl_core.progress import Progress
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
 from sracl_core.service import folder as names
@@ -43,7 +44,7 @@ def is_export(path: Path) -> bool:
     return (path / names.ABOUT).is_file()
 
 
-def open_export(path: Path) -> Model:
+def open_export(path: Path, progress: Progress | None = None) -> Model:
     """Open an export. Raises InputError where it is damaged or of another format version."""
     about = _read(path / names.ABOUT)
     version = about.get("format_version")
@@ -71,7 +72,8 @@ def open_export(path: Path) -> Model:
             repeats=float(about["repeats"]),
             vectors=lambda: np.asarray(arrays[names.TEXTS]),
             encode=AskedTexts(
-                cache(partial(_text_encoder, str(about["text_encoder"]), about.get("text_encoder_hash")))
+                cache(partial(_text_encoder, str(about["text_encoder"]), about.get("text_encoder_hash"))),
+                progress,
             ),
             added=int(about.get("added_items", 0)),
         ),

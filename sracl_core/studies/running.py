@@ -73,6 +73,9 @@ def run_all(
             one = _awaited(one, runs_dir, say)
             try:
                 run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at))
+            except Interrupted as error:
+                told = f"{one.name} was stopped; the same command goes on where it was"
+                raise Interrupted(told, error.exit_code - 128) from error
             except Exception as error:
                 fails(at, _of_itself(error))
                 whole.tell({at: 1.0})

@@ -29,9 +29,15 @@ class TextScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text, in something that scrolls."""
-        box = VerticalScroll(Static(self._text), classes="dialog reading")
+        box = VerticalScroll(Static(self._text, id="reading"), classes="dialog reading")
         entitle(box, self._title, hints("esc closes", "y copies"))
         yield box
+
+    def show(self, text: Content) -> None:
+        """Another text in its place, such as what was waited for; nothing where it was closed meanwhile."""
+        self._text = text
+        if self.is_attached:
+            self.query_one("#reading", Static).update(text)
 
     def action_copy(self) -> None:
         copy(self, self._text.plain, self._title)

@@ -212,3 +212,12 @@ def test_our_own_messages_are_given_line_by_line() -> None:
                 words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
                 held = [word for word in words if isinstance(word, str) and "\n" in word and word != "\n"]
                 assert not held, f"{path.name} line {node.lineno}: {held}"
+
+
+def test_what_begins_between_answers_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    told = output.beginnings()
+    for _ in range(2):
+        for stage, total in (("load the text encoder", 1), ("embed", 1), ("embed", 12101)):
+            told(stage, 0, total)
+            told(stage, total, total)
+    assert capsys.readouterr().err == "load the text encoder\nembed: 12,101\n"

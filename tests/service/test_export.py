@@ -19,10 +19,12 @@ from sracl_core.files import read_json, write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
 from sracl_core.rules import Rules
+from sracl_core.semantics.encode import LOADING
 from sracl_core.service import exporting
 from sracl_core.service.answering import Answers, Asked
 from sracl_core.service.exported import open_export
 from sracl_core.service.folder import CHECKED
+from sracl_core.service.reloading import Source
 from tests.trained import ROOT
 
 WITHOUT_TORCH = """
@@ -98,6 +100,14 @@ def test_a_service_of_it_needs_no_torch(loaded: LoadedRun, export: Path) -> None
     assert done.returncode == 0, done.stderr
     expected = Explorer(loaded).recommend(history=history).items
     assert [item["item"] for item in json.loads(done.stdout)["items"]] == [item.item for item in expected]
+
+
+def test_the_first_text_of_a_question_is_heard_of(loaded: LoadedRun, export: Path) -> None:
+    for path in (loaded.run.path, export):
+        told: list[str] = []
+        source = Source(path, progress=lambda stage, done, total, told=told: told.append(stage))
+        source.open().catalogue.encode(["a warm drink"])
+        assert [*dict.fromkeys(told)] == [LOADING, "embed"]
 
 
 def test_the_same_rules_hold(loaded: LoadedRun, export: Path) -> None:

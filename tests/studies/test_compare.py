@@ -20,7 +20,14 @@ from scipy.stats import permutation_test
 from sracl_core.cli.main import run as sracl
 from sracl_core.data.dataset import load_dataset
 from sracl_core.data.prepare import PrepareOptions, prepare
-from sracl_core.errors import ConfigError, IncomparableError, InputError, SraclError, StorageError
+from sracl_core.errors import (
+    ConfigError,
+    IncomparableError,
+    InputError,
+    Interrupted,
+    SraclError,
+    StorageError,
+)
 from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
@@ -120,6 +127,16 @@ def test_a_run_that_fails_leaves_out_its_row_alone(base: Path, parallel: int) ->
         found.require_whole()
     with pytest.raises(SraclError, match=f"'{diverges}', which all else is held against, failed"):
         compare(base / "tiny", models, seeds=1, epochs=2, runs_dir=runs, baseline=diverges)
+
+
+def test_one_that_is_interrupted_says_how_to_go_on(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: object) -> None:
+        raise Interrupted("stopped", 15)
+
+    monkeypatch.setattr("sracl_core.pipeline.run.train", stopped)
+    with pytest.raises(Interrupted, match="sasrec-42 was stopped; the same command goes on where") as caught:
+        compare(base / "tiny", ["sasrec"], seeds=1, epochs=1, sets=SETS, runs_dir=base / "stopped")
+    assert caught.value.exit_code == 128 + 15
 
 
 def test_a_method_of_which_no_trial_gives_a_figure_leaves_out_its_row_alone(base: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from sracl_core.files import read_json, write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.keeping import note_of
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
@@ -23,13 +24,16 @@ def two(frozen: Path) -> Path:
 
 
 async def test_runs_are_ranked_marked_and_noted(tmp_path: Path, two: Path) -> None:
+    about = two.with_name(OTHER) / "meta.json"
+    meta = read_json(about) or {}
+    write_json(about, meta | {"dataset": meta["dataset"] | {"name": "elsewhere"}})
     app = dashboard(tmp_path, two)
     async with app.run_test(notifications=True, size=(140, 40)) as pilot:
         await until(pilot, shows(app, "✓ finished"))
         await pilot.press("b")
         await until(pilot, shows(app, "Leaderboard", "2 rows by unmasked NDCG@20", "together"))
         await pilot.press("f")
-        await until(pilot, shows(app, "2 rows", "[b]odd", "each run"))
+        await until(pilot, shows(app, "2 rows", "[b]odd", "each run", "of several datasets"))
         await pilot.press("m")
         await until(pilot, shows(app, "★", "+0.0%"))
         await pilot.press("s")

@@ -69,6 +69,10 @@ async def test_a_comparison_fills_while_it_is_looked_at(tmp_path: Path) -> None:
     # Where a row has no room, its runs go on below themselves.
     narrow = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 50).plain
     assert f"✓ 0.3000\n{' ' * 27}▶ 0.2500 epoch 1\n" in narrow
+    # A name leaves room for the figures.
+    write_filling(path, about, {"sasrec+sracl:objectives.sracl.neighbor_states=cached": [done.name]})
+    narrow = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 50).plain
+    assert "sasrec+sr…r_states=cached  0.3000  ✓ 0.3000\n" in narrow
 
 
 def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from sracl_tui.widgets.row_list import MOST_ROWS, CursorList, RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 MOST_SETTINGS = 5
+READING = "reading the runs…"
 
 
 class BoardRows(CursorList):
@@ -72,7 +73,7 @@ class BoardScreen(ModalScreen[Path | None]):
         with Vertical(id="leaderboard"):
             yield FilterField("/ filter runs, settings, notes", "leaderboard-filter")
             yield BoardRows(id="leaderboard-rows")
-            yield Static("reading the runs…", id="leaderboard-said")
+            yield Static(READING, id="leaderboard-said")
         yield KeyLine(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
@@ -82,6 +83,7 @@ class BoardScreen(ModalScreen[Path | None]):
 
     @work(group="board", exclusive=True, exit_on_error=False)
     async def _read(self) -> None:
+        self.query_one("#leaderboard-said", Static).update(READING)
         words = ["--runs-dir", str(self.session.runs_dir), "--fold" if self._fold else "--each"]
         words += ["--metric", self._metric] if self._metric else []
         words += ["--against", self._marked] if self._marked else []
@@ -102,6 +104,8 @@ class BoardScreen(ModalScreen[Path | None]):
         seeds = "seeds of one setting together" if self._fold else "each run"
         many = counted(len(shown), "row")
         said = f"{many} by {self._metric.replace('/', ' ') or 'nothing yet'} (test; v: validation), {seeds}"
+        if len({row["dataset"] for row in shown}) > 1:
+            said += "; of several datasets: only rows of one compare (/ and its name)"
         if self._marked:
             said += f"; Δ against {short_name(self._marked)}, p of the paired test over users, Holm-corrected"
         self.query_one("#leaderboard-said", Static).update(

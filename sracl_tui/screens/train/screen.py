@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from sracl_tui.commands import CommandError, ask
+from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.base import TabScreen
 from sracl_tui.screens.train import view
@@ -53,8 +54,8 @@ class TrainScreen(TabScreen):
         Binding("R", "resume", "Resume", key_display="R", tooltip="Go on from the last checkpoint"),
         Binding("g", "groups", "Groups", tooltip="For whom the run is good, by group, and the long tail"),
         Binding("c", "studies", "Studies", tooltip="Comparisons and studies as they fill"),
-        Binding("x", "turn('x_axis')", "Axis", tooltip="Steps, epochs or time"),
-        Binding("s", "turn('smoothing')", "Smooth", tooltip="Mean over more points"),
+        Binding("x", "turn('x_axis')", "Axis", tooltip="Charts over steps, epochs or time"),
+        Binding("s", "turn('smoothing')", "Smooth", tooltip="Smoother curves: a mean over more points"),
         Binding("v", "turn('metric')", "Metric", tooltip="Another metric in the second validation chart"),
         Binding(
             "d", "difference", "Differences", tooltip="How the settings differ from the run under the cursor"
@@ -224,13 +225,12 @@ class TrainScreen(TabScreen):
         from sracl_tui.screens.text import TextScreen
         from sracl_tui.screens.train.groups import group_text
 
-        self.notify("reading the ranks", timeout=2)
+        reading = TextScreen(f"Groups of {short_name(path.name)}", "reading the ranks…")
+        self.app.push_screen(reading)
         try:
-            answer = await ask("runs", "show", str(path), "--groups")
+            reading.show(group_text(await ask("runs", "show", str(path), "--groups")))
         except CommandError as error:
-            self.notify(str(error), severity="error", title="no groups")
-            return
-        self.app.push_screen(TextScreen(f"Groups of {short_name(path.name)}", group_text(answer)))
+            reading.show(Content.styled(f"✗ {error}", "$error"))
 
     def action_studies(self) -> None:
         from sracl_tui.screens.train.studies import StudiesScreen

@@ -49,7 +49,7 @@ class StudiesScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The tables, in something that scrolls."""
-        box = VerticalScroll(Static("", id="studies"), classes="dialog reading")
+        box = VerticalScroll(Static("reading the studies…", id="studies"), classes="dialog reading")
         entitle(box, "Comparisons and studies", hints("esc closes", "y copies"))
         yield box
 
@@ -104,7 +104,7 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
             rows = sorted(rows, key=lambda row: -(_mean(_values(row, known)) or 0.0))
         title = f"{one.get('kind')}  {one.get('dataset')}  validation {one.get('metric')}  "
         parts += [(title, "bold"), (f"{done} of {counted(len(places), 'run')} done\n", "$muted")]
-        names = [_name(row, one) for row in rows[:MOST_ROWS]]
+        names = [_within(width // 2, _name(row, one)) for row in rows[:MOST_ROWS]]
         room = width - max((len(name) for name in names), default=0) - GAPS
         drawn = []
         for name, row in zip(names, rows, strict=False):
@@ -121,6 +121,17 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
 def _name(row: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     name = str(row.get("name"))
     return f"{name} (baseline)" if name == study.get("baseline") else name
+
+
+def _within(room: int, name: str) -> str:
+    """`name` without its middle where it is longer than `room`: both ends tell it from others.
+
+    >>> _within(20, "sasrec+sracl:neighbor_states=cached")
+    'sasrec+…tates=cached'
+    """
+    kept = max(room - 1, 12)
+    head = kept * 3 // 8
+    return name if len(name) <= room else f"{name[:head]}…{name[head - kept :]}"
 
 
 def _cells(row: Mapping[str, Any], known: Mapping[str, RunLine]) -> list[Content]:
