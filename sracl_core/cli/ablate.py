@@ -42,8 +42,12 @@ def ablate(
     training.max_minutes=10` they are compared at equal minutes rather than equal epochs.
     """
     dataset = settings.one_dataset(dataset, said)
-    resolved, _ = settings.resolve(config, preset, sets, dataset, epochs=epochs)
+    resolved, origins = settings.resolve(config, preset, sets, dataset, epochs=epochs)
     settings.require_read(config, sets, resolved)
+    if seeds is not None and origins["training.seed"] == "--set training.seed":
+        from sracl_core.studies.planning import SEED_UNREAD
+
+        raise InputError(SEED_UNREAD)
     numbers = [resolved.training.seed] if seeds is None else _seeds(seeds)
     output.say("loading", quiet)
     from sracl_core.pipeline.settled import settled

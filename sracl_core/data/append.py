@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from sracl_core.data.dataset import INTERACTIONS, ITEMS, NAMES, Dataset, load_dataset, read_table
+from sracl_core.data.later_times import on_later_times, require_same_kind
 from sracl_core.data.object_store import here, placed
 from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.readers import READERS, detect, read_source, unchanged
@@ -126,7 +127,9 @@ def read_later(dataset: Dataset, paths: list[Path], options: ReadOptions | None,
     latest = np.max(dataset.timestamps, initial=0)
     if raw.times == "positions in the file" and latest < LEAST_DATE:
         new = new.with_columns(pl.col("timestamp") + int(latest))
-    require_same_kind(old, new["timestamp"], dataset.folder, paths[0])
+    are = str((dataset.manifest["source"].get("times") or {}).get("are") or "")
+    require_same_kind(old, new["timestamp"], dataset.folder, paths[0], (are, raw.times))
+    notes += on_later_times(old, new["timestamp"], raw.times)
     return replace(raw, interactions=new, notes=[*notes, *raw.notes], form=form)
 
 
@@ -137,17 +140,3 @@ def _choices(dataset: Dataset) -> dict[str, Any]:
 def _has_events(files: list[Path], choices: dict[str, Any]) -> bool:
     columns = [look_at(path).columns for path in files]
     return any(choices.get("event_col") in some or guess("event", some) is not None for some in columns)
-
-
-def require_same_kind(old: pl.Series, new: pl.Series, folder: Path, path: Path) -> None:
-    """Seconds beside milliseconds, or dates beside positions, would put new events at wrong places.
-
-    Raises DataError.
-    """
-    ends = [float(times.max() or 0) for times in (old, new)]  # type: ignore[arg-type]
-    most, least = max(ends), min(ends)
-    if least <= 0 or most / least > 100:
-        raise DataError(
-            f"the times of {path} end at {ends[1]:.15g}, those of {folder} at {ends[0]:.15g}: they are not "
-            "of one kind; write the new ones as the old ones are"
-        )

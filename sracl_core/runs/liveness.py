@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sracl_core.runs.events import FORMAT_VERSION
@@ -15,17 +18,36 @@ STALE_SECONDS = 3.0
 STALE_ELSEWHERE_SECONDS = 180.0
 """On another machine the process cannot be asked, so only its heartbeat counts."""
 
-CLOCK_SECONDS = 2.0
-"""A clock that is set meanwhile shifts when a process seems to have started; pids come again far later."""
+SAME_START = 2.0
+"""Seconds by which two readings of a process's start may differ; pids come again far later."""
 
 ENDED = ("finished", "stopped", "failed")
 
 
-def process_start(pid: int) -> float | None:
-    """When `pid` started, in unix seconds; None where there is no such process, or it has ended.
+def process_start(pid: int) -> str | float | None:
+    """What tells process `pid` from others that had its number; None where it is not there, or has ended.
 
-    A pid is reused after its process died; the pair of pid and start is not.
+    On Linux the boot and the ticks from then on, which no clock that is set moves; else unix seconds.
     """
+    if not sys.platform.startswith("linux"):
+        return _created(pid)
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else f"{_boot()}/{fields[18]}"
+
+
+@cache
+def _boot() -> str:
+    """The name of this boot of the machine, "" where the system keeps it to itself."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _created(pid: int) -> float | None:
     import psutil  # 40 ms, which a list of ended runs need not pay.
 
     try:
@@ -62,10 +84,10 @@ def is_alive(state: dict[str, Any]) -> bool:
     here = state.get("host", socket.gethostname()) == socket.gethostname()
     if not here or not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
         return False
-    if not isinstance(began, int | float):
-        return False
-    now_began = process_start(pid)
-    return now_began is not None and abs(now_began - began) < CLOCK_SECONDS
+    if isinstance(began, int | float):
+        created = _created(pid)
+        return created is not None and abs(created - began) < SAME_START
+    return began is not None and began == process_start(pid)
 
 
 def status(state: dict[str, Any] | None, now: float | None = None) -> str:

@@ -80,7 +80,7 @@ class RunState(Lenient):
 
     format_version: Count = None
     pid: Count = None
-    process_start: Number = None
+    process_start: Text | Number = None
     host: Text = None
     status: Text = None
     stage: Text = None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sracl_core.runs.liveness import is_alive
+
 if TYPE_CHECKING:
     import psutil
-
-SAME_START = 1.0
-"""Seconds by which two readings of a process's start may differ."""
 
 
 class UsageMeter:
@@ -26,17 +24,13 @@ class UsageMeter:
         """
         import psutil  # 40 ms, which only a run that is watched while it trains need pay.
 
-        pid, began = state.get("pid"), state.get("process_start")
-        if not isinstance(pid, int) or state.get("host") != socket.gethostname():
-            return None
+        pid = state.get("pid")
         try:
             if self._process is None or self._process.pid != pid:
-                process = psutil.Process(pid)
-                # The number may be another process's by now.
-                if not isinstance(began, int | float) or abs(process.create_time() - began) > SAME_START:
+                if not is_alive(dict(state)):  # the number may be another process's by now
                     return None
-                self._process = process
-                process.cpu_percent()
+                self._process = psutil.Process(pid)
+                self._process.cpu_percent()
                 return None
             with self._process.oneshot():
                 return self._process.cpu_percent() / 100, int(self._process.memory_info().rss)

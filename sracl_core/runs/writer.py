@@ -20,7 +20,7 @@ from sracl_core.plain import plain as one_line
 from sracl_core.progress import RateMeter
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record, from_one, marked
-from sracl_core.runs.liveness import fresh_state, process_start
+from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.lock import only_writer
 from sracl_core.runs.meanwhile import meanwhile
 
@@ -156,8 +156,7 @@ class RunWriter:
         self.close()
 
     def _write_state(self, durable: bool = False) -> None:
-        # A clock that is set moves both: when this process began is told by the clock of now.
-        self._state |= {"heartbeat": time.time(), "process_start": process_start(os.getpid())}
+        self._state |= {"heartbeat": time.time()}
         write_json(self.run.state_path, self._state, durable=durable, seal=True)
         self._state_due = time.monotonic() + STATE_SECONDS
 

@@ -20,12 +20,14 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from sracl_core.errors import ConfigError, nearest
 from sracl_core.methods import backbones, floors
+from sracl_core.notices import warn
 from sracl_core.settings.known import Setting, every_setting, meant, settings
 from sracl_core.settings.models import FIRST_BACKBONE, RENAMED, RunConfig
 from sracl_core.settings.surroundings import ENVIRONMENT_PREFIX, OTHER_VARIABLES, PROJECT_FILE, user_file
@@ -35,6 +37,8 @@ from sracl_core.settings.yaml_source import flat_settings
 PRESETS = Path(__file__).parents[1] / "presets"
 MOST_MEANT = 3
 """So many settings an error names that somebody may mean."""
+NEAR, CLEAR = 0.8, 0.9
+"""From where on a variable is like one of ours, and from where by no chance."""
 
 
 def preset_names() -> list[str]:
@@ -192,40 +196,52 @@ def _preset_layer(name: str | None) -> Layer:
 
 
 def _environment_layer(environment: Mapping[str, str], known: Mapping[str, Setting]) -> Layer:
-    sections = {key.partition(".")[0] for key in known}
     layer: Layer = []
     for variable, text in sorted(environment.items()):
         key = _today(variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
-        named = "__" in variable.removeprefix(ENVIRONMENT_PREFIX)
-        if not named and key.partition("_")[0] not in sections:
-            _refuse_misspelled(variable, known)
-            continue
-        if key not in known:
-            _refuse_variable(variable, key, known)
-        layer.append((key, text, f"environment {variable}"))
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if "__" in name:
+            if key not in known:
+                raise ConfigError(
+                    f"environment variable {variable} is no setting; {_hint(_near(key, known))}"
+                )
+            layer.append((key, text, f"environment {variable}"))
+        elif name not in OTHER_VARIABLES:
+            _tell_unread(variable, key, known)
     return layer
 
 
-def _refuse_misspelled(variable: str, known: Mapping[str, Setting]) -> None:
-    """Raises ConfigError for what nothing reads and is near something; others' variables may be called so."""
+def _near(key: str, known: Mapping[str, Setting], cutoff: float = 0.6) -> list[str]:
+    """The variable of the setting whose words are nearest to those of `key`, if one is near."""
+    words = {name.replace(".", "_"): name for name in known}
+    close = difflib.get_close_matches(key.replace(".", "_"), words, n=1, cutoff=cutoff)
+    return [_as_variable(words[one]) for one in close]
+
+
+def _tell_unread(variable: str, key: str, known: Mapping[str, Setting]) -> None:
+    """Tells of a variable that nothing reads, unless it is like nothing here: others may be called so.
+
+    Raises ConfigError for a setting or a variable of ours that is clearly meant.
+    """
     name = variable.removeprefix(ENVIRONMENT_PREFIX)
-    if name in OTHER_VARIABLES:
-        return
+    near = difflib.get_close_matches(name, OTHER_VARIABLES, n=1, cutoff=CLEAR)
+    if clear := [*_near(key, known, CLEAR), *(ENVIRONMENT_PREFIX + one for one in near)]:
+        raise ConfigError(f"environment variable {variable} is not read; {_hint(clear)}")
     if name in ("PRESET", "CONFIG"):
-        raise ConfigError(f"environment variable {variable} is not read; give --{name.lower()}")
-    found = [key for key in meant(name.lower(), known) if name.lower() in key]
-    near = [] if found else difflib.get_close_matches(name, OTHER_VARIABLES, n=1)
-    if spelled := [*map(_as_variable, found), *(ENVIRONMENT_PREFIX + one for one in near)]:
-        raise ConfigError(f"environment variable {variable} is not read; {_hint(spelled)}")
+        _warn_once(f"environment variable {variable} is not read; give --{name.lower()}")
+        return
+    found = [_as_variable(one) for one in meant(key, known) if key in one] or _near(key, known, NEAR)
+    near = difflib.get_close_matches(name, OTHER_VARIABLES, n=1, cutoff=NEAR)
+    if found := found or [ENVIRONMENT_PREFIX + one for one in near]:
+        _warn_once(f"environment variable {variable} is not read; {_hint(found)}")
 
 
-def _refuse_variable(variable: str, key: str, known: Mapping[str, Setting]) -> None:
-    dotted = {name.replace("_", "."): name for name in known}
-    close = difflib.get_close_matches(key.replace("_", "."), dotted, n=1)
-    spelled = [_as_variable(dotted[one]) for one in close if "_" in variable.removeprefix(ENVIRONMENT_PREFIX)]
-    raise ConfigError(f"environment variable {variable} is no setting; {_hint(spelled)}")
+@cache
+def _warn_once(text: str) -> None:
+    """The settings of one command are loaded many times."""
+    warn(text)
 
 
 def _as_variable(key: str) -> str:

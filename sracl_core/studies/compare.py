@@ -16,7 +16,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.known import flatten
 from sracl_core.settings.models import RunConfig
 from sracl_core.studies.filling import Filling
-from sracl_core.studies.planning import Wanted, seeds_of
+from sracl_core.studies.planning import SEED_UNREAD, Wanted, seeds_of
 from sracl_core.studies.published import published
 from sracl_core.studies.running import Say, run_all
 from sracl_core.studies.specs import Spec, resolve_specs
@@ -66,6 +66,7 @@ def compare(
     require_alike(specs, mixed)
     if parallel < 1:
         raise InputError(f"{parallel} runs at once are none; take one at least")
+    wanted_runs(specs, seeds)  # raises before hours of trials
     tuned, failed = {}, {}
     if tune:
         from sracl_core.studies.tuning import NoChoice, tune_spec
@@ -140,7 +141,14 @@ def require_alike(specs: Sequence[Spec], mixed: bool) -> None:
 
 
 def wanted_runs(specs: Sequence[Spec], seeds: int | Sequence[int]) -> dict[str, list[Wanted]]:
-    """The runs of each row, one a seed; a floor has one."""
+    """The runs of each row, one a seed; a floor has one.
+
+    Raises InputError for seeds that are none, and for listed ones where a row has a seed of its own.
+    """
+    if isinstance(seeds, Sequence):
+        for spec in specs:
+            if "training.seed" in spec.fixed and spec.config.floor is None:
+                raise InputError(SEED_UNREAD)
     return {
         spec.name: [_seeded(spec.name, spec.config, seed) for seed in _seeds(spec.config, seeds)]
         for spec in specs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -87,6 +89,58 @@ def test_positions_stand_behind_those_that_are_there(tmp_path: Path) -> None:
 
     before = [[item for user, item, _ in SECONDS if user == name] for name in ("u00", "u01")]
     assert [history(0), history(1)] == [[*before[0], "i05", "i03"], [*before[1], "i05"]]
+
+
+DAY = 86_400
+
+
+def shown(seconds: int, form: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(form)
+
+
+TIMES: dict[str, Callable[[int], object]] = {
+    "seconds": lambda at: at * 3 * DAY + at * 17,
+    "days": lambda at: shown(at * 3 * DAY, "%Y-%m-%d"),
+    "day numbers": lambda at: at * 3,
+    "months": lambda at: shown(at * 3 * DAY, "%Y-%m"),
+    "month numbers": lambda at: shown(at * 3 * DAY, "%Y%m"),
+    "year numbers": lambda at: shown(at * 3 * DAY, "%Y"),
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("seconds", "seconds", ""),
+        ("days", "days", ""),
+        ("month numbers", "month numbers", ""),
+        ("seconds", "days", "days alone, those that were there are finer"),
+        ("days", "months", "months alone, those that were there are finer"),
+        ("days", "seconds", "finer than those that were there, which are days alone"),
+        ("months", "days", "finer than those that were there, which are months alone"),
+        ("day numbers", "month numbers", "error"),
+        ("month numbers", "year numbers", "error"),
+        ("month numbers", "days", "error"),
+        ("seconds", "year numbers", "error"),
+    ],
+)
+def test_later_times_are_of_the_same_kind_or_that_is_said(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    """Months stand before what was there of the month; 202405 is within a hundred times of day 19,800."""
+    for name, times, first in (("old", before, 6000), ("new", after, 6300)):
+        rows = [(f"u{at % 5}", f"i{at * 7 % 11}", TIMES[times](first + at)) for at in range(300)]
+        write(tmp_path, **{f"{name}__csv": csv(rows)})
+    made(tmp_path / "old.csv", tmp_path / "d0", time_format="%Y-%m" if before == "months" else None)
+    options = ReadOptions(time_format="%Y-%m" if after == "months" else None)
+    given = (tmp_path / "d0", [tmp_path / "new.csv"], tmp_path / "d1", options)
+    if said == "error":
+        with pytest.raises(DataError, match="not of one kind; write the new ones as the old ones are"):
+            append(*given)
+        return
+    notes = [note for note in append(*given)["added"]["notes"] if "new times" in note]
+    assert len(notes) == bool(said)
+    assert all(said in note for note in notes)
 
 
 @pytest.mark.parametrize(

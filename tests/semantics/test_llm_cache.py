@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sracl_core.errors import StorageError
+from sracl_core.semantics.llm import answers_db
 from sracl_core.semantics.llm.answers_db import Answer, Job, LlmCache
 
 JOB = Job("data", "train", "items", "item", "m", "v1", "[]", "shop", 3)
@@ -30,7 +32,7 @@ def test_a_dead_process_loses_its_claims_and_a_living_one_keeps_them(cache: LlmC
     claim = (
         "import sys, time; from pathlib import Path; "
         "from sracl_core.semantics.llm.answers_db import LlmCache; "
-        "print(len(LlmCache(Path(sys.argv[1])).claim([bytes(15) + b'\\1', bytes(15) + b'\\2'], 0)[0]), "
+        "print(len(LlmCache(Path(sys.argv[1])).claim([bytes(15) + b'\\1', bytes(15) + b'\\2'], {})[0]), "
         "flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
@@ -39,11 +41,27 @@ def test_a_dead_process_loses_its_claims_and_a_living_one_keeps_them(cache: LlmC
     assert other.stdout is not None
     try:
         assert other.stdout.readline().strip() == "2"
-        assert cache.claim([key(1), key(3)], 0) == ([key(3)], [key(1)])
+        assert cache.claim([key(1), key(3)], {}) == ([key(3)], [key(1)])
     finally:
         other.kill()
         other.wait()
-    assert cache.claim([key(1), key(2)], 0) == ([key(1), key(2)], [])
+    assert cache.claim([key(1), key(2)], {}) == ([key(1), key(2)], [])
+
+
+@pytest.mark.parametrize("clock", [-3600.0, 0.0, 3600.0], ids=["set back", "as it was", "set forward"])
+def test_a_failure_is_asked_again_once_whatever_the_clock_says(
+    cache: LlmCache, monkeypatch: pytest.MonkeyPatch, clock: float
+) -> None:
+    failed = Answer("failed", "", error="no", calls=1)
+    cache.store(key(1), "m", failed)
+    now = time.time()
+    seen = cache.answered([key(1), key(2)])[1]
+    monkeypatch.setattr(answers_db.time, "time", lambda: now + clock + 1)
+    assert cache.claim([key(1)], {}) == ([], [])
+    assert cache.claim([key(1), key(2)], seen) == ([key(1), key(2)], [])
+    for number in (1, 2):
+        cache.store(key(number), "m", failed)
+    assert cache.claim([key(1), key(2)], seen) == ([], []), "another process failed since we looked"
 
 
 def test_failed_answers_are_open_again_and_their_cost_stays(cache: LlmCache) -> None:
@@ -51,8 +69,6 @@ def test_failed_answers_are_open_again_and_their_cost_stays(cache: LlmCache) -> 
     cache.want(JOB.id, [("a", key(1)), ("b", key(1)), ("c", key(2))])
     failed = Answer("failed", "", error="no", calls=1, input_tokens=10, output_tokens=5, money=0.5)
     cache.store(key(1), "m", failed)
-    assert cache.claim([key(1)], retry_failed_before=0.0) == ([], [])
-    assert cache.claim([key(1)], retry_failed_before=1e12) == ([key(1)], [])
     good = Answer("json", "A soap.", calls=1, input_tokens=10, output_tokens=5, money=0.25)
     cache.store(key(1), "m", good)
     [job] = cache.jobs(id=JOB.id)
@@ -64,7 +80,7 @@ def test_failed_answers_are_open_again_and_their_cost_stays(cache: LlmCache) -> 
 def test_reading_touches_nothing(tmp_path: Path) -> None:
     cache = LlmCache(tmp_path / "sub" / "llm.sqlite", read_only=True)
     assert cache.jobs() == []
-    assert cache.forms([key(1)]) == {}
+    assert cache.answered([key(1)]) == (set(), {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -117,8 +133,8 @@ def test_a_damaged_answer_counts_as_not_asked_and_it_is_said(
     with closing(LlmCache(cache.path)) as again:
         assert again.texts(JOB.id) == {"d": ("json", "A towel.")}
         assert caplog.messages == [f"{cache.path}: 3 answers are damaged and count as not asked yet"]
-        assert again.forms([key(1), key(4)]) == {key(4): "json"}
-        assert again.claim([key(1), key(2), key(4)], 0.0) == ([key(1), key(2)], [])
+        assert again.answered([key(1), key(4)]) == ({key(4)}, {})
+        assert again.claim([key(1), key(2), key(4)], {}) == ([key(1), key(2)], [])
         again.store(key(1), "m", Answer("json", "A soap."))
         assert again.texts(JOB.id) == {"a": ("json", "A soap."), "d": ("json", "A towel.")}
 
@@ -161,16 +177,16 @@ def test_of_a_damaged_file_every_answer_that_can_be_read_is_kept(
         pytest.raises(StorageError, match="keeps what can be read"),
         closing(LlmCache(cache.path, read_only=True)) as looked,
     ):
-        looked.forms(keys)
+        looked.answered(keys)
     with closing(LlmCache(cache.path)) as again:
-        found = again.forms(keys)
+        found, _ = again.answered(keys)
         missing = [one for one in keys if one not in found]
         assert 0 < len(missing) < 0.5 * len(keys)
-        assert again.claim(keys, 0.0) == (missing, [])
+        assert again.claim(keys, {}) == (missing, [])
         again.store(missing[0], "m", Answer("json", "A soap."))
     [kept] = cache.path.parent.glob("llm.sqlite.damaged-*")
     assert kept.read_bytes() == damaged
     said = caplog.messages[0]
     assert "is damaged (" in said
     assert str(kept) in said
-    assert len(LlmCache(cache.path).forms(keys)) == len(found) + 1
+    assert len(LlmCache(cache.path).answered(keys)[0]) == len(found) + 1

@@ -150,7 +150,7 @@ def test_what_was_taken_is_taken_again_whatever_is_written_afterwards(
     describe(dataset, cache, "items", limit=7)
     first = llm_item_texts(dataset, train, cache_path=cache.path)
     task = describe(dataset, cache, "items", limit=None)
-    failed = [key for key, form in cache.forms(list(plan_keys(task, cache))).items() if form == "failed"]
+    failed = list(cache.answered(list(plan_keys(task, cache)))[1])
     cache.store(failed[0], "m", Answer("json", "Written at the second try."))
     describe(dataset, cache, "items", limit=None, model="other")
     assert llm_item_texts(dataset, train, cache_path=cache.path).written > first.written

@@ -11,6 +11,7 @@ import yaml
 
 from sracl_core.errors import ConfigError, in_flags
 from sracl_core.methods import backbones
+from sracl_core.settings import layers as of_layers
 from sracl_core.settings.known import flatten, settings
 from sracl_core.settings.layers import PRESETS, given, load_config, preset_names, validated_file
 from sracl_core.settings.models import FIRST_BACKBONE, RunConfig
@@ -173,12 +174,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"environment": {"SRACL_RUN_DIR": "x"}},
         "SRACL_RUN_DIR is not read; did you mean 'SRACL_RUNS_DIR'",
     ),
-    "a variable without its section": (
-        {"environment": {"SRACL_EPOCHS": "3"}},
-        "SRACL_EPOCHS is not read; did you mean 'SRACL_TRAINING__MAX_EPOCHS'",
-    ),
-    "a section as a variable": ({"environment": {"SRACL_MODEL": "x"}}, "SRACL_MODEL is no setting; `sracl"),
-    "an option as a variable": ({"environment": {"SRACL_PRESET": "x"}}, "not read; give --preset"),
     "a number without end": ({"sets": ["training.learning_rate=inf"]}, "should be a finite number"),
     "a variable out of range": (
         {"environment": {"SRACL_RETRIEVAL__K": "0"}},
@@ -189,6 +184,29 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "cannot read the settings file none.yaml",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("SRACL_NAME", "did you mean 'SRACL_MODEL__NAME'?"),
+        ("SRACL_PATH", "did you mean 'SRACL_DATASET__PATH'?"),
+        ("SRACL_EPOCHS", "did you mean 'SRACL_TRAINING__MAX_EPOCHS'?"),
+        ("SRACL_RUNDIR", "did you mean 'SRACL_RUNS_DIR'?"),
+        ("SRACL_PRESET", "give --preset"),
+        ("SRACL_HOME", ""),
+        ("SRACL_LOG_LEVEL", ""),
+        ("SRACL_MODEL_REGISTRY", ""),
+    ],
+)
+def test_a_variable_that_may_be_somebody_elses_is_told_once(
+    caplog: pytest.LogCaptureFixture, variable: str, said: str
+) -> None:
+    of_layers._warn_once.cache_clear()
+    for _ in range(2):
+        load(environment={variable: "x"})
+    told = f"environment variable {variable} is not read; {said}"
+    assert caplog.messages == ([told] if said else [])
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -47,8 +47,8 @@ def as_seconds(numbers: pl.Series, locate: Locator) -> tuple[pl.Series, str]:
     """
     middle = numbers.median()
     _refuse_year_last(numbers, locate)
-    if (coarse := _coarse(numbers)) is not None:
-        return numbers, coarse
+    if (said := coarse(numbers)) is not None:
+        return numbers, said
     if not isinstance(middle, int | float) or middle < LEAST_DATE / 10:
         return numbers, "numbers that are no dates"
     calendar = _calendar(numbers)
@@ -160,7 +160,7 @@ def _calendar(numbers: pl.Series) -> tuple[pl.Series, str] | None:
     return None
 
 
-def _coarse(numbers: pl.Series) -> str | None:
+def coarse(numbers: pl.Series) -> str | None:
     """What numbers are that look like years or months, which stand in order as they are."""
     if not numbers.dtype.is_integer() or numbers.n_unique() < LEAST_DIFFERENT:
         return None

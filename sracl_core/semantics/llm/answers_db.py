@@ -13,7 +13,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -134,12 +134,14 @@ class LlmCache:
             rows = ((job_id, subject, key, checksum(job_id, subject, key)) for subject, key in subjects)
             db.executemany("INSERT OR REPLACE INTO subjects VALUES (?,?,?,?)", rows)
 
-    def forms(self, keys: Sequence[bytes]) -> dict[bytes, str]:
-        """The form of each of `keys` (at most a few hundred) that has an answer, "failed" included."""
+    def answered(self, keys: Sequence[bytes]) -> tuple[set[bytes], dict[bytes, float]]:
+        """Those of `keys` (at most a few hundred) that have an answer; those that failed, with their time."""
         with self._told():
-            return {key: form for key, form, _ in self._answered(keys)}
+            found = self._found(keys)
+        answered = {key for key, form, _ in found if form != "failed"}
+        return answered, {key: when for key, form, when in found if form == "failed"}
 
-    def _answered(self, keys: Sequence[bytes]) -> list[tuple[bytes, str, float]]:
+    def _found(self, keys: Sequence[bytes]) -> list[tuple[bytes, str, float]]:
         """(key, form, time) of each of `keys` whose answer is as it was written."""
         marks = ",".join("?" * len(keys))
         rows = self._db.execute(
@@ -158,19 +160,19 @@ class LlmCache:
             lost = counted(count, "answer is damaged and counts", "answers are damaged and count")
             warn(f"{self.path}: {lost} as not asked yet")
 
-    def claim(self, keys: Sequence[bytes], retry_failed_before: float) -> tuple[list[bytes], list[bytes]]:
+    def claim(
+        self, keys: Sequence[bytes], to_retry: Mapping[bytes, float]
+    ) -> tuple[list[bytes], list[bytes]]:
         """Reserve questions for this process: (mine now, being asked by another living process).
 
-        Those in neither list have been answered. Answers that failed at or after the unix time
-        `retry_failed_before` count as answered.
+        Those in neither list have been answered. A failure counts as an answer, but for those `to_retry`, by
+        their time: whoever has asked again since has left another one, whatever the clock was set to.
         """
         mine, others = [], []
         marks = ",".join("?" * len(keys))
         with self._writing() as db:
             answered = {
-                key
-                for key, form, when in self._answered(keys)
-                if form != "failed" or when >= retry_failed_before
+                key for key, form, when in self._found(keys) if form != "failed" or to_retry.get(key) != when
             }
             claims = {
                 key: (owner, when)

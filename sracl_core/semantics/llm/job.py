@@ -108,7 +108,7 @@ async def run_job(
     `stop` ends it after the calls in flight. Raises ConfigError or ServiceError where asking on is
     useless, StorageError where answers cannot be kept; what was stored stays.
     """
-    runner = _Runner(job, subjects, cache, client, prices, budget, report, stop, len(plan.keys))
+    runner = _Runner(job, plan, subjects, cache, client, prices, budget, report, stop)
     began, sent, retried = time.monotonic(), client.sent, client.retried
     try:
         await runner.go(list(zip(plan.rows, plan.keys, strict=True)), concurrency)
@@ -131,6 +131,7 @@ class _Runner:
     def __init__(
         self,
         job: Job,
+        plan: Plan,
         subjects: Subjects,
         cache: LlmCache,
         client: ChatClient,
@@ -138,12 +139,10 @@ class _Runner:
         budget: Budget,
         report: Callable[[Spend], None],
         stop: asyncio.Event,
-        total: int,
     ) -> None:
-        self.job, self.subjects, self.cache, self.client = job, subjects, cache, client
-        self.prices, self.budget, self.report, self.stop, self.total = prices, budget, report, stop, total
-        self.outcome = Outcome(money=0.0 if prices.known else None)
-        self.began = time.time()
+        self.job, self.plan, self.subjects, self.cache, self.client = job, plan, subjects, cache, client
+        self.prices, self.budget, self.report, self.stop = prices, budget, report, stop
+        self.total, self.outcome = len(plan.keys), Outcome(money=0.0 if prices.known else None)
         self.in_vain = 0
 
     async def go(self, questions: Sequence[Question], concurrency: int) -> None:
@@ -161,7 +160,7 @@ class _Runner:
             for chunk in chunks(questions, max(1, min(CHUNK, many))):
                 if self.stop.is_set():
                     return
-                mine, others = self.cache.claim([key for _, key in chunk], self.began)
+                mine, others = self.cache.claim([key for _, key in chunk], self.plan.failed)
                 reserved, elsewhere = set(mine), set(others)
                 for question in chunk:
                     if question[1] in reserved:

@@ -24,13 +24,14 @@ T = TypeVar("T")
 class Plan:
     """The open questions of a job.
 
-    wanted: distinct questions. done, failed: of these, answered before, and failed before (open again).
+    wanted: distinct questions. done: of these, answered before. failed: failed before (open again), with
+    the time that is kept of each.
     rows, keys: a subject and the hash of each open question. input_tokens: of the open ones.
     """
 
     wanted: int = 0
     done: int = 0
-    failed: int = 0
+    failed: dict[bytes, float] = field(default_factory=dict)
     rows: list[int] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     input_tokens: int = 0
@@ -66,14 +67,14 @@ def plan_job(
         keys = [question_key(job, prompt) for prompt in prompts]
         if record:
             cache.want(job.id, ((subjects.subject(row), key) for row, key in zip(rows, keys, strict=True)))
-        forms = cache.forms(keys)
+        answered, failed = cache.answered(keys)
+        plan.failed |= failed
         for row, key, prompt in zip(rows, keys, prompts, strict=True):
             if key in seen:
                 continue
             seen.add(key)
             plan.wanted += 1
-            plan.failed += forms.get(key) == "failed"
-            if forms.get(key, "failed") == "failed":
+            if key not in answered:
                 plan.rows.append(row)
                 plan.keys.append(key)
                 plan.input_tokens += counter.count(prompt) if counter else 0

@@ -152,7 +152,7 @@ def estimate_task(task: DescribeTask, progress: Progress | None = None) -> dict[
         "prompt_version": task.job.prompt_version,
         "texts": plan.wanted,
         "already_answered": plan.done,
-        "failed_before": plan.failed,
+        "failed_before": len(plan.failed),
         "calls": len(plan.rows),
         "input_tokens": plan.input_tokens,
         "output_tokens": output,
