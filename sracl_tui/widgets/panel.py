@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from sracl_tui.content import TextualContent
 from sracl_tui.widgets.plain import entitle
 
 
@@ -18,8 +19,9 @@ class Panel(Vertical):
         entitle(self, title)
         self._note = ""
 
-    def note(self, text: str) -> None:
+    def note(self, text: TextualContent | str) -> None:
         """The small text at the lower edge."""
-        if self._note != text:
-            self._note = text
+        told = text if isinstance(text, str) else text.plain
+        if self._note != told:
+            self._note = told
             entitle(self, note=text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from pathlib import Path
@@ -252,3 +253,20 @@ async def test_escape_leaves_the_filter_and_down_goes_to_the_list(tmp_path: Path
             await pilot.press("slash", "x", key)
             assert app.focused is app.screen.query_one("#data-rows")
             app.screen.query_one("#data-filter", Input).value = ""
+
+
+async def test_nothing_is_missing_before_all_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = asyncio.Event()
+
+    async def told(*words: str) -> list[object]:
+        await known.wait()
+        return []
+
+    monkeypatch.setattr("sracl_tui.screens.data.screen.ask", told)
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "looking for datasets…"))
+        known.set()
+        await until(pilot, shows(app, "Nothing here yet"))

@@ -94,10 +94,13 @@ async def test_what_opens_is_closed_and_every_key_is_pressed_by_clicks(tmp_path:
             await until(pilot, done)
         await click(pilot, "esc closes")
         await until(pilot, lambda: len(app.screen_stack) == 1)
-        await click(pilot, "F4 Explore")
+        await click(pilot, "F4 explores it")
         await until(pilot, shows(app, "amber-badger"))
         await click(pilot, "type a part of the id")
         await click(pilot, "amber-badger")
+        await until(pilot, shows(app, "u: all but test"))
+        await click(pilot, "u: all but test")
+        await until(pilot, shows(app, "u: everything"))
         title = TOLD["recommend"]["items"][1]["title"]
         for _ in range(2):
             await until(pilot, shows(app, "answered in", title))

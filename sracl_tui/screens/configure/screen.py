@@ -15,6 +15,7 @@ from textual.widgets import Input, TabbedContent
 
 from sracl_core.errors import ConfigError, StorageError
 from sracl_core.files import write_text
+from sracl_tui.content import hints
 from sracl_tui.datasets import prepared
 from sracl_tui.deliver import copy
 from sracl_tui.screens.base import TabScreen
@@ -202,7 +203,7 @@ class ConfigureScreen(TabScreen):
         if shown == self.has_class("-show-outcome"):
             return
         self.set_class(shown, "-show-outcome")
-        self.query_one(Outcome).note("F6 back to the settings" if shown else "")
+        self.query_one(Outcome).note(hints("F6 back to the settings") if shown else "")
         self.set_focus(None)
         self.set_focus(self.query_one("#sides Tabs" if shown else "#section-rows"))
 

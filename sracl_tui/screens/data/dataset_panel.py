@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import TabbedContent, TabPane
 
 from sracl_tui.commands import CommandError, ask
-from sracl_tui.content import Content
+from sracl_tui.content import Content, doing
 from sracl_tui.datasets import DatasetLine
 from sracl_tui.screens.data import view
 from sracl_tui.widgets.panel import Panel
@@ -60,16 +60,17 @@ class DatasetPanel(Panel):
         """Ask anew from now on."""
         self._facts.clear()
 
-    def show(self, line: DatasetLine | None, wanted: str) -> None:
-        """Draw the dataset `line`, or that none has `wanted` in it."""
+    def show(self, line: DatasetLine | None, nothing: Content) -> None:
+        """Draw the dataset `line`, or `nothing` in its place."""
         entry = self.query_one("#entry", Static)
         facts = self.facts(line) if line else None
         entitle(self, line.label if line else "Dataset")
-        self.note("enter: set up a run with it" if line and line.state == "ready" else "")
+        step = doing("screen.use", "enter: set up a run with it")
+        self.note(step if line and line.state == "ready" else "")
         self.query_one(TabbedContent).display = facts is not None
         self.query_one("#entry-scroll").display = facts is None
         if line is None:
-            entry.update(view.nothing(wanted))
+            entry.update(nothing)
         elif facts is not None:
             for name, _, drawn in TABS:
                 self.query_one(f"#{name}-text", Static).update(drawn(facts))

@@ -45,7 +45,7 @@ class Choice(NamedTuple):
 
 
 ENTRIES = (
-    Entry("source", "files or folder", "several: apart by spaces; → completes"),
+    Entry("source", "files or folder", "with spaces between several; → completes"),
     Entry("name", "name", "what the dataset is called"),
     Entry("k-core", "least interactions", "of each user and item; 1 keeps all", "5"),
     Entry("time-format", "time format", "found by itself; else such as %d/%m/%Y"),

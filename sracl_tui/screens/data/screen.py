@@ -58,7 +58,7 @@ class DataScreen(TabScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._ready: list[DatasetLine] = []
-        self._entries: list[dict[str, Any]] = []
+        self._entries: list[dict[str, Any]] | None = None  # not told yet
         self._left: dict[str, Held] = {}
         """What stood in a form that was given up, by what was to be prepared: one key too many ends it."""
 
@@ -91,11 +91,12 @@ class DataScreen(TabScreen):
         try:
             self._entries = await ask("data", "list", "--raw-dir", str(self.session.data_dir / "raw"))
         except CommandError as error:
+            self._entries = []
             self.notify(str(error), severity="error", title="the catalogue cannot be read")
         self._show_list()
 
     def _lines(self) -> list[DatasetLine]:
-        return [*self._ready, *view.catalog(self._entries, self._ready)]
+        return [*self._ready, *view.catalog(self._entries or [], self._ready)]
 
     def _show_list(self) -> None:
         wanted = self.query_one("#data-filter", Input).value.strip().lower()
@@ -112,7 +113,8 @@ class DataScreen(TabScreen):
 
     @on(DatasetPanel.Told)
     def _show_current(self) -> None:
-        self.query_one(DatasetPanel).show(self._current(), self.query_one("#data-filter", Input).value)
+        said = view.nothing(self.query_one("#data-filter", Input).value, self._entries is None)
+        self.query_one(DatasetPanel).show(self._current(), said)
         self.keys_changed()
 
     @on(RowList.OptionHighlighted, "#data-rows")

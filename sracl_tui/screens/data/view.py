@@ -176,9 +176,10 @@ def entry_text(entry: Mapping[str, Any]) -> Facts:
     return Facts([*told, Content(""), Content.styled(todo, "bold")], NAMES)
 
 
-def nothing(filtered: str) -> Content:
-    """In place of a dataset, where none is listed."""
+def nothing(filtered: str, looking: bool) -> Content:
+    """In place of a dataset, where none is listed, or not all are known yet."""
     said = f"No dataset has “{filtered}”." if filtered else "Nothing here yet: a imports your own files."
+    said = "looking for datasets…" if looking else said
     return Content.styled(said, "$muted")
 
 

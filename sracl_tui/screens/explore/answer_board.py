@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from sracl_tui.content import Content, doing
 from sracl_tui.screens.explore import list_view, view
 from sracl_tui.screens.explore.alignment import aligned, in_common
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
@@ -162,7 +163,8 @@ class AnswerBoard(Vertical):
         history.show_profile(answers.history)
         read = self._question.until
         rows = view.history_rows(answers.history, PARTS_READ[read], why, shared)
-        history.show(rows, f"u: {view.READS[read]} · = shared", keep_cursor=not top)
+        reads = doing("screen.until", f"u: {view.READS[read]}")
+        history.show(rows, Content.assemble(reads, " · = shared"), keep_cursor=not top)
         hint = ONLY_THERE if chosen is not None and chosen["item"] not in self._first_items() else "…"
         self.query_one(WhyPanel).show(chosen, hint, answers.no_neighbors)
 

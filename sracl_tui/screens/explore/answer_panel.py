@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, TextualContent
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static
 from sracl_tui.widgets.row_list import CursorList, RowList
@@ -33,7 +33,11 @@ class AnswerPanel(Panel):
         self.note("")
 
     def show(
-        self, rows: Sequence[tuple[str, SplitLine]], note: str = "", *, keep_cursor: bool = True
+        self,
+        rows: Sequence[tuple[str, SplitLine]],
+        note: TextualContent | str = "",
+        *,
+        keep_cursor: bool = True,
     ) -> None:
         """Replace the rows, without telling anyone that the cursor moved."""
         self._said.display = False

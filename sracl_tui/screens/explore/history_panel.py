@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, doing
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.widgets.plain import Static
 
@@ -34,4 +34,5 @@ class HistoryPanel(AnswerPanel):
         """What stands for the training part of `history`."""
         shown = self.query_one("#profile", Static)
         shown.display = bool(history["profile"])
-        shown.update(Content.assemble(("p profile: ", "$accent"), (history["profile"], "$muted")))
+        key = doing("screen.profile", Content.styled("p profile: ", "$accent"))
+        shown.update(Content.assemble(key, (history["profile"], "$muted")))

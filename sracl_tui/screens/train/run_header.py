@@ -9,7 +9,7 @@ from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.runs.records import headline_name, headline_of, is_number, metric
 from sracl_core.words import counted
-from sracl_tui.content import Content, line
+from sracl_tui.content import Content, doing, line
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
 from sracl_tui.view_models import RunSnapshot, present_stage, short_name, stage_views, value, whole
@@ -47,13 +47,14 @@ def identity(snapshot: RunSnapshot) -> Content:
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
     facts = [str(name or "dataset unknown"), str(value(snapshot, "model.name") or "")]
     facts += [f"seed {value(snapshot, 'training.seed')}", str(snapshot.meta.get("device") or "")]
-    can_be_asked = snapshot.status == "finished" and value(snapshot, "model.name") not in floors()
-    facts += ["F4 explores it"] if can_be_asked else []
+    asked = snapshot.status == "finished" and value(snapshot, "model.name") not in floors()
+    explored = doing("app.go('explore')", Content.styled(" · F4 explores it", "$muted")) if asked else ""
     said = Content.assemble(
         (f"{sign} {snapshot.status}", f"bold {color}"),
         "  ",
         (short_name(snapshot.name), "bold"),
         ("  " + " · ".join(fact for fact in facts if fact), "$muted"),
+        explored,
     )
     return line(said)
 
