@@ -55,9 +55,13 @@ class Prefixes:
         chosen = since % stride == 0
         return np.flatnonzero(chosen), np.cumsum(chosen) - 1
 
-    def longest(self) -> NDArray[np.int64]:
-        """Each user's last prefix, int64 [U]; a user's prefixes must stand together."""
-        return np.flatnonzero(self.users != np.append(self.users[1:], -1))
+    def windows(self, step: int) -> NDArray[np.int64]:
+        """Rows of each user's last prefix and of every `step`-th before it, int64.
+
+        A user's prefixes must stand together.
+        """
+        last_P = np.searchsorted(self.users, self.users, side="right") - 1
+        return np.flatnonzero((last_P - np.arange(len(self))) % step == 0)
 
     def take(self, rows: NDArray[np.integer]) -> Sequences:
         """Copies of the items of the prefixes `rows`, in that order."""

@@ -237,16 +237,21 @@ def test_pairs_of_one_weight_are_info_nce_and_like_texts_are_no_negatives() -> N
     assert float(weighted_nce(both[:2], texts[:2], "dot", 0.5, 1.0)) == 0.0
 
 
-@pytest.mark.parametrize("pooling", ["mean", "last"])
-def test_iclrec_is_its_definition(pooling: str) -> None:
-    encoder, part = small_encoder(), ICLRec(iclrec.Settings(clusters=4, mask=0.4, pooling=pooling), WORLD)
+@pytest.mark.parametrize(
+    ("pooling", "compare"), [("mean", "pooled"), ("last", "pooled"), ("mean", "positions")]
+)
+def test_iclrec_is_its_definition(pooling: str, compare: str) -> None:
+    chosen = iclrec.Settings(clusters=4, mask=0.4, pooling=pooling, compare=compare)
+    encoder, part = small_encoder(), ICLRec(chosen, WORLD)
     part.start_epoch(encoder, generator(5))
     assert encoder.training
     labels = part.labels_U[torch.from_numpy(WORLD.prefixes.users[BATCH.prefixes_B].astype(np.int64))]
     rng = generator(1, "it")
     views = [mixed(BATCH.rows, part.operators, rng) for _ in range(2)]
     lists = [[view.of(row).tolist() for row in range(len(view))] for view in views]
-    twin = plain.iclrec(encoder, lists, part.centroids_KD, labels.tolist(), pooling == "mean")
+    twin = plain.iclrec(
+        encoder, lists, part.centroids_KD, labels.tolist(), pooling == "mean", compare == "positions"
+    )
     same(encoder, part, parts_of(encoder, part), twin)
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sracl_core.data.prefixes import Prefixes
+from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.errors import ConfigError
 from sracl_core.models import gru4rec, sasrec
@@ -20,7 +20,7 @@ from sracl_core.objectives.augment import substitute
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request, encode_together, loss_parts
 from sracl_core.objectives.info_nce import info_nce
 from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
-from sracl_core.objectives.next_item.objective import NextItem
+from sracl_core.objectives.next_item.objective import NextItem, at_every_item
 from sracl_core.objectives.sracl.inter import InterUser
 from sracl_core.objectives.sracl.intra import IntraUser
 from sracl_core.objectives.sracl.objective import SraCl
@@ -286,7 +286,7 @@ def test_a_sequence_as_one_example_has_the_loss_of_its_prefixes(changes: dict[st
         model = gru4rec.Settings(hidden_size=8, max_length=6, dropout=0.0)
         encoder = build_encoder(model, N_ITEMS, seed=1).train()
         part = NextItem(next_item.Settings(examples=examples, **changes), world)
-        uncut = world.prefixes.longest()
+        uncut = world.prefixes.windows(100)
         uncut = uncut[world.prefixes.lengths[uncut] < 6]
         users = world.prefixes.users[uncut]
         rows = part.examples(world.prefixes)
@@ -299,6 +299,21 @@ def test_a_sequence_as_one_example_has_the_loss_of_its_prefixes(changes: dict[st
         found.append([loss.detach(), *(weight.grad for weight in encoder.parameters())])
     for prefixes, sequences in zip(*found, strict=True):
         torch.testing.assert_close(prefixes, sequences, rtol=1e-4, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=6).filter(lambda lengths: max(lengths) > 1),
+    st.integers(1, 5),
+)
+def test_every_target_is_that_of_one_state_of_one_sequence(lengths: list[int], window: int) -> None:
+    sequences = Sequences.of_lengths(np.arange(1, sum(lengths) + 1, dtype=np.int32), np.array(lengths))
+    prefixes = training_prefixes(sequences, window)
+    world = replace(small_world(), prefixes=prefixes, n_items=sum(lengths))
+    part = NextItem(next_item.Settings(examples="sequences"), world)
+    each = at_every_item(make_batch(prefixes, part.examples(prefixes)))
+    assert sorted(each.prefixes_B) == list(range(len(prefixes)))
+    np.testing.assert_array_equal(each.targets_B, prefixes.targets[each.prefixes_B])
 
 
 class OnMeta(torch.nn.Module):

@@ -83,14 +83,26 @@ def mclrec(
 
 
 def iclrec(
-    encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int], mean: bool
+    encoder: SASRec,
+    views: list[list[list[int]]],
+    centroids: Tensor,
+    labels: list[int],
+    mean: bool,
+    positions: bool,
 ) -> dict[str, Tensor]:
-    """Both parts of ICLRec, a state at a time."""
+    """Both parts of ICLRec, a state at a time; `positions`: views compared by all their states."""
 
     def represent(row: list[int]) -> Tensor:
         return states(encoder, row).mean(dim=0) if mean else states(encoder, row)[-1]
 
+    def laid_out(row: list[int]) -> Tensor:
+        own = states(encoder, row)
+        return torch.cat([torch.zeros(encoder.max_length - len(own), own.shape[1]), own]).flatten()
+
     left, right = (torch.stack([represent(row) for row in view]) for view in views)
+    compared = (
+        [torch.stack([laid_out(row) for row in view]) for view in views] if positions else [left, right]
+    )
     intents = []
     for view in (left, right):
         for state, label in zip(view, labels, strict=True):
@@ -98,7 +110,7 @@ def iclrec(
             own = centroids[label] @ state
             intents.append(torch.logsumexp(torch.stack([own, *others]), 0) - own)
     return {
-        "iclrec/instances": plain_path.info_nce(left, right, "dot", 1.0),
+        "iclrec/instances": plain_path.info_nce(compared[0], compared[1], "dot", 1.0),
         "iclrec/intents": torch.stack(intents).sum() / len(labels),
     }
 

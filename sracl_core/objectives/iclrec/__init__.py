@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sracl_core.objectives.contrast import Crop, Mask, Reorder, ViewSettings
 from sracl_core.settings.section import Sizes, Weight
@@ -23,7 +23,7 @@ class Settings(ViewSettings):
 
     weight_by_name: ClassVar[float] = 0.1
     parts: ClassVar[tuple[str, ...]] = ("instances", "intents")
-    read_by: ClassVar[Mapping[str, str]] = {"clusters": "intents"}
+    read_by: ClassVar[Mapping[str, str]] = {"clusters": "intents", "compare": "instances"}
     instances: Weight = Field(1.0, description="Share of two views of a sequence against each other.")
     intents: Weight = Field(1.0, description="Share of each view against its sequence's centroid.")
     clusters: Annotated[int, Field(ge=2), Choices((64, 128, 256, 512))] = Field(
@@ -32,9 +32,20 @@ class Settings(ViewSettings):
     pooling: Literal["mean", "last"] = Field(
         "mean", description="What stands for a sequence: the mean of its states, or the last one."
     )
+    compare: Literal["pooled", "positions"] = Field(
+        "pooled",
+        description="How two views are compared: by what stands for each, or, as the published code does, by "
+        "the products of their states, position by position from the end, added up.",
+    )
     crop: Crop = 0.2
     mask: Mask = 0.7
     reorder: Reorder = 0.2
+
+    @model_validator(mode="after")
+    def _positions_have_states(self) -> Settings:
+        if self.pooling == "last":
+            self.refuse_unread(("compare",), "pooling", "mean")
+        return self
 
     def misfit(self, sizes: Sizes) -> str:
         """More intents than users, and means of states that the backbone has not."""

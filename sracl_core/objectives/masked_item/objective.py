@@ -50,9 +50,7 @@ class MaskedItem(Objective):
         A single item that is left at the start of a sequence is in none: there is nothing around it.
         """
         longest = int(prefixes.lengths.max(initial=0)) + 1
-        last_P = np.searchsorted(prefixes.users, prefixes.users, side="right") - 1
-        windows = np.flatnonzero((last_P - np.arange(len(prefixes))) % longest == 0)
-        return np.repeat(windows, self.settings.copies)
+        return np.repeat(prefixes.windows(longest), self.settings.copies)
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`. Raises ConfigError for an encoder without masks."""

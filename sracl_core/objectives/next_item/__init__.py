@@ -27,8 +27,8 @@ class Settings(ObjectiveSettings):
     )
     examples: Literal["prefixes", "sequences"] = Field(
         "prefixes",
-        description="prefixes: each is an example, whose last state predicts. sequences: each user's latest "
-        "model.max_length items are one, of which every state predicts; fewer, larger steps.",
+        description="prefixes: each is an example, whose last state predicts. sequences: each user's items, "
+        "from the end in windows of model.max_length, are one, of which every state predicts; fewer steps.",
     )
     smoothing: Annotated[Share, Range(0.0, 0.4)] = Field(
         0.0,

@@ -43,13 +43,15 @@ class NextItem(Objective):
         self.cumulative_N = np.cumsum(self.share_N)
 
     def examples(self, prefixes: Prefixes) -> np.ndarray:
-        """Every prefix, or each user's longest, which with its target is the training sequence."""
-        return super().examples(prefixes) if self.reads_anchors else prefixes.longest()
+        """Every prefix, or those whose items' states, each asked for the next, reach every target once."""
+        if self.reads_anchors:
+            return super().examples(prefixes)
+        return prefixes.windows(int(prefixes.lengths.max(initial=1)))
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
         if not self.reads_anchors:
-            each = _at_every_item(batch)
+            each = at_every_item(batch)
             at_each, _ = self._loss(encoder, each, rng)
             # Here rather than in `finish`: the encoder follows an autocast around the step, losses do not.
             states_TD = encoder.states(batch.rows)
@@ -126,7 +128,7 @@ class NextItem(Objective):
         return -(parts_BK * logits.log_softmax(dim=1)[:, : parts_BK.shape[1]]).sum(dim=1).mean()
 
 
-def _at_every_item(batch: Batch) -> Batch:
+def at_every_item(batch: Batch) -> Batch:
     """The prefixes that end at each item of the batch's own, without their items.
 
     A user's prefixes stand one after the other in their table, each longer by an item.
