@@ -254,6 +254,18 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return unsealed(value) if isinstance(value, dict) else None
 
 
+def require_readable(path: Path) -> None:
+    """Raises StorageError for a file that others keep to themselves: it is not damaged, and not missing."""
+    try:
+        path.lstat()
+        if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except PermissionError as error:
+        raise storage_error(error, path, "read") from error
+    except OSError:
+        return
+
+
 def cache_folder() -> Path:
     """`SRACL_CACHE_DIR` where set, else the user's cache folder of this platform."""
     given = os.environ.get("SRACL_CACHE_DIR")

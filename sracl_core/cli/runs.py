@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,9 @@ from sracl_core.cli.show import show
 from sracl_core.plain import plain
 from sracl_core.runs.events import from_one
 from sracl_core.runs.records import headline_name, metric
+
+if TYPE_CHECKING:
+    from sracl_core.runs.summary import RunSummary
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(show)
@@ -71,6 +75,10 @@ def list_(
     measured = [f"valid {name}", f"test {name}"] if one else ["metric", "valid", "test"]
     measured += ["trained"] if timed else []
     output.print_table([*columns, *measured, *(["note"] if any(notes.values()) else [])], rows)
+    _tell_problems(found)
+
+
+def _tell_problems(found: Sequence[RunSummary]) -> None:
     for summary in found:
         if summary.problem:
             output.say(f"{summary.name}: {plain(summary.problem)}")
@@ -107,6 +115,7 @@ def board(
         output.print_json({**told, "rows": [asdict(row) for row in rows]})
     elif rows:
         print_board(name, rows, marked)
+        _tell_problems(found)
     else:
         output.say(f"no runs in {runs_dir}; `sracl train FOLDER` makes one")
 

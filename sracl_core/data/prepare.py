@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -63,8 +64,13 @@ class PrepareOptions:
             object.__setattr__(self, name, as_time(f"--{name}", getattr(self, name)))
         for name in ("k_core", "min_rating", "max_length", "sample_users", "seed", "ties_seed"):
             value = getattr(self, name)
-            if value is not None and not isinstance(value, int | float):
+            if value is not None and (not isinstance(value, int | float) or not math.isfinite(value)):
                 raise DataError(f"--{name.replace('_', '-')} {value!r} is no number; give one")
+        for name in ("seed", "ties_seed"):
+            if getattr(self, name) < 0:
+                raise DataError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)} is below 0; give 0 or more"
+                )
         if self.k_core < 1:
             raise DataError(f"--k-core {self.k_core} is less than 1; 1 keeps every user and item")
         if self.read.rating_col and self.min_rating is None:

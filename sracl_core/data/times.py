@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from sracl_core.errors import DataError
@@ -16,12 +17,16 @@ def as_time(flag: str, text: str | float | None) -> float | None:
     >>> as_time("--since", "2019-01-01")
     1546300800.0
     """
-    if text is None or isinstance(text, int | float):
+    if text is None:
         return text
     try:
-        return float(text)
+        number = text if isinstance(text, int | float) else float(text)
     except ValueError:
-        pass
+        number = None
+    if number is not None and math.isfinite(number):
+        return number
+    if not isinstance(text, str) or number is not None:
+        raise DataError(f"{flag} {text} is no time; give a number or a date such as 2019-01-31")
     try:
         date = datetime.fromisoformat(text)
     except ValueError:

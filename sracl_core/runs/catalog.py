@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sracl_core.errors import SraclError
-from sracl_core.files import cache_folder, make_folder, read_json, write_json
+from sracl_core.files import cache_folder, make_folder, read_json, storage_error, write_json
 from sracl_core.runs.finding import run_folders
 from sracl_core.runs.summary import RunSummary, damaged
 
@@ -110,6 +110,8 @@ def _summary(folder: Path) -> RunSummary:
 
     try:
         return summarize(RunDirectory(folder))
+    except PermissionError as error:
+        return damaged(folder, str(storage_error(error, folder, "read")))
     except Exception as error:
         return damaged(folder, f"{type(error).__name__}: {error}")
 

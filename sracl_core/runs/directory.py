@@ -18,7 +18,14 @@ import yaml
 
 from sracl_core import disk
 from sracl_core.errors import ConfigError, InputError, RunError
-from sracl_core.files import make_folder, read_json, storage_error, write_json, write_text
+from sracl_core.files import (
+    make_folder,
+    read_json,
+    require_readable,
+    storage_error,
+    write_json,
+    write_text,
+)
 from sracl_core.runs.events import FORMAT_VERSION
 from sracl_core.runs.liveness import fresh_state, status
 from sracl_core.runs.states import RunMeta, RunResults, RunState, read_lenient
@@ -173,6 +180,7 @@ class RunDirectory:
         """results.json, or None before the evaluation has ended. Raises RunError where it is damaged."""
         found = read_lenient(RunResults, self.results_path)
         if found is None and self.results_path.exists():
+            require_readable(self.results_path)
             again = f"sracl evaluate {shlex.quote(str(self.path))}"
             raise RunError(f"{self.results_path} is damaged; `{again}` writes it anew")
         return found
@@ -230,6 +238,7 @@ def require_version(run: RunDirectory, meta: Mapping[str, Any]) -> None:
     """Raise RunError where `meta`, the run's meta.json, is damaged, or of a newer version."""
     version = meta.get("format_version")
     if not isinstance(version, int):
+        require_readable(run.meta_path)
         raise RunError(f"{run.meta_path} is damaged: no format_version could be read; the run cannot be used")
     if version > FORMAT_VERSION:
         raise RunError(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from pathlib import Path
 
 from sracl_core import disk
 from sracl_core.errors import RunError, nearest
 
 RUNS_DIR = Path("runs")
+STAMPED = re.compile(r"\d{8}-\d{6}-")
+"""What the name of a run's folder begins with."""
 
 
 def run_folders(runs_dir: Path) -> list[Path]:
@@ -20,11 +24,17 @@ def run_folders(runs_dir: Path) -> list[Path]:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether `folder` was made as a run; one that is being made is none yet."""
+    """Whether `folder` was made as a run; one that is being made is none yet.
+
+    Of a folder that others keep to themselves its name tells.
+    """
     try:
-        return os.path.isfile(f"{folder}/meta.json") and not disk.is_scratch(folder)  # noqa: PTH113
-    except OSError:
+        made = stat.S_ISREG(os.stat(f"{folder}/meta.json").st_mode)  # noqa: PTH116
+    except PermissionError:
+        made = STAMPED.match(folder.name) is not None
+    except (OSError, ValueError):
         return False
+    return made and not disk.is_scratch(folder)
 
 
 def find_run(text: str, runs_dir: Path = RUNS_DIR) -> Path:

@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from sracl_core.errors import ConfigError, RunError, SraclError
-from sracl_core.files import read_json
+from sracl_core.errors import ConfigError, SraclError
+from sracl_core.files import read_json, require_readable
 from sracl_core.runs.directory import RunDirectory, open_run, require_version
 from sracl_core.runs.liveness import status
 from sracl_core.runs.records import headline_of
@@ -24,7 +24,7 @@ def summarize(run: RunDirectory) -> RunSummary:
     results: dict[str, Any] = {}
     try:
         results = run.results() or {}
-    except RunError as error:
+    except SraclError as error:
         problem = problem or str(error)
     dataset, seed = meta.get("dataset"), setting(settings, "training.seed")
     named = dataset.get("name") if isinstance(dataset, dict) else dataset
@@ -70,6 +70,8 @@ def _looked_at(
             open_run(run.path)
         else:
             require_version(run, meta)
+        if state is None:
+            require_readable(run.state_path)
     except SraclError as error:
         problem = str(error)
     if problem is None and state is None and run.state_path.exists():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sracl_core.arrays import open_array
 from sracl_core.errors import InputError
-from sracl_core.files import read_json
+from sracl_core.files import read_json, require_readable
 from sracl_core.progress import Progress
 from sracl_core.rules.catalogue import Catalogue
 from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
@@ -163,6 +163,7 @@ def _require_whole(path: Path, hashes: object) -> None:
 def _read(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if found is None:
+        require_readable(path)
         raise InputError(f"{path} is missing or damaged; export the run again")
     return found
 

@@ -117,9 +117,9 @@ def _row(
 
 
 def _kind(one: RunSummary, meta: Mapping[str, Any]) -> str:
-    """Equal for runs that differ in their seed alone; a run that is not finished stands for itself."""
+    """Equal for runs that differ in their seed alone; one not finished, or damaged, stands for itself."""
     config = meta.get("config")
-    if not isinstance(config, dict) or not one.test:
+    if not isinstance(config, dict) or not one.test or one.problem:
         return str(one.path)
     held = {key: value for key, value in config.items() if key != SEED}
     dataset = meta.get("dataset")
@@ -140,7 +140,9 @@ def _alike(
 
 
 def _value(some: Sequence[RunSummary], mask: str, name: str) -> tuple[str, float | None, float | None]:
-    """(part, mean, deviation) of the metric."""
+    """(part, mean, deviation) of the metric; none of a run that cannot be used, whatever its files say."""
+    if any(one.problem for one in some):
+        return "", None, None
     for part in ("test", "valid"):
         values = [metric_of(one, part, mask, name) for one in some]
         held = [value for value in values if value is not None]

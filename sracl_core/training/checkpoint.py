@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sracl_core.errors import CheckpointError, StorageError
-from sracl_core.files import read_json, recovered, whole_folder, write_json
+from sracl_core.files import read_json, recovered, require_readable, whole_folder, write_json
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.item_shard import Spread
@@ -118,6 +118,7 @@ def read_state(folder: Path) -> dict[str, Any]:
     state = read_json(folder / STATE_FILE) or {}
     hashes = state.get("files")
     if not isinstance(hashes, dict):
+        require_readable(folder / STATE_FILE)
         raise CheckpointError(f"{folder / STATE_FILE} is damaged; {_way_out(folder)}")
     for name, expected in hashes.items():
         if not (folder / name).is_file() or _hash(folder / name) != expected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import math
 import os
 import subprocess
 import sys
@@ -176,6 +177,11 @@ def test_options_out_of_range() -> None:
             PrepareOptions(**bad)
     with pytest.raises(DataError, match="k_core 'five' is no number"):
         PrepareOptions(k_core="five")  # type: ignore[arg-type]
+    for name, value in (("since", "nan"), ("until", math.inf), ("min_rating", math.nan)):
+        with pytest.raises(DataError, match=f"{name} (nan|inf) is no"):
+            PrepareOptions(**{name: value})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="seed -1 is below 0; give 0 or more"):
+        PrepareOptions(seed=-1)
     with pytest.raises(DataError, match="since 'spring' is neither a number nor a date"):
         PrepareOptions(since="spring")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from sracl_core.errors import DataError
@@ -100,6 +101,23 @@ def test_times_that_may_be_none_are_said(tmp_path: Path, case: str) -> None:
     cells, said = NOTED[case]
     path = write(tmp_path, log__csv=csv([(u, i, *cells(t)) for u, i, t in ROWS], "user,item,time"))
     assert any(said in note for note in made(path / "log.csv", tmp_path / "out")[1]["notes"])
+
+
+def test_times_of_32_bits_are_said(tmp_path: Path) -> None:
+    """A float of 32 bits knows seconds since 1970 to 128 of them."""
+    frame = pl.DataFrame(
+        {
+            "user_id": [user for user, *_ in ROWS],
+            "item_id": [item for _, item, _ in ROWS],
+            "timestamp": pl.Series([time.timestamp() for *_, time in ROWS]),
+        }
+    )
+    for kind, said in ((pl.Float32, ["128 apart"]), (pl.Float64, [])):
+        frame.with_columns(pl.col("timestamp").cast(kind)).write_parquet(tmp_path / "log.parquet")
+        _, manifest = made(tmp_path / "log.parquet", tmp_path / "out")
+        found = [note for note in manifest["notes"] if "32 bits" in note]
+        assert len(found) == len(said)
+        assert all(words in note for words, note in zip(said, found, strict=True))
 
 
 def test_a_bound_is_a_date_in_order(tmp_path: Path) -> None:

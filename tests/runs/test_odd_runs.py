@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sracl_core.cli import main
+from sracl_core.files import write_json
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import RunDirectory, create_run
+from sracl_core.runs.finding import find_run
 from sracl_core.runs.liveness import fresh_state
 from sracl_core.runs.reader import read_history
 from sracl_core.runs.states import RunMeta, RunResults, RunState, lenient, sound_record
@@ -53,6 +60,36 @@ def test_all_are_listed_and_the_sound_one_is_whole(runs: Path) -> None:
     for number, kind in enumerate(ODD):
         summary = found[f"odd{number}"]
         assert (summary.status == "damaged") == bool(summary.problem) == (kind in unusable), kind
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Somebody whom closed files do not let in, which root is not."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+@pytest.mark.parametrize("closed", ["", "meta.json", "state.json", "config.yaml", "results.json"])
+def test_what_others_keep_to_themselves_is_told_and_not_called_damaged(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as opened:  # pytest's own folders let nobody in
+        Path(opened).chmod(0o755)
+        run = made(Path(opened), "theirs")
+        write_json(run.results_path, {"test": {}}, seal=True)
+        (run.path / closed).chmod(0o000)
+        with another_user():
+            (summary,) = list_runs(Path(opened))
+            assert find_run("theirs", Path(opened)) == run.path
+        assert summary.status == "damaged"
+        assert str(run.path / closed) in str(summary.problem)
+        assert "permission" in str(summary.problem).lower()
+        assert "writes it anew" not in str(summary.problem)
+        (run.path / closed).chmod(0o755)
 
 
 @pytest.mark.parametrize("command", [["runs", "list"], ["runs", "list", "--json"]])

@@ -11,7 +11,7 @@ import pytest
 from sracl_core.cli.main import run as sracl
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.significance import paired_test
-from sracl_core.files import write_json
+from sracl_core.files import read_json, write_json
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
@@ -45,6 +45,25 @@ def finished(
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path
+
+
+def test_a_run_of_another_format_is_told_and_has_no_place(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(runs, "whole", 60)
+    finished(runs, "later", 20, seed=2)
+    (later,) = runs.glob("*-later")
+    meta = read_json(later / "meta.json") or {}
+    write_json(later / "meta.json", {**meta, "format_version": 99}, seal=True)
+    _, rows = leaderboard(list_runs(runs), "unmasked/NDCG@20")
+    assert [(row.name.rpartition("-")[2], row.value is None) for row in rows] == [
+        ("whole", False),
+        ("later", True),
+    ]
+    assert sracl(["runs", "board", "--runs-dir", str(runs)]) == 0
+    told = capsys.readouterr()
+    assert "damaged" in told.out
+    assert "has run format 99, this version reads up to 1; install a newer" in told.err
 
 
 def test_seeds_are_one_row_and_tested_as_their_mean(runs: Path) -> None:
