@@ -82,6 +82,15 @@ def mclrec(
     }
 
 
+def laid_out(encoder: SASRec, view: list[list[int]]) -> Tensor:
+    """All states of each row side by side, zeros before them."""
+    width = encoder.max_length
+    every = [states(encoder, row[-width:]) for row in view]
+    return torch.stack(
+        [torch.cat([torch.zeros(width - len(own), own.shape[1]), own]).flatten() for own in every]
+    )
+
+
 def iclrec(
     encoder: SASRec,
     views: list[list[list[int]]],
@@ -95,14 +104,8 @@ def iclrec(
     def represent(row: list[int]) -> Tensor:
         return states(encoder, row).mean(dim=0) if mean else states(encoder, row)[-1]
 
-    def laid_out(row: list[int]) -> Tensor:
-        own = states(encoder, row)
-        return torch.cat([torch.zeros(encoder.max_length - len(own), own.shape[1]), own]).flatten()
-
     left, right = (torch.stack([represent(row) for row in view]) for view in views)
-    compared = (
-        [torch.stack([laid_out(row) for row in view]) for view in views] if positions else [left, right]
-    )
+    compared = [laid_out(encoder, view) for view in views] if positions else [left, right]
     intents = []
     for view in (left, right):
         for state, label in zip(view, labels, strict=True):
