@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import sys
@@ -87,8 +88,12 @@ def swap(work: Path, path: Path) -> None:
     At one stroke where the system can; elsewhere a kill in between leaves it as `set_aside(path)`.
     """
     if not os.path.lexists(path):
-        work.rename(path)
-        return
+        try:
+            work.rename(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # who was at the same has just made it
+                raise
     if _exchange(work, path):
         return
     old = set_aside(path)

@@ -128,3 +128,17 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "mine/file").exists()
+
+
+def test_two_that_make_a_new_folder_at_once_leave_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen that nothing is there, and the second finds the folder of the first."""
+    out, lexists, looked = tmp_path / "out", os.path.lexists, [False]
+    make(out, "first")
+    work = tmp_path / "work"
+    make(work, "second")
+    monkeypatch.setattr(disk.os.path, "lexists", lambda path: looked.pop() if looked else lexists(path))
+    disk.swap(work, out)
+    assert not looked
+    assert content(out) == "second"

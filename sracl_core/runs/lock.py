@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sracl_core.errors import RunError
 from sracl_core.locks import holding
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.liveness import is_alive
 
 
 @contextmanager
@@ -15,8 +16,11 @@ def only_writer(run: RunDirectory) -> Iterator[None]:
     """Hold `run` for this process. Raises RunError while another one does, StorageError where it cannot."""
 
     def refusal() -> RunError:
-        pid = run.state().get("pid")
-        return RunError(f"{run.path} is being written by another process, pid {pid}; `sracl stop` stops it")
+        state = run.state()
+        way = "wait for it"  # such as an evaluation, which state.json does not name
+        if is_alive(state) and state.get("status") == "running":
+            way = f"pid {state['pid']}, which `sracl stop` stops"
+        return RunError(f"{run.path} is being written by another process; {way}")
 
     with holding(run.lock_path, refusal):
         yield

@@ -15,6 +15,7 @@ from sracl_core.errors import RunError
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.liveness import fresh_state, is_alive, process_start
+from sracl_core.runs.lock import only_writer
 from sracl_core.runs.signaling import send, writes
 from tests.trained import ROOT
 
@@ -74,3 +75,14 @@ def test_odd_pids_are_nobody(run: RunDirectory, pid: object) -> None:
     assert not is_alive(run.state())
     with pytest.raises(RunError, match="is not on this machine"):
         send(run, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("status", "way"), [("running", "pid {}, which `sracl stop` stops"), ("finished", "wait for it")]
+)
+def test_who_holds_a_run_is_named_where_its_state_says_who(run: RunDirectory, status: str, way: str) -> None:
+    """A run that is evaluated anew still names the process of its training."""
+    write_json(run.state_path, {**fresh_state(time.time()), "status": status})
+    with only_writer(run), pytest.raises(RunError) as caught, only_writer(run):
+        pass
+    assert str(caught.value).endswith(f"is being written by another process; {way.format(os.getpid())}")
