@@ -8,7 +8,7 @@ import typer
 
 from sracl_core.cli import output, settings
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
-from sracl_core.cli.study_plan import print_plan
+from sracl_core.cli.study_plan import SEEDS_HELP, print_plan, seeds_asked
 from sracl_core.errors import InputError
 
 VariantsOption = Annotated[
@@ -16,7 +16,7 @@ VariantsOption = Annotated[
 ]
 SeedsOption = Annotated[
     str | None,
-    typer.Option("--seeds", help="Seeds by comma, each variant with each; else training.seed alone."),
+    typer.Option("--seeds", help=f"{SEEDS_HELP} Without it training.seed alone."),
 ]
 
 
@@ -48,13 +48,15 @@ def ablate(
         from sracl_core.studies.planning import SEED_UNREAD
 
         raise InputError(SEED_UNREAD)
-    numbers = [resolved.training.seed] if seeds is None else _seeds(seeds)
+    asked = 1 if seeds is None else seeds_asked(seeds)
     output.say("loading", quiet)
     from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import TESTED, as_study, variant_rows
     from sracl_core.studies.compare import compare_rows
+    from sracl_core.studies.planning import seeds_of
 
     chosen = None if variants is None else [name.strip() for name in variants.split(",")]
+    numbers = seeds_of(asked, resolved.training.seed)
     wanted = variant_rows(chosen, settled(resolved), numbers)
     if dry_run:
         print_plan(wanted, runs_dir, as_json, "variant")
@@ -81,13 +83,6 @@ def ablate(
 
     output.tell(protocol_line({"protocol": table.protocol}))
     table.require_whole()
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"--seeds '{text}' is no list of whole numbers; write --seeds 1,2,3") from error
 
 
 def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:

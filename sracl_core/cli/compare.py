@@ -10,6 +10,7 @@ import typer
 from sracl_core.cli import output, settings
 from sracl_core.cli.option_groups import grouped
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
+from sracl_core.cli.study_plan import SEEDS_HELP, print_plan, seeds_asked
 from sracl_core.errors import InputError, nearest
 from sracl_core.words import counted
 
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 class TableOptions:
     """How often each row is trained, and what it is held against."""
 
-    seeds: Annotated[
-        str, typer.Option("--seeds", help="How many seeds (3), or which, by comma (1,2,3; one: 42,).")
-    ] = "3"
+    seeds: Annotated[str, typer.Option("--seeds", help=SEEDS_HELP)] = "3"
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="The row that others are tested against; the first.")
     ] = None
@@ -76,7 +75,7 @@ def compare(
     if dry_run:
         _print_plan(folder, texts, study, table, runs_dir, as_json)
         return
-    asked = asdict(table) | {"seeds": _seeds(table.seeds)} | study.shared()
+    asked = asdict(table) | {"seeds": seeds_asked(table.seeds)} | study.shared()
     with output.progress_display(quiet) as progress:
         found = compared(
             folder,
@@ -97,17 +96,6 @@ def compare(
     found.require_whole()
 
 
-def _seeds(text: str) -> int | list[int]:
-    try:
-        found = [int(part) for part in text.removesuffix(",").split(",")]
-    except ValueError as error:
-        raise InputError(
-            f"--seeds '{text}' is neither a number nor a list; write 3 for three of them, 1,2,3 for these, "
-            "or 42, for that one"
-        ) from error
-    return found if "," in text else found[0]
-
-
 def _print_plan(
     folder: str,
     texts: Sequence[str],
@@ -117,7 +105,6 @@ def _print_plan(
     as_json: bool,
 ) -> None:
     """With trials before, the settings are not known yet."""
-    from sracl_core.cli.study_plan import print_plan
     from sracl_core.studies.compare import baseline_of, require_alike, resolve_rows, wanted_runs
 
     specs = resolve_rows(folder, texts, **study.shared())
@@ -133,7 +120,7 @@ def _print_plan(
             for name, n in searched.items()
             if n
         }
-    print_plan(wanted_runs(specs, _seeds(table.seeds)), runs_dir, as_json, "method", trials)
+    print_plan(wanted_runs(specs, seeds_asked(table.seeds)), runs_dir, as_json, "method", trials)
 
 
 def _print(table: Table) -> None:

@@ -7,9 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sracl_core.cli import output
+from sracl_core.errors import InputError
 
 if TYPE_CHECKING:
     from sracl_core.studies.planning import Wanted
+
+
+SEEDS_HELP = "How many seeds (3), or which, by comma (1,2,3; one: 42,)."
+
+
+def seeds_asked(text: str) -> int | list[int]:
+    """What --seeds says, by the same rule for every command."""
+    try:
+        found = [int(part) for part in text.removesuffix(",").split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"--seeds '{text}' is neither a number nor a list; write 3 for three of them, 1,2,3 for these, "
+            "or 42, for that one"
+        ) from error
+    return found if "," in text else found[0]
 
 
 def print_plan(

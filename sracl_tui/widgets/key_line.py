@@ -49,6 +49,7 @@ class KeyLine(Footer):
         found = super().arrange(size, optimal)
         start = self.scroll_offset.x
         end = start + min([size.width, *(one.region.x for one in found.placements if one.fixed)])
+        end += not self.compact  # the blank at a key's end may be that before the ways out
         whole = [
             one
             for one in found.placements

@@ -63,6 +63,8 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
     assert len(list(runs.glob("*/meta.json"))) == 2, "a dry run trains nothing"
     other = ablate(shop, "--variants", "full", "--set", "training.seed=7", "--dry-run", "--json")
     assert [row["seed"] for row in json.loads(other.stdout)] == [7]
+    two = ablate(shop, "--variants", "full", "--seeds", "2", "--dry-run", "--json")
+    assert [row["seed"] for row in json.loads(two.stdout)] == [42, 43]
     both = ablate(shop, "--seeds", "1,2", "--set", "training.seed=7", "--dry-run")
     assert both.returncode == 2
     assert "training.seed is set beside a list of seeds" in both.stderr

@@ -135,7 +135,7 @@ STEPS: dict[str, tuple[str, str, str]] = {
     ),
     "seeds of variants": (
         "ablate data --seeds x --dry-run",
-        "write --seeds 1,2,3",
+        "1,2,3 for these",
         "ablate data --seeds 1,2,3 --dry-run",
     ),
     "nothing to compare": (

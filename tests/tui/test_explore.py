@@ -16,6 +16,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from sracl_core.files import read_json, write_json
 from sracl_tui import commands
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
@@ -338,12 +339,16 @@ async def test_a_run_without_neighbors_still_recommends(tmp_path: Path, frozen: 
 async def test_two_runs_side_by_side(tmp_path: Path, frozen: Path, size: tuple[int, int]) -> None:
     other = frozen.with_name("20260101-130000-other")
     shutil.copytree(frozen, other)
+    far = shutil.copytree(frozen, frozen.with_name("20260101-140000-far"))
+    meta = read_json(far / "meta.json") or {}
+    write_json(far / "meta.json", meta | {"dataset": meta["dataset"] | {"name": "elsewhere"}})
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:
         await opened(app, pilot)
-        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 2)
+        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 3)
         await pilot.press("c")
         await until(pilot, shows(app, "Compare with", "other"))
+        assert "elsewhere" not in drawn(app), "other data has other users"
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.board.second.found)
         await turned(app, pilot, "recommended")

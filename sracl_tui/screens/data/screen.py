@@ -49,8 +49,8 @@ class DataScreen(TabScreen):
         Binding("a", "add", "Import", tooltip="Import files of your own, or those of a known dataset"),
         Binding("g", "fetch", "Fetch", tooltip="Download a known dataset"),
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("left", "tab(-1)", "Tab", show=False, tooltip="The tab on the left"),
-        Binding("right", "tab(1)", "Tabs", key_display="← →", tooltip="The tab on the right"),
+        Binding("left", "tab(-1)", "Tab", key_display="←", show=False, tooltip="The tab on the left"),
+        Binding("right", "tab(1)", "Tabs", key_display="→", tooltip="The tab on the right"),
         Binding("ctrl+r", "reload", "Reload", tooltip="Look at the folder again"),
         Binding("ctrl+x", "cancel", "Cancel", tooltip="End what is being prepared or fetched"),
     ]

@@ -21,7 +21,7 @@ WRITERS = {
 }
 BANDS = {
     "head": "of the head: the most popular with half of all purchases",
-    "middle": "of the middle: beyond the half of all purchases, up to 80%",
+    "middle": "of the middle: after the most popular with half of all purchases, before the last 20%",
     "tail": "of the long tail: the last 20% of all purchases",
     "new": "not bought in the training part",
 }

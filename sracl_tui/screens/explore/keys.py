@@ -8,7 +8,7 @@ KEYS: list[BindingType] = [
     Binding("slash", "filter", "User", key_display="/", tooltip="Pick a user by typing"),
     Binding("f", "text", "Free text", tooltip="Search items by meaning, and steer by it"),
     Binding("left_square_bracket", "weight(-0.1)", "Less text", key_display="[", show=False),
-    Binding("right_square_bracket", "weight(0.1)", "More text", key_display="[ ]", show=False),
+    Binding("right_square_bracket", "weight(0.1)", "More text", key_display="]", show=False),
     Binding("m", "next_user('miss')", "Miss", tooltip="The next user whose held-out item was missed"),
     Binding("h", "next_user('hit')", "Hit", tooltip="The next user whose held-out item was found"),
     Binding("r", "next_user('any')", "Random", tooltip="Any user, by chance"),
@@ -23,10 +23,8 @@ KEYS: list[BindingType] = [
     Binding("v", "map", "Map", tooltip="All items in the plane, by meaning"),
     Binding("c", "compare", "Compare", tooltip="A second run's list beside this one"),
     Binding("backspace", "back", "Back", tooltip="To the user before"),
-    Binding("left", "panel(-1)", "Panel", show=False, tooltip="Panel on the left"),
-    Binding(
-        "right", "panel(1)", "Panels", key_display="← →", show=False, tooltip="To the panel on the right"
-    ),
+    Binding("left", "panel(-1)", "Panel", key_display="←", show=False, tooltip="To the panel on the left"),
+    Binding("right", "panel(1)", "Panels", key_display="→", show=False, tooltip="To the panel on the right"),
     Binding("u", "until", "Reads", tooltip="How much of the history is read"),
     Binding("i", "seen", "Seen too", tooltip="Recommend what was bought before too, or not"),
     Binding("p", "profile", "Profile", tooltip="The text that stands for the user"),

@@ -26,7 +26,7 @@ from sracl_tui.screens.explore.second_panel import First
 from sracl_tui.screens.explore.user_box import Asked, UserBox
 from sracl_tui.screens.explore.walk import NO_RUN, Walk
 from sracl_tui.screens.explore.weight_bar import WeightBar
-from sracl_tui.view_models import short_name
+from sracl_tui.view_models import RunLine, short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
@@ -203,7 +203,7 @@ class ExploreScreen(TabScreen):
         if action == "back":
             return len(self.walk.trail) > 1
         if action == "compare":
-            return len(self.session.runs or ()) > 1
+            return bool(self._alike())
         return action.partition("(")[0] not in NEEDS_RUN or self.session.current is not None
 
     def home(self) -> Widget | None:
@@ -263,8 +263,13 @@ class ExploreScreen(TabScreen):
 
     def action_compare(self) -> None:
         """Choose a second run, or leave the comparison."""
-        others = [run for run in self.session.runs or () if run.path != self.session.current]
-        self.board.second.toggle(others, self._first)
+        self.board.second.toggle(self._alike(), self._first)
+
+    def _alike(self) -> list[RunLine]:
+        """The other runs of the same data: those of other data know none of its users."""
+        runs, current = self.session.runs or (), self.session.current
+        data = next((run.dataset for run in runs if run.path == current), None)
+        return [run for run in runs if run.path != current and data in (None, run.dataset)]
 
     def action_turn_order(self) -> None:
         """Two runs' lists in the order of the other one."""

@@ -64,7 +64,7 @@ class SecondPanel(AnswerPanel):
         if self.run is not None:
             self.leave()
         elif not others:
-            self.notify("there is no other run to compare with")
+            self.notify("there is no other run of this data to compare with")
         else:
             self.app.push_screen(
                 PickRunScreen(others), lambda path: None if path is None else self.open(path, first())
