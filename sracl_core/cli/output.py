@@ -248,12 +248,17 @@ def _bars(patience: float) -> Iterator[Progress]:
     )
     bars = Bars(*columns, console=Console(stderr=True), refresh_per_second=4)
     tasks: dict[str, Any] = {}
+    timers: list[threading.Timer] = []
 
     def progress(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
             tasks[stage] = bars.add_task(
                 plain(stage.removesuffix(TIMED)), total=total, amount="", visible=False
             )
+            if patience:
+                timers.append(threading.Timer(patience, overdue))
+                timers[-1].daemon = True
+                timers[-1].start()
         elif done < bars.tasks[tasks[stage]].completed:
             # The same work once more, as in each epoch: the bar begins anew where it stands.
             bars.reset(tasks[stage], total=total, visible=False)
@@ -272,14 +277,10 @@ def _bars(patience: float) -> Iterator[Progress]:
                 bars.update(task.id, visible=True)
                 bars.start()
 
-    timer = threading.Timer(patience, overdue) if patience else None
     try:
-        if timer is not None:
-            timer.daemon = True
-            timer.start()
         yield progress
     finally:
-        if timer is not None:
+        for timer in timers:
             timer.cancel()
         bars.stop()
 

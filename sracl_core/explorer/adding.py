@@ -16,13 +16,15 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.mapping import choose
 from sracl_core.models.text_map import RIDGE
-from sracl_core.progress import Progress
+from sracl_core.progress import Progress, ending_once
 from sracl_core.runs.lock import only_writer
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import describe_table
 from sracl_core.semantics.texts import item_texts
 from sracl_core.semantics.words import near_words
 from sracl_core.training.added import read_added, write_added
+
+FITTING = "fit the map from text"
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
     if loaded.encoder.item_rows is not None and loaded.encoder.linear:
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
         valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
+        told = ending_once(loaded.progress)
+        told(FITTING, 0, 1)
         chosen = choose(loaded.encoder, known, loaded.prefixes, valid, loaded.config.training.seed)
+        told(FITTING, 1, 1)
         # What was ranked has the lift that was chosen, and says nothing of another.
         chosen = chosen if lift is None else replace(chosen, lift=lift, ranked={})
         rows, about = chosen.rows(loaded.encoder, known, np.asarray(vectors)), chosen.told()

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +222,19 @@ def test_what_begins_between_answers_is_told_once(capsys: pytest.CaptureFixture[
             told(stage, 0, total)
             told(stage, total, total)
     assert capsys.readouterr().err == "load the text encoder\nembed: 12,101\n"
+
+
+def test_each_stage_that_takes_long_and_says_nothing_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    seen = ""
+    with output.progress_display(patience=0.01) as progress:
+        for stage in ("load", "fit"):
+            progress(stage, 0, 1)
+            end = time.monotonic() + 60
+            while stage not in seen and time.monotonic() < end:
+                seen += capsys.readouterr().err
+            progress(stage, 1, 1)
+            assert stage in seen
