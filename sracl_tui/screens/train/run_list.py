@@ -74,7 +74,12 @@ class RunList(Panel):
         drawn = (self._chosen, *self._overlays) if self._chosen else self._overlays
         mark = str(drawn.index(run.path) + 1) if run.path in drawn else " "
         epoch = "" if run.epoch is None else f"epoch {run.epoch + 1}"
-        facts = "".join(f" · {fact}" for fact in (run.model, epoch, run.dataset) if fact)
+        facts = [f" · {fact}" for fact in (run.model, epoch, run.dataset) if fact]
+        # As many facts as have room: half of a word says nothing.
+        told = [
+            Content.assemble((f"  {sign} {run.status}", color), ("".join(facts[:some]), "$muted"))
+            for some in range(len(facts), -1, -1)
+        ]
         best = "" if run.best is None else f"{run.best:.4f}"
         # A whole line is the name's: that of one seed differs from another's at its end.
         return SplitLine(
@@ -85,7 +90,7 @@ class RunList(Panel):
                 "",
             ),
             (
-                Content.assemble((f"  {sign} {run.status}", color), (facts, "$muted")),
+                told,
                 Content.styled(best, "$muted"),
             ),
         )
