@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -14,6 +14,8 @@ from sracl_core.settings.told import Told
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
+LARGEST = 2**31 - 1
+"""No count is larger that anything can be made of."""
 
 Need = Literal["item_words", "item_vectors", "item_neighbors", "prefix_vectors", "prefix_neighbors"]
 """What a method can ask of the texts; no stage computes what nobody asked for."""
@@ -39,6 +41,14 @@ class Section(Told):
     """Base of all sections: unknown keys are refused, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _fits_a_machine(self) -> Self:
+        """Of a seed its own field says more."""
+        for name, value in self:
+            if isinstance(value, int) and value > LARGEST and name != "seed":
+                raise ValueError(f"{name} is {value}, and should be at most {LARGEST}")
+        return self
 
     def refuse_unread(self, names: Iterable[str], setting: str, needed: str) -> None:
         """Raise ValueError where one of `names` was set, which only `setting` = `needed` reads."""

@@ -140,8 +140,9 @@ def test_help_is_cut_where_the_terminal_ends_and_not_where_the_source_does() -> 
     commands = dict(leaves(with_examples(typer.main.get_command(build_app("*")))))
     assert all("\n" not in part for one in commands.values() for part in one.help.split("\n\n"))
     usage = {path: one.get_usage(typer.Context(one, info_name=path)) for path, one in commands.items()}
-    assert usage["data append"].split("] ")[1] == "{DATASET} {FILE}..."
-    assert usage["runs note"].split("] ", 1)[1] == "{RUN} [TEXT]"
+    plain = {path: re.sub(r"[{}.]", "", one) for path, one in usage.items()}  # marks of newer typers
+    assert plain["data append"].split("] ")[1] == "DATASET FILE"
+    assert plain["runs note"].split("] ", 1)[1] == "RUN [TEXT]"
     assert not [one for one in usage.values() if re.search(r"\.\.[^.]*\.\.|\[\[", one)]
 
 

@@ -156,6 +156,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"sets": ["objectives.sracl.alpha=-0.1"]},
         r"objectives\.sracl\.alpha = '-0.1' \(--set objectives\.sracl\.alpha\): input should be greater",
     ),
+    "a number beyond all machines": (
+        {"sets": ["model.max_length=99999999999999999999"]},
+        "model: max_length is 99999999999999999999, and should be at most 2147483647",
+    ),
     "a word for a number": ({"sets": ["retrieval.k=ten"]}, "retrieval.k = 'ten'"),
     "a choice that is none": ({"sets": ["model.name=bert"]}, ANY_BACKBONE),
     "two that do not fit": ({"sets": ["model.hidden_size=63"]}, "63 is not a multiple of heads 2"),
