@@ -228,7 +228,7 @@ async def test_the_header_is_not_cut(tmp_path: Path, frozen: Path, width: int) -
         )
         app = dashboard(tmp_path, run.path)
         async with app.run_test(notifications=True, size=(width, 30)) as pilot:
-            await until(pilot, shows(app, "left at most 1 h 23 min, this epoch 1 min 10 s", "prefixes/s"))
+            await until(pilot, shows(app, "left at most 1 h 23 min, this epoch 1 min 10 s", "examples/s"))
             await until(pilot, shows(app, "25%", "· evaluate", "best valid NDCG@20 0.2500 (epoch 1)"))
             app.session.choose_run(frozen)
             await until(pilot, shows(app, "trained 4 min 50 s", "masked NDCG@20 0.3263 HR@20 0.6217"))

@@ -94,7 +94,7 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
         parts.append((f"best valid {headline_name(headline)}", f"{score:.4f} (epoch {best['epoch'] + 1})"))
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live and speed:
-        parts.append(("speed", f"{speed[-1]:,.0f} prefixes/s"))
+        parts.append(("speed", f"{speed[-1]:,.0f} examples/s"))
     if snapshot.live and snapshot.usage is not None:
         cores, memory = snapshot.usage
         parts.append(("uses", f"{cores:.1f} cores, {memory >> 20:,} MiB"))

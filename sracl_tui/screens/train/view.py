@@ -98,7 +98,7 @@ def _of_each(runs: Sequence[RunSnapshot], each: Sequence[Sequence[Curve]]) -> li
 
 
 def _aside(field: str) -> str:
-    return "Speed, prefixes a second" if field == SPEED else f"Loss: {field.replace('_', ' ')}"
+    return "Speed, examples a second" if field == SPEED else f"Loss: {field.replace('_', ' ')}"
 
 
 def export(snapshot: RunSnapshot) -> tuple[list[dict[str, Any]], dict[str, Any]]:
