@@ -31,14 +31,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
             r"pooling=mean cannot be had of a backbone .* set it to last",
         ),
         (
-            {
-                "model.name": "fmlprec",
-                "objectives.coserec.weight": 0.1,
-                "objectives.coserec.compare": "positions",
-            },
-            r"compare=positions cannot be had of a backbone .* set it to last",
-        ),
-        (
             {"objectives.cadirec.weight": 0.1, "objectives.cadirec.heads": 3},
             r"heads 3 is no divisor of model\.hidden_size 16",
         ),

@@ -8,12 +8,12 @@ insert 0.5, substitute 0.05, crop 0.2, mask 0.7, reorder 0.2, dot product, tempe
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from sracl_core.objectives.contrast import ContrastSettings
-from sracl_core.settings.section import Share, Sizes
+from sracl_core.settings.section import Share
 from sracl_core.settings.space import Range
 
 
@@ -42,21 +42,6 @@ class Settings(ContrastSettings):
     warm_up: Annotated[int, Field(ge=0)] = Field(
         10, description="Epochs before the model's own item embeddings say as well what is correlated."
     )
-
-    compare: Literal["last", "positions"] = Field(
-        "last",
-        description="How two views are compared: by their last states, or, as the published code does, by "
-        "the products of all their states, position by position from the end, added up.",
-    )
-
-    def misfit(self, sizes: Sizes) -> str:
-        """Positions of a backbone that has no state after each item."""
-        if self.compare == "last" or sizes.states:
-            return ""
-        return (
-            "objectives.coserec.compare=positions cannot be had of a backbone that has no state after each "
-            "item; set it to last"
-        )
 
     def sequences_per_anchor(self, k: int) -> int:
         """Two views."""

@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives.augment import Operator, crop, insert, mask, mixed, reorder, replace
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.coserec import Settings
 from sracl_core.objectives.coserec.correlation import most_alike, most_correlated
 from sracl_core.objectives.info_nce import info_nce
-from sracl_core.objectives.positions import laid_out
 from sracl_core.objectives.world import World
 
 FOR_SHORT = 3
@@ -58,16 +56,11 @@ class CoSeRec(Objective):
         long_B = batch.rows.lengths > settings.short
         among_B = np.where(long_B, len(operators), FOR_SHORT)
 
-        views = [mixed(batch.rows, operators, rng, among_B) for _ in range(2)]
-
         def finish(anchors_BD: Tensor, states: list[Tensor]) -> LossParts:
-            if settings.compare == "positions":
-                rows = Sequences.joined(views).latest(encoder.max_length)
-                states = list(laid_out(encoder.states(rows).float(), rows, encoder.max_length).chunk(2))
             loss = info_nce(states[0], states[1], settings.similarity, settings.temperature)
             return {"coserec": loss}
 
-        return Request(finish, views if settings.compare == "last" else [])
+        return Request(finish, [mixed(batch.rows, operators, rng, among_B) for _ in range(2)])
 
     def _operators(self) -> list[Operator]:
         """The first FOR_SHORT are those that short sequences get."""

@@ -34,8 +34,8 @@ class Settings(ViewSettings):
     )
     compare: Literal["pooled", "positions"] = Field(
         "pooled",
-        description="How two views are compared: by what stands for each, or, as the published code does, by "
-        "the products of their states, position by position from the end, added up.",
+        description="How two views are compared: by what stands for each, or by the products of all states, "
+        "position by position from the end, added up, as the published code does with padding, too.",
     )
     crop: Crop = 0.2
     mask: Mask = 0.7

@@ -12,7 +12,6 @@ from sracl_core.objectives.augment import mixed, random_operators
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.iclrec import Settings
 from sracl_core.objectives.info_nce import info_nce
-from sracl_core.objectives.positions import laid_out, means
 from sracl_core.objectives.world import World
 from sracl_core.retrieval.kmeans import kmeans
 
@@ -66,9 +65,9 @@ class ICLRec(Objective):
             if settings.pooling == "mean":
                 rows = Sequences.joined(views).latest(encoder.max_length)
                 states_TD = encoder.states(rows).float()
-                compared = states = list(means(states_TD, rows).chunk(2))
+                compared = states = list(_means(states_TD, rows).chunk(2))
                 if settings.compare == "positions":
-                    compared = list(laid_out(states_TD, rows, encoder.max_length).chunk(2))
+                    compared = list(_laid_out(states_TD, rows, encoder.max_length).chunk(2))
             users_B = torch.from_numpy(self.users_P[batch.prefixes_B].astype(np.int64))
             labels_B = self.labels_U[users_B.to(self.labels_U.device)]
             alike = settings.similarity, settings.temperature
@@ -87,7 +86,25 @@ class ICLRec(Objective):
         if self.settings.pooling == "last":
             return encoder.encode(rows).float()
         rows = rows.latest(encoder.max_length)
-        return means(encoder.states(rows).float(), rows)
+        return _means(encoder.states(rows).float(), rows)
+
+
+def _means(states_TD: Tensor, rows: Sequences) -> Tensor:
+    """The mean of each row's states, [R, D]; `states_TD` are those after every item."""
+    row_T = torch.from_numpy(np.repeat(np.arange(len(rows)), rows.lengths)).to(states_TD.device)
+    sums_RD = states_TD.new_zeros(len(rows), states_TD.shape[1]).index_add(0, row_T, states_TD)
+    return sums_RD / torch.from_numpy(rows.lengths).to(sums_RD)[:, None]
+
+
+def _laid_out(states_TD: Tensor, rows: Sequences, width: int) -> Tensor:
+    """Each row's states side by side, the last one at the end and 0 before the first, [R, width * D].
+
+    The dot product of two is the sum of those of their states, position by position from the end.
+    """
+    from_end_T = np.repeat(rows.offsets[1:], rows.lengths) - np.arange(len(rows.values))
+    place_T = np.repeat(np.arange(1, len(rows) + 1) * width, rows.lengths) - from_end_T
+    flat = states_TD.new_zeros(len(rows) * width, states_TD.shape[1])
+    return flat.index_copy(0, torch.from_numpy(place_T).to(flat.device), states_TD).view(len(rows), -1)
 
 
 def intent_loss(
