@@ -27,6 +27,10 @@ def read_ids(path: Path, role: str, known: Container[str] | None = None) -> tupl
     """
     if not path.is_file() or not path.stat().st_size:
         what = "empty" if path.is_file() else "not there"
+        if path.is_dir():
+            what = "a folder"
+        elif path.exists():
+            what = "a pipe or a device, which is read more than once"
         raise DataError(f"{path} is {what}; give a file of {role} ids, one a line")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -296,3 +297,11 @@ def test_rules_hold_for_everybody_as_for_one(
         found = table.filter(pl.col("user_id") == user)["item_id"].to_list()
         assert found == [item.item for item in expected.items]
     assert written.short == short
+
+
+def test_what_is_no_file_of_ids_is_called_by_its_name(tmp_path: Path) -> None:
+    """`--exclude <(...)` of a shell is a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    for name, what in (("", "a folder"), ("pipe", "a pipe or a device"), ("gone", "not there")):
+        with pytest.raises(DataError, match=f"is {what}.*; give a file of item ids, one a line"):
+            read_ids(tmp_path / name, "item")
