@@ -44,11 +44,11 @@ def ablate(
     dataset = settings.one_dataset(dataset, said)
     resolved, origins = settings.resolve(config, preset, sets, dataset, epochs=epochs)
     settings.require_read(config, sets, resolved)
-    if seeds is not None and origins["training.seed"] == "--set training.seed":
+    asked = 1 if seeds is None else seeds_asked(seeds)
+    if isinstance(asked, list) and origins["training.seed"] == "--set training.seed":
         from sracl_core.studies.planning import SEED_UNREAD
 
         raise InputError(SEED_UNREAD)
-    asked = 1 if seeds is None else seeds_asked(seeds)
     output.say("loading", quiet)
     from sracl_core.pipeline.settled import settled
     from sracl_core.studies.ablation import TESTED, as_study, variant_rows

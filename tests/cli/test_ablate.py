@@ -65,6 +65,10 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
     assert [row["seed"] for row in json.loads(other.stdout)] == [7]
     two = ablate(shop, "--variants", "full", "--seeds", "2", "--dry-run", "--json")
     assert [row["seed"] for row in json.loads(two.stdout)] == [42, 43]
+    two = ablate(
+        shop, "--variants", "full", "--set", "training.seed=7", "--seeds", "2", "--dry-run", "--json"
+    )
+    assert [row["seed"] for row in json.loads(two.stdout)] == [7, 8], "that many from it on"
     both = ablate(shop, "--seeds", "1,2", "--set", "training.seed=7", "--dry-run")
     assert both.returncode == 2
     assert "training.seed is set beside a list of seeds" in both.stderr
