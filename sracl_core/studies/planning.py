@@ -18,7 +18,7 @@ from sracl_core.settings.stages import SEEDS
 from sracl_core.studies.earlier import EarlierRuns
 
 MOST_SEEDS = 1000
-SEED_UNREAD = "training.seed is set beside a list of seeds, which would win; leave one of the two out"
+SEED_UNREAD = "training.seed is set beside seeds of the study, which would win; leave one of the two out"
 NEARLY = 0.999
 """Of a run whose steps are done, and whose results are not there."""
 

@@ -71,7 +71,7 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
     assert [row["seed"] for row in json.loads(two.stdout)] == [7, 8], "that many from it on"
     both = ablate(shop, "--seeds", "1,2", "--set", "training.seed=7", "--dry-run")
     assert both.returncode == 2
-    assert "training.seed is set beside a list of seeds" in both.stderr
+    assert "training.seed is set beside seeds of the study" in both.stderr
 
 
 @pytest.mark.parametrize("words", [("--variants", "ful"), ("--seeds", "1,x"), ("--preset", "none")])

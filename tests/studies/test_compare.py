@@ -294,7 +294,7 @@ def test_rows_that_differ_are_refused_before_training_or_marked(base: Path, tabl
     with pytest.raises(InputError, match="seed 2 is given twice"):
         compare(base / "tiny", ["sasrec"], seeds=[2, 1, 2], runs_dir=runs)
     for models, sets in ((["sasrec"], ["training.seed=7"]), (["sasrec:training.seed=7"], [])):
-        with pytest.raises(InputError, match="beside a list of seeds, which would win"):
+        with pytest.raises(InputError, match="beside seeds of the study, which would win"):
             compare(base / "tiny", models, seeds=[1, 2], sets=sets, runs_dir=runs)
     prepare(SAMPLE, base / "other", PrepareOptions(sample_users=30))
     elsewhere = f"popular:dataset.path={base / 'other'}"
