@@ -33,7 +33,7 @@ if [ -e live-run ]; then
     latest=data/$(ls data | sort | tail -n 1)
     sracl monitor "$live" "${files[@]}" --quiet || echo "what it would have told is not known" >&2
     sracl data append "$latest" "${files[@]}" --out "data/$night" --quiet
-    sracl train "data/$night" --from "$live" --epochs 2 --name "$night" --quiet "${options[@]}"
+    sracl train "data/$night" --from "$live" --epochs 3 --name "$night" --quiet "${options[@]}"
     sracl runs compare "$live" "$night" --refreshed
 else
     sracl data prepare "${files[@]}" --out "data/$night" --quiet
