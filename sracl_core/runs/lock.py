@@ -17,10 +17,10 @@ def only_writer(run: RunDirectory) -> Iterator[None]:
 
     def refusal() -> RunError:
         state = run.state()
-        way = "wait for it"  # such as an evaluation, which state.json does not name
+        way = "; wait for it"  # such as an evaluation, which state.json does not name
         if is_alive(state) and state.get("status") == "running":
-            way = f"pid {state['pid']}, which `sracl stop` stops"
-        return RunError(f"{run.path} is being written by another process; {way}")
+            way = f", pid {state['pid']}; wait for it, or `sracl stop` it"
+        return RunError(f"{run.path} is being written by another process{way}")
 
     with holding(run.lock_path, refusal):
         yield

@@ -78,11 +78,12 @@ def test_odd_pids_are_nobody(run: RunDirectory, pid: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "way"), [("running", "pid {}, which `sracl stop` stops"), ("finished", "wait for it")]
+    ("status", "way"),
+    [("running", ", pid {}; wait for it, or `sracl stop` it"), ("finished", "; wait for it")],
 )
 def test_who_holds_a_run_is_named_where_its_state_says_who(run: RunDirectory, status: str, way: str) -> None:
     """A run that is evaluated anew still names the process of its training."""
     write_json(run.state_path, {**fresh_state(time.time()), "status": status})
     with only_writer(run), pytest.raises(RunError) as caught, only_writer(run):
         pass
-    assert str(caught.value).endswith(f"is being written by another process; {way.format(os.getpid())}")
+    assert str(caught.value).endswith(f"is being written by another process{way.format(os.getpid())}")
