@@ -51,9 +51,12 @@ def clear(
     """
     from sracl_core.pipeline import caches
 
-    chosen = caches.to_clear(caches.cached(runs_dir), needed=needed, answers=answers)
+    found = caches.cached(runs_dir)
+    chosen = caches.to_clear(found, needed=needed, answers=answers)
+    if in_use := sum(entry.in_use for entry in found):
+        output.say(f"written to in the last two minutes, and so staying: {in_use} of {len(found)}")
     size = _size(sum(entry.bytes for entry in chosen))
-    if not (as_json and not dry_run):
+    if dry_run if as_json else chosen:
         _print(chosen, as_json)
     if dry_run or not chosen:
         output.say(f"{size} would be freed" if chosen else "nothing to remove")

@@ -110,3 +110,5 @@ def test_what_is_being_written_stays(
     )
     assert chosen
     assert str(fresh) not in {each["path"] for each in chosen}
+    assert main.run(["cache", "clear", "--dry-run", "--runs-dir", str(tmp_path / "runs")]) == 0
+    assert "written to in the last two minutes, and so staying: 1 of " in capsys.readouterr().err
