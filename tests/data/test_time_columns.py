@@ -103,6 +103,13 @@ def test_times_that_may_be_none_are_said(tmp_path: Path, case: str) -> None:
     assert any(said in note for note in made(path / "log.csv", tmp_path / "out")[1]["notes"])
 
 
+def test_a_counter_within_one_hour_of_the_clock_is_a_counter(tmp_path: Path) -> None:
+    """201 to 240 could all be times of day, of one hour."""
+    rows = [(user, item, 201 + number % 40) for number, (user, item, _) in enumerate(ROWS)]
+    path = write(tmp_path, log__csv=csv(rows, "user,item,time")) / "log.csv"
+    assert made(path, tmp_path / "out")[1]["source"]["times"]["are"].startswith("numbers that are no dates")
+
+
 def test_times_of_32_bits_are_said(tmp_path: Path) -> None:
     """A float of 32 bits knows seconds since 1970 to 128 of them."""
     frame = pl.DataFrame(

@@ -28,6 +28,8 @@ CLOCK_NAME = re.compile(
 )
 CLOCKS = 20
 """So many different numbers that could be times of day, and half as many minutes, are times of day."""
+CLOCK_HOURS = 3
+"""Of at least so many hours: a counter such as 201 to 240 has one."""
 
 
 def day_and_clock(table: Table, head: Head, time: str, given: bool = False) -> dict[str, str]:
@@ -174,7 +176,8 @@ def _surely_clocks(some: pl.Series, name: str) -> bool:
         return False
     if (numbers >= MINUTES).any():  # 200131 may be a day of 2020, 204559 is none
         return bool((numbers // 100 % 100 > 12).any() and (numbers % 100 > MOST_OF_MONTH).any())
-    return bool((numbers >= 100).any()) and (numbers % 100).n_unique() * 2 >= CLOCKS
+    hours, minutes = (numbers // 100).n_unique(), (numbers % 100).n_unique()
+    return hours >= CLOCK_HOURS and minutes * 2 >= CLOCKS
 
 
 def _days_alone(some: pl.Series) -> bool:
