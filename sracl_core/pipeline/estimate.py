@@ -101,7 +101,7 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Pl
         every = encoded_texts(config, texts, of_prefixes, searched)
         read, text_size = len(set(every)), encoder.dimension
         to_encode = VectorStore().missing(encoder, every)
-    n_prefixes = len(sources.prefixes)
+    n_prefixes, n_examples = len(sources.prefixes), examples_of(config, sources)
     device = str(pick_device(config.training.device))
     pace = measured_pace(config, sources.dataset.identity, device, runs_dir) if processes == 1 else None
     return Plan(
@@ -120,10 +120,10 @@ def plan(config: RunConfig, runs_dir: Path = RUNS_DIR, processes: int = 1) -> Pl
         parameters=parameter_count(config.model, sources.dataset.n_items),
         objectives=" + ".join(config.active_objectives),
         device=device,
-        steps_per_epoch=steps_per_epoch(examples_of(config, sources), config.training.batch_size),
+        steps_per_epoch=steps_per_epoch(n_examples, config.training.batch_size),
         max_epochs=config.training.max_epochs,
         sequences_per_step=_sequences(config),
-        memory_mb=_memory_mb(config, sources, text_size, len(searched), processes),
+        memory_mb=_memory_mb(config, sources, n_examples, text_size, len(searched), processes),
         seconds_per_epoch=None if pace is None else pace.seconds_per_epoch,
         seconds_at_most=None
         if pace is None
@@ -164,7 +164,9 @@ def _sequences(config: RunConfig) -> int:
     return config.training.batch_size * (1 + asked)
 
 
-def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: int, processes: int) -> int:
+def _memory_mb(
+    config: RunConfig, sources: Sources, n_examples: int, text_size: int, searched: int, processes: int
+) -> int:
     """Of one process of a team: it encodes and ranks its share, and of shared items it holds its own."""
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
@@ -180,7 +182,9 @@ def _memory_mb(config: RunConfig, sources: Sources, text_size: int, searched: in
         a_prefix += text_size
     a_prefix += sum(one.floats_per_prefix(model.state_size) for one in objectives)
     texts = n_items * text_size + searched * a_search + n_prefixes * a_prefix
-    logits = config.training.batch_size * n_items / processes
+    # An example that is a whole sequence has a target after each of its items.
+    targets = config.training.batch_size * max(1.0, n_prefixes / max(1, n_examples))
+    logits = targets * n_items / processes
     length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
     tokens = _sequences(config) * length / processes
     activations = tokens * model.floats_per_token

@@ -9,6 +9,7 @@ import pytest
 
 from sracl_core.errors import ConfigError
 from sracl_core.pipeline.api import train
+from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.settings.models import RunConfig
 from tests.tiny import tiny_config, tiny_dataset
@@ -79,3 +80,10 @@ def test_a_call_whose_words_would_have_no_effect_is_refused(
     with pytest.raises(ConfigError, match=told):
         train(tiny, runs_dir=tmp_path / "runs", **given)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_step_of_sequences_is_estimated_with_a_target_after_each_item(tiny: Path) -> None:
+    changes = {"training.batch_size": 100_000, "objectives.next_item.examples": "prefixes"}
+    prefixes = plan(tiny_config(tiny, changes))
+    sequences = plan(tiny_config(tiny, {**changes, "objectives.next_item.examples": "sequences"}))
+    assert sequences.memory_mb > prefixes.memory_mb
