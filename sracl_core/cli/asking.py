@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sracl_core.cli import output
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import InputError, UnknownIdError
 
@@ -39,6 +40,8 @@ EncoderOption = Annotated[
 ]
 PATIENCE = 2.0
 """Seconds of a question without a sign of life."""
+MANY_TEXTS = 100
+"""Fewer are encoded in no time."""
 UNTIL = typer.Option(
     "--until",
     help="End of the user's history: train (before the validation item), valid (before the test item) or "
@@ -61,6 +64,19 @@ def open_explorer(
     from sracl_core.explorer import Explorer
 
     return Explorer.open(directory.path, dataset, text_encoder, progress)
+
+
+def beginnings(quiet: bool = False) -> Progress:
+    """A Progress for a command that answers until it is ended: a line as a stage first begins."""
+    told = set[str]()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if not done and stage not in told and (stage != "embed" or total >= MANY_TEXTS):
+            told.add(stage)
+            said = stage if total == 1 else f"{stage}: {output.amount(stage, total)}"
+            output.say(said, quiet)
+
+    return progress
 
 
 def source_of(what: str, runs_dir: Path, dataset: Path | None, progress: Progress) -> Source:

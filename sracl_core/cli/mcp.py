@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sracl_core.cli import asking, output
+from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.errors import InputError
 
@@ -27,5 +27,5 @@ def mcp(
         if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
             raise
         raise InputError("mcp needs the package mcp: pip install 'sracl-tui[mcp]'") from error
-    source = asking.source_of(what, runs_dir, dataset, output.beginnings())
+    source = asking.source_of(what, runs_dir, dataset, asking.beginnings())
     asyncio.run(over_stdio(assistant(source)))

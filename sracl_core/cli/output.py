@@ -27,7 +27,6 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its size; touch nothing.")]
 
 MOST_DRAWN = 1000
-MANY_TEXTS = 100
 BAR = 24
 """Columns of a bar: a line that a narrowed terminal breaks in two is drawn once more below."""
 PLAIN_LINE_SECONDS = 5.0
@@ -209,21 +208,6 @@ def _rate(stage: str, rate: float) -> str:
 
 def _silent(stage: str, done: int, total: int) -> None:
     """The Progress of --quiet."""
-
-
-def beginnings(quiet: bool = False) -> Progress:
-    """A Progress for a command that answers until it is ended: a line as a stage first begins.
-
-    The few texts of a question are encoded in no time.
-    """
-    told = set[str]()
-
-    def progress(stage: str, done: int, total: int) -> None:
-        if not done and stage not in told and (stage != "embed" or total >= MANY_TEXTS):
-            told.add(stage)
-            say(stage if total == 1 else f"{stage}: {amount(stage, total)}", quiet)
-
-    return progress
 
 
 @contextmanager

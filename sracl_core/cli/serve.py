@@ -35,7 +35,7 @@ def serve(
     token = os.environ.get(TOKEN) or None
     if token is None and host not in LOCAL and not host.startswith("127."):
         raise InputError(f"--host {host} is open to others; set {TOKEN} to a secret that clients must send")
-    source = asking.source_of(what, runs_dir, dataset, output.beginnings(quiet))
+    source = asking.source_of(what, runs_dir, dataset, asking.beginnings(quiet))
     try:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401

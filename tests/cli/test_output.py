@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from sracl_core.cli import doctor, output
+from sracl_core.cli import asking, doctor, output
 from sracl_core.cli.live import TrainingDisplay
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
@@ -216,7 +216,7 @@ def test_our_own_messages_are_given_line_by_line() -> None:
 
 
 def test_what_begins_between_answers_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    told = output.beginnings()
+    told = asking.beginnings()
     for _ in range(2):
         for stage, total in (("load the text encoder", 1), ("embed", 1), ("embed", 12101)):
             told(stage, 0, total)

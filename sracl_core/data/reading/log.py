@@ -24,7 +24,7 @@ from sracl_core.data.reading.part import Part
 from sracl_core.data.reading.peek import NO_LETTERS
 from sracl_core.data.reading.roles import interaction_columns
 from sracl_core.data.reading.tabular import Table
-from sracl_core.data.reading.units import odd_times, on_half_numbers
+from sracl_core.data.reading.units import odd_times, on_single_precision
 from sracl_core.errors import DataError
 
 NAMES = {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": "rating", "event": "event"}
@@ -93,7 +93,7 @@ def read_log(parts: list[Part], options: ReadOptions, texts: dict[str, str] | No
         interactions = interactions.with_columns(timestamp=position)
     else:
         interactions, times = clean_interactions(rows, path, options.time_format, hint=_session(parts[0]))
-        notes += on_half_numbers(rows.frame["timestamp"])
+        notes += on_single_precision(rows.frame["timestamp"])
     if "part" in rows.frame.columns:
         interactions = interactions.with_columns(rows.frame["part"])
     notes += _said_of_time(taken[0].columns, times)

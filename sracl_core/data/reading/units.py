@@ -33,7 +33,7 @@ COARSE = (("years", "%Y", 1), ("months", "%Y%m", 100))
 """Numbers such as 1998 and 199812: what they are, their pattern, and what a year is in them."""
 YEAR_LAST = (("%d%m%Y", 10**6, 10**4), ("%m%d%Y", 10**4, 10**6))
 """Patterns whose numbers stand in no order, and what a day and a month are in them."""
-EXACT_HALF = 2.0**24
+EXACT_SINGLE = 2.0**24
 """From here on not every whole number is one of 32 bits."""
 LEAST_DIFFERENT = 3
 HOURS = 24
@@ -175,12 +175,12 @@ def coarse(numbers: pl.Series) -> str | None:
     return None
 
 
-def on_half_numbers(times: pl.Series) -> list[str]:
+def on_single_precision(times: pl.Series) -> list[str]:
     """A line about times of 32 bits, which many programs keep floats in: nearer ones have become one."""
     most = times.cast(pl.Float64).abs().max() if times.dtype == pl.Float32 else 0
-    if not isinstance(most, float) or not EXACT_HALF <= most < math.inf:
+    if not isinstance(most, float) or not EXACT_SINGLE <= most < math.inf:
         return []
-    apart = 2 ** (math.frexp(most)[1] - math.frexp(EXACT_HALF)[1] + 1)
+    apart = 2 ** (math.frexp(most)[1] - math.frexp(EXACT_SINGLE)[1] + 1)
     return [
         f"warning: the times are fractional numbers of 32 bits, which are {apart:,} apart: what a user did "
         "within that stands in the order of the source's rows; write them as whole numbers"
