@@ -63,15 +63,17 @@ class Objective(nn.Module, ABC):
     """Something to minimize beside others; a module, since some have weights to learn.
 
     `reads_anchors` is False where the states of the batch's own prefixes are not read; they are not
-    encoded when nobody reads them.
+    encoded when nobody reads them. Where `reads_each` holds, its anchors are the states after every item of
+    the batch's rows, end to end.
 
-    Several processes share a batch. Where `by_row` holds, the loss is a mean over the batch's rows and its
+    Several processes share a batch. Where `by_row` holds, the loss is a mean over the batch's `terms` and its
     chance does not depend on them: each process plans and computes its own rows. Elsewhere each plans the
     whole batch, encodes a share of what was asked for, and computes the loss from the states of all; an
     objective that encodes for itself, in `plan`, cannot be `shared`.
     """
 
     reads_anchors = True
+    reads_each = False
     by_row = False
     shared = True
 
@@ -89,6 +91,10 @@ class Objective(nn.Module, ABC):
         """
         return np.arange(len(prefixes))
 
+    def terms(self, batch: Batch) -> int:
+        """Of how many terms the loss of a batch is the mean, where it is one `by_row`: its anchors."""
+        return len(batch.rows.values if self.reads_each else batch.rows)
+
 
 def loss_parts(
     encoder: SequenceEncoder,
@@ -103,11 +109,9 @@ def loss_parts(
     In a team a part is such that the mean over the processes, of it and of its gradients, is the batch's.
     Raises ConfigError where two objectives have a part of one name.
     """
-    own = team.share(len(batch.prefixes_B))
-    n_own = own.stop - own.start
+    own = batch if team.size == 1 else batch.part(team.share(len(batch.prefixes_B)))
     # Without a row of its own a process takes the first one, for nothing.
-    mine = batch if team.size == 1 else batch.part(own if n_own else slice(0, 1))
-    mine_weighs = n_own * team.size / len(batch.prefixes_B)
+    mine = own if len(own.rows) else batch.part(slice(0, 1))
     requests = {
         name: part.plan(encoder, mine if part.by_row else batch, chance(name))
         for name, part in objectives.items()
@@ -116,21 +120,30 @@ def loss_parts(
     if team.size > 1:
         wanted = [rows.take(np.arange(len(rows))[team.share(len(rows))]) for rows in wanted]
     anchored = any(part.reads_anchors for part in objectives.values())
-    read = [rows.values for rows in ([mine.rows, *wanted] if anchored else wanted)]
+    each = any(part.reads_each for part in objectives.values())
+    read = [rows.values for rows in ([mine.rows, *wanted] if anchored or each else wanted)]
     encoder.hold(*read, *(items for request in requests.values() for items in request.items))
+    nothing = torch.empty(0, encoder.hidden_size, device=encoder.device)
+    own_TD = encoder.states(mine.rows).float() if each else nothing
     states = [part.float() for part in encode_together(encoder, [mine.rows, *wanted] if anchored else wanted)]
-    own_BD = states.pop(0) if anchored else torch.empty(0, encoder.hidden_size, device=encoder.device)
-    whole = anchored and not all(part.by_row for part in objectives.values())
-    anchors_BD = team.gather(own_BD[:n_own]) if whole else own_BD
+    own_BD = states.pop(0) if anchored else nothing
+    each_TD, anchors_BD = own_TD, own_BD
+    whole = [part for part in objectives.values() if not part.by_row]
+    if any(part.reads_each for part in whole):
+        each_TD = team.gather(own_TD[: len(own.rows.values)])
+    if anchored and whole:
+        anchors_BD = team.gather(own_BD[: len(own.rows)])
     states = [team.gather(part) for part in states]
     parts: LossParts = {}
     # Only the encoder follows an autocast around this: similarities over a temperature need float32.
     with torch.autocast(anchors_BD.device.type, enabled=False):
         for name, request in requests.items():
             asked, states = states[: len(request.rows)], states[len(request.rows) :]
-            by_row = objectives[name].by_row
-            weight = weights[name] * (mine_weighs if by_row else 1.0)
-            for part, loss in request.finish(own_BD if by_row else anchors_BD, asked).items():
+            objective, weight = objectives[name], weights[name]
+            of_mine, of_all = (own_TD, each_TD) if objective.reads_each else (own_BD, anchors_BD)
+            if objective.by_row:
+                weight *= team.size * objective.terms(own) / objective.terms(batch)
+            for part, loss in request.finish(of_mine if objective.by_row else of_all, asked).items():
                 if part in parts:
                     raise ConfigError(f"the objective {name} has a part '{part}', as another has; rename one")
                 parts[part] = loss * weight

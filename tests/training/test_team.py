@@ -36,6 +36,12 @@ STILL: dict[str, Any] = {
 }
 BARE: dict[str, Any] = {**STILL, "objectives.sracl.weight": 0.0}
 SHARDED: dict[str, Any] = {**BARE, "training.shard_items": True}
+SAMPLED: dict[str, Any] = {
+    "objectives.next_item.loss": "sampled",
+    "objectives.next_item.negatives": 20,
+    "training.item_adam": "lazy",
+}
+BY_SEQUENCES: dict[str, Any] = {"objectives.next_item.examples": "sequences", "training.batch_size": 7}
 OTHERS = {name: value for name, value in SHARDED.items() if name != "model.attention_dropout"}
 CASES: dict[str, dict[str, Any]] = {
     "every-loss-gathered": {
@@ -44,26 +50,18 @@ CASES: dict[str, dict[str, Any]] = {
         "model.repeats": "fitted",
         "model.evidence": "both",
     },
-    "sampled-lazily": {
-        **BARE,
-        "objectives.next_item.loss": "sampled",
-        "objectives.next_item.negatives": 20,
-        "training.item_adam": "lazy",
-    },
+    "sampled-lazily": {**BARE, **SAMPLED},
     "yes-or-no": {**BARE, "objectives.next_item.loss": "bce"},
+    "whole-sequences": {**BARE, **BY_SEQUENCES, "objectives.next_item.smoothing": 0.2},
+    "sequences-beside-anchors": {**STILL, **BY_SEQUENCES, "objectives.next_item.loss": "bce"},
     "views-gathered": {**BARE, "objectives.duorec.weight": 0.1, "objectives.iclrec.weight": 0.1,
                        "objectives.iclrec.clusters": 8},
     "items-by-softmax": {**SHARDED, "objectives.next_item.smoothing": 0.2, "model.item_anchor": 0.001,
                          "model.repeats": "fitted"},
+    "items-by-sequences": {**SHARDED, **BY_SEQUENCES},
     "items-of-gru4rec": {**OTHERS, "model.name": "gru4rec", "training.weight_decay": 1e-4},
     "items-of-comirec": {**OTHERS, "model.name": "comirec", "objectives.next_item.loss": "bce"},
-    "items-lazily": {
-        **SHARDED,
-        "objectives.next_item.loss": "sampled",
-        "objectives.next_item.negatives": 20,
-        "objectives.next_item.smoothing": 0.2,
-        "training.item_adam": "lazy",
-    },
+    "items-lazily": {**SHARDED, **SAMPLED, "objectives.next_item.smoothing": 0.2},
 }  # fmt: skip
 
 TIMES = {"time", "seconds", "elapsed", "prefixes_per_second"}
@@ -98,9 +96,18 @@ def test_a_team_has_the_losses_and_the_ranks_of_one_process(
     monkeypatch.setenv("SRACL_CACHE_DIR", str(dataset.parent / "cache"))
     cases = CASES
     if size == 3:
-        last_of_one = len(load_sources(tiny_config(dataset, BARE)).prefixes) - 1
-        small = {"training.batch_size": last_of_one, "evaluation.batch_size": 7}
-        cases = {"a-batch-of-one": {**STILL, **small}, "items-by-three": {**SHARDED, **small}}
+        config = tiny_config(dataset, BARE)
+        prefixes = load_sources(config).prefixes
+        small = {"training.batch_size": len(prefixes) - 1, "evaluation.batch_size": 7}
+        windows = len(prefixes.windows(config.model.max_length))
+        by_sequences = {**BY_SEQUENCES, "training.batch_size": windows - 1}
+        cases = {
+            "a-batch-of-one": {**STILL, **small},
+            "items-by-three": {**SHARDED, **small},
+            "a-sequence": {**BARE, **by_sequences},
+            "a-sequence-yes-or-no": {**BARE, **by_sequences, "objectives.next_item.loss": "bce"},
+            "items-by-one-row": {**SHARDED, **by_sequences, **SAMPLED},
+        }
     trained_together(size, dataset, tmp_path, cases)
     for name, changes in cases.items():
         alone = tiny_run(tiny_config(dataset, changes), tmp_path / "alone", name)

@@ -28,11 +28,10 @@ class NextItem(Objective):
     def __init__(self, settings: Settings, world: World) -> None:
         super().__init__()
         self.settings = settings
-        of_prefixes = settings.examples == "prefixes"
-        self.reads_anchors = self.shared = of_prefixes
+        self.reads_each = settings.examples == "sequences"
+        self.reads_anchors = not self.reads_each
         # Who holds a part of the items finds its part of the softmax for all rows of the batch.
-        by_row = settings.loss == "sampled" or (settings.loss == "full" and not world.sharded)
-        self.by_row = of_prefixes and by_row
+        self.by_row = settings.loss == "sampled" or (settings.loss == "full" and not world.sharded)
         self.item_neighbors_NK = world.item_neighbors_NK
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
@@ -44,18 +43,14 @@ class NextItem(Objective):
 
     def examples(self, prefixes: Prefixes) -> np.ndarray:
         """Every prefix, or those whose items' states, each asked for the next, reach every target once."""
-        if self.reads_anchors:
-            return super().examples(prefixes)
-        return prefixes.windows(int(prefixes.lengths.max(initial=1)))
+        if self.reads_each:
+            return prefixes.windows(int(prefixes.lengths.max(initial=1)))
+        return super().examples(prefixes)
 
     def plan(self, encoder: SequenceEncoder, batch: Batch, rng: np.random.Generator) -> Request:
         """See `Objective.plan`."""
-        if not self.reads_anchors:
-            each = at_every_item(batch)
-            at_each, _ = self._loss(encoder, each, rng)
-            # Here rather than in `finish`: the encoder follows an autocast around the step, losses do not.
-            states_TD = encoder.states(batch.rows)
-            return Request(lambda _, __: {"next_item": at_each(states_TD.float())})
+        if self.reads_each:
+            batch = at_every_item(batch)
         loss, items = self._loss(encoder, batch, rng)
 
         def finish(anchors_BD: Tensor, _: list[Tensor]) -> LossParts:
