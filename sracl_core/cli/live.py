@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sracl_core.cli.output import duration, messages_to_nowhere, progress_display, say
-from sracl_core.progress import TIMED, Extent, Progress
+from sracl_core.progress import EPOCH, TIMED, Extent, Progress
 from sracl_core.runs.events import Record
 from sracl_core.runs.records import DEFAULT_HEADLINE, Metrics, headline_name, loss_names, metric
 
@@ -90,7 +90,7 @@ class TrainingDisplay:
                 self.progress(f"at most{TIMED}", round(done), round(whole.seconds))
             else:
                 self.progress("at most", step, whole.steps)
-        self.progress("this epoch", step - epoch * each, each)
+        self.progress(EPOCH, step - epoch * each, each)
 
     def _stage(self, record: Record) -> None:
         if record.get("stage") == "train" and record.get("steps_per_epoch"):

@@ -18,7 +18,7 @@ import typer
 from sracl_core.errors import InputError
 from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
-from sracl_core.progress import TIMED, Progress, RateMeter
+from sracl_core.progress import EPOCH, TIMED, Progress, RateMeter
 from sracl_core.progress import duration as duration
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -27,7 +27,7 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its size; touch nothing.")]
 
 MOST_DRAWN = 1000
-BAR = 24
+BAR = 12
 """Columns of a bar: a line that a narrowed terminal breaks in two is drawn once more below."""
 PLAIN_LINE_SECONDS = 5.0
 SPARSER = 0.1
@@ -169,6 +169,8 @@ class PlainProgress:
         self._due: dict[str, float] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage == EPOCH:
+            return
         now = time.monotonic()
         if stage not in self._meters:
             self._meters[stage] = (RateMeter(now, done), now)
@@ -228,7 +230,7 @@ def _bars(patience: float) -> Iterator[Progress]:
         TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
     )
     bars = Bars(*columns, console=Console(stderr=True), refresh_per_second=4)
     tasks: dict[str, Any] = {}

@@ -16,15 +16,13 @@ from sracl_core.errors import InputError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.mapping import choose
 from sracl_core.models.text_map import RIDGE
-from sracl_core.progress import Progress, ending_once
+from sracl_core.progress import Progress
 from sracl_core.runs.lock import only_writer
 from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.template import describe_table
 from sracl_core.semantics.texts import item_texts
 from sracl_core.semantics.words import near_words
 from sracl_core.training.added import read_added, write_added
-
-FITTING = "fit the map from text"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def add_items(
     """Keep the items of `table` (see `data.item_file`) beside the run in `path`, ready to be recommended.
 
     lift: what is added to their scores, see `mapping.TextMap`; None takes what `mapping.choose` finds.
-    progress: hears of the texts that are encoded.
+    progress: hears of the texts that are encoded, and of the maps that are tried.
 
     Raises InputError where none can be added, or the run's items do not come from texts that this can write.
     """
@@ -140,10 +138,8 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
     if loaded.encoder.item_rows is not None and loaded.encoder.linear:
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
         valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
-        told = ending_once(loaded.progress)
-        told(FITTING, 0, 1)
-        chosen = choose(loaded.encoder, known, loaded.prefixes, valid, loaded.config.training.seed)
-        told(FITTING, 1, 1)
+        seed = loaded.config.training.seed
+        chosen = choose(loaded.encoder, known, loaded.prefixes, valid, seed, loaded.progress)
         # What was ranked has the lift that was chosen, and says nothing of another.
         chosen = chosen if lift is None else replace(chosen, lift=lift, ranked={})
         rows, about = chosen.rows(loaded.encoder, known, np.asarray(vectors)), chosen.told()

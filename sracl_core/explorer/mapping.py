@@ -14,8 +14,10 @@ from torch import Tensor
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.text_map import RIDGE
+from sracl_core.progress import Progress, ending_once
 from sracl_core.seeding import generator
 
+FITTING = "fit the map from text"
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FLAT = 1e12
 """So strong that every item is mapped to the mean row."""
@@ -67,7 +69,12 @@ class TextMap:
 
 @torch.no_grad()
 def choose(
-    encoder: SequenceEncoder, vectors_NE: Floats, train: Prefixes, valid: Prefixes, seed: int
+    encoder: SequenceEncoder,
+    vectors_NE: Floats,
+    train: Prefixes,
+    valid: Prefixes,
+    seed: int,
+    progress: Progress | None = None,
 ) -> TextMap:
     """The map whose items rank best when they are held out of it.
 
@@ -75,14 +82,37 @@ def choose(
     followed. Scale and lift are chosen for lists of all items: a fourth of the items after the other takes
     mapped rows, and of what leaves the other items' mean reciprocal rank at 1 - `COST` of what it was, that
     wins whose new items rank best; nothing in a text says how popular a thing will be, so that they would
-    hardly be seen otherwise. Where there are too few items, they stay 1 and 0.
+    hardly be seen otherwise. Where there are too few items, they stay 1 and 0. `progress` hears of each
+    map that was tried.
     """
+    told = _Tried(progress)
     rng = generator(seed, "added-items")
-    ridge, tried = _ridge(encoder, vectors_NE, train, rng)
+    ridge, tried = _ridge(encoder, vectors_NE, train, rng, told)
     asked = rng.permutation(np.flatnonzero(~_repeated(valid)))
     asked = asked[: max(1, min(MOST_QUERIES, SCORES_AT_ONCE // encoder.n_items))]
     plain = TextMap(ridge, 1.0, 0.0, np.zeros(encoder.hidden_size, np.float32), tried, {})
-    return _calibrated(encoder, vectors_NE, plain, valid.at(asked), rng) if tried and len(asked) else plain
+    if tried and len(asked):
+        plain = _calibrated(encoder, vectors_NE, plain, valid.at(asked), rng, told)
+    told.end()
+    return plain
+
+
+class _Tried:
+    """Tells how many maps of all were tried."""
+
+    TOTAL = len(RIDGES) + FOLDS * len(SCALES) * len(LIFTS)
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._done = ending_once(progress), 0
+        self._progress(FITTING, 0, self.TOTAL)
+
+    def one_more(self) -> None:
+        self._done += 1
+        self._progress(FITTING, self._done, self.TOTAL)
+
+    def end(self) -> None:
+        """Also where there was too little to try all."""
+        self._progress(FITTING, self.TOTAL, self.TOTAL)
 
 
 def raising(states_RD: Floats) -> Floats:
@@ -94,7 +124,11 @@ def raising(states_RD: Floats) -> Floats:
 
 
 def _ridge(
-    encoder: SequenceEncoder, vectors_NE: Floats, prefixes: Prefixes, rng: np.random.Generator
+    encoder: SequenceEncoder,
+    vectors_NE: Floats,
+    prefixes: Prefixes,
+    rng: np.random.Generator,
+    told: _Tried,
 ) -> tuple[float, dict[str, float]]:
     """(strength, {strength: mean reciprocal rank}); the usual one and {} where there is nothing to go by."""
     held = np.sort(rng.permutation(encoder.n_items)[: int(encoder.n_items * HELD_SHARE)])
@@ -110,11 +144,17 @@ def _ridge(
             encoder, states, held, encoder.new_rows(vectors_NE, vectors_NE[held], ridge, others)
         )
         tried[f"{ridge:g}"] = float((1.0 / _ranks(scores, places)).mean())
+        told.one_more()
     return float(max(tried, key=lambda name: tried[name])), tried
 
 
 def _calibrated(
-    encoder: SequenceEncoder, vectors_NE: Floats, plain: TextMap, valid: Prefixes, rng: np.random.Generator
+    encoder: SequenceEncoder,
+    vectors_NE: Floats,
+    plain: TextMap,
+    valid: Prefixes,
+    rng: np.random.Generator,
+    told: _Tried,
 ) -> TextMap:
     histories = valid.take(np.arange(len(valid)))
     states = encoder.encode(histories)
@@ -142,6 +182,7 @@ def _calibrated(
                 gain = 1.0 / _ranks(mixed, target)
                 sums = np.array([gain[is_held].sum(), gain[~is_held].sum()])
                 found[scale, lift] = found.get((scale, lift), np.zeros(2)) + sums
+                told.one_more()
     least = (1.0 - COST) * found[1.0, 0.0][1]
     allowed = [key for key, (_, trained) in found.items() if trained >= least]
     scale, lift = max(allowed, key=lambda key: float(found[key][0]))

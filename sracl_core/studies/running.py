@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sracl_core import memory
 from sracl_core.errors import Interrupted, SraclError, StorageError
-from sracl_core.progress import TIMED, Progress, ending_once
+from sracl_core.progress import EPOCH, TIMED, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
@@ -48,8 +48,9 @@ def run_all(
     to go on; a full disk and an interruption end all.
 
     parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
-    of all runs together, under the stage "compare", steps or, where each has a budget, its seconds. say: a
-    line a run. made: hears of runs, by place in `wanted`, as soon as there are folders.
+    of all runs together, under the stage "compare", steps or, where each has a budget, its seconds; beside it
+    of the epoch of a run that is trained here. say: a line a run. made: hears of runs, by place in `wanted`,
+    as soon as there are folders.
     """
     planned = plan_runs(wanted, runs_dir)
     there = sum(one.left == "there already" for one in planned)
@@ -72,7 +73,7 @@ def run_all(
         if one.left != "there already":
             one = _awaited(one, runs_dir, say)
             try:
-                run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at))
+                run = _one(one, runs_dir, say, partial(_at, made, at), partial(_at, whole.tell, at), progress)
             except Interrupted as error:
                 told = f"{one.name} was stopped; the same command goes on where it was"
                 raise Interrupted(told, error.exit_code - 128) from error
@@ -118,6 +119,7 @@ def _one(
     say: Say,
     made: Callable[[RunDirectory], None],
     told: Callable[[float], None],
+    progress: Progress | None,
 ) -> RunDirectory:
     # torch takes two seconds, which a table of runs that are all there need not pay.
     from sracl_core.pipeline.new_run import new_run
@@ -134,8 +136,12 @@ def _one(
         return run
 
     def heard(record: Record) -> None:
-        if record["event"] == "step":
-            told(min(NEARLY, one.extent.share(int(record["step"]), record.get("elapsed") or 0.0)))
+        if record["event"] not in ("step", "epoch"):
+            return
+        step, each = int(record["step"]), one.extent.per_epoch
+        told(min(NEARLY, one.extent.share(step, record.get("elapsed") or 0.0)))
+        if progress is not None:
+            progress(EPOCH, step - int(record["epoch"]) * each, each)
 
     with RunWriter(run, heard) as writer:
         if one.left == "resume":

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from sracl_core.cli.live import TrainingDisplay
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
 from sracl_core.pipeline import step_time
+from sracl_core.progress import EPOCH
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
 from tests.trained import ROOT
@@ -83,6 +85,7 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(
         for done in range(0, 11):
             now += 1.0
             progress("embed", done, 10)
+            progress(EPOCH, done, 10)
         for done in range(0, 2):
             now += 5.0
             progress("fetch x (bytes)", 5_000_000 * done, 10_000_000)
@@ -222,6 +225,22 @@ def test_what_begins_between_answers_is_told_once(capsys: pytest.CaptureFixture[
             told(stage, 0, total)
             told(stage, total, total)
     assert capsys.readouterr().err == "load the text encoder\nembed: 12,101\n"
+
+
+def test_the_bars_of_a_training_fit_into_64_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a narrowed terminal breaks in two stays on the screen."""
+    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("COLUMNS", "200")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with output.progress_display() as progress:
+        for done in (0, 1234):
+            progress(EPOCH, done, 5140)
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err).splitlines()
+    drawn = [line.rstrip() for line in lines if "1,234 of 5,140" in line]
+    assert drawn
+    assert max(len(line) for line in drawn) + len(", 12/s") <= 64
 
 
 def test_each_stage_that_takes_long_and_says_nothing_is_shown(

@@ -211,7 +211,18 @@ def test_the_ridge_is_chosen_by_items_that_it_has_not_seen(trained: RunDirectory
     noisy = np.concatenate([learned / learned.std(), rng.standard_normal((n, 400))], axis=1)
     chosen = {}
     for kind, vectors in (("exact", exact), ("noisy", noisy)):
-        found = choose(loaded.encoder, vectors.astype(np.float32), loaded.prefixes, validation(loaded), 3)
+        heard: list[tuple[str, int, int]] = []
+        found = choose(
+            loaded.encoder,
+            vectors.astype(np.float32),
+            loaded.prefixes,
+            validation(loaded),
+            3,
+            lambda *told, heard=heard: heard.append(told),
+        )
+        assert [done for _, done, _ in heard] == list(range(heard[0][2] + 1)), (
+            "a step each, so that it has an ETA"
+        )
         assert list(found.tried) == [f"{ridge:g}" for ridge in RIDGES]
         assert found.tried[f"{found.ridge:g}"] == max(found.tried.values())
         chosen[kind] = found.ridge

@@ -32,6 +32,7 @@ from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
 from sracl_core.pipeline.new_run import new_run
+from sracl_core.progress import EPOCH
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.pace import Pace
@@ -351,6 +352,9 @@ def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
     )
     assert heard[-1] == ("compare (time)", 1, 1)
     assert heard.count(heard[-1]) == 1
+    steps = {total for stage, done, total in heard if stage == EPOCH and 0 < done <= total}
+    assert len(steps) == 1, "the steps of an epoch, heard beside the whole"
+    assert (EPOCH, *steps, *steps) in heard
     found = compare(base / "tiny", ["sasrec"], budget_minutes=1e-6, **options)  # type: ignore[arg-type]
     assert found.rows[0].best_epochs == [0]
     note, rising = found.notes
