@@ -310,6 +310,22 @@ async def test_a_dead_explorer_is_shown_and_mended_by_a_key(tmp_path: Path, froz
         assert app.screen.client._process.pid != first
 
 
+async def test_a_run_that_ended_in_its_first_epoch_is_told_as_one_and_asked_later(
+    tmp_path: Path, frozen: Path
+) -> None:
+    state = json.loads((frozen / "state.json").read_text())
+    (frozen / "state.json").write_text(json.dumps(state | {"status": "stopped"}))
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=(80, 24)) as pilot:
+        await pilot.press("f4")
+        await until(pilot, shows(app, "no model to ask; F3, then R, trains it on", "F5 looks again"))
+        assert "the explorer has ended" not in drawn(app)
+        assert "Miss" not in drawn(app).splitlines()[-1]
+        (frozen / "checkpoints" / "best").mkdir(parents=True)
+        await pilot.press("f3", "f4")
+        await until(pilot, lambda: app.screen.client.facts.get("users") == 1_200)
+
+
 async def test_a_run_that_cannot_be_asked_says_why(
     tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

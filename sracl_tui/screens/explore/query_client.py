@@ -13,7 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sracl_core.files import recovered
+from sracl_core.runs.directory import RunDirectory
 from sracl_tui.commands import CommandError, end, error_line, spawn
+from sracl_tui.view_models import short_name
+
+NO_MODEL = {
+    "running": "is in its first epoch; when that has ended there is a model to ask",
+    **dict.fromkeys(
+        ("stopped", "crashed", "failed"),
+        "ended before its first epoch did, so there is no model to ask; F3, then R, trains it on",
+    ),
+}
+"""By status, what is said of a run without a checkpoint."""
 
 
 class QueryError(Exception):
@@ -27,8 +39,8 @@ class QueryError(Exception):
 class QueryClient:
     """Starts the explorer when first asked. `state` is "idle", "loading", "ready" or "dead".
 
-    `facts` is its first line once ready; `problem` says why it is dead. `on_change` is called
-    whenever `state` changes.
+    `facts` is its first line once ready; `problem` says why it is dead, `no_model` whether that is since the
+    run has none to ask yet. `on_change` is called whenever `state` changes.
     """
 
     def __init__(self, run: Path, on_change: Callable[[], None]) -> None:
@@ -36,6 +48,7 @@ class QueryClient:
         self.state = "idle"
         self.facts: dict[str, Any] = {}
         self.problem = ""
+        self.no_model = False
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -87,6 +100,11 @@ class QueryClient:
         self.state = "idle"
 
     async def _live(self) -> None:
+        if lacking := _without_model(self.run):
+            self.no_model = True
+            self._die(lacking)
+            return
+        self.no_model = False
         try:
             process = await spawn("explore", str(self.run), "--json-lines", talking=True)
         except CommandError as error:
@@ -139,3 +157,12 @@ class QueryClient:
     def _set(self, state: str) -> None:
         self.state = state
         self._on_change()
+
+
+def _without_model(run: Path) -> str:
+    """Why an unfinished run without a checkpoint cannot be asked, "" for any other."""
+    directory = RunDirectory(run)
+    if recovered(directory.checkpoints / "best").is_dir():
+        return ""
+    said = NO_MODEL.get(directory.status(), "")
+    return said and f"{short_name(run.name)} {said}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from textual import work
 from textual.message import Message
 
-from sracl_tui.content import Content, line
+from sracl_tui.content import Content, hints, line
 from sracl_tui.screens.explore.list_view import ranks
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Answers, Question, Ranks, answers_to
@@ -162,8 +162,10 @@ class Walk(Static):
             return
         name = short_name(client.run.name)
         if client.state == "dead":
-            why = (("✗ the explorer has ended: ", "bold $error"), f"{client.problem}  ")
-            self.update(Content.assemble(*why, ("F5 starts it again", "bold")))
+            sign, again = ("✗ the explorer has ended: ", "bold $error"), "F5 starts it again"
+            if client.no_model:
+                sign, again = ("! ", "bold $warning"), "F5 looks again"
+            self.update(Content.assemble(sign, f"{client.problem}  ", hints(again)))
         elif client.state == "ready":
             self.update(self._facts(name, client))
         else:
