@@ -200,7 +200,9 @@ class Dashboard(App[None]):
         present = set(self.screen.BINDINGS)
         sections.sort(key=lambda section: not present <= set(section[1]))
         listed = [sections[0], ("Everywhere", shared), *sections[1:]]
-        self.push_screen(HelpScreen(listed, here=2), lambda key: key and self.action_press(key))
+        # What is everywhere on a screen is not in a box over it.
+        here = 2 if len(self.screen_stack) == 1 else 1
+        self.push_screen(HelpScreen(listed, here), lambda key: key and self.action_press(key))
 
     def _bindings_of_modes(self) -> Iterator[Binding]:
         for place in find():

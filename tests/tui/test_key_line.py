@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sracl_tui.screens.data.job_line import JobLine
+from sracl_tui.screens.explore.item import ItemScreen
 from sracl_tui.screens.explore.map import MapScreen
 from sracl_tui.screens.explore.map_plot import MapPlot
 from sracl_tui.screens.help import HelpScreen
@@ -107,3 +108,12 @@ async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Pat
         await until(pilot, lambda: isinstance(app.focused, MapPlot))
         await pilot.press("question_mark")
         await until(pilot, shows(app, "The map of the items", "Move the cursor, at the edge the map"))
+        await pilot.press("escape")
+        app.push_screen(ItemScreen(None, "tea"))  # type: ignore[arg-type]
+        await until(pilot, lambda: isinstance(app.screen, ItemScreen))
+        await pilot.press("question_mark")
+        await until(pilot, shows(app, "The card of an item", "To the item before", "Everywhere"))
+        line = next(at for at, row in enumerate(drawn(app).splitlines()) if "F4 4" in row)
+        await pilot.click(offset=(30, line))
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen), "no line that does nothing there is pressed"

@@ -30,6 +30,7 @@ class ItemScreen(ModalScreen[str | None]):
         Binding("escape,q", "dismiss(None)", "Close", key_display="esc"),
         Binding("backspace", "back", "Back", tooltip="To the item before"),
         Binding("y", "copy", "Copy", tooltip="Copy the text and the attributes"),
+        Binding("question_mark", "app.help", "Help", key_display="?"),
     ]
 
     def __init__(self, client: QueryClient, item: str) -> None:
@@ -48,7 +49,7 @@ class ItemScreen(ModalScreen[str | None]):
             with Horizontal(classes="pair"):
                 yield AnswerPanel("Bought next", "followed")
                 yield AnswerPanel("Latest buyers", "users")
-        entitle(box, "Item", hints("esc closes", "backspace back", "tab next list", "enter opens"))
+        entitle(box, "Item", hints("esc closes", "backspace back", "tab next list", "enter opens", "? help"))
 
     def on_mount(self) -> None:
         self._load()

@@ -43,11 +43,16 @@ class ExploreScreen(TabScreen):
 
     @classmethod
     def key_sections(cls) -> list[tuple[str, list[BindingType]]]:
-        """Also those of the map."""
+        """Also those of the map and of an item's card."""
+        from sracl_tui.screens.explore.item import ItemScreen
         from sracl_tui.screens.explore.map import ARROWS, MapScreen
 
         keys = [ARROWS, *MapScreen.BINDINGS]
-        return [*super().key_sections(), ("The map of the items (v on Explore)", keys)]
+        return [
+            *super().key_sections(),
+            ("The map of the items (v on Explore)", keys),
+            ("The card of an item (enter on one)", ItemScreen.BINDINGS),
+        ]
 
     def body(self) -> Iterable[Widget]:
         """The question on top, the answers below."""
@@ -111,8 +116,8 @@ class ExploreScreen(TabScreen):
             self._follow_run()
 
     def _follow_run(self) -> None:
-        path = self.session.current
-        if path is None or (self.client is not None and self.client.run == path):
+        path, client = self.session.current, self.client
+        if path is None or (client is not None and client.run == path and not client.no_model):
             self.walk.draw()
             return
         self._open(path)
@@ -204,7 +209,8 @@ class ExploreScreen(TabScreen):
             return len(self.walk.trail) > 1
         if action == "compare":
             return bool(self._alike())
-        return action.partition("(")[0] not in NEEDS_RUN or self.session.current is not None
+        dead = self.client is not None and self.client.state == "dead"
+        return action.partition("(")[0] not in NEEDS_RUN or (self.session.current is not None and not dead)
 
     def home(self) -> Widget | None:
         """The panel that one was at, once there are answers."""
