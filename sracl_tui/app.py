@@ -137,7 +137,7 @@ class Dashboard(App[None]):
         session = self.session
         first = session.runs is None
         self._tell_ended(session.live_runs(), message.runs)
-        session.runs = message.runs
+        session.take(message.runs)
         if session.current is None and message.runs:
             live = session.live_runs()
             session.choose_run((live or list(message.runs))[0].path)

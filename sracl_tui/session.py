@@ -77,6 +77,18 @@ class Session:
         if self.runs is not None:
             self._post(StartsChanged())
 
+    def take(self, runs: tuple[RunLine, ...]) -> None:
+        """These are the runs now; one that was renamed, here or elsewhere, is watched as before."""
+        before = {line.path: line.created for line in self.runs or ()}
+        new = {line.created: line.path for line in runs if line.path not in before}
+        gone = before.keys() - {line.path for line in runs}
+        moved = {path: new[before[path]] for path in gone if before[path] in new}
+        self.runs = runs
+        if moved.keys() & {self.current, *self.overlays}:
+            self.overlays = tuple(moved.get(path, path) for path in self.overlays)
+            if self.current is not None:
+                self.choose_run(moved.get(self.current, self.current))
+
     def choose_run(self, path: Path) -> None:
         """Make `path` the run that Train and Explore are about."""
         self.current = path

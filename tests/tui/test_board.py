@@ -74,6 +74,28 @@ async def test_a_run_is_renamed_and_deleted(tmp_path: Path, two: Path) -> None:
         assert two.is_dir()
 
 
+async def test_a_run_that_is_watched_is_followed_to_its_new_name_though_the_board_is_closed_at_once(
+    tmp_path: Path, two: Path
+) -> None:
+    app = dashboard(tmp_path, two)
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await until(pilot, shows(app, "✓ finished"))
+        await pilot.press("b")
+        await until(pilot, shows(app, "rows by"))
+        await pilot.press("f")
+        await until(pilot, shows(app, "each run"))
+        app.screen.query_one("#leaderboard-rows").select_id(two.name)
+        await pilot.press("R")
+        await until(pilot, shows(app, "New name:"))
+        app.screen.query_one(Input).value = "even"
+        await pilot.press("enter", "escape")
+        renamed = two.with_name("20260101-120000-even")
+        await until(pilot, lambda: app.session.current == renamed)
+        await until(pilot, lambda: renamed in app.session.snapshots)
+        await until(pilot, shows(app, "✓ finished  even"))
+        assert "is gone" not in drawn(app)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_is_there_at_every_size(tmp_path: Path, two: Path, size: tuple[int, int]) -> None:
     app = dashboard(tmp_path, two)

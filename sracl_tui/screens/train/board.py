@@ -191,16 +191,22 @@ class BoardScreen(ModalScreen[Path | None]):
 
         self._with_current(asked)
 
-    @work(group="board-change", exit_on_error=False)
-    async def _change(self, *words: str) -> None:
+    def _change(self, *words: str) -> None:
+        """Work of the app: it is done to its end, also when the board is closed at once."""
+        self.app.run_worker(self._changed(*words), group="board-change", exit_on_error=False)
+
+    async def _changed(self, *words: str) -> None:
         command, *rest = words
         options = ["--runs-dir", str(self.session.runs_dir), *(["--yes"] if command == "rm" else [])]
         try:
             await follow("runs", command, *options, "--", *rest, on_line=_nothing)
         except CommandError as error:
-            self.notify(str(error), severity="error")
+            self.app.notify(str(error), severity="error")
         self.session.look()
-        self._read()
+        if self._marked in rest and command != "note":
+            self._marked = ""  # there is no run of this name any more
+        if self.is_attached:
+            self._read()
 
     def action_copy(self) -> None:
         """The rows as they read."""
