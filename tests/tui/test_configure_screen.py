@@ -170,7 +170,12 @@ async def test_an_editor_that_is_not_set_or_changes_the_file(
         await until(pilot, shows(app, "training.seed=7"))
         path.write_text("training:\n  sead: 7\n")
         app.screen._read_back(path)
-        await until(pilot, shows(app, "not taken over"))
+        await until(pilot, shows(app, "not taken over", "config.yaml:2:"))
+        opened: list[str] = []
+        monkeypatch.setattr(configure, "edit", lambda app, path: opened.append(path.read_text()))
+        await pilot.press("f8")
+        await until(pilot, lambda: opened)
+        assert opened == ["training:\n  sead: 7\n"], "what was written is not lost"
 
 
 def test_what_an_editor_that_ends_with_an_error_wrote_is_not_taken_over(

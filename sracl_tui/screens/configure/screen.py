@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,6 +55,7 @@ class ConfigureScreen(TabScreen):
         self.form = FormModel()
         self._resolved = Resolved()
         self._seeds_problem = ""
+        self._refused_yaml = ""
 
     def body(self) -> Iterable[Widget]:
         """Choices and sections, the fields, what comes of them; the command line at the bottom."""
@@ -224,7 +226,8 @@ class ConfigureScreen(TabScreen):
         """Let the person's own editor have the YAML, and take back what comes of it."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "config.yaml"
-            path.write_text(self.form.as_yaml(self._resolved), encoding="utf-8")
+            text = self._refused_yaml or self.form.as_yaml(self._resolved)
+            path.write_text(text, encoding="utf-8", errors="surrogateescape")
             try:
                 edit(self.app, path)
             except EditorError as error:
@@ -236,10 +239,15 @@ class ConfigureScreen(TabScreen):
     def _read_back(self, path: Path) -> None:
         from sracl_core.settings.yaml_source import flat_settings
 
+        self._refused_yaml = ""
         try:
             self.form.take(flat_settings(path))
         except ConfigError as error:
-            self.notify(str(error), severity="error", title="not taken over")
+            # What was written is not lost with the file.
+            with suppress(OSError):
+                self._refused_yaml = path.read_text(encoding="utf-8", errors="surrogateescape")
+            why = str(error).replace(str(path), path.name)
+            self.notify(f"{why}; F8 opens it again as it was left", severity="error", title="not taken over")
         self._offer_datasets()
         self._check()
 
@@ -258,6 +266,7 @@ class ConfigureScreen(TabScreen):
 
     async def action_reset(self) -> None:
         """Drop every entry but the dataset."""
+        self._refused_yaml = ""
         dataset = self.form.entries.get(DATASET)
         self.form.entries = {DATASET: dataset} if dataset else {}
         await self._panel.draw()
