@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from sracl_tui.content import Content, TextualContent, doing, hints
+from sracl_tui.widgets.facts import Fact, Facts
 from sracl_tui.widgets.plain import Static, entitle
 
 KEY_WIDTH = 14
@@ -43,7 +44,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """A section for each of the pairs of title and keys."""
-        box = VerticalScroll(Static(Content("\n").join(self._lines())), classes="dialog reading")
+        box = VerticalScroll(Static(Facts(list(self._lines()), 2 + KEY_WIDTH)), classes="dialog reading")
         entitle(
             box,
             "Keys",
@@ -55,7 +56,7 @@ class HelpScreen(ModalScreen[str | None]):
         """Let the arrow keys scroll."""
         self.set_focus(self.query_one(VerticalScroll))
 
-    def _lines(self) -> Iterable[TextualContent]:
+    def _lines(self) -> Iterable[Fact | TextualContent]:
         for at, (title, bindings) in enumerate(self._sections):
             yield from section(title, bindings, pressed=at < self._here)
         yield from section("A chart that has the focus", [], pressed=False)
@@ -69,16 +70,17 @@ class HelpScreen(ModalScreen[str | None]):
         )
 
 
-def section(title: str, bindings: Iterable[BindingType], pressed: bool) -> Iterable[TextualContent]:
+def section(title: str, bindings: Iterable[BindingType], pressed: bool) -> Iterable[Fact | TextualContent]:
     """A heading, and a line for each binding that has a description; `pressed` by a click on it."""
-    yield Content.styled(f"\n{title}", "bold $accent")
+    yield Content("")
+    yield Content.styled(title, "bold $accent")
     for binding in bindings:
         if isinstance(binding, Binding) and binding.description:
             shown = binding.key_display or binding.key.replace(",", " ")
-            told = key(shown, binding.tooltip or binding.description)
-            first = binding.key.partition(",")[0]
-            yield doing(f"screen.dismiss('{first}')", told) if pressed else told
+            name, told = key(shown, binding.tooltip or binding.description)
+            press = f"screen.dismiss('{binding.key.partition(',')[0]}')"
+            yield (doing(press, name), doing(press, told)) if pressed else (name, told)
 
 
-def key(name: str, what: str) -> Content:
-    return Content.assemble((f"  {name:<{KEY_WIDTH}}", "bold"), what)
+def key(name: str, what: str) -> tuple[Content, Content]:
+    return Content.styled(f"  {name:<{KEY_WIDTH}}", "bold"), Content(what)

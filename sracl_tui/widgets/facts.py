@@ -11,7 +11,7 @@ from textual.visual import RenderOptions, Visual
 
 from sracl_tui.content import Content, TextualContent, line
 
-Fact = tuple[str, TextualContent | str]
+Fact = tuple[TextualContent | str, TextualContent | str]
 
 
 class Facts(Visual):
@@ -32,7 +32,10 @@ class Facts(Visual):
     def _whole(self, one: Fact | TextualContent) -> TextualContent:
         if isinstance(one, TextualContent):
             return one
-        return Content.assemble((f"{one[0]:<{self._names}}", "$muted"), one[1])
+        name, value = one
+        if not isinstance(name, TextualContent):
+            name = Content.styled(name, "$muted")
+        return Content.assemble(name, " " * (self._names - name.cell_length), value)
 
     def _drawn(self, width: int) -> list[TextualContent]:
         drawn: list[TextualContent] = []
@@ -43,7 +46,7 @@ class Facts(Visual):
                 continue
             (name, value), room = one, width - self._names
             if room < self._names and whole.cell_length > width:
-                drawn.append(Content.styled(name, "$muted"))
+                drawn.append(self._whole((name, "")))
                 drawn += [Content.assemble("  ", part) for part in line(value).wrap(width - 2)]
                 continue
             for part in line(value).wrap(max(1, room)):
