@@ -15,6 +15,7 @@ from sracl_core.settings.layers import preset_names
 from sracl_core.settings.models import FIRST_BACKBONE
 from sracl_core.settings.yaml_source import flat_settings
 from sracl_tui.screens.configure.form import DATASET, FormModel
+from sracl_tui.screens.configure.view import section_rows
 
 
 @pytest.fixture
@@ -26,7 +27,18 @@ def form() -> FormModel:
 
 def test_every_setting_is_in_the_form(form: FormModel) -> None:
     shown = [setting.key for group in form.sections().values() for setting in group]
-    assert shown == list(settings(FIRST_BACKBONE))
+    assert sorted(shown) == sorted(settings(FIRST_BACKBONE))
+
+
+def test_objectives_that_the_preset_does_not_train_stand_last_and_are_called_off(form: FormModel) -> None:
+    order = list(form.sections())
+    assert order[5:9] == ["objectives.next_item", "objectives.sracl", "training", "evaluation"]
+    form.choose("duorec")
+    order = list(form.sections())
+    assert order.index("objectives.duorec") < order.index("training") < order.index("objectives.sracl")
+    rows = {name: line.plain for name, line in section_rows(form, form.resolve())}
+    assert rows["objectives.sracl"].endswith("off")
+    assert not rows["objectives.duorec"].endswith("off")
 
 
 def test_another_backbone_brings_its_own_settings(form: FormModel) -> None:

@@ -44,6 +44,7 @@ class FormModel:
         self.seeds: tuple[int, ...] = ()
         self._known: dict[str, dict[str, Setting]] = {}
         self._base: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+        self._trained: dict[str | None, set[str]] = {}
 
     @property
     def backbone(self) -> str:
@@ -59,11 +60,17 @@ class FormModel:
         return self._known[self.backbone]
 
     def sections(self) -> dict[str, list[Setting]]:
-        """The settings by the part of the configuration that they belong to, in order."""
+        """The settings by the part of the configuration that they belong to, in order; what is idle last."""
         grouped: dict[str, list[Setting]] = {}
         for key, setting in self.known.items():
             grouped.setdefault(key.rpartition(".")[0], []).append(setting)
-        return grouped
+        return dict(sorted(grouped.items(), key=lambda one: self.idle(one[0])))
+
+    def idle(self, section: str) -> bool:
+        """Whether these are the settings of an objective that the preset does not train."""
+        self._under_preset(None)
+        kind, _, name = section.partition(".")
+        return kind == "objectives" and name not in self._trained[self.preset]
 
     def base(self) -> dict[str, Any]:
         """Every setting's value under the preset and this backbone alone."""
@@ -74,6 +81,7 @@ class FormModel:
         if place not in self._base:
             config, _ = load_config(preset=self.preset, sets=[f"{BACKBONE}={backbone}"] if backbone else [])
             self._base[place] = flatten(config)
+            self._trained.setdefault(self.preset, set(config.active_objectives))
         return self._base[place]
 
     def shown(self, key: str) -> str:

@@ -12,7 +12,7 @@ from sracl_tui.content import Content, TextualContent
 from sracl_tui.screens.configure.form import DATASET, FormModel, Resolved, as_text
 from sracl_tui.view_models import count, short_name
 from sracl_tui.widgets.facts import Fact, Facts
-from sracl_tui.widgets.split_line import SplitLine
+from sracl_tui.widgets.split_line import SplitLine, Text
 
 NAMES = 20
 PLAN_WORDS = {
@@ -65,9 +65,12 @@ def section_rows(form: FormModel, resolved: Resolved) -> list[tuple[str, SplitLi
         right = (
             Content.styled(f"✗ {wrong} wrong", "bold $error")
             if wrong
-            else Content.styled(f"● {changed} changed" if changed else "", "$accent")
+            else Content.styled(f"● {changed} changed", "$accent")
+            if changed
+            else Content.styled("off" if form.idle(name) else "", "$muted")
         )
-        rows.append((name, SplitLine((name, right))))
+        short: list[Text] = [name, name.rpartition(".")[2]]
+        rows.append((name, SplitLine((short, right))))
     return rows
 
 
