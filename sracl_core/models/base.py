@@ -6,6 +6,7 @@ laid end to end, H heads.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,12 +19,14 @@ from sracl_core.data.sequences import Sequences, aged
 from sracl_core.device import product
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.evidence import Evidence
-from sracl_core.models.item_shard import ItemShard
+from sracl_core.models.item_shard import ItemShard, item_table
 from sracl_core.models.text_map import from_text
 from sracl_core.seeding import generator
 from sracl_core.team import ALONE, Team
 
 INIT_STD = 0.02
+ROWS_AT_ONCE = 16_384
+"""Text vectors of which a copy is made, in twice their precision, when items start from them."""
 
 
 class SequenceEncoder(nn.Module, ABC):
@@ -54,7 +57,7 @@ class SequenceEncoder(nn.Module, ABC):
         self.hidden_size = hidden_size
         self.max_length = max_length
         self.masks = MaskSource(generator(seed, "dropout"))
-        self.items: nn.Embedding | ItemShard = nn.Embedding(n_items + 1, hidden_size, padding_idx=0)
+        self.items = item_table(n_items, hidden_size)
         self.repeat_bias: Tensor
         self.register_buffer("repeat_bias", torch.zeros(max_length))
         self.evidence: Evidence | None = None
@@ -166,18 +169,23 @@ class SequenceEncoder(nn.Module, ABC):
         all scores are those of the part.
         """
         if team.size > 1 and isinstance(self.items, nn.Embedding):
-            self.items = ItemShard(self.items, team)
+            shard, whole = ItemShard(self.n_items, self.hidden_size, team), self.items.weight.detach()
+            shard.weight.data.copy_(shard.part_of(whole))
+            self.items = shard
 
     @property
     def holders(self) -> Team:
         """The processes that share the item embeddings out; one alone where they are whole."""
         return self.items.team if isinstance(self.items, ItemShard) else ALONE
 
+    @property
+    def own_items(self) -> slice:
+        """Of the items, counted from 0, those whose embeddings this process holds."""
+        return self.items.own if isinstance(self.items, ItemShard) else slice(0, self.n_items)
+
     def columns_of(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Columns of items in the scores that this process has, and whether it has the item's."""
-        first, n = 0, self.n_items
-        if isinstance(self.items, ItemShard):
-            first, n = self.items.own.start, self.items.own.stop - self.items.own.start
+        first, n = self.own_items.start, self.own_items.stop - self.own_items.start
         columns = items - 1 - first
         return columns.clamp(0, n - 1), (columns >= 0) & (columns < n)
 
@@ -211,6 +219,8 @@ class SequenceEncoder(nn.Module, ABC):
         """Draw every weight anew: matrices N(0, 0.02), biases 0, LayerNorm gains 1."""
         torch_rng = torch.Generator().manual_seed(seed)
         for module in self.modules():
+            if isinstance(module, ItemShard):
+                module.draw(INIT_STD, torch_rng)
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=INIT_STD, generator=torch_rng)
             if isinstance(module, nn.Linear) and module.bias is not None:
@@ -220,12 +230,9 @@ class SequenceEncoder(nn.Module, ABC):
 
     def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
         """Start from text vectors, float32 [N, E]: by default the item embeddings, as `text_start` says."""
-        self.start_items_from(text_start(item_vectors_NE, self.hidden_size))
-
-    def start_items_from(self, vectors_ND: np.ndarray) -> None:
-        """Start the item embeddings from text: `vectors_ND` float32 [N, D], row i is item i + 1."""
+        start = text_start(item_vectors_NE, self.hidden_size, self.own_items)
         with torch.no_grad():
-            self.items.weight[1:].copy_(torch.from_numpy(np.ascontiguousarray(vectors_ND)))
+            self.items.weight[1:].copy_(torch.from_numpy(start))
 
     def new_rows(
         self, vectors_NE: np.ndarray, asked_ME: np.ndarray, ridge: float, of: np.ndarray | None = None
@@ -261,22 +268,29 @@ class SequenceEncoder(nn.Module, ABC):
             self.items.weight.mul_(factor)
 
 
-def text_start(item_vectors: np.ndarray, hidden_size: int) -> np.ndarray:
+def text_start(item_vectors: np.ndarray, hidden_size: int, which: slice = slice(None)) -> np.ndarray:
     """The leading principal components of text vectors, scaled to the usual start.
 
     Args:
-        item_vectors: float32 [N, D_text].
+        item_vectors: float32 [N, D_text]; some rows at a time are copied.
         hidden_size: D; where D_text or N is smaller, the rest of the columns is 0.
+        which: items whose start is asked for.
 
     Returns:
-        float32 [N, D] with an overall standard deviation of 0.02.
+        float32 [N, D] of all items, or the rows `which`; with all an overall standard deviation of 0.02.
     """
-    centered = item_vectors.astype(np.float64) - item_vectors.mean(axis=0, dtype=np.float64)
-    _, directions = np.linalg.eigh(centered.T @ centered)
+    parts = [item_vectors[at : at + ROWS_AT_ONCE] for at in range(0, len(item_vectors), ROWS_AT_ONCE)]
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(item_vectors)
+    square = sum(centered.T @ centered for centered in (part.astype(np.float64) - mean for part in parts))
+    variances, directions = np.linalg.eigh(square)
     leading = directions[:, ::-1][:, :hidden_size]
     # An eigenvector's sign is arbitrary; fixing it makes the start the same on every machine.
-    signs = np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
-    start = np.zeros((len(item_vectors), hidden_size))
-    start[:, : leading.shape[1]] = centered @ (leading * signs)
-    scaled: np.ndarray = start * (INIT_STD / max(start.std(), 1e-12))
-    return scaled.astype(np.float32)
+    leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
+    variance = variances[::-1][:hidden_size].clip(0.0).sum() / (len(item_vectors) * hidden_size)
+    leading *= INIT_STD / max(math.sqrt(variance), 1e-12)
+    own = item_vectors[which]
+    start = np.zeros((len(own), hidden_size), dtype=np.float32)
+    for at in range(0, len(own), ROWS_AT_ONCE):
+        part = own[at : at + ROWS_AT_ONCE].astype(np.float64) - mean
+        start[at : at + len(part), : leading.shape[1]] = part @ leading
+    return start

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sracl_core.team import Team
+from sracl_core.team import ALONE, Team
+
+DRAWN_AT_ONCE = 4096
+"""Rows, a multiple of 16."""
+
+_holders: ContextVar[Team] = ContextVar("_holders", default=ALONE)
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,30 @@ class ItemShard(nn.Module):
     for anybody, so that each process may encode in as many pieces as it likes.
 
     Args:
-        table: all rows, the same in each process.
+        n_items, size: N and D of the whole table.
     """
 
-    def __init__(self, table: nn.Embedding, team: Team) -> None:
+    def __init__(self, n_items: int, size: int, team: Team) -> None:
         super().__init__()
         self.team = team
-        self.n_items = table.num_embeddings - 1
-        self.own = team.share(self.n_items)
-        self.weight = nn.Parameter(self.part_of(table.weight.detach()))
+        self.n_items = n_items
+        self.own = team.share(n_items)
+        self.weight = nn.Parameter(torch.zeros(1 + self.own.stop - self.own.start, size))
         self.sparse = False
         """Whether the gradient that `give_back` leaves has only the rows that were read."""
         self._rows = self.weight.detach()[:1]
         self._items = torch.zeros(1, dtype=torch.int64)
         self._counts: tuple[list[int], list[int]] = ([], [])
         self._asked = torch.empty(0, dtype=torch.int64)
+
+    @torch.no_grad()
+    def draw(self, std: float, rng: torch.Generator) -> None:
+        """The rows that `nn.init.normal_` would give of the whole table; the others go as they come."""
+        first = self.own.start
+        for at, rows in normal_rows(self.n_items + 1, self.weight.shape[1], std, rng):
+            begin, end = max(at, first + 1), min(at + len(rows), self.own.stop + 1)
+            if begin < end:
+                self.weight[begin - first : end - first] = rows[begin - at : end - at]
 
     def part_of(self, whole: Tensor) -> Tensor:
         """This process's rows of a tensor that has one for each item, behind that of padding."""
@@ -109,3 +125,34 @@ class ItemShard(nn.Module):
         if self.weight.grad is None:
             self.weight.grad = torch.zeros_like(self.weight)
         self.weight.grad.index_add_(0, self._asked, found)
+
+
+@contextmanager
+def shared_out(team: Team) -> Iterator[None]:
+    """Inside, an encoder that is made has of the item embeddings this process's part alone."""
+    token = _holders.set(team)
+    try:
+        yield
+    finally:
+        _holders.reset(token)
+
+
+def item_table(n_items: int, size: int) -> nn.Embedding | ItemShard:
+    """Embeddings of padding and of items 1..N; where they are `shared_out`, this process's part of them."""
+    team = _holders.get()
+    if team.size > 1:
+        return ItemShard(n_items, size, team)
+    return nn.Embedding(n_items + 1, size, padding_idx=0)
+
+
+def normal_rows(n: int, size: int, std: float, rng: torch.Generator) -> Iterator[tuple[int, Tensor]]:
+    """The rows of one draw of N(0, std) [n, size] in parts, each with the number of its first row.
+
+    A part lies where the one before it lay. torch makes 16 uniform numbers at a time into as many normal
+    ones, and draws the last 16 anew where they do not come out even: the last part is longer, never shorter.
+    """
+    starts = range(0, max(n - DRAWN_AT_ONCE, 0) + 1, DRAWN_AT_ONCE)
+    room = torch.empty(min(n, 2 * DRAWN_AT_ONCE), size)
+    for start in starts:
+        stop = n if start == starts[-1] else start + DRAWN_AT_ONCE
+        yield start, nn.init.normal_(room[: stop - start], std=std, generator=rng)

@@ -171,8 +171,7 @@ def _memory_mb(
     n_items, n_prefixes = sources.dataset.n_items, len(sources.prefixes)
     model = config.model
     held = n_items / processes if config.training.shard_items else n_items
-    # Of items that are shared out each process has drawn all once.
-    weights = max(n_items, COPIES_OF_WEIGHTS * held) * model.hidden_size
+    weights = COPIES_OF_WEIGHTS * held * model.hidden_size
     # A searched prefix's vector, its copy and links in the index, its candidates; each one's row of the
     # table, and what objectives keep of it.
     a_search = 2 * text_size + INDEX_FLOATS if "prefix_neighbors" in config.needs else 0

@@ -11,6 +11,7 @@ from sracl_core.data.sources import Sources
 from sracl_core.errors import ConfigError
 from sracl_core.models.base import INIT_STD, SequenceEncoder
 from sracl_core.models.build import build_encoder
+from sracl_core.models.item_shard import shared_out
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
@@ -34,18 +35,21 @@ def start_session(
     """The encoder and the objectives of a run on `device`, before the first step.
 
     earlier: folder of the weights that it starts from, where there is one (see `warm.keep_start`).
-    team: shares the item embeddings out where the settings say so. Each process has drawn all of them.
+    team: shares the item embeddings out where the settings say so.
     """
-    encoder = start_encoder(config, sources, semantics)
-    if earlier is not None and earlier.is_dir():
-        start_warm(earlier, encoder, sources.dataset.items, semantics.item_vectors)
+    holders = team if config.training.shard_items else ALONE
+    warm = earlier if earlier is not None and earlier.is_dir() else None
+    # What starts from an earlier run's weights has all of them first.
+    with shared_out(ALONE if warm else holders):
+        encoder = start_encoder(config, sources, semantics)
+    if warm:
+        start_warm(warm, encoder, sources.dataset.items, semantics.item_vectors)
     if encoder.evidence is not None:
         if "transitions" in encoder.evidence.kinds:
             encoder.evidence.know("transitions", following(sources.split.train, encoder.n_items))
         if semantics.item_words is not None:
             encoder.evidence.know("words", semantics.item_words)
-    if config.training.shard_items:
-        encoder.share_items(team)
+    encoder.share_items(holders)
     encoder = encoder.to(device)
     objectives = start_objectives(config, sources, semantics)
     return Session(

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 
 from sracl_core.methods import backbones
-from sracl_core.models import bert4rec, bsarec, comirec, fmlprec, gru4rec, lares, lrurec, rpg, sasrec, wearec
+from sracl_core.models import (
+    base,
+    bert4rec,
+    bsarec,
+    comirec,
+    fmlprec,
+    gru4rec,
+    lares,
+    lrurec,
+    rpg,
+    sasrec,
+    wearec,
+)
 from sracl_core.models.base import text_start
 from tests.models.contract import BackboneContract, rows
 
@@ -94,3 +108,17 @@ def test_text_start_with_fewer_directions_than_columns() -> None:
     assert start.shape == (3, 8)
     assert np.isfinite(start).all()
     assert (start[:, 3:] == 0).all()
+
+
+def test_text_start_of_some_items_is_theirs_among_all_and_copies_few_texts_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = np.random.default_rng(2).standard_normal((3000, 40), dtype=np.float32)
+    whole = text_start(vectors, 8)
+    monkeypatch.setattr(base, "ROWS_AT_ONCE", 16)
+    tracemalloc.start()
+    some = text_start(vectors, 8, slice(1000, 1500))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(some, whole[1000:1500], rtol=0, atol=1e-8)
+    assert most < vectors.nbytes / 2

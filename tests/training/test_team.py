@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError, InputError
 from sracl_core.explorer import Explorer
+from sracl_core.models import base, item_shard
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.run import evaluate, resume
+from sracl_core.pipeline.starting import start_encoder
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
@@ -174,6 +178,42 @@ def test_more_processes_than_items_are_refused_where_items_are_shared_out(datase
     require_shareable(session, shared, Team(0, 3))
     with pytest.raises(ConfigError, match="some of 4 processes without an item of 3"):
         require_shareable(session, shared, Team(0, 4))
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest tensor that is made inside."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.numbers = max(self.numbers, found.numel() if isinstance(found, torch.Tensor) else 0)
+        return found
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec", "lrurec"])
+@pytest.mark.parametrize("start", ["random", "text"])
+def test_shared_items_start_as_those_of_one_process_and_no_process_holds_them_all(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, name: str, start: str
+) -> None:
+    n_items, size, parts = 4992, 6, []
+    config = tiny_config(dataset, {"model.name": name, "model.item_init": start, "model.hidden_size": size})
+    sources: Any = SimpleNamespace(dataset=SimpleNamespace(n_items=n_items))
+    vectors = np.random.default_rng(1).standard_normal((n_items, 24), dtype=np.float32)
+    semantics: Any = SimpleNamespace(item_vectors=vectors)
+    alone = start_encoder(config, sources, semantics).state_dict()
+    monkeypatch.setattr(item_shard, "DRAWN_AT_ONCE", 16)
+    monkeypatch.setattr(base, "ROWS_AT_ONCE", 16)
+    for rank in range(3):
+        with item_shard.shared_out(Team(rank, 3)), Largest() as largest:
+            shared = start_encoder(config, sources, semantics)
+        assert largest.numbers <= (1 + n_items) * size / 2
+        state = shared.state_dict()
+        parts.append(state.pop("items.weight")[rank > 0 :])
+        for weight, value in state.items():
+            assert torch.equal(value, alone[weight]), weight
+    near = 1e-8 if start == "text" else 0.0
+    torch.testing.assert_close(torch.cat(parts), alone["items.weight"], rtol=0, atol=near)
 
 
 def test_each_of_a_team_needs_less_memory_and_least_where_items_are_shared_out(dataset: Path) -> None:
