@@ -212,6 +212,10 @@ def test_shared_items_start_as_those_of_one_process_and_no_process_holds_them_al
         parts.append(state.pop("items.weight")[rank > 0 :])
         for weight, value in state.items():
             assert torch.equal(value, alone[weight]), weight
+    # As a run does that starts from an earlier one: all of them, and then this process's part.
+    whole = start_encoder(config, sources, semantics)
+    whole.share_items(Team(1, 3))
+    assert torch.equal(whole.item_embeddings[1:], alone["items.weight"][1:][whole.own_items])
     near = 1e-8 if start == "text" else 0.0
     torch.testing.assert_close(torch.cat(parts), alone["items.weight"], rtol=0, atol=near)
 
