@@ -29,9 +29,16 @@ class SettingsPanel(Panel):
         self._form = form
         self._resolved = Resolved()
         self._section = "dataset"
+        self._asked = 0
+        self._drawing = asyncio.Lock()
 
     async def draw(self) -> None:
-        """Make the fields anew."""
+        """Make the fields anew. Nothing ends this halfway: widgets whose going is not awaited never go."""
+        self._asked += 1
+        async with self._drawing:
+            await self._draw()
+
+    async def _draw(self) -> None:
         fields = self.query_one("#fields", VerticalScroll)
         wanted = self.query_one("#find", Input).value.strip().lower()
         keys = view.matching(self._form, self._section, wanted)
@@ -45,11 +52,14 @@ class SettingsPanel(Panel):
         self.note(f"{len(shown)} of {len(keys)}; type more" if len(keys) > len(shown) else "")
         self.mark(self._resolved)
 
-    @work(group="section", exclusive=True, exit_on_error=False)
+    @work(group="section", exit_on_error=False)
     async def draw_soon(self) -> None:
         """Passing over a section with the cursor need not build its form."""
+        self._asked += 1
+        at = self._asked
         await asyncio.sleep(PASSING_SECONDS)
-        await self.draw()
+        if at == self._asked:
+            await self.draw()
 
     def mark(self, resolved: Resolved) -> None:
         """Show at each field what stands in it, and what is wrong there."""
@@ -82,7 +92,6 @@ class SettingsPanel(Panel):
     @on(Input.Submitted, "#find")
     async def _into_found(self, event: Input.Submitted) -> None:
         event.stop()
-        self.workers.cancel_group(self, "section")
         await self.draw()
         self.enter()
 
