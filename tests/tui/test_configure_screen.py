@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,13 @@ import pytest
 from textual.app import App
 from textual.widgets import Button, Input, Select
 
+from sracl_core.settings.layers import preset_names
 from sracl_tui import commands
 from sracl_tui.screens.configure import outcome
 from sracl_tui.screens.configure import screen as configure
 from sracl_tui.screens.configure.editor import EditorError, edit
+from sracl_tui.screens.configure.setting_field import SettingField
+from sracl_tui.screens.configure.settings_panel import PASSING_SECONDS
 from sracl_tui.view_models import RunLine
 from sracl_tui.watcher import CatalogChanged
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
@@ -112,6 +116,32 @@ async def test_a_small_terminal_shows_the_estimate_in_the_place_of_the_form(tmp_
         await until(pilot, shows(app, "Settings with", "Divides the similarity"))
 
 
+async def test_typing_on_while_fields_are_taken_away_ends_in_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To cancel what waits for widgets to go would cancel these, and nothing would be drawn any more."""
+    going, gone = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: SettingField) -> None:
+        going.set()
+        await gone.wait()
+
+    monkeypatch.setattr(SettingField, "on_unmount", slowly, raising=False)
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "leave_one_out"))
+        app.screen.set_focus(app.screen.query_one("#find"))
+        for text in ("tem", "temperature"):
+            app.screen.query_one("#find", Input).value = text
+            await until(pilot, going.is_set)
+        await asyncio.sleep(2 * PASSING_SECONDS)
+        gone.set()
+        await until(pilot, shows(app, "Settings with “temperature”", "Divides the similarity"))
+        keys = [field.setting.key for field in app.screen.query(SettingField)]
+        assert len(keys) == len(set(keys))
+
+
 async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -136,6 +166,16 @@ async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch
         await until(pilot, lambda: asked == ["train"] * 2)
         app.screen.query_one("#pick-preset", Select).value = "paper"
         await until(pilot, lambda: asked == ["train"] * 3)
+
+
+async def test_the_presets_that_most_look_for_come_first(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "sracl train"))
+        offered = [value for _, value in app.screen.query_one("#pick-preset", Select)._options]
+        assert offered[:5] == ["defaults", "quick", "fast", "best", "paper"]
+        assert sorted(offered[1:]) == preset_names()
 
 
 async def test_save_and_copy(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from sracl_tui import commands
 from sracl_tui.app import Dashboard
 from sracl_tui.preferences import Preferences
 from sracl_tui.widgets.row_list import RowList
-from tests.tui.dashboards import FIXTURES, SIZES, dashboard, drawn, recorded, shows, until
+from tests.tui.dashboards import FIXTURES, SIZES, dashboard, drawn, new_run, recorded, shows, until
 
 TOLD = json.loads((FIXTURES / "answers.json").read_text(encoding="utf-8"))
 HIT, MISS = TOLD["known"][:2]
@@ -358,12 +358,14 @@ async def test_two_runs_side_by_side(tmp_path: Path, frozen: Path, size: tuple[i
     far = shutil.copytree(frozen, frozen.with_name("20260101-140000-far"))
     meta = read_json(far / "meta.json") or {}
     write_json(far / "meta.json", meta | {"dataset": meta["dataset"] | {"name": "elsewhere"}})
+    new_run(tmp_path, "early")
     app = dashboard(tmp_path, frozen)
     async with app.run_test(notifications=True, size=size) as pilot:
         await opened(app, pilot)
-        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 3)
+        await until(pilot, lambda: app.session.runs and len(app.session.runs) == 4)
         await pilot.press("c")
         await until(pilot, shows(app, "Compare with", "other"))
+        assert "early" not in app.screen.query_one(RowList).as_text(), "there is no model to ask yet"
         assert "elsewhere" not in drawn(app), "other data has other users"
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.board.second.found)

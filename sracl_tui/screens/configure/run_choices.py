@@ -11,6 +11,8 @@ from sracl_tui.widgets.plain import Button, Select, Static
 from sracl_tui.widgets.row_list import RowList
 
 DEFAULTS = "defaults"
+FIRST = (DEFAULTS, "quick", "fast", "best", "paper")
+"""What one is looking for most; the others are of methods by their names."""
 
 
 class RunChoices(Panel):
@@ -21,7 +23,7 @@ class RunChoices(Panel):
 
     def compose(self) -> ComposeResult:
         """Each choice below its caption."""
-        presets = [(name, name) for name in (DEFAULTS, *preset_names())]
+        presets = [(name, name) for name in dict.fromkeys((*FIRST, *preset_names()))]
         yield Static("dataset", classes="caption")
         yield Select([], prompt="none: F1 prepares", id="pick-dataset", compact=True)
         yield Static("preset", classes="caption")

@@ -272,10 +272,11 @@ class ExploreScreen(TabScreen):
         self.board.second.toggle(self._alike(), self._first)
 
     def _alike(self) -> list[RunLine]:
-        """The other runs of the same data: those of other data know none of its users."""
+        """The other runs of the same data with a model to ask: those of other data know none of its users."""
         runs, current = self.session.runs or (), self.session.current
         data = next((run.dataset for run in runs if run.path == current), None)
-        return [run for run in runs if run.path != current and data in (None, run.dataset)]
+        others = [run for run in runs if run.path != current and run.best is not None]
+        return [run for run in others if data in (None, run.dataset)]
 
     def action_turn_order(self) -> None:
         """Two runs' lists in the order of the other one."""
