@@ -140,6 +140,9 @@ async def test_typing_on_while_fields_are_taken_away_ends_in_what_was_typed(
         await until(pilot, shows(app, "Settings with “temperature”", "Divides the similarity"))
         keys = [field.setting.key for field in app.screen.query(SettingField)]
         assert len(keys) == len(set(keys))
+        field = app.screen.query(SettingField).first()
+        await field.query_one(".name").remove()
+        app.screen._check()  # marks what is on its way out, too
 
 
 async def test_only_another_setting_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ class SettingField(Vertical):
     def show(self, text: str, changed: bool, problem: str) -> None:
         """Take over a value that came from elsewhere, and say what is wrong."""
         self._told = (text, changed, problem)
-        if not self.query(".problem"):
+        if len(self.query(".name, .problem")) < 2:  # not made yet, or on its way out
             return
         for field in self.query(Input):
             if field.value != text:
