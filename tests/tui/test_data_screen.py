@@ -143,12 +143,23 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         app.screen.query_one("#import-time-format", Input).value = "%Y"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ImportScreen) and "✗" in drawn(app), 180.0)
+        first = lambda: "".join(drawn(app).splitlines()[:8])  # noqa: E731
+        await until(pilot, lambda: "✗" in first() and "the interactions" in drawn(app), 180.0)
         assert app.screen.query_one("#import-user-col", Select).value == "who"
         assert "--" not in drawn(app).partition("✗")[2].splitlines()[0], "in the form's words"
         app.screen.query_one("#import-time-format", Input).value = "%d/%m/%Y"
         await until(pilot, shows(app, "times  dates '%d/%m/%Y'"), 180.0)
         await pilot.press("ctrl+s")
         await until(pilot, shows(app, "✓ preparing log: done", "1 ready"), 180.0)
+        written = (tmp_path / "data" / "log" / "dataset.json").stat().st_mtime_ns
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ImportScreen))
+        app.screen.query_one("#import-source", Input).value = "log.csv"
+        await pilot.press("ctrl+s")
+        await until(pilot, shows(app, "log is there already. Replace it?"))
+        await pilot.press("escape")
+        await until(pilot, shows(app, "✗ log is there already; another name keeps it"))
+        assert (tmp_path / "data" / "log" / "dataset.json").stat().st_mtime_ns == written
 
 
 async def test_text_columns_are_marked_in_a_list(tmp_path: Path) -> None:

@@ -70,11 +70,12 @@ class ImportScreen(ModalScreen[Held | None]):
         self.left = self._held
 
     def compose(self) -> ComposeResult:
-        """The files and their first rows, the columns, what else can be asked for; what is wrong below."""
+        """What is wrong, the files and their first rows, the columns, what else can be asked for."""
         entries = {entry.option: entry for entry in ENTRIES}
         columns = {column.option: column for column in COLUMNS}
         with VerticalScroll(classes="dialog form", can_focus=False) as box:
             entitle(box, "Import", hints("ctrl+s starts", "ctrl+o browses", "esc cancels"))
+            yield Static("", id="import-problem")
             yield self._field(entries["source"])
             with Horizontal(classes="field"):
                 yield Static("")
@@ -91,7 +92,6 @@ class ImportScreen(ModalScreen[Held | None]):
             yield TextColumns(self._held.get(TEXTS.option, ""))
             for choice in CHOICES:
                 yield Horizontal(Static(choice.title), self._select(choice), classes="field")
-            yield Static("", id="import-problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
@@ -124,9 +124,10 @@ class ImportScreen(ModalScreen[Held | None]):
 
     def _tell(self, problem: str) -> None:
         said = self.query_one("#import-problem", Static)
-        said.update(Content.styled(f"✗ {problem}" if problem else "", "$error"))
+        said.update(Content.styled(f"✗ {problem}", "$error"))
+        said.display = bool(problem)
         if problem:
-            said.scroll_visible(animate=False)
+            self.call_after_refresh(said.scroll_visible, animate=False)
 
     def _warn(self, problem: str) -> None:
         """What will be in the way, before anything is started."""

@@ -64,7 +64,8 @@ class JobLine(Vertical):
         try:
             await follow(*arguments, on_line=lambda line: self._say("▸ ", "$primary", title, f"  {line}"))
         except CommandError as error:
-            self._say("✗ ", "$error", title, f": {error}")
+            # Who hears it says it, in words of the dashboard's own.
+            self._say("✗ ", "$error", title, f": {error}" if failed is None else " failed")
             if failed is not None:
                 failed(str(error))
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
@@ -148,8 +148,7 @@ class DataScreen(TabScreen):
             self.app.switch_mode("configure")
         elif line.state == "here":
             out = self.session.data_dir / line.name
-            words = ["data", "prepare", *self._source(line), "--out", str(out)]
-            self.query_one(JobLine).start("preparing", line.name, words)
+            self._prepare(line.name, [*self._source(line), "--out", str(out)])
         elif line.state == "fetch":
             self.action_fetch()
         else:
@@ -173,6 +172,28 @@ class DataScreen(TabScreen):
 
     def _source(self, line: DatasetLine) -> list[str]:
         return [line.name, "--raw-dir", str(self.session.data_dir / "raw")]
+
+    def _prepare(
+        self,
+        name: str,
+        words: list[str],
+        failed: Callable[[str], None] | None = None,
+        kept: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start it, after a question where there is a dataset of this name. kept: what follows a no."""
+        from sracl_tui.screens.confirm import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.query_one(JobLine).start("preparing", name, ["data", "prepare", *words], failed)
+            else:
+                kept()
+
+        if (self.session.data_dir / name / "dataset.json").exists():
+            told = f"{name} is there already. Replace it? Its runs need it as it is."
+            self.app.push_screen(ConfirmScreen(told, "Replace"), answered)
+        else:
+            answered(True)
 
     def action_prepare(self) -> None:
         """Ask for filters, then prepare the dataset under the cursor."""
@@ -203,7 +224,10 @@ class DataScreen(TabScreen):
                 # What was entered is kept: most imports fail once, by one field.
                 self._ask_import(source, entered, in_words_of_the_form(said))
 
-            self.query_one(JobLine).start("preparing", name, ["data", "prepare", *words, *raw], failed)
+            def kept() -> None:
+                self._ask_import(source, entered, f"{name} is there already; another name keeps it")
+
+            self._prepare(name, [*words, *raw], failed, kept)
 
         raw_dir = self.session.data_dir / "raw"
         form = ImportScreen(source, held or self._left.get(source), problem, raw_dir)
