@@ -11,6 +11,7 @@ from textual.widgets import Input
 from sracl_core.files import read_json, write_json
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.keeping import note_of
+from sracl_tui.screens.train.board import BoardScreen
 from tests.tui.dashboards import SIZES, dashboard, drawn, shows, until
 
 OTHER = "20260102-120000-[b]odd"
@@ -66,6 +67,13 @@ async def test_a_run_is_renamed_and_deleted(tmp_path: Path, two: Path) -> None:
         await until(pilot, lambda: two.with_name("20260102-120000-even").is_dir())
         await until(pilot, shows(app, "even"))
         app.screen.query_one("#leaderboard-rows").select_id("20260102-120000-even")
+        app.screen._current()["note"] = "one\ntwo"
+        await pilot.press("n")
+        await until(pilot, shows(app, "Note on even:", "one"))
+        await until(pilot, lambda: not [one for one in app.workers if one.group == "board-change"])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+        assert not [one for one in app.workers if one.group == "board-change"], "a note of two lines stays"
         await pilot.press("D")
         await until(pilot, shows(app, "Delete even, with models"))
         await pilot.press("y")

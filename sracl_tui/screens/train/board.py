@@ -163,9 +163,10 @@ class BoardScreen(ModalScreen[Path | None]):
         """Write something down about a run."""
 
         def asked(row: dict[str, Any]) -> None:
-            question = AskScreen(f"Note on {short_name(row['name'])}:", row["note"].partition("\n")[0])
+            first, *_ = row["note"].split("\n")  # what was not changed keeps its other lines
             self.app.push_screen(
-                question, lambda text: None if text is None else self._change("note", row["name"], text)
+                AskScreen(f"Note on {short_name(row['name'])}:", first),
+                lambda text: None if text in (None, first) else self._change("note", row["name"], str(text)),
             )
 
         self._with_current(asked)
