@@ -31,6 +31,7 @@ class RunLine:
     created: float
     headline: str = ""
     problem: str = ""
+    seed: int | None = None
 
     @property
     def short_name(self) -> str:

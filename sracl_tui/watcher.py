@@ -252,6 +252,7 @@ def _lines(found: list[RunSummary]) -> tuple[RunLine, ...]:
             headline=headline_name(summary.headline),
             problem=summary.problem or "",
             created=summary.created,
+            seed=summary.seed,
         )
         for summary in found
     )

@@ -89,6 +89,20 @@ async def test_two_runs_over_each_other_and_their_difference(tmp_path: Path, fro
         await until(pilot, shows(app, "Other losses"))
 
 
+async def test_runs_of_one_name_are_told_apart_by_their_seeds(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        new_run(tmp_path, "live", training={"seed": seed}).path.rename(
+            tmp_path / "runs" / f"20260101-12000{seed}-live"
+        )
+    new_run(tmp_path, "alone")
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, shows(app, "seed 1", "seed 2", "alone"))
+        rows = app.screen.query_one("#run-rows").as_text()
+        assert "seed 42" not in rows, "a name that no other has is enough"
+
+
 async def test_a_crash_is_said_and_offers_resume(tmp_path: Path) -> None:
     run = new_run(tmp_path, "broken")
     RunWriter(run).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from textual import on
@@ -36,6 +37,7 @@ class RunList(Panel):
         self._runs: tuple[RunLine, ...] = ()
         self._chosen: Path | None = None
         self._overlays: tuple[Path, ...] = ()
+        self._often: set[str] = set()
 
     def compose(self) -> ComposeResult:
         """Filter, list, and what is said when there is nothing."""
@@ -46,6 +48,7 @@ class RunList(Panel):
     def show(self, runs: tuple[RunLine, ...], chosen: Path | None, overlays: tuple[Path, ...]) -> None:
         """Draw `runs`; `chosen` and `overlays` are marked."""
         self._runs, self._chosen, self._overlays = runs, chosen, overlays
+        self._often = {name for name, times in Counter(run.short_name for run in runs).items() if times > 1}
         wanted = self.query_one(Input).value.strip().lower()
         shown = [
             run for run in runs if wanted in f"{run.name} {run.status} {run.dataset} {run.model}".lower()
@@ -81,13 +84,14 @@ class RunList(Panel):
             for some in range(len(facts), -1, -1)
         ]
         best = "" if run.best is None else f"{run.best:.4f}"
-        # A whole line is the name's: that of one seed differs from another's at its end.
+        seed = f"seed {run.seed}" if run.short_name in self._often and run.seed is not None else ""
+        # A line is the name's, which may differ from another's at its end; equal ones differ by the seed.
         return SplitLine(
             (
                 Content.assemble(
                     (f"{mark} ", "bold $accent"), (run.short_name, "bold" if mark.strip() else "")
                 ),
-                "",
+                Content.styled(seed, "$muted"),
             ),
             (
                 told,
