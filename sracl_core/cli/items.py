@@ -43,6 +43,7 @@ def add(
     get what the map says of theirs. Items that training knew are left as they are.
     """
     directory = find_run(run, runs_dir)
+    output.say("loading", quiet)
     from sracl_core.data.item_file import read_items
     from sracl_core.explorer.adding import add_items
 

@@ -82,6 +82,7 @@ def test_what_is_added_is_known_everywhere(
     assert sracl(["items", "add", str(run.path), str(new), "--lift", "0"]) == 0
     said = capsys.readouterr().err
     for text in (
+        "loading",
         "1 item is known from training, and left so",
         "1 item has no text and is left out (mute)",
         "shelf",
