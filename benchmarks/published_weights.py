@@ -22,8 +22,8 @@ from sracl_core.data.splits.leave_one_out import leave_one_out
 from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import rank_queries, scores_of
 from sracl_core.files import write_json
-from sracl_core.models.build import build_encoder
 from sracl_core.models.sasrec import Settings
+from sracl_core.models.sasrec.encoder import SASRec, build
 
 HEADS = 2
 """Their number is in no weight; all of these codes have two."""
@@ -55,6 +55,26 @@ def renamed(theirs: dict[str, Tensor], n_items: int, layers: int) -> dict[str, T
     return ours
 
 
+def encoder_of(weights: Path, n_items: int, dropout: float = 0.0) -> SASRec:
+    """The encoder that `weights` are of; nothing but tensors is read from the file."""
+    theirs = torch.load(weights, map_location="cpu", weights_only=True)
+    length, size = theirs["position_embeddings.weight"].shape
+    inner = len(theirs["item_encoder.layer.0.intermediate.dense_1.bias"])
+    layers = sum(name.endswith("attention.query.bias") for name in theirs)
+    settings = Settings(hidden_size=size, layers=layers, heads=HEADS, inner_size=inner, max_length=length)
+    settings = settings.model_copy(update={"dropout": dropout, "attention_dropout": dropout})
+    encoder = build(settings, n_items, seed=0)
+    left = encoder.load_state_dict(renamed(theirs, n_items, layers), strict=False)
+    assert left.missing_keys == ["repeat_bias"], left
+    return encoder
+
+
+def sequences_of(path: Path) -> Sequences:
+    """Of a file with a line "user item item ..." for each user."""
+    lines = path.read_text().splitlines()
+    return Sequences.from_lists([[int(item) for item in line.split()[1:]] for line in lines])
+
+
 def main() -> None:
     """Rank and tell."""
     parser = argparse.ArgumentParser(
@@ -64,17 +84,10 @@ def main() -> None:
     parser.add_argument("sequences", type=Path)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    theirs = torch.load(args.weights, map_location="cpu", weights_only=True)
-    lines = args.sequences.read_text().splitlines()
-    sequences = Sequences.from_lists([[int(item) for item in line.split()[1:]] for line in lines])
+    sequences = sequences_of(args.sequences)
     n_items, split = int(sequences.values.max()), leave_one_out(sequences)
-    length, size = theirs["position_embeddings.weight"].shape
-    inner = len(theirs["item_encoder.layer.0.intermediate.dense_1.bias"])
-    layers = sum(name.endswith("attention.query.bias") for name in theirs)
-    settings = Settings(hidden_size=size, layers=layers, heads=HEADS, inner_size=inner, max_length=length)
-    encoder = build_encoder(settings, n_items)
-    left = encoder.load_state_dict(renamed(theirs, n_items, layers), strict=False)
-    assert left.missing_keys == ["repeat_bias"], left
+    encoder = encoder_of(args.weights, n_items)
+    length, layers = encoder.max_length, len(encoder.blocks)
     told = {}
     held_out = {"valid": (split.valid_users, split.valid_ends), "test": (split.test_users, split.test_ends)}
     for part, (users, ends) in held_out.items():

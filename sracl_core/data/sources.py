@@ -75,7 +75,8 @@ def require_fit(config: RunConfig, sources: Sources, text_size: Callable[[], int
         return
     model = config.model
     users = int((sources.split.train.lengths > 0).sum())
-    sizes = Sizes(users, sources.dataset.n_items, model.hidden_size, model.has_states, text_size)
+    backbone = model.hidden_size, model.name, model.has_states
+    sizes = Sizes(users, sources.dataset.n_items, *backbone, text_size)
     methods: list[Backbone | ObjectiveSettings] = [model, *config.active_objectives.values()]
     for one in methods:
         if wrong := one.misfit(sizes):

@@ -221,15 +221,22 @@ def write_config(run: RunDirectory, config: RunConfig, meta: Mapping[str, Any]) 
     write_json(run.meta_path, {**meta, "config": deciding_settings(config)}, seal=True)
 
 
+def _instead(path: Path) -> str:
+    """What a folder without meta.json is, and what to do."""
+    if (path / "export.json").is_file():
+        return f"it is an export, which `sracl serve` and {path / 'recommend.py'} answer from"
+    if (path / "dataset.json").is_file():
+        return "it is a prepared dataset, of which `sracl train` makes a run"
+    return "it has no meta.json; `sracl runs list` shows the runs"
+
+
 def open_run(path: Path | str) -> RunDirectory:
     """The run in `path`. Raises RunError when it is none, or one of a newer version."""
     run = RunDirectory(Path(path))
     if not run.path.is_dir():
         raise RunError(f"there is no run directory {run.path}; `sracl runs list` shows the runs")
     if not run.meta_path.is_file():
-        raise RunError(
-            f"{run.path} is not a run directory: it has no meta.json; `sracl runs list` shows the runs"
-        )
+        raise RunError(f"{run.path} is not a run directory: {_instead(run.path)}")
     require_version(run, read_json(run.meta_path) or {})
     return run
 

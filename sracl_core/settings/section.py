@@ -27,12 +27,13 @@ class Sizes:
 
     users: with a training sequence. text_size: asks for the width of the text vectors; None where
     nobody is to load their encoder for it.
-    states: whether the backbone has a state after each item.
+    backbone: its name. states: whether it has a state after each item.
     """
 
     users: int
     items: int
     hidden_size: int
+    backbone: str
     states: bool
     text_size: Callable[[], int] | None = None
 

@@ -206,6 +206,10 @@ BROKEN = {
     "k of nothing": (["recommend", "shared", "--user", USER, "-k", "0"], "--k"),
     "a run that is not there": (["runs", "show", "shard"], "did you mean 'shared'?"),
     "a folder that is no run": (["evaluate", "."], "is not a run directory"),
+    "a dataset that is no run": (
+        ["recommend", "sample", "--user", USER],
+        "of which `sracl train` makes a run",
+    ),
     "a finished run to resume": (["resume", "shared"], "has finished"),
     "a finished run to stop": (["stop", "shared"], "is not running, it is finished"),
     "no dataset": (["train"], "name a folder made by `sracl data prepare`"),

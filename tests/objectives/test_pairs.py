@@ -81,6 +81,10 @@ def test_an_epoch_of_both_has_all_parts_and_moves_the_main_one(backbone: str, ad
 @pytest.mark.parametrize("backbone", backbones())
 def test_a_backbone_that_cannot_serve_an_objective_says_why(backbone: str) -> None:
     model = backbones()[backbone].settings()
-    sizes = Sizes(users=100, items=N_ITEMS, hidden_size=model.hidden_size, states=model.has_states)
-    wrong = objectives()["iclrec"].settings(pooling="mean", clusters=4).misfit(sizes)
+    sizes = Sizes(100, N_ITEMS, model.hidden_size, backbone, model.has_states)
+    iclrec = objectives()["iclrec"].settings
+    wrong = iclrec(pooling="mean", clusters=4).misfit(sizes)
     assert ("no state after each item; set it to last" in wrong) == (backbone in WHOLE), wrong
+    if backbone not in WHOLE:
+        wrong = iclrec(compare="padded", clusters=4).misfit(sizes)
+        assert ("set it to pooled, or model.name to sasrec" in wrong) == (backbone != "sasrec"), wrong

@@ -82,30 +82,28 @@ def mclrec(
     }
 
 
-def laid_out(encoder: SASRec, view: list[list[int]]) -> Tensor:
-    """All states of each row side by side, zeros before them."""
+def padded(encoder: SASRec, items: list[int]) -> Tensor:
+    """The states at every place of one sequence, [max_length, D], with zeros before it, as S3-Rec's code."""
     width = encoder.max_length
-    every = [states(encoder, row[-width:]) for row in view]
-    return torch.stack(
-        [torch.cat([torch.zeros(width - len(own), own.shape[1]), own]).flatten() for own in every]
-    )
+    items = [0] * (width - len(items)) + items[-width:]
+    x = encoder.items(torch.tensor([items])) + encoder.positions(torch.arange(width - 1, -1, -1))[None]
+    x = encoder.norm(x)
+    unseen = [[column > row or not items[column] for column in range(width)] for row in range(width)]
+    mask = torch.tensor(unseen)[None, None] * -10000.0
+    for block in encoder.blocks:
+        x = plain_path._block(block, x, mask, 0.0, False)
+    return x[0]
 
 
 def iclrec(
-    encoder: SASRec,
-    views: list[list[list[int]]],
-    centroids: Tensor,
-    labels: list[int],
-    mean: bool,
-    positions: bool,
+    encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int], mean: bool
 ) -> dict[str, Tensor]:
-    """Both parts of ICLRec, a state at a time; `positions`: views compared by all their states."""
+    """Both parts of ICLRec as its paper has them, a state at a time."""
 
     def represent(row: list[int]) -> Tensor:
         return states(encoder, row).mean(dim=0) if mean else states(encoder, row)[-1]
 
     left, right = (torch.stack([represent(row) for row in view]) for view in views)
-    compared = [laid_out(encoder, view) for view in views] if positions else [left, right]
     intents = []
     for view in (left, right):
         for state, label in zip(view, labels, strict=True):
@@ -113,8 +111,21 @@ def iclrec(
             own = centroids[label] @ state
             intents.append(torch.logsumexp(torch.stack([own, *others]), 0) - own)
     return {
-        "iclrec/instances": plain_path.info_nce(compared[0], compared[1], "dot", 1.0),
+        "iclrec/instances": plain_path.info_nce(left, right, "dot", 1.0),
         "iclrec/intents": torch.stack(intents).sum() / len(labels),
+    }
+
+
+def iclrec_code(
+    encoder: SASRec, views: list[list[list[int]]], centroids: Tensor, labels: list[int]
+) -> dict[str, Tensor]:
+    """Both parts of ICLRec as its public code has them, over all places of padded rows."""
+    left, right = (torch.stack([padded(encoder, row) for row in view]) for view in views)
+    own = torch.stack([centroids[label] / centroids[label].norm() for label in labels])
+    intents = [plain_path.info_nce(view.mean(dim=1), own, "dot", 1.0) for view in (left, right)]
+    return {
+        "iclrec/instances": plain_path.info_nce(left.flatten(1), right.flatten(1), "dot", 1.0),
+        "iclrec/intents": (intents[0] + intents[1]) / 2,
     }
 
 

@@ -48,6 +48,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: RunDirectory) -> None:
         open_run(tmp_path / "absent")
     with pytest.raises(RunError, match="not a run directory"):
         open_run(tmp_path)
+    (tmp_path / "export.json").write_text("{}")
+    with pytest.raises(RunError, match="it is an export, which `sracl serve` and"):
+        open_run(tmp_path)
     run.meta_path.write_text("{cut")
     with pytest.raises(RunError, match="damaged"):
         open_run(run.path)

@@ -95,6 +95,10 @@ class Block(nn.Module):
         mixed = packed_attention(
             self.query(residual), key_value_TE, batch.groups, self.heads, rate, self.attention_dropout.source
         )
+        return self.joined(residual, mixed)
+
+    def joined(self, residual: Tensor, mixed: Tensor) -> Tensor:
+        """The block's output from its input and what attention made of it."""
         x = self.attention_norm(residual + self.dropout(self.output(mixed)))
         inner = nn.functional.gelu(self.inner(x))
         out: Tensor = self.inner_norm(x + self.dropout(self.outer(inner)))

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.sasrec.encoder import SASRec
+from sracl_core.models.sasrec.padded import padded_states
 from sracl_core.objectives.augment import mixed, random_operators
 from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.iclrec import Settings
@@ -16,6 +18,7 @@ from sracl_core.objectives.world import World
 from sracl_core.retrieval.kmeans import kmeans
 
 ROWS_AT_ONCE = 4096
+PADDED_AT_ONCE = 512
 
 
 def build(settings: Settings, world: World) -> ICLRec:
@@ -62,19 +65,25 @@ class ICLRec(Objective):
 
         def finish(anchors_BD: Tensor, states: list[Tensor]) -> LossParts:
             compared = states
-            if settings.pooling == "mean":
+            if settings.compare == "padded":
+                every_RLD = self._padded(encoder, Sequences.joined(views))
+                compared, states = (
+                    list(of_R.chunk(2)) for of_R in (every_RLD.flatten(1), every_RLD.mean(dim=1))
+                )
+            elif settings.pooling == "mean":
                 rows = Sequences.joined(views).latest(encoder.max_length)
-                states_TD = encoder.states(rows).float()
-                compared = states = list(_means(states_TD, rows).chunk(2))
-                if settings.compare == "positions":
-                    compared = list(_laid_out(states_TD, rows, encoder.max_length).chunk(2))
+                compared = states = list(_means(encoder.states(rows).float(), rows).chunk(2))
             users_B = torch.from_numpy(self.users_P[batch.prefixes_B].astype(np.int64))
             labels_B = self.labels_U[users_B.to(self.labels_U.device)]
             alike = settings.similarity, settings.temperature
             parts: LossParts = {}
             if settings.instances:
                 parts["iclrec/instances"] = settings.instances * info_nce(compared[0], compared[1], *alike)
-            if settings.intents:
+            if settings.intents and settings.compare == "padded":
+                own_BD = nn.functional.normalize(self.centroids_KD, dim=-1)[labels_B]
+                each = [info_nce(view_BD, own_BD, *alike) for view_BD in states]
+                parts["iclrec/intents"] = settings.intents * torch.stack(each).mean()
+            elif settings.intents:
                 each = [intent_loss(view_BD, self.centroids_KD, labels_B, *alike) for view_BD in states]
                 parts["iclrec/intents"] = settings.intents * torch.stack(each).sum()
             return parts
@@ -85,8 +94,15 @@ class ICLRec(Objective):
         """What stands for each sequence, float32 [R, D]."""
         if self.settings.pooling == "last":
             return encoder.encode(rows).float()
+        if self.settings.compare == "padded":
+            few = np.split(np.arange(len(rows)), range(PADDED_AT_ONCE, len(rows), PADDED_AT_ONCE))
+            return torch.cat([self._padded(encoder, rows.take(part)).mean(dim=1) for part in few])
         rows = rows.latest(encoder.max_length)
         return _means(encoder.states(rows).float(), rows)
+
+    def _padded(self, encoder: SequenceEncoder, rows: Sequences) -> Tensor:
+        assert isinstance(encoder, SASRec)
+        return padded_states(encoder, rows).float()
 
 
 def _means(states_TD: Tensor, rows: Sequences) -> Tensor:
@@ -94,17 +110,6 @@ def _means(states_TD: Tensor, rows: Sequences) -> Tensor:
     row_T = torch.from_numpy(np.repeat(np.arange(len(rows)), rows.lengths)).to(states_TD.device)
     sums_RD = states_TD.new_zeros(len(rows), states_TD.shape[1]).index_add(0, row_T, states_TD)
     return sums_RD / torch.from_numpy(rows.lengths).to(sums_RD)[:, None]
-
-
-def _laid_out(states_TD: Tensor, rows: Sequences, width: int) -> Tensor:
-    """Each row's states side by side, the last one at the end and 0 before the first, [R, width * D].
-
-    The dot product of two is the sum of those of their states, position by position from the end.
-    """
-    from_end_T = np.repeat(rows.offsets[1:], rows.lengths) - np.arange(len(rows.values))
-    place_T = np.repeat(np.arange(1, len(rows) + 1) * width, rows.lengths) - from_end_T
-    flat = states_TD.new_zeros(len(rows) * width, states_TD.shape[1])
-    return flat.index_copy(0, torch.from_numpy(place_T).to(flat.device), states_TD).view(len(rows), -1)
 
 
 def intent_loss(
