@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import write_json
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.objectives import iclrec, next_item
-from sracl_core.objectives.base import Objective
+from sracl_core.objectives.base import Objective, loss_parts
 from sracl_core.objectives.iclrec.objective import ICLRec
 from sracl_core.objectives.next_item.objective import NextItem
 from sracl_core.objectives.world import World
@@ -54,11 +55,14 @@ def losses(encoder: SequenceEncoder, split: Split, n_items: int) -> dict[str, fl
         batch = make_batch(prefixes, np.sort(rows_E[at * ROWS : (at + 1) * ROWS]))
         with torch.no_grad():
             for name, objective in objectives.items():
-                rng = generator(0, name, at)
-                request = objective.plan(encoder, batch, rng)
-                for part, value in request.finish(torch.empty(0), []).items():
+                chance = partial(_chance, at)
+                for part, value in loss_parts(encoder, {name: objective}, {name: 1.0}, batch, chance).items():
                     found.setdefault(part.replace("iclrec", name), []).append(float(value))
     return {part: float(np.mean(values)) for part, values in found.items()}
+
+
+def _chance(at: int, name: str) -> np.random.Generator:
+    return generator(0, name, at)
 
 
 def main() -> None:
