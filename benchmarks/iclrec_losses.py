@@ -89,8 +89,7 @@ def main() -> None:
     tell(args.weights.name, published, leave_one_out(sequences), n_items)
     for path in args.runs:
         loaded = LoadedRun.open(path, args.dataset)
-        epoch = loaded.run.results() or {}
-        name = f"{path.name.split('-', 2)[-1]}, epoch {epoch.get('best_epoch')}"
+        name = path.name.split("-", 2)[-1]
         tell(name, loaded.encoder, loaded.sources.split, loaded.dataset.n_items)
     if args.out:
         write_json(args.out, told)
