@@ -133,14 +133,15 @@ class Dashboard(App[None]):
         await commands.end_all()
 
     def on_catalog_changed(self, message: CatalogChanged) -> None:
-        """Keep the list, follow the newest run when none is chosen, tell the screens."""
+        """Keep the list, follow the newest run that can be asked when none is chosen, tell the screens."""
         session = self.session
         first = session.runs is None
         self._tell_ended(session.live_runs(), message.runs)
         session.take(message.runs)
         if session.current is None and message.runs:
             live = session.live_runs()
-            session.choose_run((live or list(message.runs))[0].path)
+            asked = [run for run in message.runs if run.has_model]
+            session.choose_run((live or asked or list(message.runs))[0].path)
             if live and first and not self._moved:
                 self.switch_mode("train")
         if first:

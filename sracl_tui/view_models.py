@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.words import counted
 
@@ -32,6 +33,11 @@ class RunLine:
     headline: str = ""
     problem: str = ""
     seed: int | None = None
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is something to ask: after the first epoch, and never of what only counts."""
+        return self.best is not None and self.model not in floors()
 
     @property
     def short_name(self) -> str:

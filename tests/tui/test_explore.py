@@ -326,6 +326,19 @@ async def test_a_run_that_ended_in_its_first_epoch_is_told_as_one_and_asked_late
         await until(pilot, lambda: app.screen.client.facts.get("users") == 1_200)
 
 
+async def test_what_only_counts_is_not_asked_and_not_chosen_first(tmp_path: Path, frozen: Path) -> None:
+    floor = shutil.copytree(frozen, frozen.with_name("20260101-140000-item-knn"))
+    meta = read_json(floor / "meta.json") or {}
+    write_json(floor / "meta.json", meta | {"created": meta["created"] + 7200})
+    (floor / "config.yaml").write_text("model:\n  name: item_knn\n")
+    app = dashboard(tmp_path)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await until(pilot, lambda: app.session.current == frozen)
+        app.session.choose_run(floor)
+        await pilot.press("f4")
+        await until(pilot, shows(app, "item-knn counts and learns nothing, so there is no model to ask"))
+
+
 async def test_a_run_that_cannot_be_asked_says_why(
     tmp_path: Path, frozen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.files import recovered
+from sracl_core.methods import floors
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.runs.summary import setting
 from sracl_tui.commands import CommandError, end, error_line, spawn
 from sracl_tui.view_models import short_name
 
@@ -26,6 +28,7 @@ NO_MODEL = {
     ),
 }
 """By status, what is said of a run without a checkpoint."""
+COUNTS = "counts and learns nothing, so there is no model to ask; F3 chooses another run"
 
 
 class QueryError(Exception):
@@ -160,9 +163,10 @@ class QueryClient:
 
 
 def _without_model(run: Path) -> str:
-    """Why an unfinished run without a checkpoint cannot be asked, "" for any other."""
+    """Why a run without a checkpoint cannot be asked, "" for any other."""
     directory = RunDirectory(run)
     if recovered(directory.checkpoints / "best").is_dir():
         return ""
-    said = NO_MODEL.get(directory.status(), "")
+    floor = setting(directory.settings(), "model.name") in floors()
+    said = COUNTS if floor else NO_MODEL.get(directory.status(), "")
     return said and f"{short_name(run.name)} {said}"

@@ -275,7 +275,7 @@ class ExploreScreen(TabScreen):
         """The other runs of the same data with a model to ask: those of other data know none of its users."""
         runs, current = self.session.runs or (), self.session.current
         data = next((run.dataset for run in runs if run.path == current), None)
-        others = [run for run in runs if run.path != current and run.best is not None]
+        others = [run for run in runs if run.path != current and run.has_model]
         return [run for run in others if data in (None, run.dataset)]
 
     def action_turn_order(self) -> None:
