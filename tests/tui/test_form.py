@@ -39,6 +39,10 @@ def test_objectives_that_the_preset_does_not_train_stand_last_and_are_called_off
     rows = {name: line.plain for name, line in section_rows(form, form.resolve())}
     assert rows["objectives.sracl"].endswith("off")
     assert not rows["objectives.duorec"].endswith("off")
+    form.choose(None)
+    form.enter("model.name", "bert4rec")
+    assert not form.idle("objectives.masked_item"), "the backbone is made for it"
+    assert form.idle("objectives.next_item")
 
 
 def test_another_backbone_brings_its_own_settings(form: FormModel) -> None:

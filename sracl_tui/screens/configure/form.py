@@ -44,7 +44,7 @@ class FormModel:
         self.seeds: tuple[int, ...] = ()
         self._known: dict[str, dict[str, Setting]] = {}
         self._base: dict[tuple[str | None, str | None], dict[str, Any]] = {}
-        self._trained: dict[str | None, set[str]] = {}
+        self._trained: dict[tuple[str | None, str | None], set[str]] = {}
 
     @property
     def backbone(self) -> str:
@@ -67,10 +67,12 @@ class FormModel:
         return dict(sorted(grouped.items(), key=lambda one: self.idle(one[0])))
 
     def idle(self, section: str) -> bool:
-        """Whether these are the settings of an objective that the preset does not train."""
-        self._under_preset(None)
+        """Whether these are the settings of an objective that preset and backbone do not train."""
         kind, _, name = section.partition(".")
-        return kind == "objectives" and name not in self._trained[self.preset]
+        if kind != "objectives":
+            return False
+        self._under_preset(self.backbone)
+        return name not in self._trained[self.preset, self.backbone]
 
     def base(self) -> dict[str, Any]:
         """Every setting's value under the preset and this backbone alone."""
@@ -81,7 +83,7 @@ class FormModel:
         if place not in self._base:
             config, _ = load_config(preset=self.preset, sets=[f"{BACKBONE}={backbone}"] if backbone else [])
             self._base[place] = flatten(config)
-            self._trained.setdefault(self.preset, set(config.active_objectives))
+            self._trained[place] = set(config.active_objectives)
         return self._base[place]
 
     def shown(self, key: str) -> str:
