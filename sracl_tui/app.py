@@ -140,8 +140,8 @@ class Dashboard(App[None]):
         session.take(message.runs)
         if session.current is None and message.runs:
             live = session.live_runs()
-            asked = [run for run in message.runs if run.has_model]
-            session.choose_run((live or asked or list(message.runs))[0].path)
+            asked = next((run for run in message.runs if run.has_model), message.runs[0])
+            session.choose_run((live[0] if live else asked).path)
             if live and first and not self._moved:
                 self.switch_mode("train")
         if first:

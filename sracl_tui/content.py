@@ -28,7 +28,7 @@ class Content(TextualContent):
         super().__init__(plain_lines(text), spans, cell_length, strip_control_codes=False)
 
 
-PRESSED = {"esc": "escape", "F5": "f5", "F6": "f6", "/": "slash", "?": "question_mark"}
+PRESSED = {"esc": "escape", "F3": "f3", "F5": "f5", "F6": "f6", "/": "slash", "?": "question_mark"}
 """What a hint calls otherwise than Textual does."""
 
 

@@ -89,6 +89,13 @@ class Session:
             if self.current is not None:
                 self.choose_run(moved.get(self.current, self.current))
 
+    def alike(self) -> list[RunLine]:
+        """Runs with a model, of the data of the watched one: those of other data know none of its users."""
+        runs = self.runs or ()
+        data = next((run.dataset for run in runs if run.path == self.current), None)
+        others = [run for run in runs if run.path != self.current and run.has_model]
+        return [run for run in others if data in (None, run.dataset)]
+
     def choose_run(self, path: Path) -> None:
         """Make `path` the run that Train and Explore are about."""
         self.current = path

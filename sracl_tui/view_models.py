@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.words import counted
 
@@ -36,8 +35,8 @@ class RunLine:
 
     @property
     def has_model(self) -> bool:
-        """Whether there is something to ask: after the first epoch, and never of what only counts."""
-        return self.best is not None and self.model not in floors()
+        """Whether there is something to ask: after the first epoch, and what only counts has none."""
+        return self.best is not None and self.epoch is not None
 
     @property
     def short_name(self) -> str:

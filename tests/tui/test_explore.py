@@ -330,13 +330,15 @@ async def test_what_only_counts_is_not_asked_and_not_chosen_first(tmp_path: Path
     floor = shutil.copytree(frozen, frozen.with_name("20260101-140000-item-knn"))
     meta = read_json(floor / "meta.json") or {}
     write_json(floor / "meta.json", meta | {"created": meta["created"] + 7200})
-    (floor / "config.yaml").write_text("model:\n  name: item_knn\n")
+    state = json.loads((floor / "state.json").read_text())
+    (floor / "state.json").write_text(json.dumps(state | {"epoch": None}))
     app = dashboard(tmp_path)
     async with app.run_test(notifications=True, size=WIDE) as pilot:
         await until(pilot, lambda: app.session.current == frozen)
         app.session.choose_run(floor)
         await pilot.press("f4")
         await until(pilot, shows(app, "item-knn counts and learns nothing, so there is no model to ask"))
+        await until(pilot, shows(app, "F3 chooses another run"))
 
 
 async def test_a_run_that_cannot_be_asked_says_why(

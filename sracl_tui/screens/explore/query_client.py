@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sracl_core.files import recovered
-from sracl_core.methods import floors
 from sracl_core.runs.directory import RunDirectory
-from sracl_core.runs.summary import setting
 from sracl_tui.commands import CommandError, end, error_line, spawn
 from sracl_tui.view_models import short_name
 
@@ -28,7 +26,7 @@ NO_MODEL = {
     ),
 }
 """By status, what is said of a run without a checkpoint."""
-COUNTS = "counts and learns nothing, so there is no model to ask; F3 chooses another run"
+COUNTS = "counts and learns nothing, so there is no model to ask"
 
 
 class QueryError(Exception):
@@ -42,8 +40,9 @@ class QueryError(Exception):
 class QueryClient:
     """Starts the explorer when first asked. `state` is "idle", "loading", "ready" or "dead".
 
-    `facts` is its first line once ready; `problem` says why it is dead, `no_model` whether that is since the
-    run has none to ask yet. `on_change` is called whenever `state` changes.
+    `facts` is its first line once ready; `problem` says why it is dead, `remedy` the key against it,
+    `no_model` whether that is since the run has none to ask. `on_change` is called whenever `state`
+    changes.
     """
 
     def __init__(self, run: Path, on_change: Callable[[], None]) -> None:
@@ -51,6 +50,7 @@ class QueryClient:
         self.state = "idle"
         self.facts: dict[str, Any] = {}
         self.problem = ""
+        self.remedy = ""
         self.no_model = False
         self._on_change = on_change
         self._process: asyncio.subprocess.Process | None = None
@@ -103,11 +103,11 @@ class QueryClient:
         self.state = "idle"
 
     async def _live(self) -> None:
-        if lacking := _without_model(self.run):
-            self.no_model = True
+        lacking, self.remedy = _without_model(self.run)
+        self.no_model = bool(lacking)
+        if lacking:
             self._die(lacking)
             return
-        self.no_model = False
         try:
             process = await spawn("explore", str(self.run), "--json-lines", talking=True)
         except CommandError as error:
@@ -162,11 +162,14 @@ class QueryClient:
         self._on_change()
 
 
-def _without_model(run: Path) -> str:
-    """Why a run without a checkpoint cannot be asked, "" for any other."""
+def _without_model(run: Path) -> tuple[str, str]:
+    """Why a run without a checkpoint cannot be asked, "" for any other; and the key when it cannot."""
     directory = RunDirectory(run)
+    state, status = directory.state(), directory.status()
     if recovered(directory.checkpoints / "best").is_dir():
-        return ""
-    floor = setting(directory.settings(), "model.name") in floors()
-    said = COUNTS if floor else NO_MODEL.get(directory.status(), "")
-    return said and f"{short_name(run.name)} {said}"
+        return "", "F5 starts it again"
+    if status == "finished" and state.get("epoch") is None:
+        return f"{short_name(run.name)} {COUNTS}", "F3 chooses another run"
+    if said := NO_MODEL.get(status):
+        return f"{short_name(run.name)} {said}", "F5 looks again"
+    return "", "F5 starts it again"

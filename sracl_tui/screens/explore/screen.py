@@ -26,7 +26,7 @@ from sracl_tui.screens.explore.second_panel import First
 from sracl_tui.screens.explore.user_box import Asked, UserBox
 from sracl_tui.screens.explore.walk import NO_RUN, Walk
 from sracl_tui.screens.explore.weight_bar import WeightBar
-from sracl_tui.view_models import RunLine, short_name
+from sracl_tui.view_models import short_name
 from sracl_tui.widgets.field import Field
 from sracl_tui.widgets.row_list import RowList
 
@@ -208,7 +208,7 @@ class ExploreScreen(TabScreen):
         if action == "back":
             return len(self.walk.trail) > 1
         if action == "compare":
-            return bool(self._alike())
+            return bool(self.session.alike())
         dead = self.client is not None and self.client.state == "dead"
         return action.partition("(")[0] not in NEEDS_RUN or (self.session.current is not None and not dead)
 
@@ -269,14 +269,7 @@ class ExploreScreen(TabScreen):
 
     def action_compare(self) -> None:
         """Choose a second run, or leave the comparison."""
-        self.board.second.toggle(self._alike(), self._first)
-
-    def _alike(self) -> list[RunLine]:
-        """The other runs of the same data with a model to ask: those of other data know none of its users."""
-        runs, current = self.session.runs or (), self.session.current
-        data = next((run.dataset for run in runs if run.path == current), None)
-        others = [run for run in runs if run.path != current and run.has_model]
-        return [run for run in others if data in (None, run.dataset)]
+        self.board.second.toggle(self.session.alike(), self._first)
 
     def action_turn_order(self) -> None:
         """Two runs' lists in the order of the other one."""

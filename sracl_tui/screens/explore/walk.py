@@ -162,10 +162,9 @@ class Walk(Static):
             return
         name = short_name(client.run.name)
         if client.state == "dead":
-            sign, again = ("✗ the explorer has ended: ", "bold $error"), "F5 starts it again"
-            if client.no_model:
-                sign, again = ("! ", "bold $warning"), "F5 looks again"
-            self.update(Content.assemble(sign, f"{client.problem}  ", hints(again)))
+            ended = ("✗ the explorer has ended: ", "bold $error")
+            sign = ("! ", "bold $warning") if client.no_model else ended
+            self.update(Content.assemble(sign, f"{client.problem}  ", hints(client.remedy)))
         elif client.state == "ready":
             self.update(self._facts(name, client))
         else:
