@@ -61,8 +61,8 @@ def encoder_of(weights: Path, n_items: int, dropout: float = 0.0) -> SASRec:
     length, size = theirs["position_embeddings.weight"].shape
     inner = len(theirs["item_encoder.layer.0.intermediate.dense_1.bias"])
     layers = sum(name.endswith("attention.query.bias") for name in theirs)
-    settings = Settings(hidden_size=size, layers=layers, heads=HEADS, inner_size=inner, max_length=length)
-    settings = settings.model_copy(update={"dropout": dropout, "attention_dropout": dropout})
+    shape = {"hidden_size": size, "layers": layers, "heads": HEADS, "inner_size": inner}
+    settings = Settings(**shape, max_length=length, dropout=dropout, attention_dropout=dropout)
     encoder = build(settings, n_items, seed=0)
     left = encoder.load_state_dict(renamed(theirs, n_items, layers), strict=False)
     assert left.missing_keys == ["repeat_bias"], left

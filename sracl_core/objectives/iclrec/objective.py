@@ -66,10 +66,8 @@ class ICLRec(Objective):
         def finish(anchors_BD: Tensor, states: list[Tensor]) -> LossParts:
             compared = states
             if settings.compare == "padded":
-                every_RLD = self._padded(encoder, Sequences.joined(views))
-                compared, states = (
-                    list(of_R.chunk(2)) for of_R in (every_RLD.flatten(1), every_RLD.mean(dim=1))
-                )
+                every_RLD = _padded(encoder, Sequences.joined(views))
+                compared, states = list(every_RLD.flatten(1).chunk(2)), list(every_RLD.mean(1).chunk(2))
             elif settings.pooling == "mean":
                 rows = Sequences.joined(views).latest(encoder.max_length)
                 compared = states = list(_means(encoder.states(rows).float(), rows).chunk(2))
@@ -96,13 +94,14 @@ class ICLRec(Objective):
             return encoder.encode(rows).float()
         if self.settings.compare == "padded":
             few = np.split(np.arange(len(rows)), range(PADDED_AT_ONCE, len(rows), PADDED_AT_ONCE))
-            return torch.cat([self._padded(encoder, rows.take(part)).mean(dim=1) for part in few])
+            return torch.cat([_padded(encoder, rows.take(part)).mean(dim=1) for part in few])
         rows = rows.latest(encoder.max_length)
         return _means(encoder.states(rows).float(), rows)
 
-    def _padded(self, encoder: SequenceEncoder, rows: Sequences) -> Tensor:
-        assert isinstance(encoder, SASRec)
-        return padded_states(encoder, rows).float()
+
+def _padded(encoder: SequenceEncoder, rows: Sequences) -> Tensor:
+    assert isinstance(encoder, SASRec)
+    return padded_states(encoder, rows).float()
 
 
 def _means(states_TD: Tensor, rows: Sequences) -> Tensor:
