@@ -59,7 +59,7 @@ WHOLE_FILE = (
     "is empty",
     "holds (?:no |XML|HTML|an? )",
     "cut or damaged",
-    "has no \\w+ column",
+    "has no (?:plain )?\\w+ column",
     "has no column",
     r"parquet cannot be read",
     r"cannot be read: parquet",
