@@ -184,7 +184,8 @@ def _memory_mb(
     # An example that is a whole sequence has a target after each of its items.
     targets = config.training.batch_size * max(1.0, n_prefixes / max(1, n_examples))
     logits = targets * n_items / processes
-    length = model.max_length if model.whole_window else float(sources.prefixes.lengths.mean())
+    padded = model.whole_window or any(one.reads_padding for one in objectives)
+    length = model.max_length if padded else float(sources.prefixes.lengths.mean())
     tokens = _sequences(config) * length / processes
     activations = tokens * model.floats_per_token
     ranking = config.evaluation.batch_size * n_items

@@ -206,6 +206,11 @@ class ObjectiveSettings(Section):
         """Whether its loss scores all items in each step, so that each embedding has a gradient."""
         return self.main
 
+    @property
+    def reads_padding(self) -> bool:
+        """Whether its rows are padded to the window and read as a whole, for the estimate of memory."""
+        return False
+
     def sequences_per_anchor(self, k: int) -> int:
         """Sequences beside the anchor that a step encodes for each, with `k` neighbors retrieved."""
         return 0

@@ -87,3 +87,11 @@ def test_a_step_of_sequences_is_estimated_with_a_target_after_each_item(tiny: Pa
     prefixes = plan(tiny_config(tiny, changes))
     sequences = plan(tiny_config(tiny, {**changes, "objectives.next_item.examples": "sequences"}))
     assert sequences.memory_mb > prefixes.memory_mb
+
+
+def test_padded_views_are_estimated_with_the_whole_window(tiny: Path) -> None:
+    changes = {"training.batch_size": 4096, "objectives.iclrec.weight": 0.1, "objectives.iclrec.clusters": 2}
+    pooled, padded = (
+        plan(tiny_config(tiny, {**changes, "objectives.iclrec.compare": how})) for how in ("pooled", "padded")
+    )
+    assert padded.memory_mb > pooled.memory_mb

@@ -52,6 +52,11 @@ class Settings(ViewSettings):
             self.refuse_unread(("compare",), "pooling", "mean")
         return self
 
+    @property
+    def reads_padding(self) -> bool:
+        """The padded views."""
+        return self.compare == "padded"
+
     def misfit(self, sizes: Sizes) -> str:
         """More intents than users, and states that the backbone has not."""
         if self.intents and self.clusters > sizes.users:
