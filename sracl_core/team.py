@@ -2,17 +2,16 @@
 
 Each process holds the whole model, but of item embeddings that are shared out its part
 (`models.item_shard`), and all take the same steps: of a global batch each encodes its share, states are
-gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone writes. The
-variables RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, which torchrun sets, say who is who.
+gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone writes. How
+they find each other: `meeting`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,9 +23,6 @@ from sracl_core.device import cores
 from sracl_core.errors import InputError, TeamError
 
 T = TypeVar("T")
-MEETING = timedelta(minutes=5)
-WAITING = timedelta(days=2)
-"""Process 0 may encode texts for hours while the others wait; that one has died is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -213,66 +209,6 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         return grads[0][ctx.mine] * ctx.size, None
-
-
-def size_told() -> int:
-    """Processes of the team that the environment tells of; 1 for none. Raises InputError."""
-    told = os.environ.get("WORLD_SIZE", "1")
-    if not told.isdigit() or int(told) < 1:
-        raise InputError(f"WORLD_SIZE is '{told}', not a number of processes; torchrun sets it")
-    return int(told)
-
-
-def rank_told() -> int:
-    """This process's number in the team that the environment tells of."""
-    told = os.environ.get("RANK", "0")
-    if not told.isdigit() or int(told) >= size_told():
-        raise InputError(
-            f"RANK is '{told}', not a number below WORLD_SIZE, which is {size_told()}; torchrun sets both"
-        )
-    return int(told)
-
-
-def _place_told() -> str:
-    """Where the team meets, by the environment. Raises InputError."""
-    host, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
-    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-        wrong = "MASTER_PORT" if host else "MASTER_ADDR"
-        raise InputError(
-            f"{wrong} is '{os.environ.get(wrong, '')}', and a team of WORLD_SIZE {size_told()} meets there; "
-            "torchrun sets it, or leave WORLD_SIZE out and give --processes"
-        )
-    return f"{host}:{port}"
-
-
-@contextmanager
-def joined() -> Iterator[Team]:
-    """The team that the environment tells of, while inside. Raises TeamError where it does not come about."""
-    size, rank = size_told(), rank_told()
-    if size == 1:
-        yield ALONE
-        return
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-        backend = "cpu:gloo,cuda:nccl"
-    where = _place_told()
-    try:
-        store, _, _ = next(dist.rendezvous("env://", timeout=MEETING))  # type: ignore[attr-defined]
-        store.set_timeout(WAITING)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAITING)
-    except (RuntimeError, ValueError) as error:
-        if "EADDRINUSE" in str(error) or "in use" in str(error):
-            raise TeamError(f"the port of {where} is in use; set MASTER_PORT to another one") from error
-        raise TeamError(
-            f"process {rank} of {size} could not meet the others at {where}: "
-            f"{str(error).splitlines()[0][:120]}; are they all started, and does the address reach process 0?"
-        ) from error
-    try:
-        yield Team(rank, size)
-    finally:
-        with suppress(RuntimeError):
-            dist.destroy_process_group()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`--processes N`: this command again N times on this machine, as one team (see `sracl_core.team`)."""
+"""`--processes N`: this command again N times on this machine, as one team (see `sracl_core.meeting`)."""
 
 from __future__ import annotations
 

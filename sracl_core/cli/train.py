@@ -75,9 +75,9 @@ def train(
     if dry_run:
         _print_plan(resolved, runs_dir, processes, as_json)
         return
+    from sracl_core.meeting import joined
     from sracl_core.pipeline.new_run import new_run
     from sracl_core.runs.directory import open_run
-    from sracl_core.team import joined
 
     with joined() as team:
         made = str(new_run(resolved, runs_dir, name, start).path) if team.first else ""
@@ -120,8 +120,8 @@ def resume(
     require_trackers(log_to)
     if launches(processes):
         raise typer.Exit(launch(processes))
+    from sracl_core.meeting import joined
     from sracl_core.runs.directory import open_run
-    from sracl_core.team import joined
 
     with joined() as team:
         if team.first:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sracl_core.meeting import joined
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import resume, train
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.team import Team, joined
+from sracl_core.team import Team
 from tests.tiny import hashed_words, tiny_config
 
 SECONDS = 240.0

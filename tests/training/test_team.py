@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sracl_core.data.sources import load_sources
-from sracl_core.errors import ConfigError, InputError
+from sracl_core.errors import ConfigError
 from sracl_core.explorer import Explorer
 from sracl_core.models import base, item_shard
 from sracl_core.pipeline.estimate import plan
@@ -24,7 +24,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
-from sracl_core.team import Team, rank_told, size_told
+from sracl_core.team import Team
 from sracl_core.training.checkpoint import load_tensors
 from sracl_core.training.loop import require_shareable
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -240,14 +240,3 @@ def test_shares_follow_one_another_and_leave_out_nobody() -> None:
             parts = [np.arange(n)[Team(rank, size).share(n)] for rank in range(size)]
             assert np.concatenate(parts).tolist() == list(range(n))
             assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-@pytest.mark.parametrize(("name", "value"), [("WORLD_SIZE", "two"), ("WORLD_SIZE", "0"), ("RANK", "7")])
-def test_what_the_environment_tells_wrong_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=f"{name} is '{value}'"):
-        size_told(), rank_told()
