@@ -23,7 +23,7 @@ from sracl_tui.glyphs import AsciiFilter, StyledFilter, ascii_only
 from sracl_tui.last_words import last_words
 from sracl_tui.preferences import Preferences
 from sracl_tui.screens import Place, find
-from sracl_tui.screens.base import TabScreen
+from sracl_tui.screens.base import OverScreen, TabScreen
 from sracl_tui.session import RunChosen, Session
 from sracl_tui.themes import CYCLE, DARK, LIGHT
 from sracl_tui.view_models import RunLine
@@ -182,9 +182,15 @@ class Dashboard(App[None]):
         return [screen for screen in bases if isinstance(screen, TabScreen) and screen.is_mounted]
 
     async def action_go(self, mode: str) -> None:
-        """Show one of the four screens; keys pressed meanwhile are its own, so they wait for it."""
+        """Show one of the four screens and nothing over it, unless something is asked just now.
+
+        Keys pressed meanwhile are that screen's own, so they wait for it.
+        """
         self._moved = True
-        if len(self.screen_stack) == 1:
+        over = self.screen_stack[1:]
+        if all(isinstance(screen, OverScreen) for screen in over):
+            for _ in over:
+                self.pop_screen()
             await self.switch_mode(mode)
             if isinstance(self.screen, TabScreen):
                 self.screen.arrive()

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from sracl_tui.screens import find
 from sracl_tui.session import Session
 from sracl_tui.view_models import RunLine, RunSnapshot
 from sracl_tui.widgets.key_line import KeyLine
-from sracl_tui.widgets.mode_bar import ModeBar
+from sracl_tui.widgets.mode_bar import ModeBar, ModeTab
+
+Result = TypeVar("Result")
 
 
 class TabScreen(Screen[None]):
@@ -114,3 +116,14 @@ class TabScreen(Screen[None]):
 
     def action_export(self) -> None:
         """Write what the screen is about into files."""
+
+
+class OverScreen(ModalScreen[Result]):
+    """Something to look at over a screen: who goes to another one leaves it, while a question stays."""
+
+    async def on_click(self, event: events.Click) -> None:
+        """A tab that is seen beside the box works."""
+        if event.widget is self:
+            under, _ = self.app.screen_stack[0].get_widget_at(*event.screen_offset)
+            if isinstance(under, ModeTab):
+                await under.show_screen()

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from sracl_tui.content import Content, TextualContent, doing, hints
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.widgets.facts import Fact, Facts
 from sracl_tui.widgets.plain import Static, entitle
 
@@ -27,7 +27,7 @@ PLOT_KEYS = (
 )
 
 
-class HelpScreen(ModalScreen[str | None]):
+class HelpScreen(OverScreen[str | None]):
     """Ends with the key whose line was clicked, None after escape or ?.
 
     here: how many of the `sections` are of keys that do something on the screen below.

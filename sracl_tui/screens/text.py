@@ -7,14 +7,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.widgets.plain import Static, entitle
 
 
-class TextScreen(ModalScreen[None]):
+class TextScreen(OverScreen[None]):
     """Escape closes, y copies."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -27,6 +27,10 @@ class ModeTab(Static):
 
     async def on_click(self, event: events.Click) -> None:
         event.stop()
+        await self.show_screen()
+
+    async def show_screen(self) -> None:
+        """What its key does."""
         await self.run_action(f"app.go('{self.mode}')")
 
 

@@ -60,10 +60,19 @@ class RowList(OptionList):
 
 
 class CursorList(RowList):
-    """Rows to look at as well as to open: a click puts the cursor on one, a click on that one is enter."""
+    """Rows to look at as well as to open: a click puts the cursor on one, a click on that one is enter.
+
+    So a double click opens whatever row it is on, once: where its first half did that, its second half falls
+    on other rows than a person saw.
+    """
+
+    _only_put = False
 
     def _on_click(self, event: events.Click) -> None:
         row = event.style.meta.get("option")
-        if row is not None and row != self.highlighted:
+        again = event.chain > 1 and not self._only_put
+        self._only_put = not again and row is not None and row != self.highlighted
+        if self._only_put:
             self.highlighted = row
+        if again or self._only_put:
             event.prevent_default()

@@ -196,9 +196,13 @@ async def test_files_are_found_by_looking_through_folders(tmp_path: Path) -> Non
         await until(pilot, shows(app, "Browse (ctrl+o)"))
         await pilot.click("#browse")
         await until(pilot, shows(app, "my ␛[31m logs/", ".."))
-        app.screen.query_one(RowList).select_id(folder.name)
-        await pilot.press("enter")
+        rows = app.screen.query_one(RowList)
+        rows.select_id(folder.name)
+        x, y = rows.region.offset
+        # The second half falls on the file that comes to stand there.
+        await pilot.click(offset=(x + 4, y + (rows.highlighted or 0)), times=2)
         await until(pilot, shows(app, "a [b]x[c].csv", "items.csv", "10 B"))
+        assert rows.current_id == "a [b]x[c].csv"
         assert ".hidden" not in drawn(app)
         assert "Take takes the whole folder" in drawn(app)
         await pilot.press("space", "slash", *"ite", "down", "enter")

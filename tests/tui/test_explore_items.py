@@ -102,6 +102,9 @@ async def test_users_in_another_order_and_the_next_miss(tmp_path: Path, frozen: 
         await pilot.press("s")
         await until(pilot, shows(app, "worst rank first", f"rank {TOLD['users']['users'][0]['rank']} "))
         assert (asked[-1]["order"], asked[-1]["reverse"], asked[-1]["prefix"]) == ("rank", True, "")
+        assert isinstance(app.focused, Input)
+        await until(pilot, lambda: "F6 Sort" in drawn(app).splitlines()[-1])
+        assert "/ User" not in drawn(app).splitlines()[-1], "no letter is a key while it is typed"
         await pilot.press("f6", "f6")
         await until(pilot, shows(app, "longest history first"))
         await pilot.press("escape", "m")

@@ -40,6 +40,8 @@ async def test_what_can_be_done_and_the_ways_out_are_there(
         app.screen.set_focus(None)
         await until(pilot, lambda: drawn(app).splitlines()[-1].endswith(" ^q Quit ? Help"))
         await until(pilot, lambda: there in drawn(app).splitlines()[-1])
+        if mode == "explore":
+            await until(pilot, shows(app, "/  user: part of id  ", "f  free text  "))
         assert not [name for name in not_there if name in drawn(app).splitlines()[-1]]
 
 
@@ -97,6 +99,8 @@ async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Pat
         await until(pilot, lambda: app.session.runs)
         app.push_screen(QuitScreen(app.session.runs))
         await until(pilot, shows(app, "Detach (d): it goes on", "Stop (s): checkpoint, end", "Cancel (esc)"))
+        await pilot.press("f2")
+        assert isinstance(app.screen, QuitScreen), "a question waits for its answer"
         await pilot.press("escape", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         # The present screen's keys first, those of the others further down.
@@ -117,3 +121,8 @@ async def test_leaving_and_the_keys_are_said_in_full(tmp_path: Path, frozen: Pat
         await pilot.click(offset=(30, line))
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen), "no line that does nothing there is pressed"
+        await pilot.press("f2")
+        await until(pilot, lambda: app.current_mode == "configure")
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "train")
+        assert len(app.screen_stack) == 1, "who goes elsewhere has left what lay over the screen"

@@ -98,7 +98,7 @@ def changes(form: FormModel, resolved: Resolved) -> Content:
 
 def command(line: str) -> Content:
     """The command line, to be copied."""
-    return Content.assemble(("$ ", "bold $accent"), (line, "bold"), ("   y copies", "$muted"))
+    return Content.assemble(("$ ", "bold $accent"), (line, "bold"))
 
 
 def problems(resolved: Resolved) -> Content:

@@ -8,10 +8,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 
 from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.explore.answer_panel import AnswerPanel
 from sracl_tui.screens.explore.item_view import facts, lists
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
@@ -23,7 +23,7 @@ AROUND = 12
 """Columns that the box needs for its edges."""
 
 
-class ItemScreen(ModalScreen[str | None]):
+class ItemScreen(OverScreen[str | None]):
     """Ends with the user that was chosen, None after escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

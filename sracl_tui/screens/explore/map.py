@@ -11,10 +11,10 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from sracl_core.words import counted
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.explore import map_view
 from sracl_tui.screens.explore.item import ItemScreen
 from sracl_tui.screens.explore.map_plot import MapPlot
@@ -34,7 +34,7 @@ ARROWS = Binding("up,down,left,right", "", "Move the cursor, at the edge the map
 """For the help: they are the plane's own."""
 
 
-class MapScreen(ModalScreen[str | None]):
+class MapScreen(OverScreen[str | None]):
     """Ends with a user that was chosen on an item's card, None after escape."""
 
     AUTO_FOCUS = "#map-plot"

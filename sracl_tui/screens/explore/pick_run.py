@@ -10,17 +10,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from sracl_tui.content import Content, hints
 from sracl_tui.glyphs import RUN_GLYPHS
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.plain import entitle
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 
 
-class PickRunScreen(ModalScreen[Path | None]):
+class PickRunScreen(OverScreen[Path | None]):
     """Enter takes the run under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Close")]

@@ -58,7 +58,7 @@ class ExploreScreen(TabScreen):
         """The question on top, the answers below."""
         yield Horizontal(
             UserBox(self._asked),
-            Field(placeholder="f  free text: what should it be like?", id="text"),
+            Field(placeholder="f  free text: what should it be like?\nf  free text", id="text"),
             WeightBar(id="weight"),
             id="question",
         )

@@ -90,7 +90,7 @@ class UserBox(Vertical):
 
     def compose(self) -> ComposeResult:
         """The input, the suggestions below it."""
-        yield FilterField("/  user: type a part of the id", "user")
+        yield FilterField("/  user: type a part of the id\n/  user: part of id\n/  user", "user")
         yield RowList(id="suggestions")
 
     def on_mount(self) -> None:

@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from sracl_core.progress import duration
@@ -20,6 +19,7 @@ from sracl_tui.commands import CommandError, ask, follow
 from sracl_tui.content import Content
 from sracl_tui.deliver import copy, export
 from sracl_tui.screens.ask import AskScreen
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.confirm import ConfirmScreen
 from sracl_tui.session import Session
 from sracl_tui.view_models import short_name
@@ -41,7 +41,7 @@ class BoardRows(CursorList):
     ]
 
 
-class BoardScreen(ModalScreen[Path | None]):
+class BoardScreen(OverScreen[Path | None]):
     """The run that was chosen, None where it was closed. What it shows is what `sracl runs board` says."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

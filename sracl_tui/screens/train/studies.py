@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from sracl_core.files import read_json
 from sracl_core.words import counted
 from sracl_tui.content import Content, hints
 from sracl_tui.deliver import copy
 from sracl_tui.glyphs import RUN_GLYPHS
+from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.train.flow_line import FlowLine
 from sracl_tui.screens.train.groups import table
 from sracl_tui.session import Session
@@ -34,7 +34,7 @@ NOTHING = Content.assemble(
 )
 
 
-class StudiesScreen(ModalScreen[None]):
+class StudiesScreen(OverScreen[None]):
     """Escape closes, y copies."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
