@@ -43,7 +43,7 @@ SMALL = [
     ("a", "z", 6),
     ("a", "z", 6),
 ]
-ITEMS = "item_id,title,color\nx,Lamp,red\ny,,blue\nunused,Chair,\n"
+ITEMS = "item_id,title,color\nx,Lamp,red\ny,\u200b ,blue\nunused,Chair,\n"
 
 
 def test_order_numbers_and_items(tmp_path: Path) -> None:

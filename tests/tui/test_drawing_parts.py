@@ -19,6 +19,7 @@ from sracl_tui.content import Content
 from sracl_tui.deliver import write_export
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
+from sracl_tui.screens.explore.map_view import legend
 from sracl_tui.screens.explore.view import history_rows
 from sracl_tui.screens.train import curves
 from sracl_tui.screens.train.chart_settings import ChartSettings
@@ -63,6 +64,17 @@ def test_titles_go_before_bars_and_bars_are_all_there_or_none(width: int) -> Non
     how = RenderOptions(lambda _: Style(), {})
     drawn = [strip.text for row in rows for strip in row.render_strips(width, None, Style(), how)]
     assert [text.rstrip() for text in drawn] == DRAWN[width].strip().splitlines()
+
+
+def test_the_map_names_what_it_colors_a_line_each() -> None:
+    groups = [{"name": name, "shown": 12} for name in ("two\nlines", "宽" * 40, "", "other")]
+    drawn = legend({"color": "brand", "groups": groups}, {"tea": "history"}, None)
+    how = RenderOptions(lambda _: Style(), {})
+    strips = [strip.text for strip in drawn.render_strips(18, None, Style(), how)]
+    assert [text[-2:] for text in strips[1:5]] == ["12"] * 4, "no name takes the room of its number"
+    assert strips[1].startswith("⣿ two␊lines")
+    assert strips[5].startswith("● history")
+    assert len(strips) == 6 == drawn.get_height({}, 18)
 
 
 @given(st.lists(finite, min_size=1, max_size=400), st.integers(1, 60))

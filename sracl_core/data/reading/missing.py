@@ -9,14 +9,15 @@ WORDS = (
     r"nan|null|none|undefined|<na>|nat|n/a|\(null\)|\(none\)|\(not set\)|"
     r"#(?:n/a|ref!|value!|name\?|num!|null!|div/0!)"
 )
-NOTHING = rf"^\s*(?:(?i:{WORDS})|NA|\\N)?\s*$"
+BLANK = r"[\s\u00ad\u200b-\u200d\u2060\ufeff]"  # nothing that one sees
+NOTHING = rf"^{BLANK}*(?:(?i:{WORDS})|NA|\\N)?{BLANK}*$"
 
 
 def missing(column: pl.Series) -> pl.Series:
     """Whether each cell is null, empty, blank, NaN or a null word, bool.
 
-    >>> missing(pl.Series(["u1", "NULL", " ", None, "nano"])).to_list()
-    [False, True, True, True, False]
+    >>> missing(pl.Series(["u1", "NULL", " ", "\\u200b", None, "nano"])).to_list()
+    [False, True, True, True, True, False]
     """
     if column.dtype == pl.String:
         return column.is_null() | column.str.contains(NOTHING).fill_null(True)

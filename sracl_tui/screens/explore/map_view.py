@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sracl_tui.content import Content
+from sracl_tui.content import Content, TextualContent, line
 from sracl_tui.screens.explore.questions import PARTS_READ, Answers, Question
+from sracl_tui.widgets.split_line import SplitLine
 
 Answer = Mapping[str, Any]
 Window = tuple[float, float, float, float]
@@ -98,17 +99,18 @@ def spot_of(window: Window, cell: tuple[int, int], columns: int, rows: int) -> t
     return left + (cell[0] + 0.5) / columns * (right - left), top - (cell[1] + 0.5) / rows * (top - bottom)
 
 
-def legend(answer: Answer, marks: Mapping[str, str], only: str | None) -> Content:
-    """The groups with their color and size, then what the signs say."""
-    lines = [Content.styled(f"color: {answer['color'] or 'none'}", "$muted")]
+def legend(answer: Answer, marks: Mapping[str, str], only: str | None) -> SplitLine:
+    """The groups with their color and size, a line each, then what the signs say."""
+    lines: list[tuple[Content, Content]] = []
     for at, group in enumerate(answer["groups"]):
         name = (group["name"] or "(none)", "bold reverse" if group["name"] == only else "")
-        size = (f" {group['shown']:,}", "$muted")
-        lines.append(Content.assemble(("⣿ ", group_color(answer, at)), name, size))
+        size = Content.styled(f"{group['shown']:,}", "$muted")
+        lines.append((Content.assemble(("⣿ ", group_color(answer, at)), name), size))
     kinds = set(marks.values())
     shown = [(kind, sign) for kind, sign in SIGNS.items() if kind in kinds]
-    lines += [Content.assemble((f"{sign} ", MARKED.get(kind, "")), kind) for kind, sign in shown]
-    return Content("\n").join(lines)
+    signs = [Content.assemble((f"{sign} ", MARKED.get(kind, "")), kind) for kind, sign in shown]
+    colored = Content.styled(f"color: {answer['color'] or 'none'}", "$muted")
+    return SplitLine((colored, ""), *lines, *((sign, "") for sign in signs))
 
 
 def heading(answer: Answer) -> str:
@@ -119,14 +121,14 @@ def heading(answer: Answer) -> str:
     return f"Map of the items by {space} · {how}"
 
 
-def caption(place: Answer | None, marks: Mapping[str, str]) -> Content:
+def caption(place: Answer | None, marks: Mapping[str, str]) -> TextualContent:
     """The item at the cursor, in a line."""
     if place is None:
         return Content.styled("no item here", "$muted")
     kind = marks.get(place["item"])
     said = ("", "") if kind is None else (f"  {SIGNS[kind]} {WORDS[kind]}", "$accent")
     group = (f"  {place['group']}", "$muted")
-    return Content.assemble((place["title"], "bold"), group, said, ("  enter opens", "$muted"))
+    return line(Content.assemble((place["title"], "bold"), group, said, ("  enter opens", "$muted")))
 
 
 def group_color(answer: Answer, group: int) -> str:

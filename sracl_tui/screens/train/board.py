@@ -113,9 +113,11 @@ class BoardScreen(OverScreen[Path | None]):
         )
 
     def _row(self, row: Mapping[str, Any]) -> SplitLine:
+        note = row["note"].partition("\n")[0]
         return SplitLine(
             (_name(row, self._marked), _figures(row)),
             (Content.styled(f"  {settings_line(row)}", "$muted"), Content.styled(_facts(row), "$muted")),
+            *([(f"  {note}", "")] if note else []),  # by itself: a long one would leave no room for the rest
         )
 
     def _current(self) -> dict[str, Any] | None:
@@ -274,10 +276,9 @@ def _figures(row: Mapping[str, Any]) -> str:
 
 
 def _facts(row: Mapping[str, Any]) -> str:
-    note = row["note"].partition("\n")[0]
     made = time.strftime("%d %b %H:%M", time.localtime(row["created"]))
     took = "" if row["seconds"] is None else duration(row["seconds"])
-    return " · ".join(part for part in (note, row["dataset"], took, made) if part)
+    return " · ".join(part for part in (row["dataset"], took, made) if part)
 
 
 def _searched(row: Mapping[str, Any]) -> str:
