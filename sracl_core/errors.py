@@ -14,7 +14,7 @@
     ├── StorageError               exit 1   the disk is full or not writable
     ├── ServiceError               exit 1   a server (data set host, LLM endpoint) did not do its part
     ├── NotReady                   exit 1   the answer is still being worked out; ask again
-    ├── TeamError                  exit 3   processes that train together lost or did not find one another
+    ├── TeamError                  exit 3   processes that work together lost or did not find one another
     └── Interrupted                exit 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 
 The message of each is one line that says what was found, where, and what to do. What can be given is
@@ -28,6 +28,10 @@ import re
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+
+RESUMED = "`sracl resume` goes on from the last checkpoint, with any number of processes"
+REPEATED = "the same command goes on after what is finished, with any number of processes"
+"""What to do once a team has ended, by what it did."""
 
 _flags = False
 _QUOTED = r"`[^`]*`|(?<!\w)'[^']*'"
@@ -134,7 +138,7 @@ class NotReady(SraclError):
 
 
 class TeamError(SraclError):
-    """Processes that train together did not find one another, or one of them has ended."""
+    """Processes that work together did not find one another, or one of them has ended."""
 
     exit_code = 3
 

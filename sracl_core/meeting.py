@@ -17,7 +17,7 @@ import psutil
 import torch
 import torch.distributed as dist
 
-from sracl_core.errors import InputError, TeamError
+from sracl_core.errors import RESUMED, InputError, TeamError
 from sracl_core.team import ALONE, Team
 
 MEETING = timedelta(minutes=5)
@@ -83,8 +83,11 @@ def _address_toward(host: str) -> str:
 
 
 @contextmanager
-def joined() -> Iterator[Team]:
-    """The team that the environment tells of, while inside. Raises TeamError where it does not come about."""
+def joined(remedy: str = RESUMED) -> Iterator[Team]:
+    """The team that the environment tells of, while inside. Raises TeamError where it does not come about.
+
+    remedy: what to do once one of them has ended.
+    """
     size, rank = size_told(), rank_told()
     if size == 1:
         yield ALONE
@@ -107,7 +110,7 @@ def joined() -> Iterator[Team]:
             f"{str(error).splitlines()[0][:120]}; are they all started, and does the address reach process 0?"
         ) from error
     try:
-        yield Team(rank, size)
+        yield Team(rank, size, remedy)
     finally:
         with suppress(RuntimeError):
             dist.destroy_process_group()

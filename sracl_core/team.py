@@ -1,9 +1,9 @@
-"""Several processes that train one model together, over torch.distributed; for one process, nothing.
+"""Several processes that do one thing together, over torch.distributed; for one process, nothing.
 
-Each process holds the whole model, but of item embeddings that are shared out its part
+In training each process holds the whole model, but of item embeddings that are shared out its part
 (`models.item_shard`), and all take the same steps: of a global batch each encodes its share, states are
-gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone writes. How
-they find each other: `meeting`.
+gathered where a loss compares rows of the batch, and gradients are averaged. Process 0 alone writes the run.
+Lists for everybody are shared out by people (`service.batch`). How they find each other: `meeting`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,21 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from sracl_core.device import cores
-from sracl_core.errors import InputError, TeamError
+from sracl_core.errors import RESUMED, InputError, TeamError
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Team:
-    """This process among its like. Everything that exchanges raises TeamError when another one has ended."""
+    """This process among its like. Everything that exchanges raises TeamError when another one has ended.
+
+    remedy: what to do then.
+    """
 
     rank: int = 0
     size: int = 1
+    remedy: str = RESUMED
 
     @property
     def first(self) -> bool:
@@ -61,7 +65,7 @@ class Team:
         if self.size == 1:
             return values
         found = torch.from_numpy(np.ascontiguousarray(values).copy())
-        with _heard():
+        with self._heard():
             dist.all_reduce(found)
         return found.numpy()
 
@@ -77,13 +81,21 @@ class Team:
         """What process 0 has: any plain object, or a tensor, which is overwritten."""
         if self.size == 1:
             return values
-        with _heard():
+        with self._heard():
             if isinstance(values, Tensor):
                 dist.broadcast(values, 0)
                 return values
             held = [values]
             dist.broadcast_object_list(held, 0)
         return held[0]
+
+    def every(self, value: T) -> list[T]:
+        """What each process has, any plain object."""
+        found = [value] * self.size
+        if self.size > 1:
+            with self._heard():
+                dist.all_gather_object(found, value)
+        return found
 
     def wait(self) -> None:
         """Until every process is here."""
@@ -93,9 +105,7 @@ class Team:
         """Raise InputError, naming the fact and the process, unless all processes say the same."""
         if self.size == 1:
             return
-        every: list[Any] = [None] * self.size
-        with _heard():
-            dist.all_gather_object(every, dict(facts))
+        every = self.every(dict(facts))
         for rank, theirs in enumerate(every):
             for name, value in every[0].items():
                 if theirs.get(name) != value:
@@ -149,7 +159,7 @@ class Team:
     def exchange(self, rows: Tensor, to: list[int], of: list[int]) -> Tensor:
         """Give process r the next `to[r]` of the rows, and take `of[r]` from it; by process, in order."""
         found = rows.new_empty((sum(of), *rows.shape[1:]))
-        with _heard():
+        with self._heard():
             dist.all_to_all_single(found, rows.contiguous(), of, to)
         return found
 
@@ -160,13 +170,13 @@ class Team:
         """
         counts, mine = self.counts(len(rows)), rows.detach().cpu().contiguous()
         if not self.first:
-            with _heard():
+            with self._heard():
                 dist.send(mine, 0)
             return
         yield mine
         for rank, count in enumerate(counts[1:], start=1):
             theirs = mine.new_empty((count, *mine.shape[1:]))
-            with _heard():
+            with self._heard():
                 dist.recv(theirs, rank)
             yield theirs
 
@@ -174,7 +184,7 @@ class Team:
         if self.size == 1:
             return values
         found = values.clone(memory_format=torch.contiguous_format)
-        with _heard():
+        with self._heard():
             dist.all_reduce(found, how)
         return found
 
@@ -190,9 +200,19 @@ class Team:
         room = mine.new_zeros((max(counts), *mine.shape[1:]))
         room[: len(mine)] = mine
         every = [torch.empty_like(room) for _ in counts]
-        with _heard():
+        with self._heard():
             dist.all_gather(every, room)
         return torch.cat([part[:count] for part, count in zip(every, counts, strict=True)])
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Turn a lost connection into a TeamError."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise TeamError(
+                f"another process of the team has ended, and with it this one; {self.remedy}"
+            ) from error
 
 
 ALONE = Team()
@@ -209,15 +229,3 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         return grads[0][ctx.mine] * ctx.size, None
-
-
-@contextmanager
-def _heard() -> Iterator[None]:
-    """Turn a lost connection into a TeamError."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise TeamError(
-            "another process of the team has ended, and with it this one; `sracl resume` goes on from the "
-            "last checkpoint, with any number of processes"
-        ) from error

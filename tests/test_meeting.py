@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from sracl_core.errors import InputError
+from sracl_core.cli import processes
+from sracl_core.errors import InputError, TeamError
 from sracl_core.meeting import rank_told, size_told
 
 FIRST = "10.77.0.1"
@@ -62,3 +66,20 @@ def test_what_the_environment_tells_wrong_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=f"{name} is '{value}'"):
         size_told(), rank_told()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (-9, "was ended by SIGKILL, and .*; do it again$"),
+        (2, "was ended, and .* with it: error: no such file$"),
+    ],
+)
+def test_who_ended_while_the_first_waited_is_told_with_its_words(
+    monkeypatch: pytest.MonkeyPatch, code: int, told: str
+) -> None:
+    monkeypatch.setattr(processes, "ENDING_SECONDS", 0.0)
+    team: Any = [SimpleNamespace(poll=lambda: None), SimpleNamespace(poll=lambda: code)]
+    said = io.BytesIO(b"reading\nerror: no such file\n")
+    with pytest.raises(TeamError, match=f"process 1 of 2 {told}"):
+        processes._outcome(team, [said], "do it again")

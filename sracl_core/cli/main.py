@@ -171,7 +171,7 @@ def _run(argv: list[str]) -> int:
         if "WORLD_SIZE" in os.environ:
             from sracl_core.cli.processes import refuse_a_team
 
-            refuse_a_team(wanted)
+            refuse_a_team(wanted, argv)
         end_as_ctrl_c_does()
         command = refusing_repeats(typer.main.get_command(build_app(wanted)))
         code = _invoke(with_examples(command), argv)

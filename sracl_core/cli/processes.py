@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import IO, Annotated, Any
@@ -16,7 +16,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from sracl_core.cli import output
-from sracl_core.errors import InputError, TeamError
+from sracl_core.errors import RESUMED, InputError, TeamError
 from sracl_core.interrupts import heard
 
 ProcessesOption = Annotated[
@@ -33,15 +33,15 @@ ENDING_SECONDS = 30.0
 
 
 def launches(processes: int) -> bool:
-    """Whether this process starts a team, rather than being one of it or training alone."""
+    """Whether this process starts a team, rather than being one of it or working alone."""
     return processes > 1 and "WORLD_SIZE" not in os.environ
 
 
-def launch(processes: int) -> int:
+def launch(processes: int, remedy: str = RESUMED) -> int:
     """Run this process's command line as a team of `processes`; returns the exit code of process 0.
 
-    Process 0 has this terminal. When one ends otherwise than well, so do all. Raises TeamError where
-    process 0 cannot say so itself.
+    Process 0 has this terminal. When one ends otherwise than well, so do all. Raises TeamError, which ends
+    in `remedy`, where process 0 cannot say so itself.
     """
     import socket
 
@@ -55,7 +55,7 @@ def launch(processes: int) -> int:
         try:
             for rank in range(processes):
                 team.append(_start(rank, processes, port, None if rank == 0 else said[rank - 1]))
-            return _outcome(team, said)
+            return _outcome(team, said, remedy)
         finally:
             for one in team:
                 if one.poll() is None:
@@ -70,13 +70,12 @@ def _start(rank: int, size: int, port: int, said: IO[bytes] | None) -> subproces
     return subprocess.Popen(
         [sys.executable, "-m", "sracl_core", *sys.argv[1:]],
         env=environment,
-        stdin=None if rank == 0 else subprocess.DEVNULL,
         stdout=None if rank == 0 else subprocess.DEVNULL,
         stderr=said,
     )
 
 
-def _outcome(team: list[subprocess.Popen[bytes]], said: list[Any]) -> int:
+def _outcome(team: list[subprocess.Popen[bytes]], said: list[Any], remedy: str) -> int:
     first_bad, deadline = None, float("inf")
     while any(one.poll() is None for one in team):
         bad = [rank for rank, one in enumerate(team) if one.poll() not in (None, 0)]
@@ -88,25 +87,28 @@ def _outcome(team: list[subprocess.Popen[bytes]], said: list[Any]) -> int:
     codes = [one.poll() for one in team]
     if first_bad is None:
         first_bad = next((rank for rank, code in enumerate(codes) if code), 0)
+    code = codes[first_bad] or 0
+    words = _last_words(said[first_bad - 1]) if first_bad and code > 0 else ""
     if codes[0] is None or codes[0] < 0:
-        raise TeamError(
-            f"process {first_bad} of {len(team)} was ended{_by(codes[first_bad])}, and the others with it; "
-            "`sracl resume` goes on from the last checkpoint, with any number of processes"
-        )
+        ended = f"process {first_bad} of {len(team)} was ended{_by(code)}, and the others with it"
+        raise TeamError(f"{ended}: {words}" if words else f"{ended}; {remedy}")
     if codes[0] == TeamError.exit_code and first_bad:
-        said[first_bad - 1].seek(0)
-        words = said[first_bad - 1].read().decode(errors="replace").strip().splitlines()
-        output.say(f"process {first_bad}: {words[-1] if words else 'ended' + _by(codes[first_bad])}")
+        output.say(f"process {first_bad}: {words or 'ended' + _by(code)}")
     return codes[0] or next((1 for code in codes if code), 0)
 
 
-def _by(code: int | None) -> str:
-    return f" by {signal.Signals(-code).name}" if code is not None and code < 0 else ""
+def _last_words(said: IO[bytes]) -> str:
+    said.seek(0)
+    return next(reversed(said.read().decode(errors="replace").strip().splitlines()), "")
+
+
+def _by(code: int) -> str:
+    return f" by {signal.Signals(-code).name}" if code < 0 else ""
 
 
 @contextmanager
 def _passing_signals_on(team: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """What asks this process to end asks process 0, which tells the others and keeps a checkpoint."""
+    """What asks this process to end asks process 0, which tells the others and keeps what is done."""
 
     def passed(number: int, frame: FrameType | None) -> None:
         if team and team[0].poll() is None:
@@ -120,10 +122,12 @@ def _passing_signals_on(team: list[subprocess.Popen[bytes]]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def refuse_a_team(command: str | None) -> None:
-    """Raise InputError for a command that a team would merely do several times over."""
-    if os.environ.get("WORLD_SIZE", "1") != "1" and command not in ("train", "resume", None):
+def refuse_a_team(command: str | None, words: Sequence[str]) -> None:
+    """Raise InputError for a command, of these words, that a team would merely do several times over."""
+    everybody = command == "recommend" and "--all" in words and "--dry-run" not in words
+    shared = everybody or command in ("train", "resume", None)
+    if os.environ.get("WORLD_SIZE", "1") != "1" and not shared:
         raise InputError(
-            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and only `sracl train` and `sracl resume` are shared "
-            "among processes; run this one without torchrun"
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, and only `sracl train`, `sracl resume` and "
+            "`sracl recommend --all` are shared among processes; run this one without torchrun"
         )

@@ -49,6 +49,8 @@ def recommend(
     go to a file, --out; what was finished of a killed command is taken up by the same command. They read
     the whole history (--until test) unless told otherwise.
     """
+    if many.processes > 1 and not many.everybody:
+        raise InputError("--processes shares out everybody's lists: give --all, or leave it out")
     for_many = {"all": many.everybody or None, "users": many.users, "histories": many.histories}
     asking.one_of(user=user, history=history, **for_many)
     rules = narrowed.rules()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sracl_core.cli import output
+from sracl_core.cli.processes import launch, launches
 from sracl_core.cli.run_argument import find_run
-from sracl_core.errors import InputError
+from sracl_core.errors import REPEATED, InputError
 from sracl_core.words import counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ class ManyOptions:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Of many lists: how many, and how long it takes; touch nothing.")
     ] = False
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            min=1,
+            metavar="N",
+            help="Share the people of --all out over N processes on this machine.",
+        ),
+    ] = 1
 
 
 def recommend_many(
@@ -60,35 +70,48 @@ def recommend_many(
     if (out := many.out) is None:
         raise InputError("many lists need --out FILE.parquet, FILE.csv or FILE.jsonl")
     directory, files = find_run(run, runs_dir), (many.users, many.histories)
-    from sracl_core.explorer.loading import LoadedRun
-    from sracl_core.service import asked, batch, forms
+    from sracl_core.service import forms
 
     forms.form_of(out)
     if any(file is not None and out.exists() and file.exists() and out.samefile(file) for file in files):
         raise InputError(f"{out} is read here and would be written over; give another --out")
+    if launches(many.processes) and not many.dry_run:
+        raise typer.Exit(launch(many.processes, REPEATED))
+    from sracl_core.device import use_threads
+    from sracl_core.explorer.loading import LoadedRun
+    from sracl_core.meeting import joined
+    from sracl_core.service import asked, batch
+
     began = time.monotonic()
-    loaded = LoadedRun.open(directory.path, dataset)
-    if many.histories is not None:
-        people = asked.raw_histories(loaded.dataset, many.histories)
-    elif many.users is not None:
-        people = asked.some_users(loaded.dataset, loaded.histories, until, many.users)
-    else:
-        people = asked.every_user(loaded.dataset, loaded.histories, until)
-    for note in people.notes:
-        output.say(f"note: {note}", quiet)
-    if many.dry_run:
-        plan = asdict(batch.plan_lists(loaded, people, k, out, rules))
-        told = {
-            "taken": ("there already", plan["taken"]),
-            "seconds": ("about", output.duration(plan["seconds"])),
-        }
-        output.print_plan({"out": str(out), **plan}, as_json, **told)
-        return
-    with output.progress_display(quiet) as progress:
-        written = batch.write_lists(loaded, people, k, out, progress, rules)
-    if as_json:
+    with joined(REPEATED) as team:
+        quiet = quiet or not team.first
+        if team.size > 1:
+            use_threads(team.threads(0))
+        loaded = LoadedRun.open(directory.path, dataset)
+        if many.histories is not None:
+            people = asked.raw_histories(loaded.dataset, many.histories)
+        elif many.users is not None:
+            people = asked.some_users(loaded.dataset, loaded.histories, until, many.users)
+        else:
+            people = asked.every_user(loaded.dataset, loaded.histories, until)
+        for note in people.notes:
+            output.say(f"note: {note}", quiet)
+        if many.dry_run:
+            _print_plan(asdict(batch.plan_lists(loaded, people, k, out, rules)), out, many.processes, as_json)
+            return
+        with output.progress_display(quiet) as progress:
+            written = batch.write_lists(loaded, people, k, out, progress, rules, team)
+    if as_json and team.first:
         output.print_json({"out": str(out), "seconds": round(time.monotonic() - began, 2), **asdict(written)})
     _say(written, k, out, time.monotonic() - began, quiet)
+
+
+def _print_plan(plan: dict[str, Any], out: Path, processes: int, as_json: bool) -> None:
+    told = {
+        "taken": ("there already", plan["taken"]),
+        "seconds": ("about" if processes == 1 else "about, by one process", output.duration(plan["seconds"])),
+    }
+    output.print_plan({"out": str(out), **plan}, as_json, **told)
 
 
 def _say(written: Written, k: int, out: Path, seconds: float, quiet: bool) -> None:

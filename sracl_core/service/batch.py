@@ -1,10 +1,10 @@
-"""Lists for everybody, written part by part, so that a killed command goes on where it was."""
+"""Lists for everybody, written part by part: a killed command goes on where it was, a team shares them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -26,6 +26,7 @@ from sracl_core.rules.applied import apply
 from sracl_core.service import forms
 from sracl_core.service.asked import Asked
 from sracl_core.service.listing import Lister
+from sracl_core.team import ALONE, Team
 from sracl_core.training.checkpoint import model_hash
 
 PEOPLE_OF_A_PART = 4096
@@ -86,27 +87,42 @@ def write_lists(
     out: Path,
     progress: Progress | None = None,
     rules: Rules | None = None,
+    team: Team = ALONE,
 ) -> Written:
     """The best `k` items of everybody asked, in `out`: .parquet, .csv or .jsonl; see `forms`.
 
     Finished parts lie in OUT.parts until all are there; the same command goes on after the last of them.
-    Raises InputError for another ending of `out`, and while another process writes it.
+    Every process of a `team` calls this, makes its share of the parts, and hears what all have done.
+    Raises InputError for another ending of `out`, while another process writes it, and where those of a team
+    are asked for different lists.
     """
-    rules = rules or Rules()
+    rules, people = rules or Rules(), len(asked.names)
     folder, applied = _folder(out), apply(rules, loaded.catalogue)
-    with _only_writer(folder):
-        _empty_unless(folder, _job(loaded, asked, k, rules))
-        paths, taken = _parts(folder, Lister(loaded, k, applied), asked, progress)
-        forms.join(paths, out, folder)
-        lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
-        rows = lists.select(pl.len()).collect().item()
+    job = _job(loaded, asked, k, rules)
+    team.require_same(job)
+    with _only_writer(folder) if team.first else nullcontext():
+        made = team.from_first(_made(folder, job) if team.first else {})
+        taken = sum(min(PEOPLE_OF_A_PART, people - start) for start in made)
+        paths = _parts(folder, made, Lister(loaded, k, applied), asked, progress, team)
         came = loaded.dataset.items.ids[loaded.trained.dataset.n_items :]
-        added = lists.select(pl.col("item_id").is_in(came).sum()).collect().item() if came else 0
-        firsts = lists.group_by("user_id").agg(pl.len(), pl.col("source").first()).collect()
-    disk.remove(folder)
-    short = len(asked.names) - int((firsts["len"] == k).sum())
-    popular = int((firsts["source"] == "popular").sum())
-    return Written(len(asked.names), rows, popular, short, added, taken, applied.notes)
+        counts = team.from_first(_joined(paths, out, folder, k, came) if team.first else {})
+    if team.first:
+        disk.remove(folder)
+    short = people - counts.pop("full")
+    return Written(people=people, short=short, taken=taken, notes=applied.notes, **counts)
+
+
+def _joined(paths: list[Path], out: Path, folder: Path, k: int, came: Sequence[str]) -> dict[str, int]:
+    """Make `out` of the parts, and count in it."""
+    forms.join(paths, out, folder)
+    lists = pl.concat([pl.scan_parquet(path.absolute(), glob=False) for path in paths])
+    firsts = lists.group_by("user_id").agg(pl.len(), pl.col("source").first()).collect()
+    return {
+        "rows": lists.select(pl.len()).collect().item(),
+        "added": lists.select(pl.col("item_id").is_in(came).sum()).collect().item() if came else 0,
+        "popular": int((firsts["source"] == "popular").sum()),
+        "full": int((firsts["len"] == k).sum()),
+    }
 
 
 def _folder(out: Path) -> Path:
@@ -117,45 +133,69 @@ def _folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts")
 
 
-def _parts(folder: Path, lister: Lister, asked: Asked, progress: Progress | None) -> tuple[list[Path], int]:
-    """The parts' files, made where they are not there, and how many people's were."""
-    people, taken, paths = len(asked.names), 0, []
-    if progress:
-        progress("recommend", 0, people)
-    for start in range(0, people, PEOPLE_OF_A_PART):
-        stop = min(start + PEOPLE_OF_A_PART, people)
-        if (made := _made(folder, start)) is not None:
-            taken += stop - start
-            paths.append(made)
-            continue
-        frames = []
-        for first in range(start, stop, lister.rows_at_once):
-            last = min(first + lister.rows_at_once, stop)
-            frames.append(lister.lists(asked.names[first:last], asked.histories.take(np.arange(first, last))))
-            if progress:
-                progress("recommend", last, people)
-        paths.append(_keep(folder, start, pl.concat(frames)))
-    return paths, taken
+def _parts(
+    folder: Path,
+    made: Mapping[int, str],
+    lister: Lister,
+    asked: Asked,
+    progress: Progress | None,
+    team: Team,
+) -> list[Path]:
+    """The parts' files; those that are not `made` yet are shared out.
+
+    After each part the processes wait for one another: that one has died is noticed there, and what process
+    0 tells of the progress of all is counted.
+    """
+    people, told = len(asked.names), progress or (lambda *_: None)
+    sizes = {start: min(PEOPLE_OF_A_PART, people - start) for start in range(0, people, PEOPLE_OF_A_PART)}
+    names, left = dict(made), [start for start in sizes if start not in made]
+    done = sum(sizes[start] for start in made)
+    told("recommend", done, people)
+    for at in range(0, len(left), team.size):
+        now, name = left[at : at + team.size], ""
+        for start in now[team.rank : team.rank + 1]:
+            frames, stop = [], start + sizes[start]
+            for first in range(start, stop, lister.rows_at_once):
+                last = min(first + lister.rows_at_once, stop)
+                histories = asked.histories.take(np.arange(first, last))
+                frames.append(lister.lists(asked.names[first:last], histories))
+                if last < stop:
+                    told("recommend", done + last - start, people)
+            name = _keep(folder, start, pl.concat(frames))
+        names |= zip(now, team.every(name), strict=False)
+        done += sum(sizes[start] for start in now)
+        told("recommend", done, people)
+    return [folder / names[start] for start in sizes]
 
 
-def _keep(folder: Path, start: int, lists: pl.DataFrame) -> Path:
-    """Write a part; its name has the hash of its content."""
+def _keep(folder: Path, start: int, lists: pl.DataFrame) -> str:
+    """Write a part; its name, which is returned, has the hash of its content."""
     content = BytesIO()
     lists.write_parquet(content, compression="zstd", compression_level=1)
     path = folder / f"{start:012d}-{_hash(content.getvalue())}.parquet"
     with whole_file(path) as stream:
         stream.write(content.getvalue())
-    return path
+    return path.name
 
 
-def _made(folder: Path, start: int) -> Path | None:
-    """The part from `start` on, if it is there and as it was written."""
-    for path in folder.glob(f"{start:012d}-*.parquet"):
-        if path.stem.partition("-")[2] == _hash(path.read_bytes()):
-            return path
-        warn(f"{path} is damaged; its lists are made again")
-        path.unlink()
-    return None
+def _made(folder: Path, job: dict[str, Any]) -> dict[int, str]:
+    """The names of parts of this very job that are as they were written, by where they start.
+
+    Those of another job are removed.
+    """
+    if read_json(folder / JOB) != job:
+        for path in folder.glob("*.parquet"):
+            path.unlink()
+        write_json(folder / JOB, job, seal=True)
+    made = {}
+    for path in folder.glob("*-*.parquet"):
+        start, _, written = path.stem.partition("-")
+        if written == _hash(path.read_bytes()):
+            made[int(start)] = path.name
+        else:
+            warn(f"{path} is damaged; its lists are made again")
+            path.unlink()
+    return made
 
 
 def _hash(content: bytes) -> str:
@@ -176,15 +216,6 @@ def _job(loaded: LoadedRun, asked: Asked, k: int, rules: Rules) -> dict[str, Any
         "people_of_a_part": PEOPLE_OF_A_PART,
         "rules": rules.model_dump(),
     }
-
-
-def _empty_unless(folder: Path, job: dict[str, Any]) -> None:
-    """Leave parts of this very job, remove those of another."""
-    if read_json(folder / JOB) == job:
-        return
-    for path in folder.glob("*.parquet"):
-        path.unlink()
-    write_json(folder / JOB, job, seal=True)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sracl_core.cli import recommend_many
 from sracl_core.cli.main import run
 from sracl_core.data.id_file import read_ids
-from sracl_core.errors import DataError, InputError
+from sracl_core.errors import REPEATED, DataError, InputError
 from sracl_core.explorer import Explorer
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.retrieval import topk
 from sracl_core.rules import Rules
 from sracl_core.service import asked, batch, listing
 from sracl_core.service.batch import write_lists
+from tests.training.team_members import disagreed_together, listed_together
 
 
 @pytest.fixture
@@ -94,6 +97,25 @@ def test_a_killed_command_goes_on_where_it_was(
     assert "is damaged; its lists are made again" in caplog.text
     assert sum(asked_for) == 28
     assert pl.read_parquet(out).equals(pl.read_parquet(tmp_path / "whole.parquet"))
+
+
+def test_a_team_makes_the_file_of_one_process_and_goes_on_where_a_killed_one_was(
+    loaded: LoadedRun, small_parts: None, tmp_path: Path
+) -> None:
+    told = write_lists(loaded, everyone(loaded), 5, tmp_path / "whole.parquet")
+    given = Path(loaded.config.dataset.path), loaded.run.path, tmp_path / "recs.parquet"
+    listed_together(2, *given, None)
+    made = sorted((tmp_path / "recs.parquet.parts").glob("*.parquet"))
+    assert [int(path.name.partition("-")[0]) for path in made] == [0, 12, 24]
+    made[0].write_bytes(made[0].read_bytes()[:-9] + b"another 9")
+    listed_together(3, *given, asdict(replace(told, taken=24)))
+    assert pl.read_parquet(tmp_path / "recs.parquet").equals(pl.read_parquet(tmp_path / "whole.parquet"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recs.parquet", "whole.parquet"]
+
+
+def test_processes_that_are_asked_for_different_lists_are_named(loaded: LoadedRun, tmp_path: Path) -> None:
+    disagreed_together(Path(loaded.config.dataset.path), loaded.run.path, tmp_path / "recs.parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_parts_of_another_job_are_not_taken_up(loaded: LoadedRun, small_parts: None, tmp_path: Path) -> None:
@@ -255,7 +277,9 @@ def test_the_best_columns_are_the_best(n: int, k: int, seed: int) -> None:
     assert torch.equal(scores.gather(1, columns), values)
 
 
-def test_the_command(loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     place, out = str(loaded.run.path), str(tmp_path / "recs.parquet")
     assert run(["recommend", place, "--all", "-k", "4", "--out", out, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -267,9 +291,23 @@ def test_the_command(loaded: LoadedRun, tmp_path: Path, capsys: pytest.CaptureFi
         (["--user", "x", "--out", out], "--out takes many lists"),
         (["--all", "--why", "--out", out], "are for one list"),
         (["--histories", out, "--out", out], "is read here and would be written over"),
+        (["--users", out, "--processes", "2", "--out", out], "shares out everybody's lists: give --all"),
     ):
         assert run(["recommend", place, *words]) == 2
         assert expected in capsys.readouterr().err
+    started: list[tuple[int, str]] = []
+    monkeypatch.setattr(recommend_many, "launch", lambda *given: started.append(given) or 3)
+    shared = ["recommend", place, "--all", "--processes", "2", "--out", out]
+    assert run(shared) == 3
+    assert started == [(2, REPEATED)]
+    assert run([*shared, "--dry-run"]) == 0
+    assert "about, by one process" in capsys.readouterr().out
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for words in (["--user", "x"], ["--all", "--out", out, "--dry-run"]):
+        assert run(["recommend", place, *words]) == 2
+        assert "run this one without torchrun" in capsys.readouterr().err
+    assert run(["recommend", place, "--all", "--out", out]) == 2
+    assert "MASTER_ADDR is ''" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

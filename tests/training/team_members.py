@@ -6,9 +6,14 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from sracl_core.errors import REPEATED, InputError, TeamError
+from sracl_core.explorer.loading import LoadedRun
 from sracl_core.meeting import joined
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import resume, train
@@ -16,6 +21,7 @@ from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.service import asked, batch, listing
 from sracl_core.team import Team
 from tests.tiny import hashed_words, tiny_config
 
@@ -30,6 +36,19 @@ def trained_together(size: int, dataset: Path, runs: Path, cases: dict[str, dict
 def resumed_together(size: int, dataset: Path, run: Path) -> None:
     """`run`, gone on with by `size` processes."""
     _together(size, dataset, _resume, run)
+
+
+def listed_together(size: int, dataset: Path, run: Path, out: Path, expected: dict[str, Any] | None) -> None:
+    """Lists of 5 for everybody by `size` processes, which hear what is expected.
+
+    None: all but the first die once a part of each is there.
+    """
+    _together(size, dataset, _list, run, out, expected)
+
+
+def disagreed_together(dataset: Path, run: Path, out: Path) -> None:
+    """Two processes are asked for lists of different lengths, and refuse."""
+    _together(2, dataset, _disagree, run, out)
 
 
 def _together(size: int, dataset: Path, job: Callable[..., None], *given: Any) -> None:
@@ -74,3 +93,31 @@ def _resume(team: Team, dataset: Path, path: Path) -> None:
     run = open_run(path)
     with RunWriter(run) if team.first else SilentWriter() as writer:
         resume(run, writer, team=team)
+
+
+def _list(team: Team, dataset: Path, run: Path, out: Path, expected: dict[str, Any] | None) -> None:
+    loaded = LoadedRun.open(run)
+    batch.PEOPLE_OF_A_PART = 12
+    listing.SCORES_AT_ONCE = 5 * loaded.dataset.n_items
+    people = asked.every_user(loaded.dataset, loaded.histories, "test")
+    heard: list[int] = []
+
+    def told(stage: str, done: int, total: int) -> None:
+        heard.append(done)
+        if expected is None and team.rank and done > batch.PEOPLE_OF_A_PART:
+            os._exit(0)
+
+    if expected is None:
+        with pytest.raises(TeamError, match=f"another process of the team has ended.*; {REPEATED}"):
+            batch.write_lists(loaded, people, 5, out, told, team=replace(team, remedy=REPEATED))
+        return
+    assert asdict(batch.write_lists(loaded, people, 5, out, told, team=team)) == expected
+    assert heard == sorted(set(heard))
+    assert (heard[0], heard[-1]) == (expected["taken"], expected["people"])
+
+
+def _disagree(team: Team, dataset: Path, run: Path, out: Path) -> None:
+    loaded = LoadedRun.open(run)
+    people = asked.every_user(loaded.dataset, loaded.histories, "test")
+    with pytest.raises(InputError, match=r"process 1 has another k than process 0 \(6 in place of 5\)"):
+        batch.write_lists(loaded, people, 5 + team.rank, out, team=team)
