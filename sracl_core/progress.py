@@ -8,6 +8,8 @@ from typing import Protocol
 
 TIMED = " (time)"
 """The end of the name of a stage that counts seconds."""
+PASSING = " (one of several)"
+"""In the name of a stage beside others like it: its bar goes when it ends."""
 EPOCH = "this epoch"
 """The stage that is the steps of one epoch: a bar on a terminal, never a line in a log."""
 

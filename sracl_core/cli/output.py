@@ -18,7 +18,7 @@ import typer
 from sracl_core.errors import InputError
 from sracl_core.json_values import jsonable
 from sracl_core.plain import plain, plain_json, plain_lines
-from sracl_core.progress import EPOCH, TIMED, Progress, RateMeter
+from sracl_core.progress import EPOCH, PASSING, TIMED, Progress, RateMeter
 from sracl_core.progress import duration as duration
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -182,15 +182,12 @@ class PlainProgress:
             if now - began < self._patience:
                 return
             uncounted = TIMED in stage or total == 1
-            say(
-                f"{stage.removesuffix(TIMED)}: "
-                + (took if uncounted else f"{amount(stage, total)} in {took}")
-            )
-        elif now >= self._due[stage]:
+            say(f"{_title(stage)}: " + (took if uncounted else f"{amount(stage, total)} in {took}"))
+        elif now >= self._due[stage] and PASSING not in stage:
             self._due[stage] = now + max(PLAIN_LINE_SECONDS, SPARSER * (now - began))
             left = meter.eta(now, done, total)
             rest = f"{_rate(stage, meter.rate(now, done))}, about {duration(left)} left" if left else ""
-            say(f"{stage.removesuffix(TIMED)}: {amount(stage, done)} of {amount(stage, total)}{rest}")
+            say(f"{_title(stage)}: {amount(stage, done)} of {amount(stage, total)}{rest}")
 
 
 def amount(stage: str, number: float) -> str:
@@ -202,6 +199,10 @@ def amount(stage: str, number: float) -> str:
     if stage.endswith(TIMED):
         return duration(number)
     return f"{number / 1e6:,.1f} MB" if stage.endswith("(bytes)") else f"{number:,.0f}"
+
+
+def _title(stage: str) -> str:
+    return stage.removesuffix(TIMED).removesuffix(PASSING)
 
 
 def _rate(stage: str, rate: float) -> str:
@@ -238,9 +239,7 @@ def _bars(patience: float) -> Iterator[Progress]:
 
     def progress(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
-            tasks[stage] = bars.add_task(
-                plain(stage.removesuffix(TIMED)), total=total, amount="", visible=False
-            )
+            tasks[stage] = bars.add_task(plain(_title(stage)), total=total, amount="", visible=False)
             if patience:
                 timers.append(threading.Timer(patience, overdue))
                 timers[-1].daemon = True
@@ -252,6 +251,8 @@ def _bars(patience: float) -> Iterator[Progress]:
         rate = _rate(stage, task.speed) if task.speed else ""
         shown = f"{amount(stage, done)} of {amount(stage, total)}{rate}" if total != 1 else ""
         visible = task.visible or (task.elapsed or 0.0) >= patience
+        if PASSING in stage:
+            visible = done < total
         bars.update(tasks[stage], completed=done, total=total, amount=shown, visible=visible)
         if visible:
             bars.start()

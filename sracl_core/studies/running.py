@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sracl_core import memory
 from sracl_core.errors import Interrupted, SraclError, StorageError
-from sracl_core.progress import EPOCH, TIMED, Progress, ending_once
+from sracl_core.progress import EPOCH, PASSING, TIMED, Progress, ending_once
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.events import Record
 from sracl_core.runs.writer import RunWriter
@@ -164,7 +164,7 @@ class _Whole:
     def __init__(self, runs: Sequence[Planned], progress: Progress | None) -> None:
         trained = [one.extent for one in runs if one.extent.steps and one.config.floor is None]
         timed = bool(trained) and all(extent.seconds for extent in trained)
-        self._stage = STAGE + TIMED * timed
+        self._unit = TIMED * timed
         self._sizes = [one.extent.seconds if timed else float(one.extent.steps) for one in runs]
         self._shares = [0.0] * len(runs)
         self._progress = ending_once(progress)
@@ -176,7 +176,13 @@ class _Whole:
         total = max(1, round(sum(self._sizes)))
         done = sum(size * share for size, share in zip(self._sizes, self._shares, strict=True))
         ended = all(share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True))
-        self._progress(self._stage, total if ended else min(int(done), total - 1), total)
+        self._progress(STAGE + self._unit, total if ended else min(int(done), total - 1), total)
+
+    def tell_each(self, names: Sequence[str]) -> None:
+        """Each run that has begun, by its name; a floor is over before it could be looked at."""
+        for name, size, share in zip(names, self._sizes, self._shares, strict=True):
+            if share and size > 1:
+                self._progress(f"{name}{PASSING}{self._unit}", int(size * share), int(size))
 
 
 def _together(
@@ -203,6 +209,7 @@ def _together(
     def look() -> None:
         shares = [share_done(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]
         whole.tell(dict(enumerate(shares)))
+        whole.tell_each([one.name for _, one in left])
 
     run_crew(
         [["train", str(run.path)] for run in runs],

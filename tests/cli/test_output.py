@@ -18,7 +18,7 @@ from sracl_core.cli.live import TrainingDisplay
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
 from sracl_core.pipeline import step_time
-from sracl_core.progress import EPOCH
+from sracl_core.progress import EPOCH, PASSING
 from sracl_core.runs.directory import create_run
 from sracl_core.settings.models import RunConfig
 from tests.trained import ROOT
@@ -237,7 +237,10 @@ def test_the_bars_of_a_training_fit_into_64_columns(
     with output.progress_display() as progress:
         for done in (0, 1234):
             progress(EPOCH, done, 5140)
+        for done in (1, 2):
+            progress(f"sasrec{PASSING}", done, 2)
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err).splitlines()
+    assert not [line for line in lines[-2:] if "sasrec" in line], "one of several goes when it ends"
     drawn = [line.rstrip() for line in lines if "1,234 of 5,140" in line]
     assert drawn
     assert max(len(line) for line in drawn) + len(", 12/s") <= 64

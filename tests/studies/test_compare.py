@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +34,7 @@ from sracl_core.evaluation.significance import holm, paired_test, paired_tests
 from sracl_core.files import write_json
 from sracl_core.methods import objectives
 from sracl_core.pipeline.new_run import new_run
-from sracl_core.progress import EPOCH
+from sracl_core.progress import EPOCH, PASSING, Extent
 from sracl_core.runs.catalog import list_runs
 from sracl_core.runs.directory import open_run
 from sracl_core.runs.pace import Pace
@@ -48,6 +50,7 @@ from sracl_core.studies.crew import run_crew
 from sracl_core.studies.formats import as_csv, markdown
 from sracl_core.studies.planning import Wanted, plan_runs
 from sracl_core.studies.published import published
+from sracl_core.studies.running import _Whole
 from sracl_core.studies.specs import resolve_specs
 from sracl_core.studies.table import Table, build_table
 from tests.tiny import SAMPLE, TINY, hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -335,6 +338,25 @@ def test_several_at_once_give_what_one_after_the_other_gives(base: Path, table: 
     assert os.getpid() not in pids
     assert [told for told in heard if told[0] == told[1]] == [(3, 3)]
     assert heard[-1] == (3, 3)
+
+
+def test_of_several_at_once_each_is_told_and_its_end_once() -> None:
+    heard: list[tuple[str, int, int]] = []
+    runs: Any = [
+        SimpleNamespace(extent=Extent(steps, 10), config=SimpleNamespace(floor=None)) for steps in (60, 30)
+    ]
+    whole = _Whole(runs, lambda *told: heard.append(told))
+    for share in (0.5, 1.0, 1.0):
+        whole.tell({0: share})
+        whole.tell_each(["a-1", "a-2"])
+    each = f"a-1{PASSING}"
+    assert heard == [
+        ("compare", 30, 90),
+        (each, 30, 60),
+        ("compare", 60, 90),
+        (each, 60, 60),
+        ("compare", 60, 90),
+    ]
 
 
 def test_a_budget_that_one_epoch_does_not_fit_into_is_told(base: Path) -> None:
