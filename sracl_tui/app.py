@@ -159,8 +159,9 @@ class Dashboard(App[None]):
         for line in (now[one.path] for one in live if one.path in now):
             if line.status != "running":
                 best = "" if line.best is None else f", best validation {line.headline} {line.best:.4f}"
-                told = f"{line.short_name} {line.status}{best}"
-                good = line.status in ("finished", "stopped")
+                status = "killed" if line.path in self.session.killed else line.status
+                told = f"{line.short_name} {status}{best}"
+                good = status in ("finished", "stopped", "killed")
                 severity = "information" if good else "error"
                 self.bell()
                 self.notify(told, title="a training has ended", severity=severity, timeout=20)

@@ -33,7 +33,8 @@ class Session:
     overlays: the runs that are drawn beside it. chosen_dataset: what Data hands to Configure.
     started: what was asked of the trainings that this session started and that go on. silent: those of them
     without a sign of life so far. waiting: what is asked of those that follow, one after the other. refused:
-    why the last one could not start, until one does.
+    why the last one could not start, until one does. killed: the runs that were ended at once from here,
+    which is no error.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Session:
         self.silent: set[tuple[str, ...]] = set()
         self.waiting: list[tuple[str, ...]] = []
         self.refused = ""
+        self.killed: set[Path] = set()
         self._post = post
         self._watcher = Watcher(runs_dir, post)
         self._watch()

@@ -52,6 +52,7 @@ def _start_next(app: App[Any], session: Session, follow: bool) -> None:
 
 def resume_run(app: App[Any], session: Session, path: Path) -> None:
     """Start ``sracl resume``, and show its error if it cannot go on."""
+    session.killed.discard(path)
     _start(app, session, ["resume", str(path)], path, set(), (str(path),))
 
 
@@ -74,9 +75,11 @@ def kill_run(app: App[Any], session: Session, path: Path) -> None:
     from sracl_core.runs.directory import RunDirectory
     from sracl_core.runs.signaling import send
 
+    session.killed.add(path)
     try:
         send(RunDirectory(path), signal.SIGKILL)
     except SraclError as error:
+        session.killed.discard(path)
         app.notify(str(error), severity="error", title="not killed")
     session.look()
 
@@ -118,7 +121,7 @@ async def _attend(
     follow: bool,
 ) -> None:
     """Wait until the process has a run that is alive, then until it ends; report an early end."""
-    shown = False
+    shown, found = False, path
     while process.poll() is None:
         found = path or await asyncio.to_thread(_run_of, session.runs_dir, process.pid, known)
         if found is not None and not shown:
@@ -134,7 +137,7 @@ async def _attend(
     session.started.discard(asked)
     session.silent.discard(asked)
     session.look()
-    if process.returncode not in (0, 129, 130, 143, -15):
+    if process.returncode not in (0, 129, 130, 143, -15) and found not in session.killed:
         output.seek(0)
         text = await asyncio.to_thread(output.read)
         said = error_line(text.decode("utf-8", "replace"), process.returncode)

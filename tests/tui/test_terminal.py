@@ -46,7 +46,7 @@ def configure(terminal: Terminal, epochs: int) -> None:
     terminal.press("Enter")
     wait_until(lambda: "max_epochs   " in terminal.cursor_row(), "the cursor is in the field")
     terminal.type(str(epochs))
-    terminal.until(f"--set training.max_epochs={epochs} ")
+    terminal.wait(lambda screen: f"training.max_epochs={epochs}\n" in screen, "the whole number is there")
 
 
 def test_from_nothing_to_recommendations(terminal: Terminal) -> None:
@@ -98,8 +98,10 @@ def test_a_training_outlives_its_terminal_and_its_own_crash(terminal: Terminal, 
         assert is_alive(before), "the training goes on without its terminal"
         wait_until(lambda: state(run)["step"] > before["step"], "the training makes steps")
 
-        os.kill(before["pid"], signal.SIGKILL)
-        other.until("! crashed", "R resumes from the last checkpoint")
+        other.press("K")
+        other.until("Kill (y)")
+        other.press("y")
+        other.until("! crashed", "R resumes from the last checkpoint", " killed, best")
         other.press("R")
         other.until("▶ running")
         wait_until(lambda: is_alive(state(run)) and state(run)["pid"] != before["pid"], "it was resumed")
