@@ -38,6 +38,14 @@ class Progress(Protocol):
         """`done` of `total` units of `stage` are finished; `done == total` ends the stage."""
 
 
+def in_units_of(progress: Progress | None, whole: int) -> Progress | None:
+    """`progress` for who does a part of what has `whole` units, and is as far with it as all are."""
+    if progress is None:
+        return None
+    heard = progress
+    return lambda stage, done, total: heard(stage, whole * done // total, whole)
+
+
 def ending_once(progress: Progress | None) -> Progress:
     """`progress` for who looks again and again: the end of a stage is told once; None hears nothing."""
     ended = set[str]()

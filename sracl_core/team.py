@@ -9,9 +9,10 @@ Lists for everybody are shared out by people (`service.batch`). How they find ea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,15 @@ from sracl_core.device import cores
 from sracl_core.errors import RESUMED, InputError, TeamError
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What is told of an array before it travels."""
+
+    shape: tuple[int, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,12 @@ class Team:
     def share(self, n: int) -> slice:
         """This process's part of n rows; the parts of all follow one another."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def blocks(self, n: int, block: int) -> list[slice]:
+        """Every process's part of n rows, in whole blocks of `block`."""
+        whole = -(-n // block)
+        edges = [min(n, whole * rank // self.size * block) for rank in range(self.size + 1)]
+        return [slice(first, stop) for first, stop in pairwise(edges)]
 
     def threads(self, asked: int) -> int:
         """Threads for this process: as asked, or its part of the machine's cores."""
@@ -96,6 +112,47 @@ class Team:
             with self._heard():
                 dist.all_gather_object(found, value)
         return found
+
+    def spread(
+        self,
+        job: Callable[..., R],
+        common: Sequence[Any],
+        each: Sequence[Any],
+        own: Callable[..., R] | None = None,
+    ) -> list[R]:
+        """What ``job(*common, each[r])`` gives in process r, of all r; process 0 asks, the others `lend`.
+
+        job: a function of a module. common: of plain things and arrays, which travel without a copy.
+        own: does it in process 0 in place of `job`, such as with a progress bar.
+        """
+        own = own or job
+        if self.size == 1:
+            return [own(*common, each[0])]
+        arrays = [one for one in common if isinstance(one, np.ndarray)]
+        kept = [_Array(one.shape, one.dtype.str) if isinstance(one, np.ndarray) else one for one in common]
+        self.from_first((job, kept, list(each)))
+        for one in arrays:
+            self.from_first(torch.from_numpy(np.require(one, requirements=["C", "W"])))
+        return self._collected(own(*common, each[0]))
+
+    def lend(self) -> None:
+        """In all but process 0: do what that one spreads, until it says `release`."""
+        while (asked := self.from_first(None)) is not None:
+            job, kept, each = asked
+            for place, one in enumerate(kept):
+                if isinstance(one, _Array):
+                    kept[place] = self.from_first(torch.from_numpy(np.empty(one.shape, one.dtype))).numpy()
+            self._collected(job(*kept, each[self.rank]))
+
+    def release(self) -> None:
+        """In process 0: nothing more is spread."""
+        self.from_first(None)
+
+    def _collected(self, mine: R) -> list[R]:
+        every: list[Any] | None = [None] * self.size if self.first else None
+        with self._heard():
+            dist.gather_object(mine, every)
+        return every or []
 
     def wait(self) -> None:
         """Until every process is here."""

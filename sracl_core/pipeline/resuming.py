@@ -17,6 +17,7 @@ from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.texts import item_texts, prefix_texts
 from sracl_core.semantics.words import same_words
 from sracl_core.settings.models import RunConfig
+from sracl_core.team import ALONE, Team
 from sracl_core.training import inputs
 from sracl_core.training.checkpoint import has_checkpoint
 
@@ -37,6 +38,7 @@ def semantics_of(
     say: Callable[[str], None],
     progress: Progress | None = None,
     report: Report | None = None,
+    team: Team = ALONE,
 ) -> Semantics:
     """What `run` began with: what it holds, and where that is gone or damaged, the same made again.
 
@@ -47,13 +49,13 @@ def semantics_of(
     if not expected:
         if has_checkpoint(run.checkpoints / "last"):
             raise RunError(f"{run.meta_path} does not say what {run.name} was trained on; train anew")
-        return _kept_beside(run, sources, build_semantics(config, sources, progress, report))
+        return _kept_beside(run, sources, build_semantics(config, sources, progress, report, team=team))
     try:
         return _kept(run, config, sources, expected, progress, report)
     except RunError as error:
         say(f"{str(error).partition(';')[0]}; it is made again")
     try:
-        semantics = build_semantics(config, sources, progress, report, inputs.taken(run))
+        semantics = build_semantics(config, sources, progress, report, inputs.taken(run), team)
     except DataError as error:
         raise RunError(f"{run.name} cannot go on with what it began with: {error}") from error
     found = inputs.all_hashes(semantics.item_vectors, semantics.tables, semantics.hashes)

@@ -27,7 +27,7 @@ from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
-from sracl_core.team import Team
+from sracl_core.team import ALONE, Team
 from sracl_core.training.loop import Metrics, Trainer
 from sracl_core.training.session import Session
 
@@ -53,10 +53,10 @@ def inputs_of(
     say = partial(writer.message, level="warning")
     team.require_same({"dataset": sources.dataset.identity, **versions()})
     if not team.first:
-        team.wait()  # until the first has made and kept them
-    semantics = semantics_of(run, config, sources, say, told, report)
+        team.lend()  # until the first has made and kept them
+    semantics = semantics_of(run, config, sources, say, told, report, team if team.first else ALONE)
     if team.first:
-        team.wait()
+        team.release()
     said = caveats(config, sources, semantics.notes)
     for text in said:
         writer.message(text, "warning")

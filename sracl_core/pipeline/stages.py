@@ -28,6 +28,7 @@ from sracl_core.semantics.store import VectorStore
 from sracl_core.semantics.texts import Texts, item_texts, prefix_texts
 from sracl_core.semantics.words import same_words
 from sracl_core.settings.models import RunConfig
+from sracl_core.team import ALONE, Team
 from sracl_core.training.inputs import hash_of_texts
 
 Report = Callable[[str, str, dict[str, Any]], None]
@@ -68,10 +69,12 @@ def build_semantics(
     progress: Progress | None = None,
     report: Report | None = None,
     taken: Mapping[str, Taken] = NOTHING_TAKEN,
+    team: Team = ALONE,
 ) -> Semantics:
     """Texts, vectors and neighbor tables of a run: as much of them as its methods need.
 
     taken: the "item_texts" and "prefix_texts" of a language model that the run has taken before.
+    team: shares encoding and searches out; process 0 calls this, while the others `Team.lend` themselves.
     """
     if not config.needs:
         return Semantics()
@@ -91,19 +94,19 @@ def build_semantics(
         encoder = load_encoder(config.semantics.encoder)
         hashes["encoder"] = encoder.fingerprint
         details["encoder"] = config.semantics.encoder
-        items = VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress)
+        items = VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress, team)
         by_row = searched = None
         if "prefix_vectors" in config.needs:
-            by_row = vectors_by_row(config, sources, items, of_prefixes, encoder, progress)
+            by_row = vectors_by_row(config, sources, items, of_prefixes, encoder, progress, team)
         if "prefix_neighbors" in config.needs:
-            searched = _searched_vectors(config, sources, items, by_row, of_prefixes, encoder, progress)
+            searched = _searched_vectors(config, sources, items, by_row, of_prefixes, encoder, progress, team)
     near_items = near_prefixes = None
     with stage("neighbors", report) as details:
         if "item_neighbors" in config.needs:
-            near_items = _neighbors(config, items, None, progress)
+            near_items = _neighbors(config, items, None, progress, team)
             details["items"] = notes["item_neighbors"] = _told(near_items)
         if searched is not None:
-            found, near_prefixes = _near_prefixes(config, sources, searched, progress)
+            found, near_prefixes = _near_prefixes(config, sources, searched, progress, team)
             search = {"searched": len(found), "of": len(near_prefixes), "table": found.hash}
             details["prefixes"] = notes["prefix_neighbors"] = _told(near_prefixes) | search
         _tell_unread(config, (near_items, near_prefixes))
@@ -137,6 +140,7 @@ def vectors_by_row(
     texts: Texts | None,
     encoder: TextEncoder | None,
     progress: Progress | None = None,
+    team: Team = ALONE,
 ) -> PrefixVectors:
     """The vectors of all training prefixes: means of their items', or those of their own `texts`.
 
@@ -147,7 +151,8 @@ def vectors_by_row(
         return PooledVectors(sources.prefixes, item_vectors, decay)
     assert texts is not None
     assert encoder is not None
-    return StoredVectors(VectorStore().vectors(encoder, texts.texts, config.semantics.batch_size, progress))
+    size = config.semantics.batch_size
+    return StoredVectors(VectorStore().vectors(encoder, texts.texts, size, progress, team))
 
 
 def _searched_vectors(
@@ -158,6 +163,7 @@ def _searched_vectors(
     texts: Texts | None,
     encoder: TextEncoder,
     progress: Progress | None,
+    team: Team,
 ) -> np.ndarray:
     """Vectors of the prefixes that are searched alone, float32 [A, E]."""
     rows, _ = searched_prefixes(config, sources)
@@ -168,21 +174,25 @@ def _searched_vectors(
         return by_row.take(rows, CPU).numpy()
     assert texts is not None
     some = [texts.texts[row] for row in rows]
-    return VectorStore().vectors(encoder, some, config.semantics.batch_size, progress)
+    return VectorStore().vectors(encoder, some, config.semantics.batch_size, progress, team)
 
 
 def _near_prefixes(
-    config: RunConfig, sources: Sources, vectors: np.ndarray, progress: Progress | None
+    config: RunConfig, sources: Sources, vectors: np.ndarray, progress: Progress | None, team: Team
 ) -> tuple[NeighborTable, NeighborTable]:
     """The table of the prefixes whose `vectors` are given, and from it that of all."""
     prefixes, (rows, of) = sources.prefixes, searched_prefixes(config, sources)
     users = prefixes.users[rows] if config.retrieval.same_user == "exclude" else None
-    table = _neighbors(config, vectors, users, progress)
+    table = _neighbors(config, vectors, users, progress, team)
     return table, table if len(table) == len(prefixes) else table.spread(rows, of)
 
 
 def _neighbors(
-    config: RunConfig, vectors: np.ndarray, groups: np.ndarray | None, progress: Progress | None
+    config: RunConfig,
+    vectors: np.ndarray,
+    groups: np.ndarray | None,
+    progress: Progress | None,
+    team: Team,
 ) -> NeighborTable:
     settings, training = config.retrieval, config.training
     return cached_neighbors(
@@ -194,6 +204,7 @@ def _neighbors(
         threads=training.threads,
         progress=progress,
         device=search_device(training.device),
+        team=team,
     )
 
 

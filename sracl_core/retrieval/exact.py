@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sracl_core.device import CPU, as_tensor, searched_rows_at_once, whole_mantissas
+from sracl_core.progress import in_units_of
 from sracl_core.retrieval.exclusion import Exclusion
+from sracl_core.team import Team
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
@@ -54,6 +57,33 @@ def exact_neighbors(
             if progress is not None:
                 progress("neighbors", start + len(block), len(rows))
     return ids, scores
+
+
+def shared_exact_neighbors(
+    vectors: NDArray[np.float32],
+    k: int,
+    exclusion: Exclusion,
+    progress: Progress | None,
+    device: torch.device,
+    team: Team,
+) -> Found:
+    """`exact_neighbors` of all rows, of a team each process some of them."""
+    parts = team.blocks(len(vectors), searched_rows_at_once(device))
+    own = partial(_of_rows, progress=in_units_of(progress, len(vectors)))
+    found = team.spread(_of_rows, (vectors, k, exclusion.codes, device), parts, own)
+    return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
+
+
+def _of_rows(
+    vectors: NDArray[np.float32],
+    k: int,
+    codes: NDArray[np.int64],
+    device: torch.device,
+    mine: slice,
+    progress: Progress | None = None,
+) -> Found:
+    rows = np.arange(mine.start, mine.stop)
+    return exact_neighbors(vectors, k, Exclusion(len(vectors), codes), rows, progress, device)
 
 
 def best_of_block(

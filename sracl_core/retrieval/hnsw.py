@@ -11,17 +11,20 @@ Shapes: n vectors of width D, B rows of a block, W kept candidates, k neighbors.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.progress import in_units_of
 from sracl_core.retrieval.distinct import Distinct, best_of_flat
-from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
+from sracl_core.retrieval.exact import Found, best_first, exact_neighbors, limited_threads
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
 from sracl_core.settings.stages import RetrievalConfig
+from sracl_core.team import ALONE, Team
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
@@ -48,24 +51,56 @@ def hnsw_neighbors(
     seed: int,
     threads: int,
     progress: Progress | None = None,
+    team: Team = ALONE,
 ) -> Found:
     """The about k best other rows for each row.
 
     More are fetched than asked for, by as many as a row excludes (64 at most); a row that is still
-    short is searched exactly, so every row gets min(k, available) neighbors.
+    short is searched exactly, so every row gets min(k, available) neighbors. Of a team each process
+    searches some of the indexes for all rows, and then refines some of the rows.
     """
-    width = max(k, _LEAST_WIDTH)
-    distinct = Distinct(vectors)
-    count = min(_MOST_INDEXES, -(-len(distinct.representatives) // _ROWS_AN_INDEX))
-    parts = [distinct.representatives[first::count] for first in range(count)]
-    seeds = [derive_seed(seed, "hnsw", part) % (1 << 31) for part in range(count)]
-    indexes = list(zip(_built(vectors, parts, config, seeds, threads, progress), parts, strict=True))
-    ids, scores = _search(vectors, indexes, distinct, width, exclusion, config.hnsw_ef, threads, progress)
-    del indexes
+    width, progress = max(k, _LEAST_WIDTH), in_units_of(progress, _WHOLE * len(vectors))
+    count = min(_MOST_INDEXES, -(-len(Distinct(vectors).representatives) // _ROWS_AN_INDEX))
+    found = team.spread(
+        _of_indexes,
+        (vectors, exclusion.codes, width, config, seed, count, threads),
+        [range(rank, count, team.size) for rank in range(team.size)],
+        partial(_of_indexes, progress=progress),
+    )
+    ids, scores = (np.concatenate([one[part] for one in found], axis=1) for part in (0, 1))
+    ids, scores = best_first(ids, np.where(ids < 0, -np.inf, scores), width)
     short = np.flatnonzero((ids >= 0).sum(axis=1) < np.minimum(width, exclusion.available()))
     if len(short):
         ids[short], scores[short] = exact_neighbors(vectors, width, exclusion, short)
-    return _refine(vectors, ids, k, exclusion, threads, progress)
+    refined = team.spread(
+        _refined,
+        (vectors, ids, k, exclusion.codes, threads),
+        team.blocks(len(ids), _REFINED_ROWS),
+        partial(_refined, progress=progress),
+    )
+    return np.concatenate([one[0] for one in refined]), np.concatenate([one[1] for one in refined])
+
+
+def _of_indexes(
+    vectors: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    width: int,
+    config: RetrievalConfig,
+    seed: int,
+    count: int,
+    threads: int,
+    mine: range,
+    progress: Progress | None = None,
+) -> Found:
+    """The `width` best of all rows in the indexes `mine` of `count`."""
+    distinct, exclusion = Distinct(vectors), Exclusion(len(vectors), codes)
+    parts = [distinct.representatives[first::count] for first in mine]
+    if not parts:
+        return np.full((len(vectors), width), -1, np.int32), np.full((len(vectors), width), -1.0, np.float32)
+    seeds = [derive_seed(seed, "hnsw", part) % (1 << 31) for part in mine]
+    with limited_threads(threads) as cores:
+        indexes = list(zip(_built(vectors, parts, config, seeds, cores, progress), parts, strict=True))
+        return _search(vectors, indexes, distinct, width, exclusion, config.hnsw_ef, cores, progress)
 
 
 def _built(
@@ -163,29 +198,32 @@ def _query(
     return part[labels.astype(np.int64)], 1.0 - distances
 
 
-def _refine(
+def _refined(
     vectors: NDArray[np.float32],
     ids: NDArray[np.int32],
     width: int,
-    exclusion: Exclusion,
+    codes: NDArray[np.int64],
     threads: int,
-    progress: Progress | None,
+    mine: slice,
+    progress: Progress | None = None,
 ) -> Found:
-    """The `width` best among the neighbors and the neighbors' neighbors of each row, exactly scored."""
-    out_ids = np.empty((len(ids), width), dtype=np.int32)
-    out_scores = np.empty((len(ids), width), dtype=np.float32)
+    """The `width` best among the neighbors and neighbors' neighbors of the rows `mine`, exactly scored."""
+    exclusion, n = Exclusion(len(ids), codes), mine.stop - mine.start
+    out_ids = np.empty((n, width), dtype=np.int32)
+    out_scores = np.empty((n, width), dtype=np.float32)
 
     def refine(start: int) -> int:
-        rows = np.arange(start, min(start + _REFINED_ROWS, len(ids)))
+        rows = np.arange(start, min(start + _REFINED_ROWS, mine.stop))
         candidates, counts = _candidates(ids, rows, exclusion)
         similarity = _similarity(vectors, rows, candidates, counts)
-        out_ids[rows], out_scores[rows] = best_first(candidates, similarity, width)
-        return int(rows[-1]) + 1
+        found, made = best_first(candidates, similarity, width), rows - mine.start
+        out_ids[made], out_scores[made] = found
+        return int(made[-1]) + 1
 
-    with ThreadPoolExecutor(threads) as pool:
-        for done in pool.map(refine, range(0, len(ids), _REFINED_ROWS)):
+    with limited_threads(threads) as cores, ThreadPoolExecutor(cores) as pool:
+        for done in pool.map(refine, range(mine.start, mine.stop, _REFINED_ROWS)):
             if progress is not None:
-                progress("neighbors", (_BUILDING + 1) * len(ids) + done, _WHOLE * len(ids))
+                progress("neighbors", (_BUILDING + 1) * n + done, _WHOLE * n)
     return out_ids, out_scores
 
 

@@ -18,6 +18,7 @@ from sracl_core.notices import warn
 from sracl_core.retrieval.table import NeighborTable
 from sracl_core.seeding import generator
 from sracl_core.settings.stages import RetrievalConfig
+from sracl_core.team import ALONE, Team
 
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
@@ -45,6 +46,7 @@ def find_neighbors(
     threads: int = 0,
     progress: Progress | None = None,
     device: torch.device = CPU,
+    team: Team = ALONE,
 ) -> NeighborTable:
     """The k nearest other rows of each row by cosine, or k at random (`config.source`).
 
@@ -55,6 +57,7 @@ def find_neighbors(
     device: where exact search runs, and how many vectors method=auto searches exactly, see
         `device.exact_up_to`.
     seed: decides the neighbors of `source: random`; the others do not depend on it.
+    team: shares the search out; called by its process 0, while the others `Team.lend` themselves.
 
     A row is removed from its own neighbors by its number, never by its rank: identical vectors
     stay each other's neighbors. Every row has min(k, available) neighbors.
@@ -70,7 +73,7 @@ def find_neighbors(
         nothing = np.empty((len(vectors), 0))
         return NeighborTable(nothing.astype(np.int32), nothing.astype(np.float32), method)
     with limited_threads(threads) as cores:
-        ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress, device)
+        ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress, device, team)
         recall = None
         if method == "hnsw" and config.recall_sample:
             recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample, device)
@@ -89,18 +92,19 @@ def _search(
     threads: int,
     progress: Progress | None,
     device: torch.device,
+    team: Team,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     if method == "random":
         from sracl_core.retrieval.random import random_neighbors
 
         return random_neighbors(vectors, k, exclusion, seed)
     if method == "exact":
-        from sracl_core.retrieval.exact import exact_neighbors
+        from sracl_core.retrieval.exact import shared_exact_neighbors
 
-        return exact_neighbors(vectors, k, exclusion, progress=progress, device=device)
+        return shared_exact_neighbors(vectors, k, exclusion, progress, device, team)
     from sracl_core.retrieval.hnsw import hnsw_neighbors
 
-    return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress)
+    return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress, team)
 
 
 def resolved_stride(n_prefixes: int, n_users: int, config: RetrievalConfig) -> int:
@@ -180,6 +184,7 @@ def cached_neighbors(
     progress: Progress | None = None,
     folder: Path | None = None,
     device: torch.device = CPU,
+    team: Team = ALONE,
 ) -> NeighborTable:
     """`find_neighbors`, or the same table from an earlier time (`folder`: the cache folder).
 
@@ -199,7 +204,7 @@ def cached_neighbors(
             return table
     # A folder that cannot be written must be known before the search, not after.
     make_folder(place.parent)
-    table = find_neighbors(vectors, k, config, groups, seed, threads, progress, device)
+    table = find_neighbors(vectors, k, config, groups, seed, threads, progress, device, team)
     table.save(place)
     return table
 

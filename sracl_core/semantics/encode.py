@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ class TextEncoder:
     name: as it was asked for.
     fingerprint: hash of the model's files: equal fingerprints give equal vectors.
     """
+
+    slow: ClassVar[bool] = True
+    """Whether a team had better share the texts out."""
 
     def __init__(self, name: str, folder: Path, device: str = "cpu") -> None:
         self.name = name
@@ -114,6 +117,8 @@ class StaticEncoder(TextEncoder):
 
     fingerprint: of the encoder distilled and of how; asking for it, or the width, distills nothing.
     """
+
+    slow = False
 
     def __init__(self) -> None:
         super().__init__(STATIC_NAME, bundled_folder())

@@ -26,6 +26,8 @@ from sracl_core.errors import StorageError
 from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
 from sracl_core.seeding import generator
+from sracl_core.semantics.together import SharedEncoder
+from sracl_core.team import ALONE, Team
 from sracl_core.words import counted
 
 if TYPE_CHECKING:
@@ -61,25 +63,31 @@ class VectorStore:
         texts: Sequence[str],
         batch_size: int = 64,
         progress: Progress | None = None,
+        team: Team = ALONE,
     ) -> NDArray[np.float32]:
         """Vectors of `texts`, float32 [n, D], encoding only those that are not in the store.
 
-        What was encoded is kept every few seconds: a run that is stopped goes on where it was. Damaged
-        vectors are encoded again, and a warning says so. Raises StorageError when the disk is full or not
-        writable.
+        A team shares the encoding out, see `SharedEncoder`; the store is that of process 0. What was
+        encoded is kept every few seconds: a run that is stopped goes on where it was. Damaged vectors are
+        encoded again, and a warning says so. Raises StorageError when the disk is full or not writable.
         """
         if not texts:
             return np.empty((0, encoder.dimension), dtype=np.float32)
         for _ in range(2):
             try:
-                return self._vectors(encoder, texts, batch_size, progress)
+                return self._vectors(encoder, texts, batch_size, progress, team)
             except _DamagedError as error:
                 warn(f"{error}; all its vectors are made again")
                 _discard(self.path(encoder))
         raise StorageError(f"{self.path(encoder)} is damaged again and again; is its disk sound?")
 
     def _vectors(
-        self, encoder: TextEncoder, texts: Sequence[str], batch_size: int, progress: Progress | None
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        batch_size: int,
+        progress: Progress | None,
+        team: Team,
     ) -> NDArray[np.float32]:
         path, keys = self.path(encoder), text_keys(texts)
         first = {key: row for row, key in reversed(list(enumerate(keys)))}
@@ -90,7 +98,7 @@ class VectorStore:
             warn(f"{path}: {bad} made again")
         if found.missing:
             missing = {wanted[at]: first[wanted[at]] for at in found.missing}
-            self._encode(encoder, texts, missing, batch_size, progress)
+            self._encode(encoder, texts, missing, batch_size, progress, team)
             found = _read(path, wanted)
             if found.missing:
                 raise StorageError(f"vectors in {path} were deleted while they were made; run it again")
@@ -120,6 +128,7 @@ class VectorStore:
         rows: dict[bytes, int],
         batch_size: int,
         progress: Progress | None,
+        team: Team,
     ) -> None:
         # A file that cannot be written must be known before an hour of encoding, not after.
         path = self.path(encoder)
@@ -127,12 +136,17 @@ class VectorStore:
         if path.with_suffix("").is_dir():
             warn(f"{path.with_suffix('')}: of an earlier version and not used; delete it to free its space")
         keys, done = list(rows), 0
-        lengths = np.array([len(texts[row]) for row in rows.values()])
+        chunks = _chunks(np.array([len(texts[row]) for row in rows.values()]), batch_size)
         try:
-            for chunk in _chunks(lengths, batch_size):
-                made = [keys[at] for at in chunk]
-                writer.add(made, encoder.encode([texts[rows[key]] for key in made], batch_size))
-                done += len(chunk)
+            if progress is not None:
+                progress("embed", 0, len(rows))
+            shared = SharedEncoder(encoder, batch_size, team)
+            for start in range(0, len(chunks), shared.at_once):
+                made = [[keys[at] for at in chunk] for chunk in chunks[start : start + shared.at_once]]
+                found = shared.encode([[texts[rows[key]] for key in some] for some in made])
+                for some, vectors in zip(made, found, strict=True):
+                    writer.add(some, vectors)
+                    done += len(some)
                 if progress is not None:
                     progress("embed", done, len(rows))
         finally:

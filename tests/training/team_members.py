@@ -5,24 +5,32 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from sracl_core import device
+from sracl_core.data.sources import load_sources
 from sracl_core.errors import REPEATED, InputError, TeamError
 from sracl_core.explorer.loading import LoadedRun
+from sracl_core.files import write_json
 from sracl_core.meeting import joined
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import resume, train
+from sracl_core.pipeline.stages import build_semantics
+from sracl_core.retrieval import hnsw
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
-from sracl_core.semantics.encode import TextEncoder
+from sracl_core.semantics import together
+from sracl_core.semantics.encode import TextEncoder, load_encoder
 from sracl_core.service import asked, batch, listing
-from sracl_core.team import Team
+from sracl_core.team import ALONE, Team
+from sracl_core.training.inputs import all_hashes
 from tests.tiny import hashed_words, tiny_config
 
 SECONDS = 240.0
@@ -49,6 +57,46 @@ def listed_together(size: int, dataset: Path, run: Path, out: Path, expected: di
 def disagreed_together(dataset: Path, run: Path, out: Path) -> None:
     """Two processes are asked for lists of different lengths, and refuse."""
     _together(2, dataset, _disagree, run, out)
+
+
+def semantics_together(size: int, dataset: Path, folder: Path, lacking: int) -> None:
+    """Vectors and tables of both searches by `size` processes with no common cache; `lacking` has no encoder.
+
+    In `folder`: their hashes as `semantics_hashes` has them, and how many texts each process encoded.
+    """
+    _together(size, dataset, _semantics, folder, lacking)
+
+
+def semantics_hashes(dataset: Path, team: Team = ALONE) -> dict[str, str]:
+    """Of all that texts say in exact search and in one of several indexes, in small blocks."""
+    hnsw._ROWS_AN_INDEX, hnsw._REFINED_ROWS = 60, 32
+    device._SEARCHED_ROWS_AT_ONCE["cpu"] = 32
+    found = {}
+    for method in ("exact", "hnsw"):
+        config = tiny_config(dataset, {"retrieval.method": method, "semantics.batch_size": 2})
+        semantics = build_semantics(config, load_sources(config), team=team)
+        hashes = all_hashes(semantics.item_vectors, semantics.tables, semantics.hashes)
+        found |= {f"{method} {name}": value for name, value in hashes.items()}
+    return found
+
+
+def _semantics(team: Team, dataset: Path, folder: Path, lacking: int) -> None:
+    os.environ["SRACL_CACHE_DIR"] = str(folder / f"cache-{team.rank}")
+    encoded: list[str] = []
+
+    def counted(encoder: TextEncoder, texts: Sequence[str], *given: Any) -> np.ndarray:
+        encoded.extend(texts)
+        return hashed_words(encoder, texts, *given)
+
+    TextEncoder.encode = counted  # type: ignore[method-assign,assignment]
+    if team.rank == lacking:
+        together._encoder_here = lambda name: load_encoder("/nowhere")  # type: ignore[assignment]
+    if team.first:
+        write_json(folder / "hashes.json", semantics_hashes(dataset, team))
+        team.release()
+    else:
+        team.lend()
+    write_json(folder / f"encoded-{team.rank}.json", encoded)
 
 
 def _together(size: int, dataset: Path, job: Callable[..., None], *given: Any) -> None:

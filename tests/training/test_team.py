@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sracl_core import device
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError
 from sracl_core.explorer import Explorer
@@ -20,6 +21,7 @@ from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.run import evaluate, resume
 from sracl_core.pipeline.starting import start_encoder
+from sracl_core.retrieval import hnsw
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
@@ -28,7 +30,12 @@ from sracl_core.team import Team
 from sracl_core.training.checkpoint import load_tensors
 from sracl_core.training.loop import require_shareable
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
-from tests.training.team_members import resumed_together, trained_together
+from tests.training.team_members import (
+    resumed_together,
+    semantics_hashes,
+    semantics_together,
+    trained_together,
+)
 
 # Masks of dropout are drawn by process: without them all numbers are one process's.
 STILL: dict[str, Any] = {
@@ -189,6 +196,24 @@ class Largest(TorchDispatchMode):
         found = func(*args, **(kwargs or {}))
         self.numbers = max(self.numbers, found.numel() if isinstance(found, torch.Tensor) else 0)
         return found
+
+
+def test_texts_and_neighbors_are_found_together_as_by_one_process(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third process has not the sentence encoder: it encodes nothing, and searches like the others."""
+    semantics_together(3, dataset, tmp_path, lacking=2)
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "alone"))
+    monkeypatch.setattr(hnsw, "_ROWS_AN_INDEX", 0)  # as they were, afterwards
+    monkeypatch.setattr(hnsw, "_REFINED_ROWS", 0)
+    monkeypatch.setitem(device._SEARCHED_ROWS_AT_ONCE, "cpu", 0)
+    assert json.loads((tmp_path / "hashes.json").read_text()) == semantics_hashes(dataset)
+    encoded = [json.loads((tmp_path / f"encoded-{rank}.json").read_text()) for rank in range(3)]
+    assert encoded[0]
+    assert encoded[1]
+    assert not encoded[2]
+    assert len({*encoded[0], *encoded[1]}) == len(encoded[0]) + len(encoded[1])
 
 
 @pytest.mark.parametrize("name", ["sasrec", "gru4rec", "lrurec"])
