@@ -12,6 +12,7 @@ from textual._context import active_message_pump
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed, active_worker
@@ -154,17 +155,30 @@ class Dashboard(App[None]):
             screen.runs_changed(self.session.runs or ())
 
     def _tell_ended(self, live: list[RunLine], runs: tuple[RunLine, ...]) -> None:
-        """Ring, and say how each training has ended that was alive before: who waits looks elsewhere."""
+        """Ring, and say how each training has ended that was alive before: who waits looks elsewhere.
+
+        A study has many of them, so that of those which ended well the end of all is told.
+        """
         now = {line.path: line for line in runs}
-        for line in (now[one.path] for one in live if one.path in now):
-            if line.status != "running":
-                best = "" if line.best is None else f", best validation {line.headline} {line.best:.4f}"
-                status = "killed" if line.path in self.session.killed else line.status
-                told = f"{line.short_name} {status}{best}"
-                good = status in ("finished", "stopped", "killed")
-                severity = "information" if good else "error"
-                self.bell()
-                self.notify(told, title="a training has ended", severity=severity, timeout=20)
+        ended = [now[one.path] for one in live if one.path in now and now[one.path].status != "running"]
+        if not ended:
+            return
+        from sracl_tui.screens.train.studies import DONE, studies_of
+
+        studied = studies_of(self.session.runs_dir, runs)
+        for line in ended:
+            if line.name in studied and line.status in DONE:
+                continue
+            best = "" if line.best is None else f", best validation {line.headline} {line.best:.4f}"
+            status = "killed" if line.path in self.session.killed else line.status
+            severity: SeverityLevel = "information" if status in (*DONE, "killed") else "error"
+            self._ring("a training has ended", f"{line.short_name} {status}{best}", severity)
+        for told in sorted({studied.get(line.name, "") for line in ended} - {""}):
+            self._ring("a study has ended", told)
+
+    def _ring(self, title: str, told: str, severity: SeverityLevel = "information") -> None:
+        self.bell()
+        self.notify(told, title=title, severity=severity, timeout=20)
 
     def on_run_changed(self, message: RunChanged) -> None:
         """Keep the snapshot and hand it to whatever screen shows it."""

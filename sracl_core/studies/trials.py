@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,6 @@ class Attempt:
         self._resumed = run.metrics_path.is_file()
         self._writer = RunWriter(run, self._heard)
         trial.set_user_attr("run", run.name)
-        _show(study, task, run.path.parent)
 
     def _heard(self, record: Record) -> None:
         value = metric(record.get("valid"), self._task.metric) if record["event"] == "epoch" else None
@@ -142,12 +142,12 @@ class Attempt:
                 storage.tell(self._study, self._trial, metric(results["valid"], self._task.metric))
 
 
-def _show(study: Study, task: Task, runs_dir: Path) -> None:
-    """Which trials there are, for anybody who watches."""
+def _show(study: Study, task: Task, runs_dir: Path, most: int) -> None:
+    """Which trials there are of how many, for anybody who watches."""
     name = f"tune-{derive_seed(0, str(study.user_attrs[storage.ABOUT])):016x}"[:13]
     trials = study.get_trials(deepcopy=False)
     rows = {f"trial {one.number}": [one.user_attrs["run"]] for one in trials if "run" in one.user_attrs}
-    about = {"kind": "tune", "dataset": f"{task.dataset}  {task.method}", "metric": task.metric}
+    about = {"kind": "tune", "dataset": f"{task.dataset}  {task.method}", "metric": task.metric, "most": most}
     write_filling(runs_dir / FOLDER / f"{name}.json", about, rows)
 
 
@@ -163,13 +163,16 @@ def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | 
     with holding(Path(f"{path}.lock")):
         study = storage.load_study(path)
         task = Task.read(storage.about(path, study))
-        for trial in _left(study, runs_dir):
-            if (found := _begun(path, study, trial, task, runs_dir, workers)) is not None:
-                return found
-        while count_trials(study) < most:
-            if (found := _begun(path, study, study.ask(), task, runs_dir, workers)) is not None:
-                return found
-    return None
+        trials = chain(_left(study, runs_dir), _new(study, most))
+        begun = (_begun(path, study, trial, task, runs_dir, workers) for trial in trials)
+        found = next((one for one in begun if one is not None), None)
+        _show(study, task, runs_dir, most)
+    return found
+
+
+def _new(study: Study, most: int) -> Iterator[Trial]:
+    while count_trials(study) < most:
+        yield study.ask()
 
 
 def count_trials(study: Study) -> int:

@@ -204,6 +204,11 @@ def test_every_space_fits_its_setting() -> None:
 
 def test_comparing_tuned_methods_trains_the_chosen_settings_no_second_time(base: Path, whole: Tuned) -> None:
     before = {path.parent.name for path in (base / "runs").glob("*/meta.json")}
+    shown = [json.loads(path.read_text()) for path in (base / "runs" / "studies").glob("tune-*.json")]
+    assert shown
+    assert all(one["most"] == len(one["rows"]) for one in shown), (
+        "a study that has ended shows all its trials"
+    )
     table = compare(
         base / "tiny",
         ["sasrec", "item-knn", "popular"],

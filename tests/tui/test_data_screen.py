@@ -132,7 +132,11 @@ async def test_an_import_of_dates_that_fails_keeps_its_entries_and_then_succeeds
         await until(pilot, lambda: isinstance(app.screen, ImportScreen))
         for option, text in {"source": "log.csv", "k-core": "1"}.items():
             app.screen.query_one(f"#import-{option}", Input).value = text
-        await until(pilot, shows(app, "the interactions", "01/03/2024", "! none is named like one"), 180.0)
+        await until(
+            pilot,
+            shows(app, "the interactions", "01/03/2024", "! none is named like one", "empty: log"),
+            180.0,
+        )
         for option, column in {"user-col": "who", "item-col": "what"}.items():
             app.screen.query_one(f"#import-{option}", Select).value = column
         await until(pilot, shows(app, "day (found)", "only column of dates", "“time format”"), 180.0)

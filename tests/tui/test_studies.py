@@ -8,7 +8,7 @@ import pytest
 
 from sracl_core.runs.writer import RunWriter
 from sracl_core.studies.filling import FOLDER, write_filling
-from sracl_tui.screens.train.studies import read_studies, studies_text
+from sracl_tui.screens.train.studies import read_studies, studies_of, studies_text
 from tests.tui.dashboards import dashboard, drawn, epoch, new_run, shows, until
 
 pytestmark = pytest.mark.usefixtures("told")
@@ -62,16 +62,28 @@ async def test_a_comparison_fills_while_it_is_looked_at(tmp_path: Path) -> None:
             epoch(writer, 0, 0.25)
             write_filling(path, about, {"sasrec": [done.name, live.name], "item-knn": [None]})
             await until(pilot, shows(app, "▶ 0.2500 epoch 1"))
-            text = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 70).plain
+            runs = app.session.runs or ()
+            text = studies_text(read_studies(tmp_path / "runs"), runs, 70).plain
             await pilot.press("escape")
             await until(pilot, lambda: "Comparisons and studies" not in drawn(app))
+            write_filling(path, about, {"sasrec": [done.name, live.name]})
+            writer.state(status="finished")
+            await until(pilot, shows(app, "a study has ended", "compare sample: 2 runs done"))
+            assert "a training has ended" not in drawn(app), "a study has many of them"
+    write_filling(path, about, {"sasrec": [done.name, live.name], "item-knn": [None]})
     assert text.strip() == FILLED.strip()
+    assert studies_of(tmp_path / "runs", runs) == {done.name: "", live.name: ""}
+    write_filling(path, {**about, "most": 2}, {"sasrec": [done.name]})
+    assert studies_of(tmp_path / "runs", runs) == {done.name: ""}, "there will be another"
+    write_filling(path, about, {"sasrec": [done.name]})
+    assert studies_of(tmp_path / "runs", runs) == {done.name: "compare sample: 1 run done"}
+    write_filling(path, about, {"sasrec": [done.name, live.name], "item-knn": [None]})
     # Where a row has no room, its runs go on below themselves.
-    narrow = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 50).plain
+    narrow = studies_text(read_studies(tmp_path / "runs"), runs, 50).plain
     assert f"✓ 0.3000\n{' ' * 27}▶ 0.2500 epoch 1\n" in narrow
     # A name leaves room for the figures.
     write_filling(path, about, {"sasrec+sracl:objectives.sracl.neighbor_states=cached": [done.name]})
-    narrow = studies_text(read_studies(tmp_path / "runs"), app.session.runs or (), 50).plain
+    narrow = studies_text(read_studies(tmp_path / "runs"), runs, 50).plain
     assert "sasrec+sr…r_states=cached  0.3000  ✓ 0.3000\n" in narrow
 
 

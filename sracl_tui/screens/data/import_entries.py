@@ -96,10 +96,14 @@ def fresh(source: str) -> Held:
 
 def arguments(held: Held, data_dir: Path) -> list[str]:
     """What follows ``sracl data prepare`` for these entries."""
-    sources = sources_of(held["source"])
-    name = held["name"] or Path(sources[0]).stem
+    sources, name = sources_of(held["source"]), name_of(held)
     asked = [each.option for each in (*ENTRIES[2:], TEXTS, *COLUMNS, *CHOICES)]
     return [*sources, "--out", str(data_dir / name), "--name", name, *_options(held, asked)]
+
+
+def name_of(held: Held) -> str:
+    """What the dataset is called: as the first file where nothing is said."""
+    return held["name"] or Path(sources_of(held["source"])[0]).stem
 
 
 def questions(held: Held) -> list[str]:

@@ -33,6 +33,7 @@ from sracl_tui.screens.data.import_entries import (
     Held,
     fresh,
     in_words_of_the_form,
+    name_of,
     questions,
     sources_of,
 )
@@ -182,6 +183,7 @@ class ImportScreen(ModalScreen[Held | None]):
         keys = {guess["column"] for file in described for guess in file["guesses"] if guess["role"] != "text"}
         others = [name for file in described for name in file["columns"] if name and name not in keys]
         self.query_one(TextColumns).offer(others, [name for names in texts.values() for name in names])
+        self._hint("name", f"empty: {name_of(self._entered() | {'name': ''})}")
         self._hint("time-format", f"found: {found['times']}" if found["times"] else "")
         self._hint("events", f"empty keeps all: {', '.join(found['events'])}" if found["events"] else "")
 

@@ -236,9 +236,13 @@ class BoardScreen(OverScreen[Path | None]):
 
 
 def settings_line(row: Mapping[str, Any]) -> str:
-    """What is not the same in every row, as `key value` pairs."""
+    """What is not the same in every row, as `key value` pairs, the model first.
+
+    >>> settings_line({"settings": {"semantics.encoder": "static", "model.name": "sasrec"}})
+    'sasrec · encoder static'
+    """
     settings: Mapping[str, Any] = row["settings"]
-    first = list(settings.items())[:MOST_SETTINGS]
+    first = sorted(settings.items(), key=lambda pair: pair[0] != "model.name")[:MOST_SETTINGS]
     pairs = [
         _told(value) if name == "model.name" else f"{_short(name)} {_told(value)}" for name, value in first
     ]

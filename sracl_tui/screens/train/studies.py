@@ -23,6 +23,7 @@ from sracl_tui.view_models import RunLine
 from sracl_tui.widgets.plain import Static, entitle
 
 LOOK_SECONDS = 1.0
+DONE = ("finished", "stopped")
 MOST_STUDIES, MOST_ROWS = 5, 15
 GAPS = 10
 """Columns of a mean, and of what keeps it from its neighbors."""
@@ -97,13 +98,12 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
         if damaged := one.get("damaged"):
             parts.append((f"{damaged} is damaged; its command, given again, writes it anew\n\n", "$warning"))
             continue
-        rows = [row for row in one["rows"] if isinstance(row, Mapping) and isinstance(row.get("runs"), list)]
-        places = [known.get(str(name)) if name else None for row in rows for name in row["runs"]]
-        done = sum(line is not None and line.status in ("finished", "stopped") for line in places)
+        rows = _rows(one)
+        done, total = done_of(one, known)
         if one.get("kind") == "tune":
             rows = sorted(rows, key=lambda row: -(_mean(_values(row, known)) or 0.0))
         title = f"{one.get('kind')}  {one.get('dataset')}  validation {one.get('metric')}  "
-        parts += [(title, "bold"), (f"{done} of {counted(len(places), 'run')} done\n", "$muted")]
+        parts += [(title, "bold"), (f"{done} of {counted(total, 'run')} done\n", "$muted")]
         names = [_within(width // 2, _name(row, one)) for row in rows[:MOST_ROWS]]
         room = width - max((len(name) for name in names), default=0) - GAPS
         drawn = []
@@ -116,6 +116,38 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
         beyond = len(rows) - MOST_ROWS
         parts.append(f"\n{beyond} more\n\n" if beyond > 0 else "\n\n")
     return Content.assemble(*parts)
+
+
+def names_of(study: Mapping[str, Any]) -> list[str | None]:
+    """The names of its runs, None for one that waits; of a damaged study there are none."""
+    return [str(name) if name else None for row in _rows(study) for name in row["runs"]]
+
+
+def done_of(study: Mapping[str, Any], known: Mapping[str, RunLine]) -> tuple[int, int]:
+    """How many of its runs have ended well, of how many that it will have."""
+    lines = [known.get(name) if name else None for name in names_of(study)]
+    done = sum(line is not None and line.status in DONE for line in lines)
+    most = study.get("most")
+    return done, max(len(lines), most if isinstance(most, int) else 0)
+
+
+def studies_of(runs_dir: Path, runs: Sequence[RunLine]) -> dict[str, str]:
+    """{run: what is told of its study when that has ended, else ""}."""
+    known, told = {line.name: line for line in runs}, dict[str, str]()
+    for study in read_studies(runs_dir):
+        done, total = done_of(study, known)
+        said = (
+            f"{study.get('kind')} {study.get('dataset')}: {counted(total, 'run')} done"
+            if done == total
+            else ""
+        )
+        told |= {name: said for name in names_of(study) if name}
+    return told
+
+
+def _rows(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    held = study.get("rows", ())
+    return [row for row in held if isinstance(row, Mapping) and isinstance(row.get("runs"), list)]
 
 
 def _name(row: Mapping[str, Any], study: Mapping[str, Any]) -> str:
