@@ -165,10 +165,11 @@ class Team:
         every = self.every(dict(facts))
         for rank, theirs in enumerate(every):
             for name, value in every[0].items():
-                if theirs.get(name) != value:
+                if (other := theirs.get(name)) != value:
+                    told = ["none" if one is None else one for one in (other, value)]
                     raise InputError(
-                        f"process {rank} has another {name} than process 0 ({theirs.get(name)} in place of "
-                        f"{value}); give all of them the same"
+                        f"process {rank} has another {name} than process 0 ({told[0]} in place of "
+                        f"{told[1]}); give all of them the same"
                     )
 
     def mean_gradients(self, weights: Iterable[nn.Parameter]) -> None:

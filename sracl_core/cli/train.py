@@ -77,11 +77,12 @@ def train(
         return
     from sracl_core.meeting import joined
     from sracl_core.pipeline.new_run import new_run
-    from sracl_core.runs.directory import open_run
+    from sracl_core.settings.known import flatten
 
     with joined() as team:
-        made = str(new_run(resolved, runs_dir, name, start).path) if team.first else ""
-        run = open_run(team.from_first(made))
+        said_of_run = {"--name": name, "--runs-dir": runs_dir, "--from": start and start.name}
+        team.require_same(flatten(resolved) | said_of_run)
+        run = _of_first(team, new_run(resolved, runs_dir, name, start) if team.first else None)
         output.say(f"run {run.path}", quiet or not team.first)
         results = follow(run, resumed=False, quiet=quiet, verbose=verbose, team=team, log_to=log_to)
     if first:
@@ -121,15 +122,28 @@ def resume(
     if launches(processes):
         raise typer.Exit(launch(processes))
     from sracl_core.meeting import joined
-    from sracl_core.runs.directory import open_run
 
     with joined() as team:
-        if team.first:
-            directory = _moved(directory, dataset, encoder, epochs)
-        directory = open_run(team.from_first(str(directory.path)))
+        asked = {"run": directory.name, "--dataset": dataset, "--encoder": encoder, "--epochs": epochs}
+        team.require_same(asked)
+        directory = _of_first(team, _moved(directory, dataset, encoder, epochs) if team.first else None)
         results = follow(directory, resumed=True, quiet=quiet, verbose=verbose, team=team, log_to=log_to)
     if team.first:
         _print_results(directory, results, as_json)
+
+
+def _of_first(team: Team, run: RunDirectory | None) -> RunDirectory:
+    """The run that process 0 has. Raises InputError in every process unless all see its folder."""
+    from sracl_core.runs.directory import open_run
+
+    path = team.from_first("" if run is None else str(run.path.absolute()))
+    seen = team.every(Path(path).is_dir())
+    if not all(seen):
+        raise InputError(
+            f"process {seen.index(False)} sees no {path}, which process 0 has made: the folder of runs must "
+            "be one that all processes see, under one path"
+        )
+    return open_run(path) if run is None else run
 
 
 def _require_stopped(directory: RunDirectory, epochs: int | None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sracl_core import device
+from sracl_core import device, meeting
+from sracl_core.cli import main
+from sracl_core.cli.train import _of_first
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import REPEATED, InputError, TeamError
 from sracl_core.explorer.loading import LoadedRun
@@ -57,6 +61,11 @@ def listed_together(size: int, dataset: Path, run: Path, out: Path, expected: di
 def disagreed_together(dataset: Path, run: Path, out: Path) -> None:
     """Two processes are asked for lists of different lengths, and refuse."""
     _together(2, dataset, _disagree, run, out)
+
+
+def commanded_together(dataset: Path, run: Path) -> None:
+    """Two processes are given commands that say different things, and both are told which."""
+    _together(2, dataset, _command, run)
 
 
 def semantics_together(size: int, dataset: Path, folder: Path, lacking: int) -> None:
@@ -169,3 +178,27 @@ def _disagree(team: Team, dataset: Path, run: Path, out: Path) -> None:
     people = asked.every_user(loaded.dataset, loaded.histories, "test")
     with pytest.raises(InputError, match=r"process 1 has another k than process 0 \(6 in place of 5\)"):
         batch.write_lists(loaded, people, 5 + team.rank, out, team=team)
+
+
+def _command(team: Team, dataset: Path, run: Path) -> None:
+    meeting.joined = lambda: nullcontext(team)  # type: ignore[assignment,misc]
+    train_it, resume_it = ["train", "--runs-dir", str(run.parent)], ["resume", str(run)]
+    cases = [
+        (train_it, "--dataset", [str(dataset), "data/other"], "dataset.path"),
+        (train_it, "--epochs", ["1", "2"], "training.max_epochs"),
+        (train_it, "--seed", ["1", "7"], "training.seed"),
+        (train_it, "--set", ["model.dropout=0.1", "model.dropout=0.3"], "model.dropout"),
+        (train_it, "--name", ["theirs", "mine"], "--name"),
+        (resume_it, "--epochs", ["4", "5"], "--epochs"),
+        (resume_it, "--dataset", [str(dataset), "data/other"], "--dataset"),
+    ]
+    for words, option, values, named in cases:
+        with redirect_stderr(io.StringIO()) as told:
+            code = main.run([*words, option, values[team.rank], "--quiet"])
+        first, other = (value.rpartition("=")[2] for value in values)
+        said = f"process 1 has another {named} than process 0 ({other} in place of {first}); "
+        assert (code, told.getvalue()) == (2, f"error: {said}give all of them the same\n")
+    if team.rank:
+        Path.is_dir = lambda self: False  # type: ignore[assignment,method-assign]
+    with pytest.raises(InputError, match=r"process 1 sees no .*, which process 0 has made"):
+        _of_first(team, RunDirectory(run) if team.first else None)

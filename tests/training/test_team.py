@@ -19,6 +19,7 @@ from sracl_core.explorer import Explorer
 from sracl_core.models import base, item_shard
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.longer import with_epochs
+from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import evaluate, resume
 from sracl_core.pipeline.starting import start_encoder
 from sracl_core.retrieval import hnsw
@@ -31,6 +32,7 @@ from sracl_core.training.checkpoint import load_tensors
 from sracl_core.training.loop import require_shareable
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 from tests.training.team_members import (
+    commanded_together,
     resumed_together,
     semantics_hashes,
     semantics_together,
@@ -185,6 +187,12 @@ def test_more_processes_than_items_are_refused_where_items_are_shared_out(datase
     require_shareable(session, shared, Team(0, 3))
     with pytest.raises(ConfigError, match="some of 4 processes without an item of 3"):
         require_shareable(session, shared, Team(0, 4))
+
+
+def test_commands_of_a_team_that_say_different_things_are_refused(dataset: Path, tmp_path: Path) -> None:
+    run = new_run(tiny_config(dataset), tmp_path)
+    commanded_together(dataset, run.path)
+    assert [path.name for path in tmp_path.iterdir()] == [run.name]
 
 
 class Largest(TorchDispatchMode):
