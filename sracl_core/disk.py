@@ -113,6 +113,8 @@ def set_aside(path: Path) -> Path:
 
 def restore(path: Path) -> None:
     """Give a folder that was set aside its name back, or remove it where a new one has that name."""
+    if not path.name:  # the folder where we are, which has not been moved
+        return
     old = set_aside(path)
     if os.path.lexists(old):
         if os.path.lexists(path):

@@ -92,6 +92,13 @@ class Dataset:
         return ["", *(title or name for title, name in zip(titles, self.items.ids, strict=True))]
 
 
+def require_named(path: str) -> str:
+    """`path`, that of a dataset in the settings. Raises DataError where none is given."""
+    if not path:
+        raise DataError("no dataset is given: name a folder made by `sracl data prepare`")
+    return path
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What `dataset.json` says, also at an address; raises DataError where there is no prepared dataset."""
     folder = here(folder)

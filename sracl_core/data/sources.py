@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sracl_core.data.dataset import Dataset, load_dataset
+from sracl_core.data.dataset import Dataset, load_dataset, require_named
 from sracl_core.data.object_store import here
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.splits.base import Split, Splitter
@@ -38,9 +38,8 @@ _latest: dict[Hashable, Sources] = {}
 
 def load_sources(config: RunConfig) -> Sources:
     """Open the dataset that `config` names and split it. Raises DataError."""
-    if not config.dataset.path:
-        raise DataError("no dataset is given: name a folder made by `sracl data prepare`")
-    key = (config.dataset.model_dump_json(), _stamps(here(config.dataset.path)))
+    folder = here(require_named(config.dataset.path))
+    key = (config.dataset.model_dump_json(), _stamps(folder))
     made = _latest[key] if key in _latest else _opened(config)
     if made.max_length != config.model.max_length:
         prefixes = training_prefixes(made.split.train, config.model.max_length)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sracl_core.data.dataset import verified_manifest
+from sracl_core.data.dataset import require_named, verified_manifest
 from sracl_core.errors import InputError
 from sracl_core.progress import Extent
 from sracl_core.runs.directory import RunDirectory
@@ -75,7 +75,7 @@ def what_is_left(run: RunDirectory | None) -> Left:
 def plan_runs(wanted: Sequence[Wanted], runs_dir: Path) -> list[Planned]:
     """What is there already of each, on exactly its dataset. Raises SraclError."""
     there = EarlierRuns(runs_dir)
-    folders = {one.config.dataset.path for one in wanted}
+    folders = {require_named(one.config.dataset.path) for one in wanted}
     identities = {folder: str(verified_manifest(Path(folder))["identity"]) for folder in folders}
     return [_planned(one, there, identities[one.config.dataset.path]) for one in wanted]
 

@@ -215,6 +215,20 @@ def test_exit_codes(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("rest", ["", "--dry-run"])
+@pytest.mark.parametrize("words", ["train", "tune --model sasrec", "compare --models popular", "ablate"])
+def test_a_dataset_that_is_none_is_told_alike(
+    words: str, rest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for dataset, said in (("", "no dataset is given: name a folder"), (".", "is not a prepared dataset")):
+        assert run(f"{words} {dataset} {rest}".split()) == 2
+        error = capsys.readouterr().err.removeprefix("loading\n")
+        assert error.startswith("error: ")
+        assert said in error
+        assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
