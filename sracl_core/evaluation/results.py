@@ -17,10 +17,12 @@ from sracl_core.evaluation.metrics import mean_metrics
 from sracl_core.evaluation.ranking import Ranks, Scores, rank_queries
 from sracl_core.evaluation.stored import LISTS
 from sracl_core.files import whole_file, write_json
+from sracl_core.models.base import SequenceEncoder
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.team import ALONE, Team
+from sracl_core.words import counted
 
 WHOLE_HISTORY = 2**31
 LIST_LENGTH = 20
@@ -64,9 +66,9 @@ def rank_split(
     return rank_queries(scores, queries, histories, config.evaluation.batch_size, told, top, team, holders)
 
 
-def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
-    """How every metric of a run is to be read."""
-    kinds = () if config.floor else config.model.kinds_of_evidence
+def protocol(config: RunConfig, sources: Sources, encoder: SequenceEncoder | None = None) -> dict[str, Any]:
+    """How every metric of a run is to be read; encoder: what has been fitted, where that is known."""
+    n_valid = len(validated(config, sources.split)[0])
     return {
         "split": sources.split.name,
         "ranking": "all items",
@@ -74,17 +76,34 @@ def protocol(config: RunConfig, sources: Sources) -> dict[str, Any]:
         "held-out one do not, the held-out one always does",
         "ties": "count against the held-out item",
         "same_time": ties.in_short(sources.dataset.manifest.get("ties")),
-        "valid_users": len(validated(config, sources.split)[0]),
+        "valid_users": n_valid,
         "test_users": len(sources.split.test_users),
         "items": sources.dataset.n_items,
         "filters": sources.dataset.manifest.get("filters", {}),
         "learned_from": list(config.active_objectives) or "counts",
-        "repeats": "a bias by recency on items of the history, fitted on training prefixes"
-        if config.floor is None and config.model.repeats == "fitted"
-        else "none: scores of items in the history are as they come",
-        "evidence": f"{' and '.join(kinds)}, their weights fitted on validation" if kinds else "none",
+        "repeats": _repeats(config, len(sources.prefixes), encoder),
+        "evidence": _evidence(config, n_valid, encoder),
         "chosen_by": "nothing" if config.floor else f"validation {config.training.monitor}",
     }
+
+
+def _repeats(config: RunConfig, n_prefixes: int, encoder: SequenceEncoder | None) -> str:
+    if config.floor is not None or config.model.repeats != "fitted":
+        return "none: scores of items in the history are as they come"
+    if encoder is not None and not encoder.repeat_bias.any():
+        few = counted(n_prefixes, "training prefix", "training prefixes")
+        return f"none: no bias by recency could be fitted on {few}"
+    return "a bias by recency on items of the history, fitted on training prefixes"
+
+
+def _evidence(config: RunConfig, n_queries: int, encoder: SequenceEncoder | None) -> str:
+    kinds = () if config.floor else config.model.kinds_of_evidence
+    if not kinds:
+        return "none"
+    evidence, told = None if encoder is None else encoder.evidence, " and ".join(kinds)
+    if evidence is not None and not evidence.weights.any():
+        return f"none: {told} got no weight on {counted(n_queries, 'validation query', 'validation queries')}"
+    return f"{told}, their weights fitted on validation"
 
 
 def write_results(
@@ -99,19 +118,20 @@ def write_results(
     memory: int | None,
     test: bool = True,
     team: Team = ALONE,
+    encoder: SequenceEncoder | None = None,
 ) -> dict[str, Any]:
     """Rank both parts, and write ranks.npz and results.json, which is returned; the first of a team writes.
 
     training_seconds: of training and validation, over all sittings. stages: seconds of each earlier stage,
     over all sittings. parameters: numbers that were learned. memory: bytes at the peak. test: False leaves
-    that part out, for a run among which is still chosen.
+    that part out, for a run among which is still chosen. encoder: what scores; a floor has none.
     """
     config, began = run.config, time.monotonic()
     ranks = {"valid": rank_split(config, sources, scores, "valid", progress, team=team)}
     if test:
         ranks["test"] = rank_split(config, sources, scores, "test", progress, LIST_LENGTH, team)
     results = {
-        "protocol": protocol(config, sources),
+        "protocol": protocol(config, sources, encoder),
         **{part: all_metrics(config, found) for part, found in ranks.items()},
         "best_epoch": best_epoch,
         "training_seconds": training_seconds,

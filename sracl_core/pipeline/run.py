@@ -112,6 +112,7 @@ def _evaluate(run: RunDirectory, progress: Progress | None) -> dict[str, Any]:
         known.get("stages") or run.state().get("stages") or {},
         encoder.parameter_count,
         run.state().get("peak_memory"),
+        encoder=encoder,
     )
 
 
@@ -243,4 +244,5 @@ def _stages(
             run.state().get("peak_memory"),
             test,
             team,
+            best,
         )

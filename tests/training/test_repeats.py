@@ -10,10 +10,13 @@ import torch
 
 from sracl_core.data.prefixes import Prefixes, training_prefixes
 from sracl_core.data.sequences import Sequences
+from sracl_core.data.sources import load_sources
 from sracl_core.models import sasrec
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
+from sracl_core.pipeline.run import evaluate
 from sracl_core.semantics.encode import TextEncoder
+from sracl_core.training import evidence, repeats
 from sracl_core.training.checkpoint import load_encoder
 from sracl_core.training.repeats import fit_repeats
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
@@ -101,3 +104,22 @@ def test_a_run_keeps_its_bias_and_holds_its_items(tmp_path: Path, monkeypatch: p
     unit = [encoder.item_embeddings[1:].norm() for encoder in (free, held)]
     moved = (free.item_embeddings - held.item_embeddings).norm()
     assert moved > 0.05 * unit[0]
+
+
+def test_what_could_not_be_fitted_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
+    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(repeats, "LEAST", 10**6)
+    monkeypatch.setattr(evidence, "LEAST", 10**6)
+    off = {"objectives.sracl.weight": 0.0, "training.max_epochs": 1}
+    fitted = {"model.repeats": "fitted", "model.evidence": "both"}
+    config = tiny_config(tiny_dataset(tmp_path), off | fitted)
+    n_prefixes = len(load_sources(config).prefixes)
+    run = tiny_run(config, tmp_path)
+    for results in (run.results(), evaluate(run)):
+        assert results is not None
+        told = results["protocol"]
+        assert (
+            told["repeats"] == f"none: no bias by recency could be fitted on {n_prefixes} training prefixes"
+        )
+        assert told["evidence"] == "none: transitions and words got no weight on 40 validation queries"
