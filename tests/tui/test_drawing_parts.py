@@ -117,6 +117,7 @@ def test_curves_of_a_run_on_each_axis(tmp_path: Path) -> None:
     assert [curve.name for curve in by_step] == ["total", "next item", "intra"], (
         "a part that is always 0 is none"
     )
+    assert [curve.name for curve in curves.step_curves(snapshot, [curves.SPEED], "step", 1)] == ["examples"]
     assert by_step[0].x[-1] == 20, "the point that is not a number is left out"
     assert curves.step_curves(snapshot, curves.losses(snapshot), "epoch", 1)[0].x[9] == 1.0
     assert curves.step_curves(snapshot, curves.losses(snapshot), "time", 1)[0].x[-1] == 10.0

@@ -20,6 +20,7 @@ X_AXES = ("step", "epoch", "time")
 SMOOTHINGS = (1, 5, 25, 125)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SPEED = "prefixes_per_second"
+WORDS = {TOTAL: "total", SPEED: "examples"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def step_curves(snapshot: RunSnapshot, names: Sequence[str], x_axis: str, smooth
         if not known.any():
             continue
         smooth = moving_mean(y[known], smoothing)
-        at, name = len(curves), "total" if field == TOTAL else field.replace("_", " ")
+        at, name = len(curves), WORDS.get(field, field.replace("_", " "))
         raw = y[known] if smoothing > 1 else None
         curves.append(Curve(_letter(at), name, x[known], smooth, float(y[known][-1]), color=at, raw=raw))
     return curves
