@@ -1,4 +1,4 @@
-"""When memory runs out: told as what it is, whichever library it happened in."""
+"""How much memory there is; when it runs out, told as what it is, whichever library it happened in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from sracl_core.errors import SraclError
@@ -23,6 +24,7 @@ _SPELLED = re.compile(
     re.IGNORECASE,
 )
 _WAY_OUT = "close other programs, take less data, or take a machine with more"
+_GROUPS, _LIMITS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 AT_REST_S = 30
 _kept: list[Any] = []
 """What is used to the end of the process must not be collected."""
@@ -44,6 +46,21 @@ def ran_out(error: BaseException) -> bool:
             return True
         found = found.__cause__
     return False
+
+
+def there() -> int:
+    """Bytes that this process may have: of the machine, or of a group of processes that has a limit."""
+    import psutil
+
+    found: list[int] = [psutil.virtual_memory().total]
+    groups = [""]
+    with contextlib.suppress(OSError):
+        groups += [line.split(":", 2)[2] for line in _GROUPS.read_text().splitlines()]
+    for group in {str(folder).lstrip("/") for one in groups for folder in (Path(one), *Path(one).parents)}:
+        for kind, file in (("", "memory.max"), ("memory", "memory.limit_in_bytes")):
+            with contextlib.suppress(OSError, ValueError):  # there is none, or "max"
+                found.append(int((_LIMITS / kind / group / file).read_text()))
+    return min(found)
 
 
 def told(training: bool) -> str:

@@ -46,5 +46,12 @@ def with_items(
 
 def parameter_count(settings: Backbone, n_items: int) -> int:
     """How many numbers the encoder learns; none of them is made for it."""
+    return sum(parameter_counts(settings, n_items))
+
+
+def parameter_counts(settings: Backbone, n_items: int) -> tuple[int, int]:
+    """(Of the item embeddings, of all else); see `parameter_count`."""
     with torch.device("meta"):
-        return build_encoder(settings, n_items).parameter_count
+        encoder = build_encoder(settings, n_items)
+    items = encoder.items.weight.numel()
+    return items, encoder.parameter_count - items

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sracl_core.data.sources import sources_of
 from sracl_core.evaluation.results import validated
-from sracl_core.pipeline.estimate import examples_of
 from sracl_core.pipeline.longer import require_epochs
+from sracl_core.pipeline.memory import examples_of
 from sracl_core.progress import Extent
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig

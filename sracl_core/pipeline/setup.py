@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -20,6 +21,7 @@ from sracl_core.evaluation.ranking import scores_of
 from sracl_core.evaluation.results import all_metrics, rank_split
 from sracl_core.pipeline.caveats import caveats, keep_caveats
 from sracl_core.pipeline.fitting import fit_scores
+from sracl_core.pipeline.memory import parts, too_much
 from sracl_core.pipeline.new_run import versions
 from sracl_core.pipeline.resuming import semantics_of
 from sracl_core.pipeline.stages import Report, Semantics
@@ -28,6 +30,7 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.writer import RunWriter
 from sracl_core.settings.models import RunConfig
 from sracl_core.team import ALONE, Team
+from sracl_core.training.inputs import recorded
 from sracl_core.training.loop import Metrics, Trainer
 from sracl_core.training.session import Session
 
@@ -52,6 +55,10 @@ def inputs_of(
     sources = sources_of(run, config)
     say = partial(writer.message, level="warning")
     team.require_same({"dataset": sources.dataset.identity, **versions()})
+    if team.first and config.floor is None and not recorded(run):  # else it has begun, and was told
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", team.size))
+        for text in too_much(config, parts(config, sources, team.size), here):
+            say(text)
     if not team.first:
         team.lend()  # until the first has made and kept them
     semantics = semantics_of(run, config, sources, say, told, report, team if team.first else ALONE)

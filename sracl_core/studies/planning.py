@@ -104,7 +104,7 @@ def _extent(config: RunConfig, left: Left) -> Extent:
     sources = load_sources(config)
     if config.floor is not None:
         return Extent(1, 1)
-    from sracl_core.pipeline.estimate import examples_of
+    from sracl_core.pipeline.memory import examples_of
 
     training = config.training
     each = -(-examples_of(config, sources) // training.batch_size)

@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from sracl_core import memory
+from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError
+from sracl_core.methods import backbones
+from sracl_core.models.build import parameter_count
 from sracl_core.pipeline.api import train
 from sracl_core.pipeline.estimate import plan
+from sracl_core.pipeline.memory import parts
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.settings.models import RunConfig
-from tests.tiny import tiny_config, tiny_dataset
+from tests.tiny import tiny_config, tiny_dataset, tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +100,71 @@ def test_padded_views_are_estimated_with_the_whole_window(tiny: Path) -> None:
         plan(tiny_config(tiny, {**changes, "objectives.iclrec.compare": how})) for how in ("pooled", "padded")
     )
     assert padded.memory_mb > pooled.memory_mb
+
+
+NARROW = {
+    "objectives.sracl.weight": 0.0,
+    "model.hidden_size": 8,
+    "model.inner_size": 8,
+    "training.batch_size": 2,
+    "evaluation.batch_size": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "less"),
+    [
+        (
+            NARROW | {"model.hidden_size": 4096, "model.layers": 4},
+            "the encoder's weights",
+            "model.hidden_size",
+        ),
+        (NARROW | {"training.batch_size": 100_000}, "activations", "a smaller training.batch_size"),
+        (NARROW | {"evaluation.batch_size": 100_000}, "ranking", "a smaller evaluation.batch_size"),
+    ],
+)
+def test_where_memory_is_short_the_largest_part_is_named_with_what_takes_less(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], name: str, less: str
+) -> None:
+    config = tiny_config(tiny, changes)
+    assert plan(config).remarks == ()
+    monkeypatch.setattr(memory, "there", lambda: 10**8)
+    planned = plan(config)
+    (told,) = planned.remarks
+    assert (
+        f"{planned.memory_mb:,} MB are estimated, and this machine lets it have 100 MB; {name} take" in told
+    )
+    assert less in told
+
+
+def test_a_run_that_needs_more_memory_than_there_is_says_so_before_it_begins(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "there", lambda: 10**8)
+    run = tiny_run(tiny_config(tiny, NARROW | {"training.max_epochs": 1}), tmp_path)
+    log = run.log_path.read_text()
+    assert 0 < log.index("it may run out of memory") < log.index("epoch")
+
+
+def test_the_memory_that_there_is_ends_where_a_group_of_processes_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory, "_LIMITS", tmp_path)
+    whole = memory.there()
+    (tmp_path / "groups").write_text("4:memory:/\n0::/ours/inner\n")
+    for folder, limit in (("ours/inner", "max"), ("ours", "4096000")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "memory.max").write_text(f"{limit}\n")
+    assert memory.there() == 4096000 < whole
+
+
+def test_every_weight_of_an_encoder_counts(tiny: Path) -> None:
+    for name in backbones():
+        changes = {"model.name": name, "objectives.sracl.weight": 0.0}
+        config = tiny_config(tiny, changes | ({"model.codebook": 8} if name == "rpg" else {}))
+        sources = load_sources(config)
+        found = {part.name: part.floats for part in parts(config, sources)}
+        assert found["item embeddings"] > 0
+        weights = found["item embeddings"] + found["the encoder's weights"]
+        assert weights == 5 * parameter_count(config.model, sources.dataset.n_items), name
