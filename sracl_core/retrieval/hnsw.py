@@ -59,7 +59,7 @@ def hnsw_neighbors(
     short is searched exactly, so every row gets min(k, available) neighbors. Of a team each process
     searches some of the indexes for all rows, and then refines some of the rows.
     """
-    width, progress = max(k, _LEAST_WIDTH), in_units_of(progress, _WHOLE * len(vectors))
+    width, progress = max(k, _LEAST_WIDTH), in_units_of(progress, len(vectors))
     count = min(_MOST_INDEXES, -(-len(Distinct(vectors).representatives) // _ROWS_AN_INDEX))
     found = team.spread(
         _of_indexes,
