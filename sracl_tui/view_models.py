@@ -7,10 +7,13 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sracl_core.progress import duration
 from sracl_core.words import counted
+
+if TYPE_CHECKING:
+    from sracl_core.runs.usage import Usage
 
 STAGES = ("describe", "embed", "neighbors", "train", "evaluate")
 QUIET_SECONDS = 30.0
@@ -48,7 +51,7 @@ class RunLine:
 class RunSnapshot:
     """Everything that was known of a run at one moment. `steps` are columns of equal length.
 
-    usage: cores and bytes of memory that its process takes at present, on this machine.
+    usage: what its processes take at present of this machine.
     """
 
     path: Path
@@ -69,7 +72,7 @@ class RunSnapshot:
     problem: str | None = None
     catching_up: float | None = None
     disk_free: int | None = None
-    usage: tuple[float, int] | None = None
+    usage: Usage | None = None
     taken: float = 0.0
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sracl_core.runs.history import RunHistory
     from sracl_core.runs.reader import RunReader
     from sracl_core.runs.summary import RunSummary
-    from sracl_core.runs.usage import UsageMeter
+    from sracl_core.runs.usage import Usage, UsageMeter
 
 POLL_SECONDS = 0.7
 BACKLOG_SECONDS = 0.5
@@ -138,7 +138,7 @@ class RunFollower:
             taken=time.time(),
         )
 
-    def _usage(self, state: dict[str, Any]) -> tuple[float, int] | None:
+    def _usage(self, state: dict[str, Any]) -> Usage | None:
         from sracl_core.runs.usage import UsageMeter
 
         self._meter = self._meter or UsageMeter()

@@ -52,6 +52,7 @@ def show(
             }
         )
         return
+    processes = directory.state().get("processes") or 1
     output.print_pairs(
         {
             "run": directory.path,
@@ -59,6 +60,7 @@ def show(
             "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(summary.created)),
             "dataset": summary.dataset,
             "command": " ".join(meta.get("argv", [])) or None,
+            **({"processes": processes} if processes > 1 else {}),
             "best epoch": from_one(summary.best_epoch),
             "note": note_of(directory) or None,
         }

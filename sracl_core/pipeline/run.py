@@ -159,16 +159,17 @@ def _run(
             progress(stage, done, total)
 
     began = time.monotonic()
+    process = {"run": run.name, "pid": os.getpid(), "argv": sys.argv, "processes": team.size}
     if resumed:
         folder = run.checkpoints / "last"
         last = read_json(find_checkpoint(folder) / STATE_FILE) or {} if has_checkpoint(folder) else {}
         point = {"step": last.get("step", 0), "epoch": last.get("epoch", 0)}
-        writer.event("run_resumed", run=run.name, pid=os.getpid(), argv=sys.argv, **point)
+        writer.event("run_resumed", **process, **point)
     else:
-        writer.event("run_started", run=run.name, pid=os.getpid(), argv=sys.argv)
+        writer.event("run_started", **process)
     if team.size > 1:
         writer.message(f"{team.size} processes share each batch of {run.config.training.batch_size}")
-    writer.state(status="running", error=None)
+    writer.state(status="running", error=None, processes=team.size)
     signals = StopSignals()
     try:
         with signals, heard_by(lambda text: writer.message(text, "warning")):

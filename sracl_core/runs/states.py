@@ -98,6 +98,7 @@ class RunState(Lenient):
     best_valid: Metrics = None
     stages: Table = None
     peak_memory: Count = None
+    processes: Count = None
 
 
 class RunMeta(Lenient):

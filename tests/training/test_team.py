@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sracl_core import device
+from sracl_core.cli import main
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError
 from sracl_core.explorer import Explorer
@@ -141,7 +143,7 @@ def test_a_team_has_the_losses_and_the_ranks_of_one_process(
 
 
 def test_shared_items_make_the_run_of_one_process_which_any_number_goes_on_with(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(TextEncoder, "encode", hashed_words)
     monkeypatch.setenv("SRACL_CACHE_DIR", str(dataset.parent / "cache"))
@@ -158,8 +160,15 @@ def test_shared_items_make_the_run_of_one_process_which_any_number_goes_on_with(
     shared = with_epochs(shared, 2)
     with RunWriter(shared) as writer:
         resume(shared, writer)
+    assert (main.run(["runs", "show", str(shared.path)]), shared.state()["processes"]) == (0, 1)
+    assert not re.search("^processes", capsys.readouterr().out, re.MULTILINE)
     shared = with_epochs(shared, 3)
     resumed_together(3, dataset, shared.path)
+    assert main.run(["runs", "show", str(shared.path)]) == 0
+    assert re.search(r"^processes +3$", capsys.readouterr().out, re.MULTILINE)
+    told = map(json.loads, shared.metrics_path.read_text().splitlines())
+    began = [one["processes"] for one in told if one["event"] in ("run_started", "run_resumed")]
+    assert began == [2, 1, 3]
     alone = tiny_run(tiny_config(dataset, {**changes, "training.max_epochs": 3}), tmp_path / "alone")
     assert len(epochs(shared)) == len(epochs(alone)) == 3
     assert_same_weights(alone, shared)

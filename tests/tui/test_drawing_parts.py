@@ -14,6 +14,7 @@ from textual.style import Style
 from textual.visual import RenderOptions
 
 from sracl_core.runs.records import as_csv
+from sracl_core.runs.usage import Usage
 from sracl_core.runs.writer import RunWriter
 from sracl_tui.content import Content
 from sracl_tui.deliver import write_export
@@ -139,6 +140,16 @@ def test_encoding_says_how_many_texts_how_fast_and_how_long() -> None:
         "done 5 of 12,101 texts"
         in figures(replace(run, state={**state, "done": 5, "eta_seconds": None})).plain
     )
+
+
+def test_of_a_team_it_is_said_how_many_train_and_how_many_are_here() -> None:
+    alone = RunSnapshot(path=Path("runs/one"), status="running", usage=Usage(1.5, 300 << 20, 1))
+    assert "uses 1.5 cores, 300 MiB" in figures(alone).plain
+    team = replace(alone, state={"processes": 4}, usage=Usage(3.0, 900 << 20, 2))
+    assert "uses 4 processes, 3.0 cores, 900 MiB (of 2 here)" in figures(team).plain
+    assert "uses 4 processes" in figures(replace(team, usage=None)).plain
+    here = replace(team, usage=Usage(3.0, 900 << 20, 4))
+    assert figures(here).plain.endswith("uses 4 processes, 3.0 cores, 900 MiB")
 
 
 def test_a_floor_cannot_be_explored() -> None:

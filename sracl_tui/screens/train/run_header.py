@@ -95,9 +95,8 @@ def figures(snapshot: RunSnapshot) -> FlowLine:
     speed = snapshot.steps.get("prefixes_per_second")
     if snapshot.live and speed:
         parts.append(("speed", f"{speed[-1]:,.0f} examples/s"))
-    if snapshot.live and snapshot.usage is not None:
-        cores, memory = snapshot.usage
-        parts.append(("uses", f"{cores:.1f} cores, {memory >> 20:,} MiB"))
+    if snapshot.live and (used := _used(snapshot)):
+        parts.append(("uses", used))
     seconds = (snapshot.results or {}).get("training_seconds")
     if seconds:
         parts.append(("trained", duration(seconds)))
@@ -134,6 +133,16 @@ def _texts(snapshot: RunSnapshot) -> str:
         return ""
     speed = f", {(total - done) / eta:,.0f} a second" if is_number(eta) and eta > 0 else ""
     return f"{done:,} of {counted(total, 'text')}{speed}"
+
+
+def _used(snapshot: RunSnapshot) -> str:
+    """What a run at work takes of this machine; of several processes how many there are, and are here."""
+    usage, processes = snapshot.usage, whole(snapshot.state.get("processes")) or 1
+    told = [f"{processes} processes"] if processes > 1 else []
+    if usage is not None:
+        here = f" (of {usage.processes} here)" if usage.processes < processes else ""
+        told += [f"{usage.cores:.1f} cores", f"{usage.memory >> 20:,} MiB{here}"]
+    return ", ".join(told)
 
 
 def _left(snapshot: RunSnapshot) -> str:
