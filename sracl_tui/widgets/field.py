@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from sracl_tui.widgets.plain import hint
+
 MARKS = {"slash": "/", "plus": "+", "minus": "-", "at": "@", "backslash": "\\", "underscore": "_"}
 
 
@@ -34,7 +36,7 @@ class Field(Input):
         """A placeholder is not cut."""
         if len(self._placeholders) > 1:
             fits = (one for one in self._placeholders if len(one) <= self.content_size.width)
-            self.placeholder = next(fits, self._placeholders[-1])
+            hint(self, next(fits, self._placeholders[-1]))
 
 
 class FilterField(Field):
