@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sracl_core.data import remarks, ties
 from sracl_core.data.sources import Sources
 from sracl_core.files import write_json
@@ -11,6 +13,9 @@ from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
 from sracl_core.training.adam import LAZY_ROWS
 from sracl_core.words import counted
+
+LOOKED_AT = 10_000
+WORTH_SAYING = 0.05
 
 
 def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[str]:
@@ -31,7 +36,23 @@ def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[
         said.append(
             f"retrieval.k {config.retrieval.k}: an item has {counted(others, 'other')}, and no more are taken"
         )
-    return said + on_size(config, sources) + fallbacks(notes)
+    return said + on_repeats(sources) + on_size(config, sources) + fallbacks(notes)
+
+
+def on_repeats(sources: Sources) -> list[str]:
+    """Where people take again what they have: which of the two readings then says something."""
+    split, log = sources.split, sources.dataset.sequences
+    every = np.arange(len(split.valid_users))
+    looked = every[:: max(1, len(every) // LOOKED_AT)]
+    queries = [(log.offsets[split.valid_users[row]], split.valid_ends[row]) for row in looked]
+    again = [log.values[end] in log.values[start:end] for start, end in queries]
+    share = float(np.mean(again)) if again else 0.0
+    if share < WORTH_SAYING:
+        return []
+    return [
+        f"{share:.0%} of the items held out for validation are in the history before them: read the unmasked "
+        "figures, for masked nothing else of the history competes with such an item, whatever the method"
+    ]
 
 
 def on_size(config: RunConfig, sources: Sources) -> list[str]:

@@ -12,7 +12,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import DataError
 from sracl_core.evaluation.results import protocol, queries_of
-from sracl_core.pipeline.caveats import caveats
+from sracl_core.pipeline.caveats import caveats, on_repeats
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.left import left_to_rank
 from sracl_core.pipeline.new_run import new_run
@@ -48,6 +48,17 @@ def test_a_small_catalog_needs_no_flag(tmp_path: Path) -> None:
 
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     assert find_neighbors(vectors, 10, config(folder).retrieval).ids.shape == (6, 5)
+
+
+def test_that_people_buy_again_is_said_with_how_to_read_it(tmp_path: Path) -> None:
+    """Of ten users the last item but one is an old one of theirs with four."""
+    rows = [(f"u{user}", f"i{(user + time) % 12}", time) for user in range(10) for time in range(6)]
+    rows += [(f"u{user}", f"i{user if user < 4 else (user + 7) % 12}", 6) for user in range(10)]
+    rows += [(f"u{user}", f"i{(user + 8) % 12}", 7) for user in range(10)]
+    (said,) = on_repeats(load_sources(config(shop(tmp_path / "again", rows))))
+    assert said.startswith("40% of the items held out for validation are in the history before them")
+    once = [row for row in rows if row[2] != 6]
+    assert on_repeats(load_sources(config(shop(tmp_path / "once", once)))) == []
 
 
 def test_ties_are_said_in_a_run(tmp_path: Path) -> None:
