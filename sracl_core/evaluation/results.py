@@ -21,10 +21,10 @@ from sracl_core.models.base import SequenceEncoder
 from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.settings.models import RunConfig
+from sracl_core.settings.section import WHOLE_HISTORY
 from sracl_core.team import ALONE, Team
 from sracl_core.words import counted
 
-WHOLE_HISTORY = 2**31
 LIST_LENGTH = 20
 """Items kept of each test user's list, from which coverage and the like are told later."""
 
@@ -59,7 +59,7 @@ def rank_split(
 ) -> Ranks:
     """Ranks of the held-out items of `part`, "valid" or "test", and the best `top` items of each user."""
     queries, histories = (
-        queries_of(config, sources, part, most) for most in (config.model.max_length, WHOLE_HISTORY)
+        queries_of(config, sources, part, most) for most in (config.model.reach, WHOLE_HISTORY)
     )
     told = partial(progress, "evaluate") if progress else None
     holders = team if config.training.shard_items else ALONE
@@ -88,12 +88,16 @@ def protocol(config: RunConfig, sources: Sources, encoder: SequenceEncoder | Non
 
 
 def _repeats(config: RunConfig, n_prefixes: int, encoder: SequenceEncoder | None) -> str:
-    if config.floor is not None or config.model.repeats != "fitted":
+    if config.floor is not None or config.model.repeats == "none":
         return "none: scores of items in the history are as they come"
     if encoder is not None and not encoder.repeat_bias.any():
         few = counted(n_prefixes, "training prefix", "training prefixes")
         return f"none: no bias by recency could be fitted on {few}"
-    return "a bias by recency on items of the history, fitted on training prefixes"
+    bias = "a bias by recency on items of the history, fitted on training prefixes"
+    counts = None if encoder is None else encoder.counts
+    if config.model.repeats == "fitted" or (counts is not None and not counts.weights.any()):
+        return bias
+    return f"{bias}, and how often the history holds them, by weights chosen on validation"
 
 
 def _evidence(config: RunConfig, n_queries: int, encoder: SequenceEncoder | None) -> str:

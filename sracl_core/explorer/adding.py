@@ -137,7 +137,7 @@ def _write(loaded: LoadedRun, merged: pl.DataFrame, own: pl.DataFrame, lift: flo
     known = np.asarray(loaded.item_vectors)
     if loaded.encoder.item_rows is not None and loaded.encoder.linear:
         split, sequences = loaded.trained.split, loaded.trained.dataset.sequences
-        valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.max_length)
+        valid = query_prefixes(sequences, split.valid_users, split.valid_ends, loaded.config.model.reach)
         seed = loaded.config.training.seed
         chosen = choose(loaded.encoder, known, loaded.prefixes, valid, seed, loaded.progress)
         # What was ranked has the lift that was chosen, and says nothing of another.

@@ -22,10 +22,11 @@ def attribute(
     The effect of a history item is the encoder's score with the whole history less its score when
     that one item is left out.
     """
-    history = query.items[-loaded.config.model.max_length :]
+    read = query.items[-loaded.config.model.reach :]
+    history = read[-loaded.config.model.max_length :]
     rows = np.array(items) - 1
-    scores = loaded.scores([history])[0][rows]
-    effects = _effects(loaded, history, rows, scores)
+    scores = loaded.scores([read])[0][rows]
+    effects = _effects(loaded, read, len(history), rows, scores)
     bought = [] if near is None else _purchases(loaded, near)
     attributions = []
     for place, item in enumerate(items):
@@ -44,14 +45,19 @@ def attribute(
 
 def _effects(
     loaded: LoadedRun,
-    history: NDArray[np.int32],
+    read: NDArray[np.int32],
+    latest: int,
     rows: NDArray[np.int64],
     scores: NDArray[np.float32],
 ) -> NDArray[np.float32] | None:
-    """float32 [L, K]: how much the score of each item falls without each of the history; None for L = 1."""
-    if len(history) < 2:
+    """float32 [L, K]: how much the score of each item falls without each of the `latest` L that are read.
+
+    None where one is all that there is.
+    """
+    if len(read) < 2:
         return None
-    without = loaded.scores([np.delete(history, place) for place in range(len(history))])[:, rows]
+    places = range(len(read) - latest, len(read))
+    without = loaded.scores([np.delete(read, place) for place in places])[:, rows]
     effects: NDArray[np.float32] = scores[None] - without
     return effects
 

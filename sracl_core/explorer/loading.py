@@ -216,6 +216,6 @@ class LoadedRun:
     @torch.no_grad()
     def scores(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
         """The encoder's scores after several histories, float32 [B, N]; column j is item j + 1."""
-        rows = Sequences.from_lists(histories).latest(self.encoder.max_length)
+        rows = Sequences.from_lists(histories).latest(self.config.model.reach)
         scores: NDArray[np.float32] = self.encoder.score(self.encoder.encode(rows), rows).numpy()
         return scores

@@ -164,6 +164,8 @@ def _calibrated(
     encoder.add_repeats_to(beside, histories)
     if encoder.evidence is not None:
         encoder.evidence.add_to(beside, histories, encoder.max_length, {"words"})
+    if encoder.counts is not None:
+        encoder.counts.add_to(beside, histories)
     direction = raising(states.numpy()) * scores.std(axis=1).mean()
     raised = (states.numpy() @ direction)[:, None]
     target = valid.targets.astype(np.int64) - 1

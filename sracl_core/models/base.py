@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences, aged
 from sracl_core.device import product
+from sracl_core.models.counts import Counts
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.evidence import Evidence
 from sracl_core.models.item_shard import ItemShard, item_table
@@ -61,6 +62,7 @@ class SequenceEncoder(nn.Module, ABC):
         self.repeat_bias: Tensor
         self.register_buffer("repeat_bias", torch.zeros(max_length))
         self.evidence: Evidence | None = None
+        self.counts: Counts | None = None
 
     @abstractmethod
     def encode(self, rows: Sequences) -> Tensor:
@@ -120,18 +122,20 @@ class SequenceEncoder(nn.Module, ABC):
         """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
 
         An item that the history holds gets `repeat_bias` of its age, once for each time that it stands
-        there (see `training.repeats`); other items get what the `evidence` says, where there is some. This is
-        what is ranked, recommended and explained.
+        there (see `training.repeats`), and what `counts` say, if any; other items get what the `evidence`
+        says, if any. This is what is ranked, recommended and explained.
 
         Args:
             states_RD: what `encode` returned.
-            histories: the sequences that the states stand for; without them no repeat is known.
+            histories: the latest `Backbone.reach` items of what the states stand for; without, no repeat.
         """
         scores_RN = self.item_scores(states_RD).contiguous()
         if histories is not None:
             if self.evidence is not None:
                 self.evidence.add_to(scores_RN, histories, self.max_length)
             self.add_repeats_to(scores_RN, histories)
+            if self.counts is not None:
+                self.counts.add_to(scores_RN, histories)
         return scores_RN
 
     def add_repeats_to(self, scores_RN: Tensor, histories: Sequences) -> None:

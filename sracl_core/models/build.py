@@ -10,6 +10,7 @@ from torch import Tensor
 from sracl_core.data.related import Related
 from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
+from sracl_core.models.counts import Counts
 from sracl_core.models.evidence import Evidence
 from sracl_core.settings.section import Backbone
 
@@ -19,6 +20,8 @@ def build_encoder(settings: Backbone, n_items: int, seed: int = 0) -> SequenceEn
     encoder: SequenceEncoder = backbones()[settings.name].load("encoder").build(settings, n_items, seed)
     if settings.kinds_of_evidence:
         encoder.evidence = Evidence(n_items, settings.kinds_of_evidence)
+    if settings.repeats == "counted":
+        encoder.counts = Counts()
     return encoder
 
 

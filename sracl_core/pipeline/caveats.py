@@ -36,10 +36,10 @@ def caveats(config: RunConfig, sources: Sources, notes: dict[str, Any]) -> list[
         said.append(
             f"retrieval.k {config.retrieval.k}: an item has {counted(others, 'other')}, and no more are taken"
         )
-    return said + on_repeats(sources) + on_size(config, sources) + fallbacks(notes)
+    return said + on_repeats(config, sources) + on_size(config, sources) + fallbacks(notes)
 
 
-def on_repeats(sources: Sources) -> list[str]:
+def on_repeats(config: RunConfig, sources: Sources) -> list[str]:
     """Where people take again what they have: which of the two readings then says something."""
     split, log = sources.split, sources.dataset.sequences
     every = np.arange(len(split.valid_users))
@@ -49,10 +49,13 @@ def on_repeats(sources: Sources) -> list[str]:
     share = float(np.mean(again)) if again else 0.0
     if share < WORTH_SAYING:
         return []
-    return [
+    said = (
         f"{share:.0%} of the items held out for validation are in the history before them: read the unmasked "
         "figures, for masked nothing else of the history competes with such an item, whatever the method"
-    ]
+    )
+    if config.floor is None and config.model.repeats != "counted":
+        said += "; --set model.repeats=counted reads how often people took what"
+    return [said]
 
 
 def on_size(config: RunConfig, sources: Sources) -> list[str]:

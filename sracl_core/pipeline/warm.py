@@ -77,7 +77,7 @@ def start_warm(
             if name in of_items:
                 first = of_items[name]
                 weight[torch.from_numpy(known + first)] = kept[name][torch.from_numpy(rows[known] + first)]
-            elif not name.startswith("evidence."):  # found anew
+            elif not name.startswith(("evidence.", "counts.")):  # found anew
                 weight.copy_(kept[name])
         fresh = np.flatnonzero(rows < 0)
         if len(fresh) and vectors is not None:

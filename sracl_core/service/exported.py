@@ -78,12 +78,12 @@ def open_export(path: Path, progress: Progress | None = None) -> Model:
             added=int(about.get("added_items", 0)),
         ),
         titles=items["titles"],
-        scores=_scores(path, about["evidence"], arrays),
+        scores=_scores(path, about["evidence"], about.get("counts", [0.0, 0.0]), arrays),
     )
 
 
 def _scores(
-    path: Path, evidence: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    path: Path, evidence: Mapping[str, Any], counts: Sequence[float], arrays: Mapping[str, NDArray[Any]]
 ) -> Callable[[Sequence[Rows]], NDArray[np.float32]]:
     vectors, bias = np.asarray(arrays[names.VECTORS]), np.asarray(arrays[names.REPEATS])
     related, shares = np.asarray(arrays[names.RELATED]), np.asarray(arrays[names.SHARES])
@@ -112,6 +112,10 @@ def _scores(
         states = session.run(None, {"items": padded})[0]
         found: NDArray[np.float32] = states @ by_dimension
         beside(found, each)
+        if any(counts):
+            for row, history in zip(found, histories, strict=True):
+                held, n = np.unique(history, return_counts=True)
+                row[held] += (counts[0] + counts[1] * np.log1p(n)).astype(np.float32)
         return found
 
     def beside(found: NDArray[np.float32], each: Sequence[Rows]) -> None:

@@ -73,6 +73,7 @@ def export_run(loaded: LoadedRun, out: Path) -> dict[str, Any]:
             "max_length": encoder.max_length,
             "repeats": catalogue.repeats,
             "evidence": _evidence(encoder),
+            "counts": [0.0, 0.0] if encoder.counts is None else encoder.counts.weights.tolist(),
             "index": {"space": "ip", "ef": SEARCHED, "recall_at_10": recall},
             "largest_difference": difference,
         }

@@ -22,7 +22,7 @@ class Lister:
     """Makes lists of `k` items with a run's encoder; whoever has no history gets the most popular ones."""
 
     def __init__(self, loaded: LoadedRun, k: int, rules: Applied) -> None:
-        self.encoder = loaded.encoder
+        self.encoder, self.reach = loaded.encoder, loaded.config.model.reach
         self.k = k
         self.rules = rules
         self.hidden = None if rules.allowed is None else torch.from_numpy(~rules.allowed)
@@ -75,7 +75,7 @@ class Lister:
     def _scores(self, histories: Sequences) -> Tensor:
         """float32 [R, N], of the encoder; for an empty history the number of interactions."""
         known = np.flatnonzero(histories.lengths)
-        rows = histories.take(known).latest(self.encoder.max_length)
+        rows = histories.take(known).latest(self.reach)
         if len(known) == len(histories):
             return self.encoder.score(self.encoder.encode(rows), rows)
         scores_RN = self.popularity.repeat(len(histories), 1)

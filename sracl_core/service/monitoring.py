@@ -23,11 +23,11 @@ from sracl_core.data.times import LEAST_DATE
 from sracl_core.errors import DataError, InputError
 from sracl_core.evaluation.metrics import mean_metrics, per_query
 from sracl_core.evaluation.ranking import Ranks, rank_queries, scores_of
-from sracl_core.evaluation.results import WHOLE_HISTORY
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.progress import Progress
 from sracl_core.rules.catalogue import popularity
 from sracl_core.service.drift import Drift
+from sracl_core.settings.section import WHOLE_HISTORY
 
 WEEK = 7 * 86400
 MONDAY = 4 * 86400
@@ -175,7 +175,7 @@ def _ranked(loaded: LoadedRun, events: Events, progress: Progress | None) -> tup
     ends = np.flatnonzero((event >= 0) & (np.arange(len(values)) > first))
     asked = users[order][ends].astype(np.int32)
     queries, histories = (
-        query_prefixes(whole, asked, ends, most) for most in (loaded.config.model.max_length, WHOLE_HISTORY)
+        query_prefixes(whole, asked, ends, most) for most in (loaded.config.model.reach, WHOLE_HISTORY)
     )
     told = partial(progress, "rank") if progress else None
     batch = loaded.config.evaluation.batch_size

@@ -112,6 +112,8 @@ class RunConfig(Section):
             return f"objectives.{others[0]}, which may read any of the item embeddings"
         if self.model.evidence != "none":
             return f"model.evidence={self.model.evidence}, whose tables are as large as the item embeddings"
+        if self.model.repeats == "counted":
+            return "model.repeats=counted, which is fitted to the scores of all items"
         return ""
 
     @property

@@ -11,6 +11,9 @@ from pydantic import ConfigDict, Field, model_validator
 from sracl_core.settings.space import Choices, Range
 from sracl_core.settings.told import Told
 
+WHOLE_HISTORY = 2**31
+"""As many items as no history has."""
+
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -98,10 +101,11 @@ class Backbone(Section):
         description="item_init=text: share of the way back to their start that each step pulls the item "
         "embeddings; keeps them from overfitting.",
     )
-    repeats: Literal["none", "fitted"] = Field(
+    repeats: Literal["none", "fitted", "counted"] = Field(
         "none",
         description="fitted: after each epoch, the encoder frozen, a bias by recency on the scores of items "
-        "that a history holds; negative where people do not buy again, positive where they do.",
+        "that a history holds; negative where people do not buy again, positive where they do. counted: and "
+        "how often the whole history holds them, by two weights chosen on validation.",
     )
     evidence: Literal["none", "transitions", "words", "both"] = Field(
         "none",
@@ -129,6 +133,11 @@ class Backbone(Section):
         return ""
 
     @property
+    def reach(self) -> int:
+        """Latest items of a history that scores read: as many as the encoder, or all, to be counted."""
+        return WHOLE_HISTORY if self.repeats == "counted" else self.max_length
+
+    @property
     def kinds_of_evidence(self) -> tuple[str, ...]:
         """The kinds that `evidence` names."""
         return {"none": (), "both": ("transitions", "words")}.get(self.evidence, (self.evidence,))
@@ -152,8 +161,8 @@ class Backbone(Section):
 class Floor(Section):
     """What stands in a backbone's place where a method only counts; its own Settings add to `name`."""
 
-    max_length: ClassVar[int] = 2**31
-    """It reads whole histories."""
+    max_length: ClassVar[int] = WHOLE_HISTORY
+    reach: ClassVar[int] = WHOLE_HISTORY
 
     name: str
 

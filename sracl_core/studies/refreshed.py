@@ -14,7 +14,6 @@ from sracl_core.data.sources import Sources, sources_of
 from sracl_core.errors import IncomparableError, RunError
 from sracl_core.evaluation.metrics import mean_metrics, per_query
 from sracl_core.evaluation.ranking import rank_queries, scores_of
-from sracl_core.evaluation.results import WHOLE_HISTORY
 from sracl_core.evaluation.significance import paired_test
 from sracl_core.evaluation.stored import load_ranks
 from sracl_core.explorer.loading import LoadedRun
@@ -22,6 +21,7 @@ from sracl_core.progress import Progress
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.records import at_largest
 from sracl_core.settings.models import MASKS
+from sracl_core.settings.section import WHOLE_HISTORY
 
 ALPHA = 0.05
 Ranks = dict[str, NDArray[np.int64]]
@@ -94,7 +94,7 @@ def _ranked_by(
     asked = np.flatnonzero((mapped[split.test_ends] > 0) & (ends > whole.offsets[split.test_users]))
     queries, histories = (
         query_prefixes(whole, split.test_users[asked], ends[asked], most)
-        for most in (old.config.model.max_length, WHOLE_HISTORY)
+        for most in (old.config.model.reach, WHOLE_HISTORY)
     )
     told = partial(progress, "rank") if progress else None
     found = rank_queries(scores_of(old.encoder), queries, histories, old.config.evaluation.batch_size, told)

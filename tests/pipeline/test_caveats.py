@@ -55,10 +55,13 @@ def test_that_people_buy_again_is_said_with_how_to_read_it(tmp_path: Path) -> No
     rows = [(f"u{user}", f"i{(user + time) % 12}", time) for user in range(10) for time in range(6)]
     rows += [(f"u{user}", f"i{user if user < 4 else (user + 7) % 12}", 6) for user in range(10)]
     rows += [(f"u{user}", f"i{(user + 8) % 12}", 7) for user in range(10)]
-    (said,) = on_repeats(load_sources(config(shop(tmp_path / "again", rows))))
+    again = config(shop(tmp_path / "again", rows))
+    (said,) = on_repeats(again, load_sources(again))
     assert said.startswith("40% of the items held out for validation are in the history before them")
+    assert "--set model.repeats=counted" in said
     once = [row for row in rows if row[2] != 6]
-    assert on_repeats(load_sources(config(shop(tmp_path / "once", once)))) == []
+    never = config(shop(tmp_path / "once", once))
+    assert on_repeats(never, load_sources(never)) == []
 
 
 def test_ties_are_said_in_a_run(tmp_path: Path) -> None:

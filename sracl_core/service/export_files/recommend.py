@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
@@ -47,10 +48,13 @@ def recommend(history: list[str], k: int = 10) -> list[tuple[str, float]]:
     index.set_ef(max(about["index"]["ef"], wanted))
     found = index.knn_query(state[None], wanted)[0][0].astype(int)
     said = evidence(latest)
-    rows = {*found.tolist(), *latest.tolist(), *said}
+    rows = {*found.tolist(), *seen, *said}
     scores = {row: float(vectors[row] @ state) + said.get(row, 0.0) for row in rows}
     for age, row in enumerate(reversed(latest.tolist())):
         scores[row] += float(bias[age])
+    held, often = about["counts"]
+    for row, n in Counter(seen).items() if held or often else ():
+        scores[row] += held + often * float(np.log1p(n))
     left = [row for row in scores if about["repeats"] >= 0.1 or row not in seen]
     return [(items["ids"][row], scores[row]) for row in sorted(left, key=lambda row: -scores[row])[:k]]
 
