@@ -192,7 +192,7 @@ def evaluate(encoder: Any, sources: Any, config: Any) -> None:
     """Rank the held-out test item of some users among all items."""
     from sracl_core.data.prefixes import query_prefixes
     from sracl_core.evaluation.ranking import rank_queries, scores_of
-    from sracl_core.evaluation.results import WHOLE_HISTORY
+    from sracl_core.settings.section import WHOLE_HISTORY
 
     split = sources.split
     some = np.random.default_rng(2).permutation(len(split.test_users))[:EVALUATED]
