@@ -17,16 +17,12 @@ from sracl_core.data.prefixes import Prefixes
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.seeding import generator
+from sracl_core.training.evidence import LEAST, ROWS_AT_ONCE, SAMPLE, Floats
 
-SAMPLE = 5_000
-LEAST = 20
-ROWS_AT_ONCE = 1024
 METRIC, K = "NDCG@20", 20
 HELD = (0.0, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0, 3.0)
 OFTEN = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """The weights that are tried, each of one with each of the other; of equals the first."""
-
-Floats = NDArray[np.float64]
 
 
 def fit_counts(encoder: SequenceEncoder, queries: Prefixes, seed: int, sample: int = SAMPLE) -> bool:
