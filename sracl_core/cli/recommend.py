@@ -13,9 +13,10 @@ from sracl_core.cli.recommend_many import ManyOptions, recommend_many
 from sracl_core.cli.rule_options import RuleOptions
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
 from sracl_core.errors import InputError
+from sracl_core.words import counted
 
 if TYPE_CHECKING:
-    from sracl_core.explorer.answers import Recommendations
+    from sracl_core.explorer.answers import HeldCount, Recommendations
 
 
 @grouped
@@ -102,6 +103,16 @@ def print_recommendations(found: Recommendations) -> None:
         for effect in reason.history[:3]:
             change = "the only item" if effect.effect is None else f"{effect.effect:+.3f}"
             output.tell(f"  {change}  {effect.title}")
+        if reason.count is not None:
+            output.tell(f"  {_counted(reason.count)}")
         for neighbor in reason.neighbors[:3]:
             when = "bought it next" if neighbor.next else "bought it"
             output.tell(f"  neighbor {neighbor.user} {when} (similarity {neighbor.similarity:.3f})")
+
+
+def _counted(count: HeldCount) -> str:
+    """What of a score is by count, in one line."""
+    said = f"{count.part:+.3f}  of its score, since the whole history holds it {counted(count.times, 'time')}"
+    if count.effect is None:
+        return said
+    return f"{said} ({count.older} of them older than what the encoder reads, {count.effect:+.3f} each)"

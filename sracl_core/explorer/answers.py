@@ -106,6 +106,20 @@ class HistoryEffect(Item):
 
 
 @dataclass(frozen=True)
+class HeldCount:
+    """What of an item's score comes from how often the whole history holds it (`model.repeats=counted`).
+
+    times: how often; older: of these, how many stand before what the encoder reads. part: of the score.
+    effect: how much the score falls without one of the older ones, None where there are none.
+    """
+
+    times: int
+    older: int
+    part: float
+    effect: float | None
+
+
+@dataclass(frozen=True)
 class NeighborEvidence:
     """A semantic neighbor that bought the item: right after its prefix (`next`), or ever (`bought`)."""
 
@@ -118,12 +132,16 @@ class NeighborEvidence:
 
 @dataclass(frozen=True)
 class Attribution:
-    """What speaks for an item: see docs/explain.md for what it says and what not."""
+    """What speaks for an item: see docs/explain.md for what it says and what not.
+
+    count: None where the run does not count, or the history does not hold the item.
+    """
 
     item: str
     title: str
     score: float
     history: list[HistoryEffect]
+    count: HeldCount | None
     neighbors: list[NeighborEvidence]
 
 

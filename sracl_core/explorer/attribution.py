@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sracl_core.explorer.answers import Attribution, HistoryEffect, NeighborEvidence
+from sracl_core.explorer.answers import Attribution, HeldCount, HistoryEffect, NeighborEvidence
 from sracl_core.explorer.histories import Query
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.explorer.neighboring import NearPrefixes
@@ -20,13 +20,12 @@ def attribute(
     """An attribution for each of `items` (indices), all from one batch through the encoder.
 
     The effect of a history item is the encoder's score with the whole history less its score when
-    that one item is left out.
+    that one item is left out; what of the score is by count stands beside it.
     """
-    read = query.items[-loaded.config.model.reach :]
-    history = read[-loaded.config.model.max_length :]
+    older, history = np.split(query.items, [max(0, len(query.items) - loaded.config.model.max_length)])
     rows = np.array(items) - 1
-    scores = loaded.scores([read])[0][rows]
-    effects = _effects(loaded, read, len(history), rows, scores)
+    scores = loaded.scores([query.items])[0][rows]
+    effects = _effects(loaded, older, history, rows, scores)
     bought = [] if near is None else _purchases(loaded, near)
     attributions = []
     for place, item in enumerate(items):
@@ -37,6 +36,7 @@ def attribute(
                 named.title,
                 score=float(scores[place]),
                 history=_ordered(loaded, history, None if effects is None else effects[:, place]),
+                count=_counted(loaded, older, history, item),
                 neighbors=[] if near is None else _evidence(loaded, near, bought, item),
             )
         )
@@ -45,21 +45,35 @@ def attribute(
 
 def _effects(
     loaded: LoadedRun,
-    read: NDArray[np.int32],
-    latest: int,
+    older: NDArray[np.int32],
+    history: NDArray[np.int32],
     rows: NDArray[np.int64],
     scores: NDArray[np.float32],
 ) -> NDArray[np.float32] | None:
-    """float32 [L, K]: how much the score of each item falls without each of the `latest` L that are read.
+    """float32 [L, K]: how much the score of each item falls without each of the L that are read.
 
-    None where one is all that there is.
+    None where one is all that is read. The `older` ones are counted, where the run counts, and none of them
+    moves in for what is left out.
     """
-    if len(read) < 2:
+    if len(history) < 2:
         return None
-    places = range(len(read) - latest, len(read))
-    without = loaded.scores([np.delete(read, place) for place in places])[:, rows]
+    left = [np.delete(history, place) for place in range(len(history))]
+    without = loaded.scores(left, [np.concatenate([older, some]) for some in left])[:, rows]
     effects: NDArray[np.float32] = scores[None] - without
     return effects
+
+
+def _counted(
+    loaded: LoadedRun, older: NDArray[np.int32], history: NDArray[np.int32], item: int
+) -> HeldCount | None:
+    """What how often somebody took `item` says; nothing else reads the older purchases."""
+    counts = loaded.encoder.counts
+    before = int((older == item).sum())
+    times = before + int((history == item).sum())
+    if counts is None or not times or not counts.weights.any():
+        return None
+    part, less = counts.of(np.array([times, times - 1])).tolist()
+    return HeldCount(times, before, part, part - less if before else None)
 
 
 def _ordered(

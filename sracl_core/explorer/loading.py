@@ -214,8 +214,14 @@ class LoadedRun:
         return states
 
     @torch.no_grad()
-    def scores(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
-        """The encoder's scores after several histories, float32 [B, N]; column j is item j + 1."""
+    def scores(
+        self, histories: list[NDArray[np.int32]], counted: list[NDArray[np.int32]] | None = None
+    ) -> NDArray[np.float32]:
+        """The encoder's scores after several histories, float32 [B, N]; column j is item j + 1.
+
+        counted: see `SequenceEncoder.score`.
+        """
         rows = Sequences.from_lists(histories).latest(self.config.model.reach)
-        scores: NDArray[np.float32] = self.encoder.score(self.encoder.encode(rows), rows).numpy()
+        whole = None if counted is None else Sequences.from_lists(counted)
+        scores: NDArray[np.float32] = self.encoder.score(self.encoder.encode(rows), rows, whole).numpy()
         return scores

@@ -118,7 +118,9 @@ class SequenceEncoder(nn.Module, ABC):
         if int(rows.lengths.max(initial=0)) > self.max_length:
             raise ValueError(f"a row is longer than the {self.max_length} items that the encoder reads")
 
-    def score(self, states_RD: Tensor, histories: Sequences | None = None) -> Tensor:
+    def score(
+        self, states_RD: Tensor, histories: Sequences | None = None, counted: Sequences | None = None
+    ) -> Tensor:
         """Scores of all items after each state, float32 [R, N]; column j is item j + 1.
 
         An item that the history holds gets `repeat_bias` of its age, once for each time that it stands
@@ -128,6 +130,7 @@ class SequenceEncoder(nn.Module, ABC):
         Args:
             states_RD: what `encode` returned.
             histories: the latest `Backbone.reach` items of what the states stand for; without, no repeat.
+            counted: what `counts` are to count where that is not `histories`.
         """
         scores_RN = self.item_scores(states_RD).contiguous()
         if histories is not None:
@@ -135,7 +138,7 @@ class SequenceEncoder(nn.Module, ABC):
                 self.evidence.add_to(scores_RN, histories, self.max_length)
             self.add_repeats_to(scores_RN, histories)
             if self.counts is not None:
-                self.counts.add_to(scores_RN, histories)
+                self.counts.add_to(scores_RN, histories if counted is None else counted)
         return scores_RN
 
     def add_repeats_to(self, scores_RN: Tensor, histories: Sequences) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sracl_core.data.sequences import Sequences
@@ -31,6 +32,12 @@ class Counts(nn.Module):
         parts = (keys // size, keys % size, values)
         row_U, item_U, values_U2 = (torch.from_numpy(part).to(self.weights.device) for part in parts)
         return row_U, item_U, values_U2
+
+    def of(self, n: NDArray[np.integer]) -> NDArray[np.float32]:
+        """What an item gets that the history holds n times, float32; 0 for one that it does not hold."""
+        held, often = self.weights.tolist()
+        found: NDArray[np.float32] = np.where(n > 0, held + often * np.log1p(n), 0.0).astype(np.float32)
+        return found
 
     def add_to(self, scores_RN: Tensor, histories: Sequences) -> None:
         """Add it where the scores stand; column j is item j + 1."""

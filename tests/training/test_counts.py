@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from itertools import product
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from sracl_core.models.build import build_encoder
 from sracl_core.models.counts import Counts
 from sracl_core.pipeline import fitting
 from sracl_core.pipeline.run import evaluate
+from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.training.counts import HELD, OFTEN, fit_counts
-from tests.service.conftest import counted
-from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+from tests import forked
+from tests.tiny import given_counts, hashed_words, tiny_config, tiny_dataset, tiny_run
 
 N_ITEMS, READ = 60, 10
 
@@ -95,15 +98,28 @@ def test_an_item_is_counted_wherever_it_stands_and_the_encoder_reads_as_before(n
         np.testing.assert_allclose(moved[row].numpy(), expected, atol=1e-4)
 
 
-def test_a_run_ranks_recommends_and_explains_with_what_it_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TextEncoder, "encode", hashed_words)
-    monkeypatch.setattr(fitting, "fit_counts", counted)
-    monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "cache"))
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run that counts, of an encoder that reads two items."""
+    base = tmp_path_factory.mktemp("counted")
     short = {"objectives.sracl.weight": 0.0, "training.max_epochs": 1, "model.max_length": 2}
-    config = tiny_config(tiny_dataset(tmp_path), {**short, "model.repeats": "counted"})
-    run = tiny_run(config, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TextEncoder, "encode", hashed_words)
+        patch.setattr(fitting, "fit_counts", given_counts)
+        patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
+        return tiny_run(tiny_config(tiny_dataset(base), {**short, "model.repeats": "counted"}), base)
+
+
+def ids(explorer: Explorer, *places: int) -> list[str]:
+    return [explorer.loaded.dataset.items.ids[place] for place in places]
+
+
+def by_hand(n: int) -> float:
+    """What `given_counts` add to the score of an item that a history holds n times."""
+    return 0.3 + 0.7 * math.log1p(n) if n else 0.0
+
+
+def test_a_run_ranks_recommends_and_explains_with_what_it_counted(run: RunDirectory) -> None:
     results = run.results()
     assert results is not None
     assert "how often the history holds them" in results["protocol"]["repeats"]
@@ -111,15 +127,79 @@ def test_a_run_ranks_recommends_and_explains_with_what_it_counted(
     explorer = Explorer.open(run.path)
     assert explorer.loaded.encoder.counts is not None
     torch.testing.assert_close(explorer.loaded.encoder.counts.weights, torch.tensor([0.3, 0.7]))
-    history = [explorer.loaded.dataset.items.ids[item] for item in (0, 0, 0, 1, 2)]
+    history = ids(explorer, 0, 0, 0, 1, 2)
     items = explorer.recommend(history=history, k=40, why=True).items
     assert all(item.why is not None and item.why.score == pytest.approx(item.encoder_score) for item in items)
     scores = {item.item: item.encoder_score for item in items}
     explorer.loaded.encoder.counts.weights.zero_()
     for item in explorer.recommend(history=history, k=40).items:
-        n = history.count(item.item)
-        expected = item.encoder_score + (0.3 + 0.7 * np.log1p(n) if n else 0.0)
+        expected = item.encoder_score + by_hand(history.count(item.item))
         assert scores.get(item.item, expected) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2, 3])
+def test_why_tells_what_is_by_count_and_leaves_one_purchase_out_at_a_time(
+    run: RunDirectory, asked: int
+) -> None:
+    explorer, plain = Explorer.open(run.path), Explorer.open(run.path)
+    assert plain.loaded.encoder.counts is not None
+    plain.loaded.encoder.counts.weights.zero_()
+    places = [0, 1, 0, 0, 2, 0]
+    (item,), history = ids(explorer, asked), ids(explorer, *places)
+
+    def score(read: list[str], n: int) -> float:
+        """By what the encoder reads alone, and n by hand."""
+        return plain.why(item, history=read).score + by_hand(n)
+
+    why, n = explorer.why(item, history=history), places.count(asked)
+    whole = score(history[4:], n)
+    assert why.score == pytest.approx(whole, abs=1e-5)
+    assert {entry.position: entry.effect for entry in why.history} == {
+        0: pytest.approx(whole - score(history[5:], n - (asked == 2)), abs=1e-5),
+        1: pytest.approx(whole - score(history[4:5], n - (asked == 0)), abs=1e-5),
+    }
+    older = places[:4].count(asked)
+    if not n:
+        assert why.count is None
+        return
+    assert why.count is not None
+    assert (why.count.times, why.count.older) == (n, older)
+    assert why.count.part == pytest.approx(whole - score(history[4:], 0), abs=1e-5)
+    assert (why.count.effect is None) == (older == 0)
+    if why.count.effect is not None:
+        history.remove(item)
+        without = explorer.why(item, history=history).score
+        assert why.count.effect == pytest.approx(whole - without, abs=1e-5)
+
+
+def test_the_only_purchase_that_is_read_has_no_effect_of_its_own(run: RunDirectory) -> None:
+    explorer = Explorer.open(run.path)
+    why = explorer.why(*ids(explorer, 4), history=ids(explorer, 4))
+    assert [entry.effect for entry in why.history] == [None]
+    assert why.count is not None
+    assert (why.count.times, why.count.older, why.count.effect) == (1, 0, None)
+
+
+def test_a_run_that_chose_no_weights_tells_of_no_count(run: RunDirectory) -> None:
+    explorer = Explorer.open(run.path)
+    assert explorer.loaded.encoder.counts is not None
+    explorer.loaded.encoder.counts.weights.zero_()
+    assert explorer.why(*ids(explorer, 0), history=ids(explorer, 0, 0, 1, 2)).count is None
+
+
+def test_the_command_tells_it(run: RunDirectory) -> None:
+    explorer = Explorer.open(run.path)
+    history = ids(explorer, 0, 1, 0, 0, 2, 0)
+    words = ["recommend", run.path, "--history", ",".join(history), "--why", "--exclude-seen", "no"]
+    said = forked.ran(*words, "-k", "500").stdout
+    four = f"+{by_hand(4):.3f}  of its score, since the whole history holds it 4 times"
+    assert (
+        f"{four} (3 of them older than what the encoder reads, +{by_hand(4) - by_hand(3):.3f} each)" in said
+    )
+    assert f"+{by_hand(1):.3f}  of its score, since the whole history holds it 1 time\n" in said
+    told = json.loads(forked.ran(*words, "-k", "500", "--json").stdout)["items"]
+    counts = {item["item"]: item["why"]["count"] for item in told}
+    assert counts[history[4]] == {"times": 1, "older": 0, "part": pytest.approx(by_hand(1)), "effect": None}
 
 
 def test_items_that_are_shared_out_are_not_counted(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from sracl_tui.content import Content
 from sracl_tui.deliver import write_export
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
+from sracl_tui.screens.explore.list_view import recommendation_row
 from sracl_tui.screens.explore.map_view import legend
-from sracl_tui.screens.explore.view import history_rows
+from sracl_tui.screens.explore.view import count_note, history_rows
 from sracl_tui.screens.train import curves
 from sracl_tui.screens.train.chart_settings import ChartSettings
 from sracl_tui.screens.train.run_header import figures, identity
@@ -209,6 +210,19 @@ def test_effects_stand_beside_the_items_that_were_read() -> None:
     assert rows[2].startswith("= T2")
     assert "−0.20" in rows[2]
     assert "0.20" not in rows[3]
+    counted = {**why, "item": "i0", "count": {"times": 1, "older": 1, "part": 0.7, "effect": 0.7}}
+    rows = [line.plain for _, line in history_rows({"items": items}, {"train", "valid"}, counted, set())]
+    assert ["+0.70" in row for row in rows] == [False, False, False, False, True]
+
+
+def test_older_purchases_that_are_counted_speak_for_an_item() -> None:
+    why = {"history": [{"effect": 0.5}, {"effect": 0.0}], "neighbors": []}
+    item = {"item": "a", "title": "A", "rank": 1, "score": 1.0, "why": why}
+    assert "from 1 purchase" in recommendation_row(item, Content("")).plain
+    assert count_note(why) == count_note({"count": None}) == ""
+    for effect, said in ((0.3, "from 5 purchases"), (0.001, "from 1 purchase ")):
+        why["count"] = {"times": 4, "older": 4, "part": 2.0, "effect": effect}
+        assert said in recommendation_row(item, Content("")).plain + " "
 
 
 def test_preferences_survive_and_refuse_nonsense(tmp_path: Path) -> None:

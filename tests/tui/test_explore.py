@@ -155,6 +155,26 @@ async def test_a_missed_held_out_item_comes_last_and_is_explained(tmp_path: Path
         await until(pilot, shows(app, first_words(TOLD["why_2"]["history"][0]["title"])))
 
 
+async def test_what_is_by_count_is_said_where_a_run_counts(tmp_path: Path, frozen: Path) -> None:
+    app = dashboard(tmp_path, frozen)
+    async with app.run_test(notifications=True, size=WIDE) as pilot:
+        await ready(app, pilot)
+        ask = app.screen.client.ask
+
+        async def counting(op: str, **arguments: Any) -> Any:
+            result, spent = await ask(op, **arguments)
+            if op == "recommend":
+                best = result["items"][0]
+                count = {"times": 7, "older": 4, "part": 1.56, "effect": 0.09}
+                result["items"][0] = {**best, "why": {**best["why"], "count": count}}
+            return result, spent
+
+        app.screen.client.ask = counting
+        await pilot.press(*HIT, "enter")
+        said = "+1.56 of the score: bought 7 times, 4 before these"
+        await until(pilot, shows(app, "score lost without this purchase", said))
+
+
 async def test_free_text_searches_and_steers_by_the_weight_that_is_set(tmp_path: Path, frozen: Path) -> None:
     app = dashboard(tmp_path, frozen)
     asked: list[dict[str, Any]] = []

@@ -104,6 +104,8 @@ def _marks(item: Answer, short: bool = False) -> Content:
 
 def _reasons(why: Answer, short: bool) -> list[Any]:
     effects = [entry["effect"] for entry in why["history"] if entry["effect"] is not None]
+    count = why.get("count")
+    effects += [count["effect"]] * count["older"] if count else []
     least = max(SMALL, SPEAKS * max(effects, default=0.0))
     helping, speaking = sum(effect >= least for effect in effects), len(why["neighbors"])
     source = "" if short else "from "

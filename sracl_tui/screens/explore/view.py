@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sracl_core.words import counted
 from sracl_tui.content import Content
 from sracl_tui.glyphs import padded_bar
 from sracl_tui.widgets.split_line import SplitLine
@@ -27,7 +28,9 @@ def history_rows(history: Answer, read: set[str], why: Answer | None, shared: se
     `read` are the parts that the encoder reads; `shared` the items that the chosen neighbor has too.
     """
     effects = {entry["position"]: entry["effect"] for entry in (why or {}).get("history", ())}
-    most = max((abs(effect or 0.0) for effect in effects.values()), default=0.0)
+    # Of what is older than that, only how often the item itself was bought says anything.
+    asked, by_count = (why or {}).get("item"), ((why or {}).get("count") or {}).get("effect")
+    most = max((abs(effect or 0.0) for effect in (*effects.values(), by_count)), default=0.0)
     items = history["items"]
     # Parts follow each other in time; the encoder's position 0 is the oldest item that it reads,
     # which need not be the user's first.
@@ -43,7 +46,8 @@ def history_rows(history: Answer, read: set[str], why: Answer | None, shared: se
             left = Content.assemble(
                 ("= " if both else "  ", "bold $success"), (title, "bold" if both else "")
             )
-            effect = effects.get(at - first)
+            again = at < first and item["item"] == asked
+            effect = by_count if again else effects.get(at - first)
             bar, right = (
                 (Content(""), Content.styled(date(item.get("timestamp")), "$muted"))
                 if effect is None
@@ -131,6 +135,19 @@ def why_rows(why: Answer) -> tuple[list[Row], list[Row]]:
     return history, neighbors
 
 
+def count_note(why: Answer) -> str:
+    """A line about what of the score is by count; "" where nothing is.
+
+    >>> count_note({"count": {"times": 5, "older": 3, "part": 1.554, "effect": 0.11}})
+    '+1.55 of the score: bought 5 times, 3 before these'
+    """
+    count = why.get("count")
+    if not count:
+        return ""
+    older = f", {count['older']:,} before these" if count["older"] else ""
+    return f"{signed(count['part'])} of the score: bought {counted(count['times'], 'time')}{older}"
+
+
 def spent(milliseconds: float) -> str:
     """A time that a person waited.
 
@@ -157,9 +174,18 @@ def effect_bar(effect: float | None, most: float) -> tuple[Content, Content]:
         return none, Content(" " * 5)
     if abs(effect) < SMALL:
         return none, Content.styled(" 0.00", "$muted")
-    sign, color = ("+", "$success") if effect >= 0 else ("−", "$error")
+    color = "$success" if effect >= 0 else "$error"
     bar = Content.styled(f"{padded_bar(abs(effect) / most, BAR)} ", color)
-    return bar, Content.styled(f"{sign}{abs(effect):.2f}", "bold")
+    return bar, Content.styled(signed(effect), "bold")
+
+
+def signed(effect: float) -> str:
+    """With its sign, five columns.
+
+    >>> signed(0.5), signed(-0.2)
+    ('+0.50', '−0.20')
+    """
+    return f"{'+' if effect >= 0 else '−'}{abs(effect):.2f}"
 
 
 def date(stamp: Any) -> str:

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 
 from sracl_core.words import counted
 from sracl_tui.content import Content
-from sracl_tui.screens.explore.view import why_rows
+from sracl_tui.screens.explore.view import count_note, why_rows
 from sracl_tui.widgets.panel import Panel
 from sracl_tui.widgets.plain import Static, entitle
 from sracl_tui.widgets.row_list import CursorList
@@ -49,7 +49,7 @@ class WhyPanel(Panel):
         bought = f"{counted(len(neighbors), 'near neighbor')} bought it, {next_} of them next"
         if not neighbors:
             bought = no_neighbors or "no near neighbor bought it"
-        self._fill("history", lost, history)
+        self._fill("history", "\n".join(filter(None, (lost, count_note(why)))), history)
         self._fill("neighbors", bought, neighbors)
 
     def _fill(self, side: str, said: str, rows: list[Any]) -> None:
