@@ -16,8 +16,8 @@ from sracl_core.rules.applied import Applied, apply
 from sracl_core.service.exported import Model, Rows
 from sracl_core.words import counted
 
-MOST = 1000
-"""Items of an answer, and of a history, at most."""
+MOST, LONGEST_HISTORY = 1000, 10_000
+"""Items of an answer and of a history, at most; a run that counts (`model.repeats`) reads the whole one."""
 HALF = 0.5
 """How far a text steers a list where nobody says."""
 KEPT_RULES = 64
@@ -39,7 +39,7 @@ class Asked(BaseModel):
     )
 
     user: str | None = Field(None, max_length=LONGEST_TEXT)
-    history: list[str] | None = Field(None, max_length=MOST, description="Item ids, oldest first.")
+    history: list[str] | None = Field(None, max_length=LONGEST_HISTORY, description="Item ids, oldest first.")
     k: Whole = Field(10, ge=1, le=MOST)
     rules: Rules = Field(default_factory=Rules)
     more: str | None = Field(

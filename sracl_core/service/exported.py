@@ -48,11 +48,12 @@ def open_export(path: Path, progress: Progress | None = None) -> Model:
     """Open an export. Raises InputError where it is damaged or of another format version."""
     about = _read(path / names.ABOUT)
     version = about.get("format_version")
-    if version != names.VERSION:
+    if version not in names.READ:
         way = (
             "update sracl" if isinstance(version, int) and version > names.VERSION else "export the run again"
         )
-        raise InputError(f"{path} has format version {version}, this program reads {names.VERSION}; {way}")
+        read = " and ".join(map(str, names.READ))
+        raise InputError(f"{path} has format version {version}, this program reads {read}; {way}")
     _require_whole(path, about.get("files"))
     items = _read(path / names.ITEMS)
     arrays = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-VERSION = 2
+VERSION, READ = 3, (2, 3)
+"""What is written and what is read. 3 has `counts`, which a reader of 2 would leave out without a word."""
 ABOUT, ENCODER, INDEX = "export.json", "encoder.onnx", "items.hnsw"
 ITEMS, VECTORS, TEXTS = "items.json", "item_vectors.npy", "text_vectors.npy"
 REPEATS, POPULARITY = "repeat_bias.npy", "popularity.npy"

@@ -25,6 +25,7 @@ from sracl_core.service.answering import Answers, Asked
 from sracl_core.service.exported import open_export
 from sracl_core.service.folder import CHECKED
 from sracl_core.service.reloading import Source
+from tests import forked
 from tests.trained import ROOT
 
 WITHOUT_TORCH = """
@@ -51,11 +52,11 @@ def export(loaded: LoadedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def histories(loaded: LoadedRun) -> list[list[str]]:
-    """Of one item, of many, of unknown ones among known ones, of unknown ones alone."""
+    """Of one item, of many, of a few again and again, of unknown ones among known ones and alone."""
     ids = loaded.dataset.items.ids
     whole = [[ids[item - 1] for item in loaded.dataset.sequences.of(user)] for user in range(6)]
     long = ids[:45]
-    return [*whole, ids[7:8], long, ["nowhere", ids[3]], ["nowhere"]]
+    return [*whole, ids[7:8], long, ids[:3] * 400 + long, ["nowhere", ids[3]], ["nowhere"]]
 
 
 def test_the_script_recommends_what_the_run_does(loaded: LoadedRun, export: Path) -> None:
@@ -139,6 +140,26 @@ def test_an_export_of_another_version(export: Path, tmp_path: Path) -> None:
         write_json(tmp_path / "export.json", {**about, "format_version": version})
         with pytest.raises(InputError, match=way):
             open_export(tmp_path)
+    write_json(tmp_path / "export.json", {**about, "format_version": about["format_version"] + 1})
+    refused = forked.ran("serve", tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        f"error: {tmp_path} has format version 4, this program reads 2 and 3; update sracl"
+    ]
+
+
+def test_an_export_from_before_counts_is_answered_from(export: Path, tmp_path: Path) -> None:
+    about = read_json(export / "export.json")
+    assert about is not None
+    before = shutil.copytree(export, tmp_path / "before")
+    write_json(before / "export.json", {**about, "format_version": 2, "counts": [0.0, 0.0]})
+    plain = open_export(before).scores([np.array([0, 0, 1])])
+    older = {name: told for name, told in about.items() if name != "counts"}
+    write_json(before / "export.json", {**older, "format_version": 2})
+    np.testing.assert_array_equal(open_export(before).scores([np.array([0, 0, 1])]), plain)
+    counted = open_export(export).scores([np.array([0, 0, 1])]) - plain
+    expected = [[0.3 + 0.7 * np.log1p(2), 0.3 + 0.7 * np.log1p(1), 0.0]]
+    np.testing.assert_allclose(counted[:, :3], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", CHECKED)

@@ -190,7 +190,7 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", {"history": ["x"], "k": 3.5}, TOKEN, 422, "k: Input should be a valid integer"),
         ("/recommend", {"history": ["x"], "k": True}, TOKEN, 422, "k: Input should be a valid integer"),
         ("/recommend", {"history": ["x"], "k": 10**6}, TOKEN, 422, "less than or equal to 1000"),
-        ("/recommend", {"history": ["x"] * 1001}, TOKEN, 422, "at most 1000"),
+        ("/recommend", {"history": ["x"] * 10_001}, TOKEN, 422, "at most 10000"),
         ("/recommend", {"history": ["x"], "rules": {"onyl": []}}, TOKEN, 422, "onyl"),
         ("/recommend", {"history": ["x"], "more_weight": True}, TOKEN, 422, "more_weight"),
         ("/recommend", b"{", TOKEN, 422, "JSON"),
