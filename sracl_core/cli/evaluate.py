@@ -7,7 +7,7 @@ from dataclasses import asdict
 from sracl_core.cli import output
 from sracl_core.cli.asking import MovedOption
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
-from sracl_core.cli.show import protocol_line
+from sracl_core.cli.show import print_results
 from sracl_core.runs.events import from_one
 
 
@@ -41,5 +41,4 @@ def evaluate(
     if as_json:
         output.print_json({"run": str(directory.path), **results})
     else:
-        output.print_metrics(results)
-        output.tell(protocol_line(results))
+        print_results(directory, results)

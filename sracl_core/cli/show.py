@@ -14,6 +14,7 @@ from sracl_core.runs.events import from_one
 from sracl_core.runs.records import headline_name, headline_of, loss_names, metric
 
 if TYPE_CHECKING:
+    from sracl_core.runs.directory import RunDirectory
     from sracl_core.runs.history import RunHistory
     from sracl_core.runs.summary import RunSummary
 
@@ -68,8 +69,15 @@ def show(
     _print_course(history, meta)
     if results:
         output.tell()
-        output.print_metrics(results)
-        output.tell(protocol_line(results))
+        print_results(directory, results)
+
+
+def print_results(run: RunDirectory, results: dict[str, Any]) -> None:
+    """The metrics of results.json, by which protocol, and what was said of `run` when it was trained."""
+    output.print_metrics(results)
+    output.tell(protocol_line(results))
+    for text in run.meta().get("caveats") or ():
+        output.tell(f"note: {text}")
 
 
 def protocol_line(results: dict[str, Any]) -> str:

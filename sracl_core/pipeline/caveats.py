@@ -53,8 +53,8 @@ def on_repeats(config: RunConfig, sources: Sources) -> list[str]:
         f"{share:.0%} of the items held out for validation are in the history before them: read the unmasked "
         "figures, for masked nothing else of the history competes with such an item, whatever the method"
     )
-    if config.floor is None and config.model.repeats != "counted":
-        said += "; --set model.repeats=counted reads how often people took what"
+    if config.floor is None and config.model.repeats != "counted" and not config.training.shard_items:
+        said += "; a training with --set model.repeats=counted reads how often people took what, too"
     return [said]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from sracl_core.pipeline.new_run import new_run
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.semantics.template import template_texts
+from sracl_core.settings.layers import load_config
 from sracl_core.settings.models import RunConfig
 from tests.tiny import hashed_words, tiny_config, tiny_run
 
@@ -58,7 +60,12 @@ def test_that_people_buy_again_is_said_with_how_to_read_it(tmp_path: Path) -> No
     again = config(shop(tmp_path / "again", rows))
     (said,) = on_repeats(again, load_sources(again))
     assert said.startswith("40% of the items held out for validation are in the history before them")
-    assert "--set model.repeats=counted" in said
+    (hint,) = re.findall(r"a training with --set (\S+) reads how often", said)
+    followed, _ = load_config(sets=[f"dataset.path={again.dataset.path}", hint])
+    assert followed.model.reach > 2**30
+    assert "--set" not in on_repeats(followed, load_sources(followed))[0]
+    cannot = again.model_copy(update={"training": again.training.model_copy(update={"shard_items": True})})
+    assert "--set" not in on_repeats(cannot, load_sources(cannot))[0]
     once = [row for row in rows if row[2] != 6]
     never = config(shop(tmp_path / "once", once))
     assert on_repeats(never, load_sources(never)) == []
@@ -139,5 +146,8 @@ def test_what_was_said_outlasts_the_log_and_neighbors_say_it_again(
     assert len(said) == 2
     assert any("share their user's time" in line for line in said)
     capsys.readouterr()
+    for command in (["runs", "show"], ["evaluate"]):
+        assert main([*command, str(run.path)]) == 0
+        assert capsys.readouterr().out.splitlines()[-2:] == [f"note: {line}" for line in said]
     assert main(["neighbors", str(run.path), "--item", "i1"]) == 0
     assert "note: no item has a text (of 6)" in capsys.readouterr().err

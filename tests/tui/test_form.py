@@ -15,7 +15,7 @@ from sracl_core.settings.layers import preset_names
 from sracl_core.settings.models import FIRST_BACKBONE
 from sracl_core.settings.yaml_source import flat_settings
 from sracl_tui.screens.configure.form import DATASET, FormModel
-from sracl_tui.screens.configure.view import section_rows
+from sracl_tui.screens.configure.view import matching, section_rows
 
 
 @pytest.fixture
@@ -43,6 +43,11 @@ def test_objectives_that_the_preset_does_not_train_stand_last_and_are_called_off
     form.enter("model.name", "bert4rec")
     assert not form.idle("objectives.masked_item"), "the backbone is made for it"
     assert form.idle("objectives.next_item")
+
+
+@pytest.mark.parametrize("typed", ["model.repeats", "model.repeats=counted", "--set model.repeats=counted"])
+def test_a_setting_is_found_as_messages_name_it(form: FormModel, typed: str) -> None:
+    assert matching(form, "dataset", typed) == ["model.repeats"]
 
 
 def test_another_backbone_brings_its_own_settings(form: FormModel) -> None:

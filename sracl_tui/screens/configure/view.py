@@ -40,7 +40,11 @@ TIMES = ("seconds_per_epoch", "seconds_at_most", "measured_in")
 
 
 def matching(form: FormModel, section: str, wanted: str) -> list[str]:
-    """The settings to show: of a section, or with `wanted` in name or description."""
+    """The settings to show: of a section, or with `wanted` in name or description.
+
+    What is said elsewhere as ``--set key=value`` finds the key.
+    """
+    wanted = wanted.removeprefix("--set ").partition("=")[0]
     if not wanted:
         return [setting.key for setting in form.sections()[section]]
     return [
