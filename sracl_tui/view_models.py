@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,20 @@ def short_name(name: str) -> str:
     date, _, rest = name.partition("-")
     clock, _, label = rest.partition("-")
     return label if date.isdigit() and clock.isdigit() and label else name
+
+
+def settings_told(settings: Iterable[tuple[str, Any]]) -> list[str]:
+    """Settings by dotted name as `key value`, without their section; of a model its name alone.
+
+    An objective keeps its name: `weight` alone is nobody's.
+
+    >>> settings_told([("model.name", "sasrec"), ("training.epochs", 3), ("objectives.sracl.alpha", 0.25)])
+    ['sasrec', 'epochs 3', 'sracl.alpha 0.25']
+    """
+    told = ((name, f"{value:.4g}" if isinstance(value, float) else str(value)) for name, value in settings)
+    return [
+        value if name == "model.name" else f"{name.partition('.')[2] or name} {value}" for name, value in told
+    ]
 
 
 def count(number: Any, what: str = "") -> str:

@@ -67,6 +67,7 @@ def ablate(
             next(iter(wanted)),
             runs_dir,
             tested=TESTED,
+            kind="ablate",
             progress=progress,
             say=lambda text: output.say(text, quiet),
         )
@@ -87,7 +88,7 @@ def ablate(
 
 def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
     base = rows[0]["variant"]
-    columns = ["variant", "HR@20", "NDCG@20", "NDCG@20 masked", f"NDCG@20 vs {base}", "p", "training min"]
+    columns = ["variant", "HR@20", "NDCG@20", "NDCG@20 masked", f"NDCG@20 vs {base}", "p", "trained"]
     with_paper = any(row["paper"] for row in rows)
     cells = []
     for row in rows:
@@ -100,7 +101,7 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
             row["test"]["masked"]["NDCG@20"]["mean"],
             f"{100 * tested['relative']:+.1f}%" if tested else None,
             tested["p_holm"] if tested else None,
-            f"{row['training_minutes']:.1f}",
+            output.duration(60.0 * row["training_minutes"]),
         ]
         cells.append(
             [*cell, *(row["paper"] or dict.fromkeys(("HR@20", "NDCG@20"))).values()] if with_paper else cell

@@ -166,6 +166,7 @@ def compare_rows(
     mixed: bool = False,
     tuned: Mapping[str, Any] | None = None,
     failed: Mapping[str, str] | None = None,
+    kind: str = "compare",
     progress: Progress | None = None,
     say: Say = lambda text: None,
 ) -> Table:
@@ -174,13 +175,15 @@ def compare_rows(
     A row of which a run fails is left out, and named in `Table.failed`; all else goes on.
 
     tested: see `build_table`. tuned: how the settings of a row were chosen. failed: rows that are left out
-    for want of any. Raises SraclError.
+    for want of any. kind: what the study is called where it is watched. Raises SraclError.
     """
     failed = dict(failed or {})
     _require(baseline, failed)
     every = [one for some in wanted.values() for one in some]
-    filling = Filling(runs_dir, wanted, baseline)
-    ran = run_all(every, runs_dir, parallel=parallel, progress=progress, say=say, made=filling.made)
+    filling = Filling(runs_dir, wanted, baseline, kind)
+    ran = run_all(
+        every, runs_dir, stage=kind, parallel=parallel, progress=progress, say=say, made=filling.made
+    )
     found: dict[str, list[RunDirectory]] = {}
     places = iter(range(len(every)))
     for name, some in wanted.items():

@@ -1,4 +1,4 @@
-"""A comparison while it fills: a small file beside the runs, for anybody who watches."""
+"""A study while it fills: a small file beside the runs, for anybody who watches."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ FOLDER = "studies"
 class Filling:
     """Writes which run fills which place of the table, as soon as it has a folder.
 
-    The same comparison writes the same file: ``studies/compare-<hash>.json`` in the folder of the runs.
+    The same study writes the same file: ``studies/<kind>-<hash>.json`` in the folder of the runs; the first
+    time when `made` is called first, so that a study that is refused leaves none.
     """
 
-    def __init__(self, runs_dir: Path, wanted: Mapping[str, Sequence[Wanted]], baseline: str) -> None:
+    def __init__(
+        self, runs_dir: Path, wanted: Mapping[str, Sequence[Wanted]], baseline: str, kind: str
+    ) -> None:
         every = [one for some in wanted.values() for one in some]
         told = json.dumps([[one.name, one.config.dataset.path, settings_hash(one.config)] for one in every])
-        self._path = runs_dir / FOLDER / f"compare-{sha256(told.encode()).hexdigest()[:8]}.json"
+        self._path = runs_dir / FOLDER / f"{kind}-{sha256(told.encode()).hexdigest()[:8]}.json"
         self._places = [(name, at) for name, some in wanted.items() for at in range(len(some))]
         self._rows: dict[str, list[str | None]] = {name: [None] * len(some) for name, some in wanted.items()}
         training = every[0].config.training
         self._about: dict[str, Any] = {
-            "kind": "compare",
+            "kind": kind,
             "dataset": Path(every[0].config.dataset.path).name,
             "baseline": baseline,
             "metric": training.monitor,
             "created": time.time(),
         }
-        self.made({})
 
     def made(self, runs: Mapping[int, RunDirectory]) -> None:
         """The runs at those places of all of them."""
@@ -49,7 +51,10 @@ class Filling:
 
 
 def write_filling(path: Path, about: Mapping[str, Any], rows: Mapping[str, Sequence[str | None]]) -> None:
-    """`about` has kind, dataset, metric and baseline; rows: the names of runs, None for one that waits."""
+    """`about` has kind, dataset, metric and baseline, and by the name of a row what it tries (`tried`).
+
+    rows: the names of runs, None for one that waits.
+    """
     make_folder(path.parent)
     disk.sweep(path.parent)  # what is not durable does not do so itself
     told = [{"name": name, "runs": list(runs)} for name, runs in rows.items()]

@@ -20,7 +20,6 @@ from sracl_core.studies.crew import run_crew, share_of_cores
 from sracl_core.studies.planning import NEARLY, Planned, Wanted, plan_runs, share_done, what_is_left
 from sracl_core.words import counted
 
-STAGE = "compare"
 LOOK_SECONDS = 0.5
 Say = Callable[[str], None]
 
@@ -37,6 +36,7 @@ def run_all(
     wanted: Sequence[Wanted],
     runs_dir: Path,
     *,
+    stage: str,
     parallel: int = 1,
     progress: Progress | None = None,
     say: Say = lambda text: None,
@@ -48,14 +48,15 @@ def run_all(
     to go on; a full disk and an interruption end all.
 
     parallel: so many at once, each a process of its own, with their share of the cores. progress: hears
-    of all runs together, under the stage "compare", steps or, where each has a budget, its seconds; beside it
-    of the epoch of a run that is trained here. say: a line a run. made: hears of runs, by place in `wanted`,
-    as soon as there are folders.
+    of all runs together, under `stage`, steps or, where each has a budget, its seconds; beside it of the
+    epoch of a run that is trained here. say: a line a run. made: hears of runs, by place in `wanted`, as soon
+    as there are folders, the first time when all can be trained.
     """
     planned = plan_runs(wanted, runs_dir)
     there = sum(one.left == "there already" for one in planned)
     if len(planned) > 1:
         say(f"{len(planned):,} runs, {there:,} of them there already")
+    made(_there(planned))
     found, failed = dict[int, RunDirectory](), dict[int, str]()
 
     def fails(at: int, reason: str) -> None:
@@ -63,10 +64,10 @@ def run_all(
         say(f"{wanted[at].name}: failed: {reason}")
 
     if parallel > 1:
-        _together(planned, runs_dir, parallel, progress, say, made, fails)
+        _together(planned, runs_dir, parallel, stage, progress, say, made, fails)
         planned = plan_runs(wanted, runs_dir)
-    whole = _Whole(planned, progress)
-    made({at: one.run for at, one in enumerate(planned) if one.run is not None})
+        made(_there(planned))
+    whole = _Whole(planned, stage, progress)
     for at, one in enumerate(planned):
         if at in failed:
             continue
@@ -88,6 +89,10 @@ def run_all(
         say(f"{one.name}: {'is there already' if one.left == 'there already' else 'finished'}, {run.path}")
         found[at] = run
     return Outcome(found, failed)
+
+
+def _there(planned: Sequence[Planned]) -> dict[int, RunDirectory]:
+    return {at: one.run for at, one in enumerate(planned) if one.run is not None}
 
 
 def _of_itself(error: Exception) -> str:
@@ -161,10 +166,10 @@ def _at(hears: Callable[[Mapping[int, _Told]], None], at: int, told: _Told) -> N
 class _Whole:
     """How far all runs are together: in seconds where all that are trained have a budget, else in steps."""
 
-    def __init__(self, runs: Sequence[Planned], progress: Progress | None) -> None:
+    def __init__(self, runs: Sequence[Planned], stage: str, progress: Progress | None) -> None:
         trained = [one.extent for one in runs if one.extent.steps and one.config.floor is None]
         timed = bool(trained) and all(extent.seconds for extent in trained)
-        self._unit = TIMED * timed
+        self._stage, self._unit = stage, TIMED * timed
         self._sizes = [one.extent.seconds if timed else float(one.extent.steps) for one in runs]
         self._shares = [0.0] * len(runs)
         self._progress = ending_once(progress)
@@ -176,7 +181,7 @@ class _Whole:
         total = max(1, round(sum(self._sizes)))
         done = sum(size * share for size, share in zip(self._sizes, self._shares, strict=True))
         ended = all(share == 1.0 or not size for size, share in zip(self._sizes, self._shares, strict=True))
-        self._progress(STAGE + self._unit, total if ended else min(int(done), total - 1), total)
+        self._progress(self._stage + self._unit, total if ended else min(int(done), total - 1), total)
 
     def tell_each(self, names: Sequence[str]) -> None:
         """Each run that has begun, by its name; a floor is over before it could be looked at."""
@@ -189,6 +194,7 @@ def _together(
     planned: Sequence[Planned],
     runs_dir: Path,
     parallel: int,
+    stage: str,
     progress: Progress | None,
     say: Say,
     made: Callable[[Mapping[int, RunDirectory]], None],
@@ -204,7 +210,7 @@ def _together(
     runs = [one.run or new_run(share_of_cores(one.config, parallel), runs_dir, one.name) for _, one in left]
     made({at: run for (at, _), run in zip(left, runs, strict=True)})
     say(f"{counted(len(runs), 'run')}, {min(parallel, len(runs))} at once")
-    whole = _Whole([one for _, one in left], progress)
+    whole = _Whole([one for _, one in left], stage, progress)
 
     def look() -> None:
         shares = [share_done(run, one.extent) for run, (_, one) in zip(runs, left, strict=True)]

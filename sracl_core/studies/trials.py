@@ -8,8 +8,10 @@ checkpoint. Nothing of test is read: see `pipeline.run.try_out`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,13 +144,22 @@ class Attempt:
                 storage.tell(self._study, self._trial, metric(results["valid"], self._task.metric))
 
 
-def _show(study: Study, task: Task, runs_dir: Path, most: int) -> None:
-    """Which trials there are of how many, for anybody who watches."""
-    name = f"tune-{derive_seed(0, str(study.user_attrs[storage.ABOUT])):016x}"[:13]
+def _show(path: Path, study: Study, task: Task, runs_dir: Path, most: int) -> None:
+    """Which trials there are of how many, for anybody who watches: a file for each study in `runs_dir`."""
+    place = os.path.relpath(path.resolve(), runs_dir.resolve())
+    what = f"{task.dataset}  {task.method}"
+    if Path(place).parent != Path(FOLDER):  # two studies of one task are told apart
+        what += f"  {path.name}"
     trials = study.get_trials(deepcopy=False)
-    rows = {f"trial {one.number}": [one.user_attrs["run"]] for one in trials if "run" in one.user_attrs}
-    about = {"kind": "tune", "dataset": f"{task.dataset}  {task.method}", "metric": task.metric, "most": most}
-    write_filling(runs_dir / FOLDER / f"{name}.json", about, rows)
+    with_run = {f"trial {one.number}": one for one in trials if "run" in one.user_attrs}
+    runless = sum(one.state.is_finished() and "run" not in one.user_attrs for one in trials)
+    tried = {
+        name: {key: one.params[key] for key in task.space if key in one.params}
+        for name, one in with_run.items()
+    }
+    about = {"kind": "tune", "dataset": what, "metric": task.metric, "most": most - runless, "tried": tried}
+    rows = {name: [one.user_attrs["run"]] for name, one in with_run.items()}
+    write_filling(runs_dir / FOLDER / f"tune-{sha256(place.encode()).hexdigest()[:8]}.json", about, rows)
 
 
 def try_settings(path: Path, runs_dir: Path, most: int, workers: int) -> None:
@@ -166,7 +177,7 @@ def claim(path: Path, runs_dir: Path, most: int, workers: int = 1) -> Attempt | 
         trials = chain(_left(study, runs_dir), _new(study, most))
         begun = (_begun(path, study, trial, task, runs_dir, workers) for trial in trials)
         found = next((one for one in begun if one is not None), None)
-        _show(study, task, runs_dir, most)
+        _show(path, study, task, runs_dir, most)
     return found
 
 

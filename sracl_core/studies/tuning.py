@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
 STAGE = "tune"
+WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -143,22 +145,31 @@ def tune_spec(
         return Tuned(task.method, task.dataset, task.metric, None, [], task.config)
     path = study or study_file(task, runs_dir)
     held = open_study(path, task)
-    say(f"{task.method}: {counted(len(task.space), 'setting')}, {counted(trials, 'trial')}, {path}")
+    begun = count_trials(held)
+    there = f" ({begun} of them begun before)" if begun else ""
+    say(f"{task.method}: {counted(len(task.space), 'setting')}, {counted(trials, 'trial')}{there}, {path}")
     progress = ending_once(progress)
     with told(path):
         _tell(held, trials, progress)
-        if workers == 1:
-            _alone(path, held, runs_dir, trials, progress)
-        elif count_trials(held) < trials or _unfinished(held):
+        if workers > 1 and (count_trials(held) < trials or _unfinished(held)):
             share_texts([task.config], None, say)
             jobs = [["tune", str(path), str(runs_dir), str(trials), str(workers)]] * workers
             run_crew(jobs, workers, lambda: _tell(held, trials, progress))
+        _alone(path, held, runs_dir, trials, progress, say)
         return _outcome(task, path)
 
 
-def _alone(path: Path, study: Study, runs_dir: Path, trials: int, progress: Progress) -> None:
-    while (attempt := claim(path, runs_dir, trials)) is not None:
-        attempt.go()
+def _alone(path: Path, study: Study, runs_dir: Path, trials: int, progress: Progress, say: Say) -> None:
+    """Try what is left; what other calls on the study try now is waited for, and gone on with if they end."""
+    waits = False
+    while (attempt := claim(path, runs_dir, trials)) is not None or _unfinished(study):
+        if attempt is not None:
+            attempt.go()
+        else:
+            if not waits:
+                say("another call tries the last of them; its end is waited for")
+            waits = True
+            time.sleep(WAIT_SECONDS)
         _tell(study, trials, progress)
     _tell(study, trials, progress)
 

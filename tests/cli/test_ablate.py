@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sracl_core.cli.ablate import _print_rows
+from sracl_core.cli.main import run as sracl
 from sracl_core.files import write_json
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.settings.known import flatten
@@ -54,6 +55,9 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
         json.loads(json.dumps((runs / row["runs"][0] / "config.yaml").read_text())) for row in told["rows"]
     ]
     assert settings[0] != settings[1]
+    (watched,) = ((path.name[:7], json.loads(path.read_text())) for path in runs.glob("studies/*.json"))
+    assert (watched[0], watched[1]["kind"]) == ("ablate-", "ablate")
+    assert [row["runs"] for row in watched[1]["rows"]] == [row["runs"] for row in told["rows"]]
 
     again = ablate(shop, "--variants", "full,next_item,mean_synthesizer", "--dry-run", "--json")
     plan = json.loads(again.stdout)
@@ -72,6 +76,15 @@ def test_a_study_trains_compares_and_goes_on(shop: Shop) -> None:
     both = ablate(shop, "--seeds", "1,2", "--set", "training.seed=7", "--dry-run")
     assert both.returncode == 2
     assert "training.seed is set beside seeds of the study" in both.stderr
+
+
+def test_without_a_dataset_nothing_is_left_to_watch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sracl(["ablate"]) == 2
+    assert "no dataset is given" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
 
 
 @pytest.mark.parametrize("words", [("--variants", "ful"), ("--seeds", "1,x"), ("--preset", "none")])

@@ -22,8 +22,9 @@ from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range
-from sracl_core.studies import trials
+from sracl_core.studies import trials, tuning
 from sracl_core.studies.compare import compare
+from sracl_core.studies.filling import FOLDER
 from sracl_core.studies.spaces import chosen, search_space
 from sracl_core.studies.specs import resolve_specs
 from sracl_core.studies.trials import run_of
@@ -135,6 +136,13 @@ def test_another_study_takes_up_finished_runs(base: Path, whole: Tuned, tmp_path
     assert len(list((base / "runs").iterdir())) == before
     assert [path.name for path in tmp_path.iterdir()] == ["a?b"]
     assert (tmp_path / "a?b" / "of#mine%20.sqlite").is_file()
+    shown = {
+        told["dataset"]: told
+        for told in (json.loads(path.read_text()) for path in (base / "runs" / FOLDER).glob("tune-*.json"))
+    }
+    one, other = "sample_data  sasrec", "sample_data  sasrec  of#mine%20.sqlite"
+    assert (len(shown[one]["rows"]), len(shown[other]["rows"])) == (TRIALS, 1), "each is watched by itself"
+    assert shown[one]["tried"]["trial 0"] == next(one for one in whole.trials if one.number == 0).settings
 
 
 def test_killed_between_two_settings_a_trial_gets_the_same(
@@ -243,6 +251,22 @@ def test_workers_share_one_study(base: Path) -> None:
     assert {one.state for one in found.trials} == {"complete"}
     pids = {read_history(path.parent).started["pid"] for path in runs.glob("*/meta.json")}  # type: ignore[index]
     assert os.getpid() not in pids
+
+
+def test_what_another_call_tries_is_waited_for(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec,) = resolve_specs(
+        ["item-knn"], None, ["training.threads=1"], {"": ("dataset.path", str(base / "tiny"))}
+    )
+    runs, said = base / "beside", list[str]()
+    path = tuning.study_file(tuning.task_of(spec), runs)
+    trials.open_study(path, tuning.task_of(spec))
+    theirs = trials.claim(path, runs, 2)
+    assert theirs is not None
+    monkeypatch.setattr(tuning.time, "sleep", lambda seconds: theirs.go())
+    found = tuning.tune_spec(spec, 2, runs, say=said.append)
+    assert [one.state for one in found.trials] == ["complete", "complete"]
+    assert "1 of them begun before" in said[0]
+    assert said[1] == "another call tries the last of them; its end is waited for"
 
 
 def test_the_command_says_what_it_would_do_and_what_was_found(

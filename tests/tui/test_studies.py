@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,17 @@ async def test_a_comparison_fills_while_it_is_looked_at(tmp_path: Path) -> None:
     write_filling(path, about, {"sasrec+sracl:objectives.sracl.neighbor_states=cached": [done.name]})
     narrow = studies_text(read_studies(tmp_path / "runs"), runs, 50).plain
     assert "sasrec+sr…r_states=cached  0.3000  ✓ 0.3000\n" in narrow
+    # Of a trial the settings that are not the same in all of them.
+    tried: dict[str, Any] = {
+        "trial 0": {"model.dropout": 0.2, "model.layers": 2},
+        "trial 1": {"model.layers": 2},
+    }
+    tuned = {**about, "kind": "tune", "tried": {**tried, "trial 2": 3}}
+    write_filling(path, tuned, {"trial 0": [done.name], "trial 1": [live.name], "trial 2": [None]})
+    assert (
+        "trial 0  0.3000  ✓ 0.3000  dropout 0.2\n"
+        in studies_text(read_studies(tmp_path / "runs"), runs, 70).plain
+    )
 
 
 def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:

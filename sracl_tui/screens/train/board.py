@@ -22,7 +22,7 @@ from sracl_tui.screens.ask import AskScreen
 from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.confirm import ConfirmScreen
 from sracl_tui.session import Session
-from sracl_tui.view_models import short_name
+from sracl_tui.view_models import settings_told, short_name
 from sracl_tui.widgets.field import FilterField
 from sracl_tui.widgets.key_line import KeyLine
 from sracl_tui.widgets.plain import Static, entitle
@@ -243,23 +243,7 @@ def settings_line(row: Mapping[str, Any]) -> str:
     """
     settings: Mapping[str, Any] = row["settings"]
     first = sorted(settings.items(), key=lambda pair: pair[0] != "model.name")[:MOST_SETTINGS]
-    pairs = [
-        _told(value) if name == "model.name" else f"{_short(name)} {_told(value)}" for name, value in first
-    ]
-    return " · ".join([*pairs, *(["…"] if len(settings) > MOST_SETTINGS else [])])
-
-
-def _short(name: str) -> str:
-    """A setting without its section, but for an objective's: `weight` alone is nobody's.
-
-    >>> _short("training.max_epochs"), _short("objectives.sracl.weight")
-    ('max_epochs', 'sracl.weight')
-    """
-    return name.partition(".")[2]
-
-
-def _told(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return " · ".join([*settings_told(first), *(["…"] if len(settings) > MOST_SETTINGS else [])])
 
 
 def _name(row: Mapping[str, Any], marked: str) -> Content:

@@ -19,7 +19,7 @@ from sracl_tui.screens.base import OverScreen
 from sracl_tui.screens.train.flow_line import FlowLine
 from sracl_tui.screens.train.groups import table
 from sracl_tui.session import Session
-from sracl_tui.view_models import RunLine
+from sracl_tui.view_models import RunLine, settings_told
 from sracl_tui.widgets.plain import Static, entitle
 
 LOOK_SECONDS = 1.0
@@ -27,9 +27,11 @@ DONE = ("finished", "stopped")
 MOST_STUDIES, MOST_ROWS = 5, 15
 GAPS = 10
 """Columns of a mean, and of what keeps it from its neighbors."""
+HEADS = {"tune": ("trial", "value", "run, and what it tries"), "ablate": ("variant", "mean", "runs")}
 NOTHING = Content.assemble(
     ("No comparison or study beside these runs yet.\n\n", "bold"),
     ("sracl compare DIR --models sasrec,item-knn\n", ""),
+    ("sracl ablate DIR\n", ""),
     ("sracl tune DIR --model sasrec\n\n", ""),
     ("fill a table here while they run.", "$muted"),
 )
@@ -106,13 +108,13 @@ def studies_text(studies: Sequence[Mapping[str, Any]], runs: Sequence[RunLine], 
         parts += [(title, "bold"), (f"{done} of {counted(total, 'run')} done\n", "$muted")]
         names = [_within(width // 2, _name(row, one)) for row in rows[:MOST_ROWS]]
         room = width - max((len(name) for name in names), default=0) - GAPS
-        drawn = []
+        drawn, tried = [], _tried(one, rows)
         for name, row in zip(names, rows, strict=False):
             mean = _mean(_values(row, known))
-            first, *more = FlowLine(_cells(row, known)).lines(room)
+            first, *more = FlowLine([*_cells(row, known), *tried.get(str(row.get("name")), ())]).lines(room)
             drawn.append((name, "-" if mean is None else f"{mean:.4f}", first.plain))
             drawn += [("", "", cells.plain) for cells in more]
-        parts.append(table(("method", "mean", "runs"), drawn, right={1}))
+        parts.append(table(HEADS.get(str(one.get("kind")), ("method", "mean", "runs")), drawn, right={1}))
         beyond = len(rows) - MOST_ROWS
         parts.append(f"\n{beyond} more\n\n" if beyond > 0 else "\n\n")
     return Content.assemble(*parts)
@@ -148,6 +150,23 @@ def studies_of(runs_dir: Path, runs: Sequence[RunLine]) -> dict[str, str]:
 def _rows(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     held = study.get("rows", ())
     return [row for row in held if isinstance(row, Mapping) and isinstance(row.get("runs"), list)]
+
+
+def _tried(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Content]]:
+    """By the name of a row the settings that it tries, but for those that are the same in every row."""
+    told = study.get("tried")
+    names = [str(row.get("name")) for row in rows] if isinstance(told, Mapping) else []
+    found = {name: told[name] for name in names if isinstance(told.get(name), Mapping)}
+    values = {key: {str(one.get(key)) for one in found.values()} for one in found.values() for key in one}
+    return {
+        name: [
+            Content(told)
+            for told in settings_told(
+                (key, value) for key, value in one.items() if len(found) == 1 or len(values[key]) > 1
+            )
+        ]
+        for name, one in found.items()
+    }
 
 
 def _name(row: Mapping[str, Any], study: Mapping[str, Any]) -> str:
