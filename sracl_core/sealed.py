@@ -1,9 +1,10 @@
-"""JSON objects that say by a checksum of their own whether they are as they were written."""
+"""Hashes that tell whether a file, or a JSON object by a checksum of its own, is as it was written."""
 
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import Any
 
 SEAL = "sha256"
@@ -28,6 +29,12 @@ def unsealed(value: dict[str, Any]) -> dict[str, Any] | None:
         return value
     content = {name: held for name, held in value.items() if name != SEAL}
     return content if _seal(content) == value[SEAL] else None
+
+
+def file_hash(path: Path, kind: str = "sha256") -> str:
+    """Hash of all of a file, hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return file_digest(file, kind).hexdigest()
 
 
 def _seal(value: dict[str, Any]) -> str:

@@ -124,8 +124,18 @@ def import_all(*others: str) -> None:
     from sracl_core.cli.main import build_app
 
     build_app("*")
-    for name in ("sracl_core.pipeline.run", "sracl_core.explorer", "filelock", "hnswlib", "psutil", *others):
+    texts = ("sklearn.feature_extraction.text", "sracl_core.semantics.encode")
+    for name in (
+        "sracl_core.pipeline.run",
+        "sracl_core.explorer",
+        "filelock",
+        "hnswlib",
+        "psutil",
+        *texts,
+        *others,
+    ):
         importlib.import_module(name)
+    sys.modules["sracl_core.semantics.encode"].bundled_folder()  # its weights are read once
     # Those of polars sleep until it is used.
     threads = {comm.read_text().strip() for comm in Path("/proc/self/task").glob("*/comm")}
     assert all("python" in name or name.startswith(("jemalloc", "polars")) for name in threads), threads

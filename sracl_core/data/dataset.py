@@ -7,7 +7,6 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from sracl_core.data.sequences import Sequences, Times
 from sracl_core.data.vocabulary import Vocabulary
 from sracl_core.errors import DataError
 from sracl_core.files import recovered
-from sracl_core.sealed import unsealed
+from sracl_core.sealed import file_hash, unsealed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,9 +149,7 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
         path = folder / name
         if not path.is_file():
             raise DataError(f"{path} is missing; prepare the dataset again")
-        with path.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if found != manifest["files"][name]:
+        if file_hash(path) != manifest["files"][name]:
             raise DataError(f"{path} is not the file that {MANIFEST} describes; prepare the dataset again")
     return manifest
 

@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from sracl_core.data.catalog_entries import Entry, RemoteFile
 from sracl_core.errors import DataError, ServiceError, StorageError
 from sracl_core.files import make_folder, move, read_json, storage_error, whole_folder, write_json
 from sracl_core.progress import Progress
+from sracl_core.sealed import file_hash
 
 CHUNK = 1 << 18
 TIMEOUT = 60.0
@@ -85,7 +85,7 @@ def _url(file: RemoteFile, mirror: str | None) -> str:
 
 def _missing(file: RemoteFile, target: Path, earlier: dict[str, Any]) -> bool:
     sha256 = file.sha256 or earlier.get("sha256")
-    return not target.is_file() or bool(sha256 and _sha256(target) != sha256)
+    return not target.is_file() or bool(sha256 and file_hash(target) != sha256)
 
 
 def _bring(
@@ -104,7 +104,7 @@ def _bring(
     record = {
         "url": url if missing else earlier.get("url") or _noted(target),  # None: somebody put the file there
         "bytes": target.stat().st_size,
-        "sha256": _sha256(target),
+        "sha256": file_hash(target),
         "verified": file.sha256 is not None,
     }
     if is_archive(target) and (earlier != record or not (folder / UNPACKED).is_dir()):
@@ -135,7 +135,7 @@ def _download(
             f"{url} cannot be fetched after {patience.tries} tries: {problem}; run the command again, "
             "it goes on where it stopped"
         )
-    found = _sha256(part)
+    found = file_hash(part)
     if file.sha256 is not None and found != file.sha256:
         part.unlink()
         _note(target).unlink(missing_ok=True)
@@ -228,8 +228,3 @@ def _noted(target: Path) -> str | None:
     """Where a whole file came from that a killed process had no time to record."""
     url = None if _part(target).exists() else (read_json(_note(target)) or {}).get("url")
     return url if isinstance(url, str) else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from sracl_core.data.times import as_time
 from sracl_core.errors import DataError
 from sracl_core.files import SCRATCH, storage_error, whole_folder, write_json
 from sracl_core.progress import Progress
+from sracl_core.sealed import file_hash
 
 STAGES = ("read", "encode", "filter", "number", "write")
 
@@ -269,18 +269,13 @@ def _write(work: Path, numbered: Numbered, items: pl.DataFrame, manifest: dict[s
         items.write_parquet(work / ITEMS, compression="zstd")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise storage_error(error, work.parent) from error
-    manifest["files"] = {name: _sha256(work / name) for name in (INTERACTIONS, ITEMS)}
+    manifest["files"] = {name: file_hash(work / name) for name in (INTERACTIONS, ITEMS)}
     write_json(work / MANIFEST, manifest, seal=True)
 
 
 def _described(path: Path) -> dict[str, Any]:
     """Name and content, but no folder: the manifest is the same on anyone's machine."""
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": file_hash(path)}
 
 
 def _name_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.stages import searched_prefixes
 from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.store import VectorStore
 from sracl_core.settings.models import RunConfig
 
 FLOAT = 4
@@ -60,7 +61,7 @@ def parts(config: RunConfig, sources: Sources, processes: int = 1) -> list[Part]
     model, objectives = config.model, config.active_objectives.values()
     items, encoder = parameter_counts(model, n_items)
     held = items / processes if config.training.shard_items else items
-    size = load_encoder(config.semantics.encoder).dimension if config.reads_vectors else 0
+    size = VectorStore().width(load_encoder(config.semantics.encoder)) if config.reads_vectors else 0
     searches = "prefix_neighbors" in config.needs
     # A searched prefix's vector, its copy and links in the index, its candidates; each one's row of the
     # table, and what objectives keep of it.

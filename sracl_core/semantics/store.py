@@ -12,7 +12,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mode
@@ -117,6 +117,16 @@ class VectorStore:
         except _DamagedError:
             return len(keys)
 
+    def width(self, encoder: TextEncoder) -> int:
+        """Width of the vectors of `encoder` (D): of one that is kept, lest the encoder must be loaded."""
+        path = self.path(encoder)
+        if path.is_file():
+            with suppress(_DamagedError), _opened(path) as db:
+                found = db.execute("SELECT vector FROM vectors LIMIT 1").fetchone()
+                if found and isinstance(found[0], bytes):
+                    return len(found[0]) // 4
+        return encoder.dimension
+
     def path(self, encoder: TextEncoder) -> Path:
         """The file of the vectors of `encoder`."""
         return self.folder / "vectors" / f"{encoder.fingerprint[:32]}.sqlite"
@@ -204,8 +214,7 @@ def _ask(path: Path, columns: str, keys: list[bytes]) -> Iterator[list[tuple[byt
     """Rows of the keys that are there, some hundred at a time."""
     if not path.is_file():
         return
-    uri = f"{path.resolve().as_uri()}?mode=rw"  # "rw": what a kill left in the middle is rolled back
-    with _told(path), closing(sqlite3.connect(uri, _BUSY_SECONDS, uri=True)) as db:
+    with _opened(path) as db:
         rows = db.execute("SELECT max(rowid) FROM vectors").fetchone()[0] or 0
         if rows <= _SCAN_UP_TO * len(keys):
             wanted, cursor = set(keys), db.execute(f"SELECT {columns} FROM vectors")
@@ -216,6 +225,13 @@ def _ask(path: Path, columns: str, keys: list[bytes]) -> Iterator[list[tuple[byt
             asked = keys[start : start + _AT_ONCE]
             marks = ",".join("?" * len(asked))
             yield db.execute(f"SELECT {columns} FROM vectors WHERE key IN ({marks})", asked).fetchall()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    uri = f"{path.resolve().as_uri()}?mode=rw"  # "rw": what a kill left in the middle is rolled back
+    with _told(path), closing(sqlite3.connect(uri, _BUSY_SECONDS, uri=True)) as db:
+        yield db
 
 
 class _Writer:

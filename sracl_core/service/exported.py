@@ -16,6 +16,7 @@ from sracl_core.errors import InputError
 from sracl_core.files import read_json, require_readable
 from sracl_core.progress import Progress
 from sracl_core.rules.catalogue import Catalogue
+from sracl_core.sealed import file_hash
 from sracl_core.semantics.encode import AskedTexts, TextEncoder, load_encoder
 from sracl_core.service import folder as names
 
@@ -158,7 +159,7 @@ def _require_whole(path: Path, hashes: object) -> None:
     """A byte of an array that changed would change answers without a word."""
     for name in names.CHECKED:
         try:
-            found = names.hash_of(path / name)
+            found = file_hash(path / name)
         except OSError as error:
             raise InputError(f"{path / name} is missing; export the run again") from error
         if not isinstance(hashes, dict) or hashes.get(name) != found:

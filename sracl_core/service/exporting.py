@@ -21,6 +21,7 @@ from sracl_core.files import storage_error, whole_folder, write_json, write_text
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.evidence import DECAY, FLOORS
 from sracl_core.rules.catalogue import Catalogue
+from sracl_core.sealed import file_hash
 from sracl_core.service import folder as names
 from sracl_core.training import inputs
 from sracl_core.training.checkpoint import model_hash
@@ -80,7 +81,7 @@ def export_run(loaded: LoadedRun, out: Path) -> dict[str, Any]:
         for name in ("README.md", "recommend.py"):
             text = files("sracl_core.service").joinpath("export_files", name).read_text(encoding="utf-8")
             write_text(work / name, text)
-        about["files"] = {name: names.hash_of(work / name) for name in names.CHECKED}
+        about["files"] = {name: file_hash(work / name) for name in names.CHECKED}
         write_json(work / names.ABOUT, about, seal=True)
     return about
 

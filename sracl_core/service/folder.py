@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 VERSION, READ = 3, (2, 3)
 """What is written and what is read. 3 has `counts`, which a reader of 2 would leave out without a word."""
 ABOUT, ENCODER, INDEX = "export.json", "encoder.onnx", "items.hnsw"
@@ -13,9 +10,3 @@ REPEATS, POPULARITY = "repeat_bias.npy", "popularity.npy"
 RELATED, SHARES = "related_items.npy", "related_shares.npy"
 CHECKED = (ENCODER, INDEX, ITEMS, VECTORS, TEXTS, REPEATS, POPULARITY, RELATED, SHARES)
 """Files that decide an answer: export.json has the hash of each."""
-
-
-def hash_of(path: Path) -> str:
-    """sha256 of a file, hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,6 @@ Nothing is unpickled. Every file's hash stands in state.json, so damage is notic
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.item_shard import Spread
 from sracl_core.runs.directory import RunDirectory
+from sracl_core.sealed import file_hash
 
 Saved = Mapping[str, Tensor | Spread]
 
@@ -195,8 +195,7 @@ def require_finite(encoder: SequenceEncoder, folder: Path) -> None:
 
 
 def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+    return file_hash(path, "blake2b")[:32]
 
 
 def _way_out(folder: Path) -> str:

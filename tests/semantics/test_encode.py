@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 
 from sracl_core.errors import ConfigError, InputError, ServiceError, SraclError
+from sracl_core.sealed import file_hash
+from sracl_core.semantics import model_files
 from sracl_core.semantics.encode import (
     KEPT_TEXTS,
     AskedTexts,
@@ -22,6 +25,7 @@ from sracl_core.semantics.encode import (
     check_weights,
     load_encoder,
 )
+from sracl_core.semantics.model_files import known_hash
 
 NO_NETWORK = """
 import socket
@@ -105,9 +109,22 @@ def test_the_bundled_encoder_is_silent_and_asks_no_network() -> None:
 
 
 def test_naming_the_encoder_imports_no_torch() -> None:
-    code = "import sys; from sracl_core.semantics.encode import load_encoder as f; f('all-MiniLM-L6-v2')"
-    done = run_python(code + "; print('torch' in sys.modules)")
-    assert done.stdout == "False\n", done.stderr
+    code = "import sys; from sracl_core.semantics.encode import load_encoder as f"
+    done = run_python(code + "; print(f('all-MiniLM-L6-v2').dimension, 'torch' in sys.modules)")
+    assert done.stdout == "384 False\n", done.stderr
+
+
+def test_a_process_reads_a_file_again_only_where_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, read = tmp_path / "model.safetensors", []
+    monkeypatch.setattr(model_files, "file_hash", lambda path: read.append(path) or file_hash(path))
+    for content in (b"one", b"two", b"one"):
+        beside = tmp_path / "made"
+        beside.write_bytes(content)
+        beside.replace(weights)
+        assert {known_hash(weights) for _ in range(3)} == {sha256(content).hexdigest()}
+    assert len(read) == 3
 
 
 def test_altered_weights_are_refused(tmp_path: Path) -> None:

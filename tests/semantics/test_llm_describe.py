@@ -122,7 +122,9 @@ def test_two_processes_share_one_job(home: Path, shop500: Path) -> None:
     with Stub(delay=0.02) as stub:
         argv = command(shop500, stub, "--concurrency", "8", "--json")
         both = [start(*argv), start(*argv)]
-        ended = [json.loads(process.wait(120).stdout) for process in both]
+        done = [process.wait(120) for process in both]
+        assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
+        ended = [json.loads(each.stdout) for each in done]
         assert set(stub.paid.values()) == {1}
         assert sum(each["written"] for each in ended) == len(stub.paid) == ended[0]["texts"]
 

@@ -68,6 +68,11 @@ def test_each_text_is_encoded_once(tmp_path: Path) -> None:
     assert sorted(encoder.asked) == sorted(set(texts))
     assert stored(store, encoder) == 299
 
+    class Unloaded(CountingEncoder):
+        dimension = property(lambda self: pytest.fail("it was loaded to tell a width that is known"))
+
+    assert store.width(Unloaded()) == VectorStore(tmp_path / "empty").width(encoder) == 8
+
     encoder.asked.clear()
     changed = [*texts[:50], "another", *texts[51:]]
     assert store.missing(encoder, changed) == 1
