@@ -90,14 +90,15 @@ def protocol(config: RunConfig, sources: Sources, encoder: SequenceEncoder | Non
 def _repeats(config: RunConfig, n_prefixes: int, encoder: SequenceEncoder | None) -> str:
     if config.floor is not None or config.model.repeats == "none":
         return "none: scores of items in the history are as they come"
-    if encoder is not None and not encoder.repeat_bias.any():
-        few = counted(n_prefixes, "training prefix", "training prefixes")
-        return f"none: no bias by recency could be fitted on {few}"
-    bias = "a bias by recency on items of the history, fitted on training prefixes"
-    counts = None if encoder is None else encoder.counts
-    if config.model.repeats == "fitted" or (counts is not None and not counts.weights.any()):
-        return bias
-    return f"{bias}, and how often the history holds them, by weights chosen on validation"
+    said = []
+    if encoder is None or encoder.repeat_bias.any():
+        said.append("a bias by recency on items of the history, fitted on training prefixes")
+    if config.model.repeats == "counted" and (
+        encoder is None or (encoder.counts is not None and encoder.counts.weights.any())
+    ):
+        said.append("how often the history holds an item, by weights chosen on validation")
+    few = counted(n_prefixes, "training prefix", "training prefixes")
+    return ", and ".join(said) or f"none: no bias by recency could be fitted on {few}"
 
 
 def _evidence(config: RunConfig, n_queries: int, encoder: SequenceEncoder | None) -> str:

@@ -115,6 +115,7 @@ class RunMeta(Lenient):
     protocol: Table = None
     versions: Table = None
     epochs_changed: Tables = None
+    caveats: Texts = None
 
 
 class RunResults(Lenient):

@@ -23,13 +23,14 @@ from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.build import build_encoder, with_items
 from sracl_core.models.text_map import from_text
+from sracl_core.pipeline import fitting
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.semantics.encode import TextEncoder
 from sracl_core.service import asked, batch, exporting
 from sracl_core.service.answering import Answers, Asked
 from sracl_core.service.exported import open_export
 from sracl_core.service.reloading import Source
-from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+from tests.tiny import given_counts, hashed_words, tiny_config, tiny_dataset, tiny_run
 
 NOTE = "came after training: what is known of them is their text"
 
@@ -40,12 +41,13 @@ def hashed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
         patch.setattr(TextEncoder, "encode", hashed_words)
+        patch.setattr(fitting, "fit_counts", given_counts)
         yield base
 
 
 @pytest.fixture(scope="module")
 def trained(hashed: Path) -> RunDirectory:
-    changes = {"training.max_epochs": 2, "model.evidence": "both"}
+    changes = {"training.max_epochs": 2, "model.evidence": "both", "model.repeats": "counted"}
     return tiny_run(tiny_config(tiny_dataset(hashed), changes), hashed / "runs")
 
 

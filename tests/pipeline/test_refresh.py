@@ -22,6 +22,7 @@ from sracl_core.files import write_json
 from sracl_core.methods import backbones
 from sracl_core.models.build import build_encoder
 from sracl_core.models.text_map import from_text
+from sracl_core.pipeline import fitting
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import train
 from sracl_core.pipeline.warm import start_warm
@@ -31,9 +32,9 @@ from sracl_core.semantics.encode import TextEncoder
 from sracl_core.studies.refreshed import compare_refreshed
 from sracl_core.training.checkpoint import load_encoder
 from sracl_core.training.inputs import read_vectors
-from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
+from tests.tiny import given_counts, hashed_words, tiny_config, tiny_dataset, tiny_run
 
-CHANGES = {"training.max_epochs": 2, "model.repeats": "fitted", "model.evidence": "both"}
+CHANGES = {"training.max_epochs": 2, "model.repeats": "counted", "model.evidence": "both"}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SRACL_CACHE_DIR", str(base / "cache"))
         patch.setattr(TextEncoder, "encode", hashed_words)
+        patch.setattr(fitting, "fit_counts", given_counts)
         run = tiny_run(tiny_config(base / "tiny", CHANGES), base / "runs")
         fresh = new_run(
             tiny_config(base / "grown", {**CHANGES, "training.max_epochs": 1}), base / "runs", "b", run

@@ -162,6 +162,21 @@ def test_a_history_of_unknown_items_gets_the_most_popular(loaded: LoadedRun, tmp
     assert nothing.histories.of(0).tolist() == []
 
 
+def test_all_of_a_long_history_counts_in_a_file_too(loaded: LoadedRun, tmp_path: Path) -> None:
+    known = loaded.dataset.items.ids
+    people = {"long": [*known[:2] * 40, *known[5:40]], "new": [], "short": known[7:8]}
+    lines = [json.dumps({"user_id": name, "history": taken}) for name, taken in people.items()]
+    (tmp_path / "people.jsonl").write_text("\n".join(lines))
+    rules, out = Rules(exclude_seen="no"), tmp_path / "recs.parquet"
+    write_lists(loaded, asked.raw_histories(loaded.dataset, tmp_path / "people.jsonl"), 60, out, rules=rules)
+    table, explorer = pl.read_parquet(out), Explorer(loaded)
+    for name in ("long", "short"):
+        expected = explorer.recommend(history=people[name], k=60, rules=rules).items
+        found = table.filter(pl.col("user_id") == name)
+        assert found["item_id"].to_list() == [item.item for item in expected]
+        assert found["score"].to_list() == pytest.approx([item.score for item in expected], abs=1e-5)
+
+
 def test_users_of_a_file_in_its_order(loaded: LoadedRun, tmp_path: Path) -> None:
     names = loaded.dataset.users.ids
     (tmp_path / "ids.txt").write_text(f"{names[7]}\nnobody\n{names[2]}\n{names[7]}\n")

@@ -15,6 +15,7 @@ from sracl_core.data.prefixes import Prefixes, query_prefixes
 from sracl_core.data.sequences import Sequences
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.evaluation.ranking import rank_queries, scores_of
+from sracl_core.evaluation.results import protocol
 from sracl_core.explorer import Explorer
 from sracl_core.methods import backbones
 from sracl_core.models.base import SequenceEncoder
@@ -122,7 +123,7 @@ def by_hand(n: int) -> float:
 def test_a_run_ranks_recommends_and_explains_with_what_it_counted(run: RunDirectory) -> None:
     results = run.results()
     assert results is not None
-    assert "how often the history holds them" in results["protocol"]["repeats"]
+    assert "how often the history holds an item" in results["protocol"]["repeats"]
     assert evaluate(run)["test"] == results["test"]
     explorer = Explorer.open(run.path)
     assert explorer.loaded.encoder.counts is not None
@@ -170,6 +171,25 @@ def test_why_tells_what_is_by_count_and_leaves_one_purchase_out_at_a_time(
         history.remove(item)
         without = explorer.why(item, history=history).score
         assert why.count.effect == pytest.approx(whole - without, abs=1e-5)
+
+
+def test_the_protocol_says_what_was_found_and_no_more(run: RunDirectory) -> None:
+    loaded = Explorer.open(run.path).loaded
+    encoder, bias = loaded.encoder, "a bias by recency on items of the history, fitted on training prefixes"
+    assert encoder.counts is not None
+    weights = "how often the history holds an item, by weights chosen on validation"
+
+    def told() -> str:
+        return str(protocol(loaded.config, loaded.sources, encoder)["repeats"])
+
+    assert told() == f"{bias}, and {weights}"
+    recency = encoder.repeat_bias.clone()
+    encoder.repeat_bias.zero_()
+    assert told() == weights
+    encoder.counts.weights.zero_()
+    assert told().startswith("none: no bias by recency could be fitted on ")
+    encoder.repeat_bias.copy_(recency)
+    assert told() == bias
 
 
 def test_the_only_purchase_that_is_read_has_no_effect_of_its_own(run: RunDirectory) -> None:

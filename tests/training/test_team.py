@@ -62,7 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
     "every-loss-gathered": {
         **STILL,
         "objectives.next_item.smoothing": 0.2,
-        "model.repeats": "fitted",
+        "model.repeats": "counted",
         "model.evidence": "both",
     },
     "sampled-lazily": {**BARE, **SAMPLED},
