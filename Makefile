@@ -13,7 +13,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
 		{ echo "error: no C++ compiler found, hnswlib is built from source; install g++ (Debian: apt install g++) or Xcode's command line tools"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV) || true  # by all cores; pip compiles by one
 	@touch $(STAMP)
 
 demo: install

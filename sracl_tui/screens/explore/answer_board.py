@@ -251,8 +251,7 @@ class AnswerBoard(Vertical):
 
     def _turn_to(self, name: str) -> None:
         self.at = name
-        for other in TITLES:
-            self.set_class(other == name, f"-at-{other}")
+        self.update_classes({f"-at-{other}": other == name for other in TITLES})
         self._strip()
 
     def _strip(self) -> None:
