@@ -255,22 +255,30 @@ class Dashboard(App[None]):
             self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """What the palette offers: the screens, this screen's own actions, themes, quit."""
+        """What the palette offers, each thing once: the screens, this screen's own actions, themes, quit."""
+        yield from {one.title: one for one in self._commands(screen)}.values()
+
+    def _commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         for place in find():
             yield SystemCommand(
                 f"{place.title} ({place.keys[0]})",
                 f"Show the {place.title} screen",
                 lambda name=place.name: self.action_go(name),
             )
-        for binding in getattr(screen, "BINDINGS", ()):
-            if isinstance(binding, Binding) and binding.description:
-                yield SystemCommand(
-                    f"{binding.description} ({binding.key_display or binding.key})",
-                    binding.tooltip or f"On the {screen.title or 'present'} screen",
-                    lambda action=binding.action: self.run_worker(
-                        screen.run_action(action), group="palette", exit_on_error=False
-                    ),
-                )
+        held = [
+            one for one in getattr(screen, "BINDINGS", ()) if isinstance(one, Binding) and one.description
+        ]
+        for binding in {
+            one.action: one for one in reversed(held)
+        }.values():  # the first of those that do one thing
+            keys = ", ".join(one.key_display or one.key for one in held if one.action == binding.action)
+            yield SystemCommand(
+                f"{binding.description} ({keys})",
+                binding.tooltip or f"On the {screen.title or 'present'} screen",
+                lambda action=binding.action: self.run_worker(
+                    screen.run_action(action), group="palette", exit_on_error=False
+                ),
+            )
         yield SystemCommand("Theme", "Choose among all themes", self.action_change_theme)
         yield SystemCommand("Help (?)", "Every key", self.action_help)
         yield SystemCommand("Screenshot", "Save the screen as SVG", self.deliver_screenshot)

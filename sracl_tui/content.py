@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.content import Content as TextualContent
@@ -41,12 +42,35 @@ def hints(*told: str) -> TextualContent:
     keys = [one.partition(" ")[0] for one in told]
     pressing = [f"app.press('{PRESSED.get(key, key)}')" for key in keys]
     links = [doing(action, one) for action, one in zip(pressing, told, strict=True)]
-    return Content(" · ").join(links)
+    return Content(SEPARATOR).join(links)
 
 
 def doing(action: str, text: TextualContent | str) -> TextualContent:
     """`text` that does `action`, one of ours, when it is clicked."""
     return Content.assemble(text).stylize(Style.from_meta({"@click": action}))
+
+
+SEPARATOR = " · "
+
+
+class Whole(TextualContent):
+    """Parts with SEPARATOR between them: where not all have room the last go, for a half says nothing."""
+
+    __slots__ = ()
+
+    def truncate(self, max_width: int, *, ellipsis: bool = False, pad: bool = False) -> TextualContent:
+        """As many parts as have room in `max_width` columns, one at least."""
+        kept = self.plain
+        while cell_len(kept) > max_width and SEPARATOR in kept:
+            kept = kept.rpartition(SEPARATOR)[0]
+        whole = super().truncate(min(self.cell_length, cell_len(kept)))
+        return TextualContent(whole.plain, whole.spans).truncate(max_width, ellipsis=ellipsis, pad=pad)
+
+
+def in_parts(text: TextualContent | str) -> Whole:
+    """`text` on one line, of which a place that is too narrow gets whole parts."""
+    one = line(text)
+    return Whole(one.plain, one.spans)
 
 
 def line(text: TextualContent | str) -> TextualContent:

@@ -36,12 +36,14 @@ class BoardRow:
     where neither. deviation: over seeds, None of one. difference: to the marked row, relative. p_value: of
     the paired test over users, Holm-corrected over the rows; None where there is none: other data or
     protocol, other users, no ranks.
+    seeds: of the runs, in their order; None where one is not known.
     settings: those that are not the same in every row. created: unix time of the newest. seconds: of
-    training, their mean.
+    training, their mean. note: what a person wrote about any of them.
     """
 
     name: str
     runs: list[str]
+    seeds: list[int | None]
     dataset: str
     status: str
     part: str
@@ -104,6 +106,7 @@ def _row(
     return BoardRow(
         some[0].name,
         [one.name for one in some],
+        [one.seed for one in some],
         some[0].dataset,
         some[0].status,
         *measured,
@@ -112,7 +115,7 @@ def _row(
         settings,
         created=max(one.created for one in some),
         seconds=statistics.mean(seconds) if seconds else None,
-        note=next((note for one in some if (note := note_of(RunDirectory(one.path)))), ""),
+        note=" · ".join(dict.fromkeys(note for one in some if (note := note_of(RunDirectory(one.path))))),
     )
 
 

@@ -11,7 +11,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from sracl_core.plain import plain
-from sracl_tui.content import Content, line
+from sracl_tui.content import Content, in_parts, line
 
 
 class Static(widgets.Static):
@@ -43,11 +43,14 @@ class Select(widgets.Select[str]):
 
 
 def entitle(widget: Widget, title: str | None = None, note: str | None = None) -> None:
-    """What stands in the upper and the lower edge of a box; None leaves it as it is."""
+    """What stands in the upper and the lower edge of a box; None leaves it as it is.
+
+    Of a note of several parts those are there that have room.
+    """
     if title is not None:
         widget.border_title = line(title)  # type: ignore[assignment]
     if note is not None:
-        widget.border_subtitle = line(note)  # type: ignore[assignment]
+        widget.border_subtitle = in_parts(note)  # type: ignore[assignment]
 
 
 def hint(field: widgets.Input, text: str) -> None:

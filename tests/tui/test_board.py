@@ -54,35 +54,51 @@ async def test_runs_are_ranked_marked_and_noted(tmp_path: Path, two: Path) -> No
         await until(pilot, lambda: app.session.current == two.with_name(OTHER))
 
 
-async def test_a_run_is_renamed_and_deleted(tmp_path: Path, two: Path) -> None:
+async def test_seeds_are_noted_and_renamed_together_and_a_run_is_deleted_by_itself(
+    tmp_path: Path, two: Path
+) -> None:
+    for run, seed in ((two, 42), (two.with_name(OTHER), 43)):
+        told = (run / "config.yaml").read_text()
+        (run / "config.yaml").write_text(told.replace("seed: 42", f"seed: {seed}"))
+        config = {"training.seed": seed}
+        write_json(run / "meta.json", (read_json(run / "meta.json") or {}) | {"config": config})
     app = dashboard(tmp_path, two)
     async with app.run_test(notifications=True, size=(120, 40)) as pilot:
         await until(pilot, shows(app, "✓ finished"))
         await pilot.press("r", "z")
-        await until(pilot, shows(app, "Leaderboard", "rows by"))
-        await pilot.press("f")
-        await until(pilot, shows(app, "each run"))
-        app.screen.query_one("#leaderboard-rows").select_id(OTHER)
+        await until(pilot, shows(app, "Leaderboard", "1 row by", "[b]odd ×2"))
+        await pilot.press("n")
+        await until(pilot, shows(app, "Note on these 2 runs (seeds 42, 43) of [b]odd:"))
+        await pilot.press(*"both", "enter")
+        await until(
+            pilot, lambda: note_of(RunDirectory(two)) == note_of(RunDirectory(two.with_name(OTHER))) == "both"
+        )
+        await until(pilot, shows(app, "  both", "1 row by"))
         await pilot.press("R")
-        await until(pilot, shows(app, "New name:"))
-        app.screen.query_one(Input).value = "even"
+        await until(
+            pilot, shows(app, "New name of these 2 runs (seeds 42, 43) of [b]odd, each with its seed:")
+        )
+        app.screen.query_one(Input).value = "pair"
         await pilot.press("enter")
-        await until(pilot, lambda: two.with_name("20260102-120000-even").is_dir())
-        await until(pilot, shows(app, "even"))
-        app.screen.query_one("#leaderboard-rows").select_id("20260102-120000-even")
+        left, right = two.with_name("20260101-120000-pair-42"), two.with_name("20260102-120000-pair-43")
+        await until(pilot, lambda: left.is_dir() and right.is_dir() and not two.exists())
+        await until(pilot, shows(app, "pair-43 ×2"))
+        await pilot.press("f")
+        await until(pilot, shows(app, "each run", "2 rows by"))
+        app.screen.query_one("#leaderboard-rows").select_id(right.name)
         app.screen._current()["note"] = "one\ntwo"
         await pilot.press("n")
-        await until(pilot, shows(app, "Note on even:", "one"))
+        await until(pilot, shows(app, "Note on pair-43:", "one"))
         await until(pilot, lambda: not [one for one in app.workers if one.group == "board-change"])
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, BoardScreen))
         assert not [one for one in app.workers if one.group == "board-change"], "a note of two lines stays"
         await pilot.press("D")
-        await until(pilot, shows(app, "Delete even, with models"))
+        await until(pilot, shows(app, "Delete pair-43, with models"))
         await pilot.press("y")
-        await until(pilot, lambda: not two.with_name("20260102-120000-even").exists())
+        await until(pilot, lambda: not right.exists())
         await until(pilot, shows(app, "1 row by"))
-        assert two.is_dir()
+        assert left.is_dir()
 
 
 async def test_a_run_that_is_watched_is_followed_to_its_new_name_though_the_board_is_closed_at_once(
@@ -97,7 +113,7 @@ async def test_a_run_that_is_watched_is_followed_to_its_new_name_though_the_boar
         await until(pilot, shows(app, "each run"))
         app.screen.query_one("#leaderboard-rows").select_id(two.name)
         await pilot.press("R")
-        await until(pilot, shows(app, "New name:"))
+        await until(pilot, shows(app, "New name of sample:"))
         app.screen.query_one(Input).value = "even"
         await pilot.press("enter", "escape")
         renamed = two.with_name("20260101-120000-even")

@@ -16,7 +16,7 @@ from textual.visual import RenderOptions
 from sracl_core.runs.records import as_csv
 from sracl_core.runs.usage import Usage
 from sracl_core.runs.writer import RunWriter
-from sracl_tui.content import Content
+from sracl_tui.content import Content, hints, in_parts
 from sracl_tui.deliver import write_export
 from sracl_tui.glyphs import padded_bar, to_ascii
 from sracl_tui.preferences import Preferences
@@ -29,6 +29,7 @@ from sracl_tui.screens.train.run_header import figures, identity
 from sracl_tui.screens.train.view import Tile, tiles
 from sracl_tui.view_models import RunSnapshot
 from sracl_tui.watcher import RunFollower
+from sracl_tui.widgets.mode_bar import Fitting
 from sracl_tui.widgets.row_list import RowList
 from sracl_tui.widgets.split_line import SplitLine
 from tests.tui.dashboards import epoch, new_run, steps
@@ -68,14 +69,29 @@ def test_titles_go_before_bars_and_bars_are_all_there_or_none(width: int) -> Non
     assert [text.rstrip() for text in drawn] == DRAWN[width].strip().splitlines()
 
 
+def test_of_parts_those_are_drawn_that_have_room() -> None:
+    note = in_parts(hints("esc closes", "tab next list", "? help"))
+    room = {width: note.truncate(width, ellipsis=True).plain for width in (40, 35, 26, 12, 6)}
+    assert list(room.values()) == [
+        "esc closes · tab next list · ? help", "esc closes · tab next list · ? help",
+        "esc closes · tab next list", "esc closes", "esc c…",
+    ]  # fmt: skip
+    live = Fitting("▶ running a long name", "▶ running", "▶")
+    drawn = [
+        live.render_strips(width, 1, Style(), RenderOptions(lambda _: Style(), {}))[0].text
+        for width in (23, 12, 1)
+    ]
+    assert drawn == ["  ▶ running a long name", "   ▶ running", "▶"]
+
+
 def test_the_map_names_what_it_colors_a_line_each() -> None:
     groups = [{"name": name, "shown": 12} for name in ("two\nlines", "宽" * 40, "", "other")]
     drawn = legend({"color": "brand", "groups": groups}, {"tea": "history"}, None)
     how = RenderOptions(lambda _: Style(), {})
     strips = [strip.text for strip in drawn.render_strips(18, None, Style(), how)]
-    assert [text[-2:] for text in strips[1:5]] == ["12"] * 4, "no name takes the room of its number"
-    assert strips[1].startswith("⣿ two␊lines")
-    assert strips[5].startswith("● history")
+    assert [text[-2:] for text in strips[2:6]] == ["12"] * 4, "no name takes the room of its number"
+    assert strips[2].startswith("⣿ two␊lines")
+    assert strips[0].startswith("● history"), "what is marked stands where no number of groups hides it"
     assert len(strips) == 6 == drawn.get_height({}, 18)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from sracl_tui.screens.train.screen import TrainScreen
 from tests.tui.dashboards import dashboard, drawn, shows, until
 
 SMALL = (80, 24)
+TOP = re.compile(r" ?(SRA-CL +)?F1( Data)? +F2( Configure)? +F3 Train +F4( Explore)?( +1 run)?")
+"""The bar with whole tabs, and beside them all that is to be said or nothing."""
 
 pytestmark = pytest.mark.usefixtures("told", "dataset")
 
@@ -40,7 +43,10 @@ async def test_what_can_be_done_and_the_ways_out_are_there(
         app.screen.set_focus(None)
         await until(pilot, lambda: drawn(app).splitlines()[-1].endswith(" ^q Quit ? Help"))
         await until(pilot, lambda: there in drawn(app).splitlines()[-1])
+        palette = [command.title for command in app.get_system_commands(app.screen)]
+        assert sorted(set(palette)) == sorted(palette), "nothing is offered twice"
         if mode == "explore":
+            assert "Sort (s, F6)" in palette
             await until(pilot, shows(app, "/  user: part of id  ", "f  free text  "))
         assert not [name for name in not_there if name in drawn(app).splitlines()[-1]]
 
@@ -66,10 +72,11 @@ async def test_no_key_is_cut_at_any_width(tmp_path: Path, frozen: Path) -> None:
     app = dashboard(tmp_path, frozen)
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: "g Groups" in drawn(app).splitlines()[-1])
-        for width in (110, 104, 101, 100, 95, 94, 93, 92, 80):
+        for width in (110, 104, 101, 100, 95, 94, 93, 92, 80, 66, 50, 34):
             await pilot.resize_terminal(width, 30)
             await until(pilot, lambda width=width: app.screen.size.width == width)
             await until(pilot, lambda: not cut(drawn(app).splitlines()[-1]))
+            await until(pilot, lambda: TOP.fullmatch(drawn(app).splitlines()[0]))
 
 
 def cut(line: str) -> str:

@@ -69,7 +69,9 @@ class MapScreen(OverScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The search, the plane with its legend, the item at the cursor."""
         with Vertical(id="map"):
-            yield FilterField("/  a part of a title; enter marks what has it", "map-find")
+            yield FilterField(
+                "/  a part of a title; enter marks what has it\n/  a part of a title", "map-find"
+            )
             with Horizontal():
                 yield MapPlot()
                 yield Static("", id="map-legend")

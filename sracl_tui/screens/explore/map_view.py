@@ -100,7 +100,7 @@ def spot_of(window: Window, cell: tuple[int, int], columns: int, rows: int) -> t
 
 
 def legend(answer: Answer, marks: Mapping[str, str], only: str | None) -> SplitLine:
-    """The groups with their color and size, a line each, then what the signs say."""
+    """What the signs say, then the groups with their color and size, a line each: there may be many."""
     lines: list[tuple[Content, Content]] = []
     for at, group in enumerate(answer["groups"]):
         name = (group["name"] or "(none)", "bold reverse" if group["name"] == only else "")
@@ -110,7 +110,7 @@ def legend(answer: Answer, marks: Mapping[str, str], only: str | None) -> SplitL
     shown = [(kind, sign) for kind, sign in SIGNS.items() if kind in kinds]
     signs = [Content.assemble((f"{sign} ", MARKED.get(kind, "")), kind) for kind, sign in shown]
     colored = Content.styled(f"color: {answer['color'] or 'none'}", "$muted")
-    return SplitLine((colored, ""), *lines, *((sign, "") for sign in signs))
+    return SplitLine(*((sign, "") for sign in signs), (colored, ""), *lines)
 
 
 def heading(answer: Answer) -> str:

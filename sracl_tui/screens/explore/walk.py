@@ -10,7 +10,7 @@ from pathlib import Path
 from textual import work
 from textual.message import Message
 
-from sracl_tui.content import Content, hints, line
+from sracl_tui.content import Content, TextualContent, hints, in_parts
 from sracl_tui.screens.explore.list_view import ranks
 from sracl_tui.screens.explore.query_client import QueryClient, QueryError
 from sracl_tui.screens.explore.questions import Answers, Question, Ranks, answers_to
@@ -172,19 +172,19 @@ class Walk(Static):
                 Content.assemble(("▸ loading ", "bold $primary"), f"the model of {name}, some seconds…")
             )
 
-    def _facts(self, name: str, client: QueryClient) -> Content:
+    def _facts(self, name: str, client: QueryClient) -> TextualContent:
         facts, answered = client.facts, self._answered
         asked = self.question if self._pending else answered
-        parts = [name, count(facts.get("users"), "user"), count(facts.get("items"), "item")]
-        parts.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
+        told = [name, count(facts.get("users"), "user"), count(facts.get("items"), "item")]
+        told.append(SEARCHES.get(str(facts.get("search")), "no neighbor search"))
         if self._pending:
-            parts.insert(0, "asking…")
+            told.insert(0, "asking…")
         elif self.answers is not None:
-            parts.insert(0, f"answered in {spent(self.answers.milliseconds)}")
+            told.insert(0, f"answered in {spent(self.answers.milliseconds)}")
         if asked.text and asked != answered:
-            parts.insert(0, f"steering by “{asked.text}”…")
+            told.insert(0, f"steering by “{asked.text}”…")
         elif answered.text:
-            parts.insert(0, f"steered {answered.weight:.1f} by “{answered.text}”")
+            told.insert(0, f"steered {answered.weight:.1f} by “{answered.text}”")
         walk = "  ›  ".join(self.trail) if len(self.trail) > 1 else ""
-        said = Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(parts), "$muted"))
-        return line(said)
+        said = Content.assemble((walk + "   " if walk else "", "bold"), (" · ".join(told), "$muted"))
+        return in_parts(said)

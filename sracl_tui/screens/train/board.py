@@ -50,9 +50,9 @@ class BoardScreen(OverScreen[Path | None]):
         Binding("s", "metric", "Metric", tooltip="Rank by the next metric"),
         Binding("m", "mark", "Mark", tooltip="Hold the others against the run under the cursor"),
         Binding("f", "fold", "Seeds", tooltip="Seeds as one row, or each run"),
-        Binding("n", "note", "Note", tooltip="Write something down about the run under the cursor"),
-        Binding("R", "rename", "Rename", key_display="R"),
-        Binding("D", "delete", "Delete", key_display="D"),
+        Binding("n", "note", "Note", tooltip="Write something down about the row's runs"),
+        Binding("R", "rename", "Rename", key_display="R", tooltip="Rename the row's runs"),
+        Binding("D", "delete", "Delete", key_display="D", tooltip="Delete the row's runs; asks first"),
         Binding("y", "copy", "Copy"),
         Binding("e", "export", "Export"),
         Binding("question_mark", "app.help", "Help", key_display="?"),
@@ -162,25 +162,33 @@ class BoardScreen(OverScreen[Path | None]):
         self._read()
 
     def action_note(self) -> None:
-        """Write something down about a run."""
+        """Write something down about the runs of a row."""
 
         def asked(row: dict[str, Any]) -> None:
             first, *_ = row["note"].split("\n")  # what was not changed keeps its other lines
-            self.app.push_screen(
-                AskScreen(f"Note on {short_name(row['name'])}:", first),
-                lambda text: None if text in (None, first) else self._change("note", row["name"], str(text)),
-            )
+
+            def written(text: str | None) -> None:
+                if text not in (None, first):
+                    self._change(*(("note", run, str(text)) for run in row["runs"]))
+
+            self.app.push_screen(AskScreen(f"Note on {_told(row)}:", first), written)
 
         self._with_current(asked)
 
     def action_rename(self) -> None:
-        """Give a run another name."""
+        """Give the runs of a row another name, several of them each with its seed."""
 
         def asked(row: dict[str, Any]) -> None:
-            question = AskScreen("New name:", short_name(row["name"]))
-            self.app.push_screen(
-                question, lambda text: self._change("rename", row["name"], text) if text else None
-            )
+            several = len(row["runs"]) > 1
+            ends = [f"-{seed}" if several else "" for seed in row["seeds"]]
+
+            def named(text: str | None) -> None:
+                names = [f"{text}{end}" for end in ends]
+                if text:
+                    self._change(*(("rename", *pair) for pair in zip(row["runs"], names, strict=True)))
+
+            question = f"New name of {_told(row)}{', each with its seed' if several else ''}:"
+            self.app.push_screen(AskScreen(question, short_name(row["name"]).removesuffix(ends[0])), named)
 
         self._with_current(asked)
 
@@ -188,26 +196,25 @@ class BoardScreen(OverScreen[Path | None]):
         """Delete what the row under the cursor holds, after a question."""
 
         def asked(row: dict[str, Any]) -> None:
-            what = short_name(row["name"]) if len(row["runs"]) == 1 else f"these {len(row['runs'])} runs"
-            question = ConfirmScreen(f"Delete {what}, with models and results?", "Delete")
-            self.app.push_screen(question, lambda yes: self._change("rm", *row["runs"]) if yes else None)
+            question = ConfirmScreen(f"Delete {_told(row)}, with models and results?", "Delete")
+            self.app.push_screen(question, lambda yes: self._change(("rm", *row["runs"])) if yes else None)
 
         self._with_current(asked)
 
-    def _change(self, *words: str) -> None:
+    def _change(self, *commands: Sequence[str]) -> None:
         """Work of the app: it is done to its end, also when the board is closed at once."""
-        self.app.run_worker(self._changed(*words), group="board-change", exit_on_error=False)
+        self.app.run_worker(self._changed(commands), group="board-change", exit_on_error=False)
 
-    async def _changed(self, *words: str) -> None:
-        command, *rest = words
-        options = ["--runs-dir", str(self.session.runs_dir), *(["--yes"] if command == "rm" else [])]
-        try:
-            await follow("runs", command, *options, "--", *rest, on_line=_nothing)
-        except CommandError as error:
-            self.app.notify(str(error), severity="error")
-        self.session.look()
-        if self._marked in rest and command != "note":
-            self._marked = ""  # there is no run of this name any more
+    async def _changed(self, commands: Sequence[Sequence[str]]) -> None:
+        for command, *rest in commands:
+            options = ["--runs-dir", str(self.session.runs_dir), *(["--yes"] if command == "rm" else [])]
+            try:
+                await follow("runs", command, *options, "--", *rest, on_line=_nothing)
+            except CommandError as error:
+                self.app.notify(str(error), severity="error")
+            self.session.look()
+            if self._marked in rest and command != "note":
+                self._marked = ""  # there is no run of this name any more
         if self.is_attached:
             self._read()
 
@@ -233,6 +240,12 @@ class BoardScreen(OverScreen[Path | None]):
         event.stop()
         if event.option.id:
             self.dismiss(self.session.runs_dir / event.option.id)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """The runs of a row, as a question names them."""
+    name, seeds = short_name(row["name"]), ", ".join(map(str, sorted(row["seeds"], key=str)))
+    return name if len(row["runs"]) == 1 else f"these {len(row['runs'])} runs (seeds {seeds}) of {name}"
 
 
 def settings_line(row: Mapping[str, Any]) -> str:

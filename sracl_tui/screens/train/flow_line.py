@@ -1,4 +1,4 @@
-"""Facts in a row, of which none is broken: what has no room goes to the next line."""
+"""Facts in a row: what has no room goes to the next line, and is broken, at a blank, only if it has to be."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class FlowLine(Visual):
         return self._joined(self.cells).is_same(other._joined(other.cells))
 
     def lines(self, width: int) -> list[Content]:
-        """The cells, as many in a line as have room in `width` columns."""
+        """The cells, as many in a line as have room in `width` columns; one too long for any is wrapped."""
         rows: list[list[Content]] = []
         for cell in self.cells:
             if rows and self._joined([*rows[-1], cell]).cell_length <= width:
                 rows[-1].append(cell)
             else:
                 rows.append([cell])
-        return [self._joined(row) for row in rows]
+        return [part for row in rows for part in _wrapped(self._joined(row), width)]
 
     def _joined(self, cells: Sequence[Content]) -> Content:
         return Content(self._between).join(cells)
@@ -62,6 +62,10 @@ class FlowLine(Visual):
     def get_height(self, rules: RulesMap, width: int) -> int:
         """One row a line."""
         return len(self.lines(width))
+
+
+def _wrapped(row: Content, width: int) -> list[Content]:
+    return row.wrap(width) if row.cell_length > width > 0 else [row]
 
 
 class Flow(Static):

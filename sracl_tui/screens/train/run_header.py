@@ -9,7 +9,7 @@ from sracl_core.methods import floors
 from sracl_core.progress import duration
 from sracl_core.runs.records import headline_name, headline_of, is_number, metric
 from sracl_core.words import counted
-from sracl_tui.content import Content, doing, line
+from sracl_tui.content import Content, TextualContent, doing, in_parts
 from sracl_tui.glyphs import RUN_GLYPHS, bar, rest
 from sracl_tui.screens.train.flow_line import Flow, FlowLine
 from sracl_tui.view_models import RunSnapshot, present_stage, short_name, stage_views, value, whole
@@ -40,7 +40,7 @@ class RunHeader(Vertical):
         said.put(result(snapshot))
 
 
-def identity(snapshot: RunSnapshot) -> Content:
+def identity(snapshot: RunSnapshot) -> TextualContent:
     """State, name, dataset, backbone, seed."""
     sign, color = RUN_GLYPHS.get(snapshot.status, RUN_GLYPHS["unknown"])
     dataset = snapshot.meta.get("dataset")
@@ -56,7 +56,7 @@ def identity(snapshot: RunSnapshot) -> Content:
         ("  " + " · ".join(fact for fact in facts if fact), "$muted"),
         explored,
     )
-    return line(said)
+    return in_parts(said)
 
 
 def stages(snapshot: RunSnapshot) -> FlowLine:
