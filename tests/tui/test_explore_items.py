@@ -68,7 +68,7 @@ async def test_the_map_shows_finds_and_opens(tmp_path: Path, frozen: Path, size:
         asked = listening(app)
         await pilot.press("v")
         await until(pilot, shows(app, "Map of the items by text", "399 items shown", "★", "◆", "⣿ Aquariums"))
-        await until(pilot, shows(app, TOLD["items_at"]["items"][0]["title"], "enter opens"))
+        await until(pilot, shows(app, TOLD["items_at"]["items"][0]["title"], "enter opens", "←→↑↓ Move"))
         first = asked[0]
         plot = app.screen.query_one(MapPlot)
         assert (first["columns"], first["rows"]) == tuple(plot.size)
@@ -82,6 +82,7 @@ async def test_the_map_shows_finds_and_opens(tmp_path: Path, frozen: Path, size:
         for key, name, value in (("v", "space", "model"), ("c", "color", "brand"), ("u", "layout", "umap")):
             await pilot.press(key)
             await until(pilot, lambda n=name, v=value: any(one.get(n) == v for one in asked))
+            assert app.screen._here["item"] in asked[-1].get("places_of", [app.screen._here["item"]])
         await pilot.press("slash", *"tea", "enter")
         await until(pilot, lambda: [one for one in asked if one["op"] == "items" and one["prefix"] == "tea"])
         await until(pilot, lambda: app.focused is plot)

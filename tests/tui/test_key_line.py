@@ -92,7 +92,9 @@ async def test_the_keys_of_a_chart_stand_apart(tmp_path: Path, frozen: Path) -> 
     async with app.run_test(size=SMALL) as pilot:
         await until(pilot, shows(app, "x: step"))
         await pilot.press("tab")
-        await until(pilot, shows(app, "+ - Zoom", "← → ↑ ↓ Pan r Reset scales", " ^q Quit ? Help"))
+        await until(
+            pilot, shows(app, "+ - Zoom", "← → ↑ ↓ Pan", "r Reset scales", ", . Read", " ^q Quit ? Help")
+        )
         first, keys = app.screen.focused, list(app.screen.query("FooterKey"))
         await pilot.press("tab")
         await until(pilot, lambda: app.screen.focused is not first)

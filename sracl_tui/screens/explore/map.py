@@ -34,6 +34,9 @@ ARROWS = Binding("up,down,left,right", "", "Move the cursor, at the edge the map
 """For the help: they are the plane's own."""
 
 
+ZOOM = Binding.Group("Zoom", compact=True)
+
+
 class MapScreen(OverScreen[str | None]):
     """Ends with a user that was chosen on an item's card, None after escape."""
 
@@ -41,8 +44,8 @@ class MapScreen(OverScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Close", key_display="esc"),
         Binding("enter", "open", "Item", tooltip="The card of the item at the cursor"),
-        Binding("plus,equals_sign", f"zoom({CLOSER})", "Closer", key_display="+"),
-        Binding("minus", f"zoom({1 / CLOSER})", "Farther", key_display="−"),
+        Binding("plus,equals_sign", f"zoom({CLOSER})", "Closer", key_display="+", group=ZOOM),
+        Binding("minus", f"zoom({1 / CLOSER})", "Farther", key_display="−", group=ZOOM),
         Binding("0", "whole", "All", tooltip="The whole map"),
         Binding("n", "next_mark(1)", "Mark", tooltip="To the next item that is marked"),
         Binding("N", "next_mark(-1)", "Mark before", show=False, tooltip="To the marked item before"),
@@ -70,7 +73,8 @@ class MapScreen(OverScreen[str | None]):
         """The search, the plane with its legend, the item at the cursor."""
         with Vertical(id="map"):
             yield FilterField(
-                "/  a part of a title; enter marks what has it\n/  a part of a title", "map-find"
+                "/  a part of a title; enter marks what has it, left empty nothing\n/  a part of a title",
+                "map-find",
             )
             with Horizontal():
                 yield MapPlot()
@@ -92,7 +96,8 @@ class MapScreen(OverScreen[str | None]):
         columns, rows = plot.size
         if not columns or not rows:
             return
-        asked = {"columns": columns, "rows": rows, "places_of": list(self._marks), "window": view.window}
+        places = [*self._marks, *([] if self._here is None else [self._here["item"]])]
+        asked = {"columns": columns, "rows": rows, "places_of": places, "window": view.window}
         try:
             answer = await self._laid_out({**asked, **view.arguments()})
         except QueryError as error:
@@ -122,6 +127,10 @@ class MapScreen(OverScreen[str | None]):
                 await asyncio.sleep(LOOK_SECONDS)
             else:
                 return cast("Answer", answer)
+
+    def _draw_anew(self, **changes: Any) -> None:
+        """Another view, in which the cursor goes with the item that it is on."""
+        self._draw(replace(self._view, **changes), self._here and self._here["item"])
 
     def _note(self, text: str) -> None:
         heading = "" if self._answer is None else map_view.heading(self._answer)
@@ -176,7 +185,7 @@ class MapScreen(OverScreen[str | None]):
         self._draw(replace(self._view, window=map_view.zoomed(window, spot, factor)))
 
     def action_whole(self) -> None:
-        self._draw(replace(self._view, window=None))
+        self._draw_anew(window=None)
 
     def action_next_mark(self, by: int) -> None:
         """To the next item that is marked: of those that were found, else of all."""
@@ -225,7 +234,7 @@ class MapScreen(OverScreen[str | None]):
         self._found = {item["item"]: "found" for item in told["items"]}
         self._at_mark = 0
         self.set_focus(self.query_one(MapPlot))
-        self._draw(self._view, next(iter(self._found), None))
+        self._draw(self._view, next(iter(self._found), self._here and self._here["item"]))
         if text:
             shown = f", the first {FOUND} are marked" if told["total"] > FOUND else ""
             self.notify(f"{counted(told['total'], 'item has', 'items have')} “{text}”{shown}")
@@ -243,17 +252,17 @@ class MapScreen(OverScreen[str | None]):
             choices = [*self._answer["columns"], ""]
             now = self._answer["color"] or ""
             following = choices[(choices.index(now) + 1) % len(choices)]
-            self._draw(replace(self._view, color=following, only=None))
+            self._draw_anew(color=following, only=None)
 
     def action_space(self) -> None:
         """By text, or by the model."""
         other = "model" if self._view.space == "text" else "text"
-        self._draw(replace(self._view, space=other, window=None))
+        self._draw_anew(space=other, window=None)
 
     def action_layout(self) -> None:
         """On principal components, or by UMAP."""
         other = "umap" if self._view.layout == "pca" else "pca"
-        self._draw(replace(self._view, layout=other, window=None))
+        self._draw_anew(layout=other, window=None)
 
     @on(MapPlot.Opened)
     def action_open(self) -> None:

@@ -19,16 +19,17 @@ from sracl_tui.screens.explore.map_view import MARKED, SIGNS, cell_of, group_col
 Answer = Mapping[str, Any]
 Cell = tuple[int, int]
 BRAILLE = 0x2800
+MOVE = Binding.Group("Move", compact=True)
 
 
 class MapPlot(Widget, can_focus=True):
     """Arrows move the cursor, at the edge the window; a click puts it, a second one opens what is there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1, 0)", "Move", show=False),
-        Binding("right", "move(1, 0)", "Move", show=False),
-        Binding("up", "move(0, -1)", "Move", show=False),
-        Binding("down", "move(0, 1)", "Move", show=False),
+        Binding("left", "move(-1, 0)", "Move", group=MOVE),
+        Binding("right", "move(1, 0)", "Move", group=MOVE),
+        Binding("up", "move(0, -1)", "Move", group=MOVE),
+        Binding("down", "move(0, 1)", "Move", group=MOVE),
     ]
 
     class Moved(Message):

@@ -10,13 +10,15 @@ from textual.message import Message
 from textual_hires_canvas import Canvas
 from textual_plot import PlotWidget
 
+READ = Binding.Group("Read")
+
 
 class Plot(PlotWidget):
     """Posts Pointed with the place of its crosshair."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("comma", "point(-1)", "Read left", show=False),
-        Binding("full_stop", "point(1)", "Read right", show=False),
+        Binding("comma", "point(-1)", "Read left", group=READ),
+        Binding("full_stop", "point(1)", "Read right", group=READ),
         Binding("escape", "point(0)", "No reading", show=False),
     ]
 
