@@ -34,6 +34,10 @@ def _any_of(codes: dict[int, int]) -> re.Pattern[str]:
 
 
 _FOREIGN, _FOREIGN_LINES = _any_of(_MARKS), _any_of(_LINE_MARKS)
+_JOINER, _NO_JOINER = "\u200d", "\u200c"
+_PICTURED = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_JOINS_NONE = re.compile(f"(?<![{_PICTURED}\ufe0f]){_JOINER}|{_JOINER}(?![{_PICTURED}])")
+"""A joiner beside anything but pictures: tables count what it joins as one, and no terminal draws it so."""
 
 
 def plain(text: str) -> str:
@@ -42,7 +46,7 @@ def plain(text: str) -> str:
     >>> plain("a\\x1b[31mred\\tb\\n")
     'a␛[31mred␉b␊'
     """
-    return text.translate(_MARKS) if _FOREIGN.search(text) else text
+    return _parted(text.translate(_MARKS) if _FOREIGN.search(text) else text)
 
 
 def plain_lines(text: str) -> str:
@@ -51,7 +55,11 @@ def plain_lines(text: str) -> str:
     >>> plain_lines("one\\n\\x9btwo")
     'one\\n�two'
     """
-    return text.translate(_LINE_MARKS) if _FOREIGN_LINES.search(text) else text
+    return _parted(text.translate(_LINE_MARKS) if _FOREIGN_LINES.search(text) else text)
+
+
+def _parted(text: str) -> str:
+    return _JOINS_NONE.sub(_NO_JOINER, text) if _JOINER in text else text
 
 
 def plain_json(text: str) -> str:

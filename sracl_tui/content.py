@@ -21,12 +21,15 @@ from sracl_core.plain import plain, plain_lines
 
 
 class Content(TextualContent):
-    """Textual's, of a text that no terminal obeys. Marks stand one for one, so spans stay right."""
+    """Textual's, of a text that no terminal obeys. Marks stand one for one, so spans stay right.
+
+    A tab is a blank: how wide it is shows when it is drawn, after all else was measured.
+    """
 
     __slots__ = ()
 
     def __init__(self, text: str = "", spans: Any = None, cell_length: int | None = None, **_: Any) -> None:
-        super().__init__(plain_lines(text), spans, cell_length, strip_control_codes=False)
+        super().__init__(plain_lines(text).replace("\t", " "), spans, cell_length, strip_control_codes=False)
 
 
 PRESSED = {"esc": "escape", "F3": "f3", "F5": "f5", "F6": "f6", "/": "slash", "?": "question_mark"}

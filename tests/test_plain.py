@@ -19,6 +19,7 @@ any_text = st.text(st.characters(exclude_categories=()), max_size=60)
 obeyed = st.text(st.sampled_from("\x00\x07\x1b\x9b\x9d\x7f\x85\r\n\t\u2028\u202e\u2066\ud800a["), max_size=30)
 
 
+JOINER = "\u200d"
 DIRECTED = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -37,8 +38,16 @@ def test_a_line_is_harmless_as_long_and_says_the_same(text: str) -> None:
     assert len(cleaned.splitlines()) <= 1
     assert len(cleaned) == len(text)
     assert plain(cleaned) == cleaned
-    assert all(before == after for before, after in zip(text, cleaned, strict=True) if is_harmless(before))
+    kept = [pair for pair in zip(text, cleaned, strict=True) if is_harmless(pair[0]) and pair[0] != JOINER]
+    assert all(before == after for before, after in kept)
     cleaned.encode()
+
+
+def test_a_joiner_joins_pictures_alone() -> None:
+    family = "\U0001f469\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f\u200d\U0001f525"
+    assert plain(family) == plain_lines(family) == family
+    for text in ("width\u200djoin", "a\u200d\U0001f469", "\u200d", "\u0915\u094d\u200d\u0937"):
+        assert plain(text) == plain_lines(text) == text.replace(JOINER, "\u200c")
 
 
 @given(any_text | obeyed)

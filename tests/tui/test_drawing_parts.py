@@ -69,6 +69,15 @@ def test_titles_go_before_bars_and_bars_are_all_there_or_none(width: int) -> Non
     assert [text.rstrip() for text in drawn] == DRAWN[width].strip().splitlines()
 
 
+@pytest.mark.parametrize("title", ["tab\tin\ttitle", "zero\u200dwidth\u200djoin"])
+def test_what_a_terminal_draws_otherwise_than_it_is_measured_breaks_no_row(title: str) -> None:
+    row = SplitLine((Content.assemble((title, "bold")), "0.00"))
+    (drawn,) = row.render_strips(24, None, Style(), RenderOptions(lambda _: Style(), {}))
+    seen = drawn.text.replace("\u200c", "")
+    assert seen.endswith(" 0.00")
+    assert len(seen) == 24
+
+
 def test_of_parts_those_are_drawn_that_have_room() -> None:
     note = in_parts(hints("esc closes", "tab next list", "? help"))
     room = {width: note.truncate(width, ellipsis=True).plain for width in (40, 35, 26, 12, 6)}
