@@ -345,7 +345,7 @@ def test_of_several_at_once_each_is_told_and_its_end_once() -> None:
     runs: Any = [
         SimpleNamespace(extent=Extent(steps, 10), config=SimpleNamespace(floor=None)) for steps in (60, 30)
     ]
-    whole = _Whole(runs, lambda *told: heard.append(told))
+    whole = _Whole(runs, "compare", lambda *told: heard.append(told))
     for share in (0.5, 1.0, 1.0):
         whole.tell({0: share})
         whole.tell_each(["a-1", "a-2"])
