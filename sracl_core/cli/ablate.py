@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sracl_core.cli import output, settings
+from sracl_core.cli.prose import tell_prose
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.cli.study_plan import SEEDS_HELP, print_plan, seeds_asked
 from sracl_core.errors import InputError
@@ -80,9 +81,9 @@ def ablate(
     _print_rows(rows, numbers)
     for name, reason in table.failed.items():
         output.tell(f"{name} is left out, as a run of it failed: {reason}")
-    from sracl_core.cli.show import protocol_line
+    from sracl_core.cli.show import tell_protocol
 
-    output.tell(protocol_line({"protocol": table.protocol}))
+    tell_protocol({"protocol": table.protocol})
     table.require_whole()
 
 
@@ -107,7 +108,8 @@ def _print_rows(rows: list[dict[str, Any]], seeds: list[int]) -> None:
             [*cell, *(row["paper"] or dict.fromkeys(("HR@20", "NDCG@20"))).values()] if with_paper else cell
         )
     output.print_table([*columns, *(["paper HR@20", "paper NDCG@20"] if with_paper else [])], cells)
-    output.tell(
-        f"test, unmasked unless said, mean over seeds {', '.join(map(str, seeds))}; "
+    over = "mean over seeds" if len(seeds) > 1 else "seed"
+    tell_prose(
+        f"test, unmasked unless said, {over} {', '.join(map(str, seeds))}; "
         f"p: paired randomization test over users against {base}, two-sided, Holm-corrected over the variants"
     )

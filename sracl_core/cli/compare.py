@@ -9,6 +9,7 @@ import typer
 
 from sracl_core.cli import output, settings
 from sracl_core.cli.option_groups import grouped
+from sracl_core.cli.prose import tell_prose
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
 from sracl_core.cli.study_plan import SEEDS_HELP, print_plan, seeds_asked
 from sracl_core.errors import InputError, nearest
@@ -135,20 +136,20 @@ def _print(table: Table) -> None:
         output.print_table(heads, [[row[at] for at in kept] for row in rows], title)
         _print_published(table, mask)
         output.tell()
-    output.tell(
+    tell_prose(
         f"mean ± deviation over seeds; p: paired randomization test over users against {table.baseline}, "
         "two-sided, Holm-corrected over the rows; * below 0.05"
     )
     for remark in remarks(table):
-        output.tell(remark)
+        tell_prose(remark)
     if table.groups is not None:
         from sracl_core.cli.run_groups import print_group_table
 
         output.tell()
         print_group_table(table.groups, table.tested[0].partition("/")[2])
-    from sracl_core.cli.show import protocol_line
+    from sracl_core.cli.show import tell_protocol
 
-    output.tell(protocol_line({"protocol": table.protocol}))
+    tell_protocol({"protocol": table.protocol})
 
 
 def _print_published(table: Table, mask: str) -> None:

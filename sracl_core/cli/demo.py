@@ -69,7 +69,7 @@ def sample_folder() -> Path:
 
 
 def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
-    from sracl_core.cli.show import protocol_line
+    from sracl_core.cli.show import tell_protocol
     from sracl_core.cli.train import follow
     from sracl_core.pipeline.new_run import new_run
     from sracl_core.settings.models import RunConfig
@@ -86,7 +86,7 @@ def _train(data_dir: Path, runs_dir: Path, epochs: int, quiet: bool) -> Path:
     results = follow(run, resumed=False, quiet=quiet)
     output.tell()
     output.print_metrics(results)
-    output.tell(protocol_line(results))
+    tell_protocol(results)
     return run.path
 
 

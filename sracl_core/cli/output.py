@@ -230,8 +230,8 @@ def _bars(patience: float) -> Iterator[Progress]:
         BarColumn(BAR),
         TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
     bars = Bars(*columns, console=Console(stderr=True), refresh_per_second=4)
     tasks: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sracl_core.cli import output
+from sracl_core.cli.prose import tell_prose
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption, find_run
 from sracl_core.runs.events import from_one
 from sracl_core.runs.records import headline_name, headline_of, loss_names, metric
@@ -75,15 +76,15 @@ def show(
 def print_results(run: RunDirectory, results: dict[str, Any]) -> None:
     """The metrics of results.json, by which protocol, and what was said of `run` when it was trained."""
     output.print_metrics(results)
-    output.tell(protocol_line(results))
+    tell_protocol(results)
     for text in run.meta().get("caveats") or ():
-        output.tell(f"note: {text}")
+        tell_prose(f"note: {text}")
 
 
-def protocol_line(results: dict[str, Any]) -> str:
-    """The protocol of results.json in one line, without which no metric means anything."""
+def tell_protocol(results: dict[str, Any]) -> None:
+    """The protocol of results.json, without which no metric means anything."""
     protocol = results.get("protocol") or {}
-    return "protocol: " + "; ".join(f"{name} {_told(value)}" for name, value in protocol.items())
+    tell_prose("protocol: " + "; ".join(f"{name} {_told(value)}" for name, value in protocol.items()))
 
 
 def _told(value: Any) -> str:

@@ -236,13 +236,13 @@ def follow(
 
 
 def _print_results(run: RunDirectory, results: dict[str, Any], as_json: bool) -> None:
-    from sracl_core.cli.show import protocol_line
+    from sracl_core.cli.show import tell_protocol
 
     if as_json:
         output.print_json({"run": str(run.path), **results})
         return
     output.print_metrics(results)
-    output.tell(protocol_line(results))
+    tell_protocol(results)
     output.tell(f"run {run.path}")
 
 

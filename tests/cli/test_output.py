@@ -15,6 +15,7 @@ import torch
 
 from sracl_core.cli import asking, doctor, output
 from sracl_core.cli.live import TrainingDisplay
+from sracl_core.cli.prose import tell_prose
 from sracl_core.cli.run_argument import find_run
 from sracl_core.errors import RunError
 from sracl_core.pipeline import step_time
@@ -49,6 +50,20 @@ def test_a_terminal_draws_no_table_of_thousands_of_rows(
     output.print_table(["at"], [(at,) for at in range(output.MOST_DRAWN + 1)])
     assert len(capsys.readouterr().out.splitlines()) == output.MOST_DRAWN + 2
     assert drawn == [output.MOST_DRAWN]
+
+
+def test_a_terminal_gets_whole_words_and_a_pipe_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "p: paired test over users against full, two-sided, Holm-corrected; \x1b[31mred"
+    tell_prose(told)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    tell_prose(told)
+    assert capsys.readouterr().out.splitlines() == [
+        "p: paired test over users against full, two-sided, Holm-corrected; ␛[31mred",
+        "p: paired test over users against full,", "two-sided, Holm-corrected; ␛[31mred",
+    ]  # fmt: skip
 
 
 def test_an_empty_table_has_its_head(capsys: pytest.CaptureFixture[str]) -> None:
