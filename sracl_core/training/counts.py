@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.device import logit_rows_at_once
 from sracl_core.evaluation.metrics import per_query
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.seeding import generator
-from sracl_core.training.evidence import LEAST, ROWS_AT_ONCE, SAMPLE, Floats
+from sracl_core.training.evidence import LEAST, SAMPLE, Floats
 
 METRIC, K = "NDCG@20", 20
 HELD = (0.0, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -71,8 +72,9 @@ def _asked(
     """
     assert encoder.counts is not None
     found = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
+    at_once = logit_rows_at_once(encoder.device)
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
         histories = queries.take(some)
         scores = encoder.score(encoder.encode(histories), histories)
         row, item, values = encoder.counts.said(histories)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from sracl_core.data.prefixes import Prefixes
+from sracl_core.device import logit_rows_at_once
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.models.evidence import Evidence
 from sracl_core.seeding import generator
 
 SAMPLE = 5_000
 LEAST = 20
-ROWS_AT_ONCE = 1024
 MOST = 2.0
 """The largest weight."""
 
@@ -75,8 +75,9 @@ def _asked(
     """Of the R queries whose target is new: row [S], p [S], x [S, F], and x of the targets [R, F]."""
     found = []
     left = 0
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
+    at_once = logit_rows_at_once(encoder.device)
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
         histories = queries.take(some)
         scores = encoder.item_scores(encoder.encode(histories))
         targets = torch.from_numpy(queries.targets[some].astype(np.int64)).to(scores.device)

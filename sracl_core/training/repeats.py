@@ -14,12 +14,12 @@ from torch import Tensor
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.sequences import aged
+from sracl_core.device import logit_rows_at_once
 from sracl_core.models.base import SequenceEncoder
 from sracl_core.seeding import generator
 
 SAMPLE = 20_000
 LEAST = 50
-ROWS_AT_ONCE = 1024
 RIDGE = 1e-4
 
 
@@ -33,8 +33,9 @@ def _by_age(encoder: SequenceEncoder, prefixes: Prefixes, rows: np.ndarray) -> l
     """
     found: list[tuple[np.ndarray, ...]] = []
     pairs = 0
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
+    at_once = logit_rows_at_once(encoder.device)
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
         history = prefixes.take(some)
         scores = encoder.item_scores(encoder.encode_shared(history))
         row, item, age = aged(history, encoder.max_length)
