@@ -31,6 +31,9 @@ def list_(
         str, typer.Option("--sort", help="A metric (NDCG@20, masked/HR@10) or created, name, seed, ...")
     ] = "created",
     last: Annotated[int | None, typer.Option("--last", min=1, help="Only so many, after sorting.")] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only runs with #TAG in their note (`runs note RUN '#TAG'`).")
+    ] = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """List the runs of a folder, newest first or by --sort, with their state, results and notes.
@@ -40,12 +43,20 @@ def list_(
     """
     from sracl_core.runs.catalog import list_runs
     from sracl_core.runs.directory import RunDirectory
-    from sracl_core.runs.keeping import metric_shown, note_of, ordered
+    from sracl_core.runs.keeping import metric_shown, note_of, ordered, tags_of
 
-    found = ordered(list_runs(runs_dir), sort)[:last]
-    notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in found}
+    every = ordered(list_runs(runs_dir), sort)
+    notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in every}
+    tags = {path: tags_of(text) for path, text in notes.items()}
+    wanted = None if tag is None else tag.removeprefix("#").lower()
+    found = [one for one in every if wanted is None or wanted in tags[one.path]][:last]
+    notes = {one.path: notes[one.path] for one in found}
     if as_json:
-        output.print_json([{**asdict(summary), "note": notes[summary.path]} for summary in found])
+        kept = [{"note": notes[one.path], "tags": tags[one.path]} for one in found]
+        output.print_json([asdict(one) | said for one, said in zip(found, kept, strict=True)])
+        return
+    if every and not found:
+        output.say(f"no run in {runs_dir} has the tag #{wanted}; `sracl runs note RUN '#{wanted}'` gives it")
         return
     if not found:
         output.say(f"no runs in {runs_dir}; `sracl train FOLDER` makes one")
@@ -137,7 +148,8 @@ def rename(
 def note(
     run: RunArgument,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help='What to remember of it; "" forgets it.')
+        str | None,
+        typer.Argument(metavar="TEXT", help='What to remember of it; a #word is a tag; "" forgets it.'),
     ] = None,
     runs_dir: RunsDirOption = RUNS_DIR,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from sracl_core.runs.summary import RunSummary
 
 NOTE = "note.txt"
 MOST_CHARACTERS = 2000
+_TAG = re.compile(r"(?<!\S)#(\w[\w-]*)")
 _TEXTS = ("name", "status", "dataset", "model")
 _NUMBERS = ("created", "seed", "epoch", "best_epoch", "training_seconds")
 
@@ -25,6 +27,15 @@ def note_of(run: RunDirectory) -> str:
             return file.read(MOST_CHARACTERS).strip()
     except OSError:
         return ""
+
+
+def tags_of(note: str) -> list[str]:
+    """The tags of a note: its words that begin with #, each once, without it and in small letters.
+
+    >>> tags_of("#Baseline of the paper, #to-keep")
+    ['baseline', 'to-keep']
+    """
+    return list(dict.fromkeys(word.lower() for word in _TAG.findall(note)))
 
 
 def set_note(run: RunDirectory, text: str) -> None:

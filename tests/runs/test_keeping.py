@@ -68,6 +68,19 @@ def test_a_note_is_kept_shown_and_forgotten(runs: Path, capsys: pytest.CaptureFi
     assert sracl(["runs", "note", "high", "x" * 2001, *there]) == 2
 
 
+def test_a_word_of_a_note_is_a_tag_that_lists_ask_for(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = ["--runs-dir", str(runs)]
+    for name, text in (("high", "#Keep it, ref#2 #to-show"), ("none", "no #keep\n#keep"), ("low", "keep")):
+        assert sracl(["runs", "note", name, text, *there]) == 0
+    assert sorted(names(runs, capsys, "--tag", "keep")) == ["high", "none"]
+    assert names(runs, capsys, "--tag", "#KEEP", "--sort", "NDCG@20", "--last", "1") == ["high"]
+    assert names(runs, capsys, "--tag", "2") == names(runs, capsys, "--tag", "to") == []
+    assert sracl(["runs", "list", *there, "--json", "--sort", "NDCG@20"]) == 0
+    assert [one["tags"] for one in json.loads(capsys.readouterr().out)] == [["keep", "to-show"], [], ["keep"]]
+    assert sracl(["runs", "list", *there, "--tag", "gone"]) == 0
+    assert "`sracl runs note RUN '#gone'` gives it" in " ".join(capsys.readouterr())
+
+
 def test_another_name(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     there = ["--runs-dir", str(runs)]
     assert sracl(["runs", "rename", "high", "the best one", *there]) == 0

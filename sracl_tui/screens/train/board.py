@@ -171,7 +171,9 @@ class BoardScreen(OverScreen[Path | None]):
                 if text not in (None, first):
                     self._change(*(("note", run, str(text)) for run in row["runs"]))
 
-            self.app.push_screen(AskScreen(f"Note on {_told(row)}:", first), written)
+            self.app.push_screen(
+                AskScreen(f"Note on {_told(row)}: (a #word is a tag; / finds it)", first), written
+            )
 
         self._with_current(asked)
 
