@@ -45,15 +45,15 @@ def list_(
     from sracl_core.runs.directory import RunDirectory
     from sracl_core.runs.keeping import metric_shown, note_of, ordered, tags_of
 
-    every = ordered(list_runs(runs_dir), sort)
-    notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in every}
-    tags = {path: tags_of(text) for path, text in notes.items()}
+    found = every = ordered(list_runs(runs_dir), sort)
     wanted = None if tag is None else tag.removeprefix("#").lower()
-    found = [one for one in every if wanted is None or wanted in tags[one.path]][:last]
-    notes = {one.path: notes[one.path] for one in found}
+    if wanted is not None:
+        found = [one for one in every if wanted in tags_of(note_of(RunDirectory(one.path)))]
+    found = found[:last]
+    notes = {summary.path: note_of(RunDirectory(summary.path)) for summary in found}
     if as_json:
-        kept = [{"note": notes[one.path], "tags": tags[one.path]} for one in found]
-        output.print_json([asdict(one) | said for one, said in zip(found, kept, strict=True)])
+        said = {path: {"note": text, "tags": tags_of(text)} for path, text in notes.items()}
+        output.print_json([asdict(one) | said[one.path] for one in found])
         return
     if every and not found:
         output.say(f"no run in {runs_dir} has the tag #{wanted}; `sracl runs note RUN '#{wanted}'` gives it")

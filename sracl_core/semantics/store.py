@@ -122,9 +122,9 @@ class VectorStore:
         path = self.path(encoder)
         if path.is_file():
             with suppress(_DamagedError), _opened(path) as db:
-                found = db.execute("SELECT vector FROM vectors LIMIT 1").fetchone()
-                if found and isinstance(found[0], bytes):
-                    return len(found[0]) // 4
+                found = db.execute("SELECT key, vector, checksum FROM vectors LIMIT 1").fetchone()
+                if found and _checksum(found[0], found[1]) == found[2]:
+                    return len(found[1]) // 4
         return encoder.dimension
 
     def path(self, encoder: TextEncoder) -> Path:

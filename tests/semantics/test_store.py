@@ -60,6 +60,14 @@ def stored(store: VectorStore, encoder: TextEncoder) -> int:
         return int(db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
 
+def test_a_damaged_vector_tells_no_width(tmp_path: Path) -> None:
+    encoder, store = CountingEncoder(), VectorStore(tmp_path)
+    store.vectors(encoder, ["one"])
+    with closing(sqlite3.connect(store.path(encoder))) as db, db:
+        db.execute("UPDATE vectors SET vector = zeroblob(64)")
+    assert store.width(encoder) == encoder.dimension == 8
+
+
 def test_each_text_is_encoded_once(tmp_path: Path) -> None:
     encoder, store = CountingEncoder(), VectorStore(tmp_path)
     texts = [f"item {number}" for number in range(300)]

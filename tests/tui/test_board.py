@@ -42,13 +42,13 @@ async def test_runs_are_ranked_marked_and_noted(tmp_path: Path, two: Path) -> No
         app.screen.query_one("#leaderboard-rows").select_id(OTHER)
         await pilot.press("n")
         await until(pilot, shows(app, "Note on [b]odd:"))
-        note = "#wide " + "y" * 70
+        note = "-wide #tall " + "y" * 60
         app.screen.query_one(Input).value = note
         await until(pilot, shows(app, note))
         await pilot.press("enter")
         await until(pilot, lambda: note_of(RunDirectory(two.with_name(OTHER))) == note)
         await until(pilot, shows(app, f"  {note}", "elsewhere · "))  # beside it there is room for all else
-        await pilot.press("slash", *"#wide")
+        await pilot.press("slash", *"#tall")
         await until(pilot, shows(app, "1 row by"))
         await pilot.press("escape", "enter")
         await until(pilot, lambda: app.session.current == two.with_name(OTHER))
