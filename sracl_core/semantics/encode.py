@@ -99,10 +99,15 @@ class TextEncoder:
 
     def load(self, progress: Progress) -> None:
         """Load the model now, and tell of it, where it is not there yet: that takes seconds."""
-        if self._model is None and type(self) is TextEncoder:
-            progress(LOADING, 0, 1)
-            self._loaded()
-            progress(LOADING, 1, 1)
+        if type(self) is TextEncoder and self._model is None:
+            self.loaded(progress)
+
+    def loaded(self, progress: Progress) -> Any:
+        """The model of sentence-transformers itself; see `load`."""
+        progress(LOADING, 0, 1)
+        model = self._loaded()
+        progress(LOADING, 1, 1)
+        return model
 
     def _loaded(self) -> Any:
         if self._model is None:
@@ -130,10 +135,15 @@ class StaticEncoder(TextEncoder):
         self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """See `TextEncoder.encode`; a text without a known word piece has the vector 0."""
-        if self._model is None:
-            teacher = partial(_load_model, BUNDLED_NAME, self.folder, self.device)
-            self._model = distilled(teacher, static_folder(self.fingerprint), progress)
+        self.load(progress or (lambda *_: None))
         return super().encode(texts, max(batch_size, STATIC_BATCH), progress)
+
+    def load(self, progress: Progress) -> None:
+        """See `TextEncoder.load`; the first time on a machine it distills, half a minute."""
+        if self._model is None:
+            bundled = TextEncoder(BUNDLED_NAME, self.folder, self.device, BUNDLED_WIDTH)
+            folder = static_folder(self.fingerprint)
+            self._model = distilled(partial(bundled.loaded, progress), folder, progress)
 
 
 class AskedTexts:

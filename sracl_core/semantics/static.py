@@ -9,6 +9,7 @@ on a CPU as the encoder itself, and a little less exact.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def static_folder(fingerprint: str) -> Path:
     return cache_folder() / "static" / fingerprint[:32]
 
 
-def distilled(teacher: Any, folder: Path, progress: Progress | None) -> Any:
+def distilled(teacher: Callable[[], Any], folder: Path, progress: Progress) -> Any:
     """The static model of `folder`, distilled from the sentence-transformers model `teacher()` where need be.
 
     One that was cut or altered is made again, and that is said.
@@ -69,7 +70,7 @@ def _plain_tokenizer(model: Any) -> Any:
     return tokenizer
 
 
-def _table(model: Any, progress: Progress | None) -> NDArray[np.float32]:
+def _table(model: Any, progress: Progress) -> NDArray[np.float32]:
     """float32 [V, WIDTH]: a row for each piece of the vocabulary; 0 for those that stand for no text."""
     import torch
 
@@ -78,14 +79,14 @@ def _table(model: Any, progress: Progress | None) -> NDArray[np.float32]:
     real = np.asarray([not (piece.startswith("[") and piece.endswith("]")) for piece in pieces])
     begin, end = tokenizer.cls_token_id, tokenizer.sep_token_id
     vectors: list[NDArray[np.float32]] = []
+    progress("distill", 0, len(pieces))
     for start in range(0, len(pieces), _AT_ONCE):
         ids = torch.arange(start, min(start + _AT_ONCE, len(pieces)))
         ids = torch.stack([torch.full_like(ids, begin), ids, torch.full_like(ids, end)], dim=1)
         with torch.inference_mode():
             said = model({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
         vectors.append(said["sentence_embedding"].numpy())
-        if progress is not None:
-            progress("distill", start + len(ids), len(pieces))
+        progress("distill", start + len(ids), len(pieces))
     found = np.concatenate(vectors)[real].astype(np.float64)
     found -= found.mean(axis=0)
     _, axes = np.linalg.eigh(found.T @ found)

@@ -149,6 +149,9 @@ class VectorStore:
         chunks = _chunks(np.array([len(texts[row]) for row in rows.values()]), batch_size)
         try:
             if progress is not None:
+                if team.size == 1:
+                    # Before the stage begins: the time that the model takes to be there is no pace of texts.
+                    encoder.load(progress)
                 progress("embed", 0, len(rows))
             shared = SharedEncoder(encoder, batch_size, team)
             for start in range(0, len(chunks), shared.at_once):

@@ -11,7 +11,8 @@ import torch
 
 from sracl_core.notices import heard_by
 from sracl_core.semantics import encode, static
-from sracl_core.semantics.encode import load_encoder
+from sracl_core.semantics.encode import LOADING, load_encoder
+from sracl_core.semantics.store import VectorStore
 
 WORDS = ["[PAD]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[", "the", "red", "rose", "##s", "tea"]
 SIZE, WIDTH = 6, 4
@@ -85,6 +86,14 @@ def test_a_text_is_the_weighted_mean_of_its_pieces(teacher: Teacher) -> None:
     # The signs of principal axes are free: angles are what the vectors say.
     np.testing.assert_allclose(vectors[:3] @ vectors[:3].T, expected @ expected.T, atol=1e-5)
     assert not vectors[3:].any()
+
+
+def test_what_the_model_takes_is_not_told_as_the_pace_of_texts(teacher: Teacher) -> None:
+    stages: list[str] = []
+    VectorStore().vectors(
+        load_encoder("static"), ["red", "rose"], progress=lambda stage, *_: stages.append(stage)
+    )
+    assert [*dict.fromkeys(stages)] == [LOADING, "distill", "embed"]
 
 
 def test_it_is_distilled_once_and_again_when_damaged(teacher: Teacher, tmp_path: Path) -> None:
