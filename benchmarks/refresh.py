@@ -28,7 +28,8 @@ import polars as pl
 from sracl_core.files import write_json
 
 COMMON = (
-    "--preset fast --seed 42 --set semantics.encoder=static --set retrieval.stride=8 --set training.threads=1"
+    "--preset fast --seed 42 --set model.repeats=fitted --set semantics.encoder=static "
+    "--set retrieval.stride=8 --set training.threads=1"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from sracl_core.cli import processes
 from sracl_core.errors import InputError, TeamError
-from sracl_core.meeting import rank_told, size_told
+from sracl_core.meeting import joined, rank_told, size_told
 
 FIRST = "10.77.0.1"
 
@@ -66,6 +67,19 @@ def test_what_the_environment_tells_wrong_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=f"{name} is '{value}'"):
         size_told(), rank_told()
+
+
+def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = {"WORLD_SIZE": 2, "RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for name, value in told.items():
+            monkeypatch.setenv(name, str(value))
+        with (
+            pytest.raises(TeamError, match=f"the port of 127.0.0.1:{port} is in use; set MASTER_PORT"),
+            joined(),
+        ):
+            pass
 
 
 @pytest.mark.parametrize(

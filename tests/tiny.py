@@ -52,11 +52,11 @@ def hashed_words(_: TextEncoder, texts: Sequence[str], *__: Any, **___: Any) -> 
     return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
 
 
-def given_counts(encoder: SequenceEncoder, *_: object) -> bool:
+def given_counts(encoder: SequenceEncoder, *_: object) -> int:
     """In place of `fit_counts`: weights to see, where nobody takes anything again."""
     assert encoder.counts is not None
     encoder.counts.weights.copy_(torch.tensor([0.3, 0.7]))
-    return True
+    return 1_000
 
 
 def tiny_dataset(folder: Path) -> Path:

@@ -6,7 +6,6 @@ laid end to end, H heads.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
@@ -21,13 +20,11 @@ from sracl_core.models.counts import Counts
 from sracl_core.models.dropout import MaskSource
 from sracl_core.models.evidence import Evidence
 from sracl_core.models.item_shard import ItemShard, item_table
-from sracl_core.models.text_map import from_text
+from sracl_core.models.text_map import from_text, text_start
 from sracl_core.seeding import generator
 from sracl_core.team import ALONE, Team
 
 INIT_STD = 0.02
-ROWS_AT_ONCE = 16_384
-"""Text vectors of which a copy is made, in twice their precision, when items start from them."""
 
 
 class SequenceEncoder(nn.Module, ABC):
@@ -237,7 +234,7 @@ class SequenceEncoder(nn.Module, ABC):
 
     def start_from_texts(self, item_vectors_NE: np.ndarray) -> None:
         """Start from text vectors, float32 [N, E]: by default the item embeddings, as `text_start` says."""
-        start = text_start(item_vectors_NE, self.hidden_size, self.own_items)
+        start = text_start(item_vectors_NE, self.hidden_size, INIT_STD, self.own_items)
         with torch.no_grad():
             self.items.weight[1:].copy_(torch.from_numpy(start))
 
@@ -273,31 +270,3 @@ class SequenceEncoder(nn.Module, ABC):
         """Multiply the item embeddings by `factor`."""
         with torch.no_grad():
             self.items.weight.mul_(factor)
-
-
-def text_start(item_vectors: np.ndarray, hidden_size: int, which: slice = slice(None)) -> np.ndarray:
-    """The leading principal components of text vectors, scaled to the usual start.
-
-    Args:
-        item_vectors: float32 [N, D_text]; some rows at a time are copied.
-        hidden_size: D; where D_text or N is smaller, the rest of the columns is 0.
-        which: items whose start is asked for.
-
-    Returns:
-        float32 [N, D] of all items, or the rows `which`; with all an overall standard deviation of 0.02.
-    """
-    parts = [item_vectors[at : at + ROWS_AT_ONCE] for at in range(0, len(item_vectors), ROWS_AT_ONCE)]
-    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(item_vectors)
-    square = sum(centered.T @ centered for centered in (part.astype(np.float64) - mean for part in parts))
-    variances, directions = np.linalg.eigh(square)
-    leading = directions[:, ::-1][:, :hidden_size]
-    # An eigenvector's sign is arbitrary; fixing it makes the start the same on every machine.
-    leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
-    variance = variances[::-1][:hidden_size].clip(0.0).sum() / (len(item_vectors) * hidden_size)
-    leading *= INIT_STD / max(math.sqrt(variance), 1e-12)
-    own = item_vectors[which]
-    start = np.zeros((len(own), hidden_size), dtype=np.float32)
-    for at in range(0, len(own), ROWS_AT_ONCE):
-        part = own[at : at + ROWS_AT_ONCE].astype(np.float64) - mean
-        start[at : at + len(part), : leading.shape[1]] = part @ leading
-    return start

@@ -8,7 +8,7 @@ from sracl_core.models.base import SequenceEncoder
 from sracl_core.settings.models import RunConfig
 from sracl_core.team import Team
 from sracl_core.training.counts import fit_counts
-from sracl_core.training.evidence import fit_evidence
+from sracl_core.training.evidence import LEAST, fit_evidence
 from sracl_core.training.repeats import fit_repeats
 
 
@@ -27,7 +27,8 @@ def fit_scores(config: RunConfig, encoder: SequenceEncoder, sources: Sources, te
         team.from_first(encoder.evidence.lift)
     if encoder.counts is not None:
         queries = queries_of(config, sources, "valid", config.model.reach)
-        if not fit_counts(encoder, queries, config.training.seed):
+        # Where nobody takes anything again there is nothing to count, and nothing is missed.
+        if 0 < fit_counts(encoder, queries, config.training.seed) < LEAST:
             missed.append(
                 "model.repeats=counted: too few validation queries for an item that the history holds to "
                 "choose weights by; they stay 0"

@@ -26,26 +26,26 @@ OFTEN = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """The weights that are tried, each of one with each of the other; of equals the first."""
 
 
-def fit_counts(encoder: SequenceEncoder, queries: Prefixes, seed: int, sample: int = SAMPLE) -> bool:
+def fit_counts(encoder: SequenceEncoder, queries: Prefixes, seed: int, sample: int = SAMPLE) -> int:
     """Set the weights of `encoder.counts` to those that rank validation best, unmasked; all else stays.
 
     Args:
         queries: validation prefixes with their whole histories, their targets the held-out items.
 
     Returns:
-        Whether there was enough to choose by (`LEAST` targets that the history holds); if not, the weights
-        are 0.
+        How many targets the history holds of the queries that were asked; fewer than `LEAST` are too few to
+        choose by, and leave the weights at 0.
     """
     counts = encoder.counts
     assert counts is not None
     counts.weights.zero_()
     rows = np.sort(generator(seed, "counts").permutation(len(queries))[:sample])
+    if (held := _held(queries, rows)) < LEAST:
+        return held
     was_training = encoder.training
     encoder.eval()
     others_RK, row_U, score_U, said_U2, target_R, said_R2 = _asked(encoder, queries, rows)
     encoder.train(was_training)
-    if (said_R2[:, 0] > 0).sum() < LEAST:
-        return False
 
     def ranked(weights: Floats) -> float:
         target = target_R + said_R2 @ weights
@@ -57,7 +57,14 @@ def fit_counts(encoder: SequenceEncoder, queries: Prefixes, seed: int, sample: i
 
     tried = [np.array(pair) for pair in product(HELD, OFTEN)]
     counts.weights.copy_(torch.from_numpy(max(tried, key=ranked)))
-    return True
+    return held
+
+
+def _held(queries: Prefixes, rows: NDArray[np.int64]) -> int:
+    """How many of these queries' targets stand in their histories."""
+    histories, targets = queries.take(rows), queries.targets[rows]
+    again = np.repeat(targets, histories.lengths) == histories.values
+    return len(np.unique(np.repeat(np.arange(len(rows)), histories.lengths)[again]))
 
 
 @torch.no_grad()

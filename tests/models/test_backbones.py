@@ -10,7 +10,6 @@ import torch
 
 from sracl_core.methods import backbones
 from sracl_core.models import (
-    base,
     bert4rec,
     bsarec,
     comirec,
@@ -20,9 +19,11 @@ from sracl_core.models import (
     lrurec,
     rpg,
     sasrec,
+    text_map,
     wearec,
 )
-from sracl_core.models.base import text_start
+from sracl_core.models.base import INIT_STD
+from sracl_core.models.text_map import text_start
 from tests.models.contract import BackboneContract, rows
 
 
@@ -94,7 +95,7 @@ def test_text_start_keeps_what_texts_have_in_common() -> None:
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(4, 50))
     vectors = (centers[np.arange(200) % 4] + 0.1 * rng.normal(size=(200, 50))).astype(np.float32)
-    start = text_start(vectors, 8)
+    start = text_start(vectors, 8, INIT_STD)
     assert start.shape == (200, 8)
     assert start.std() == pytest.approx(0.02, rel=1e-3)
     unit = start / np.linalg.norm(start, axis=1, keepdims=True)
@@ -104,7 +105,7 @@ def test_text_start_keeps_what_texts_have_in_common() -> None:
 
 
 def test_text_start_with_fewer_directions_than_columns() -> None:
-    start = text_start(np.eye(3, dtype=np.float32), 8)
+    start = text_start(np.eye(3, dtype=np.float32), 8, INIT_STD)
     assert start.shape == (3, 8)
     assert np.isfinite(start).all()
     assert (start[:, 3:] == 0).all()
@@ -114,10 +115,10 @@ def test_text_start_of_some_items_is_theirs_among_all_and_copies_few_texts_at_a_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vectors = np.random.default_rng(2).standard_normal((3000, 40), dtype=np.float32)
-    whole = text_start(vectors, 8)
-    monkeypatch.setattr(base, "ROWS_AT_ONCE", 16)
+    whole = text_start(vectors, 8, INIT_STD)
+    monkeypatch.setattr(text_map, "ROWS_AT_ONCE", 16)
     tracemalloc.start()
-    some = text_start(vectors, 8, slice(1000, 1500))
+    some = text_start(vectors, 8, INIT_STD, slice(1000, 1500))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_allclose(some, whole[1000:1500], rtol=0, atol=1e-8)

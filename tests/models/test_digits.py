@@ -8,10 +8,11 @@ import torch
 
 from sracl_core.errors import ConfigError
 from sracl_core.models import rpg, sasrec
-from sracl_core.models.base import INIT_STD, text_start
+from sracl_core.models.base import INIT_STD
 from sracl_core.models.build import build_encoder
 from sracl_core.models.rpg.digits import as_others, quantized
 from sracl_core.models.rpg.encoder import RPG
+from sracl_core.models.text_map import text_start
 from sracl_core.objectives import next_digits
 from sracl_core.objectives.base import loss_parts
 from sracl_core.objectives.next_digits.objective import NextDigits, build
@@ -93,7 +94,7 @@ def test_a_digit_is_the_nearest_centroid_of_its_part() -> None:
 def test_a_digit_begins_at_the_mean_start_of_its_items(encoder: RPG) -> None:
     vectors = generator(5).normal(size=(N_ITEMS, 6)).astype(np.float32)
     encoder.start_from_texts(vectors)
-    start = torch.from_numpy(text_start(vectors, 8))
+    start = torch.from_numpy(text_start(vectors, 8, INIT_STD))
     expected = torch.zeros_like(start)
     for digit_N in encoder.digits_NM[1:].T:
         expected += torch.stack([start[digit_N == mine].mean(dim=0) for mine in digit_N])

@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from sracl_core import device, meeting
 from sracl_core.cli import main
 from sracl_core.cli.train import _of_first
 from sracl_core.data.sources import load_sources
-from sracl_core.errors import REPEATED, InputError, TeamError
+from sracl_core.errors import REPEATED, RESUMED, InputError, TeamError
 from sracl_core.explorer.loading import LoadedRun
 from sracl_core.files import write_json
 from sracl_core.meeting import joined
+from sracl_core.memory import ran_out
+from sracl_core.objectives.base import Batch
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import resume, train
 from sracl_core.pipeline.stages import build_semantics
@@ -35,6 +38,7 @@ from sracl_core.semantics.encode import TextEncoder, load_encoder
 from sracl_core.service import asked, batch, listing
 from sracl_core.team import ALONE, Team
 from sracl_core.training.inputs import all_hashes
+from sracl_core.training.loop import Trainer
 from tests.tiny import hashed_words, tiny_config
 
 SECONDS = 240.0
@@ -43,6 +47,11 @@ SECONDS = 240.0
 def trained_together(size: int, dataset: Path, runs: Path, cases: dict[str, dict[str, Any]]) -> None:
     """A run of each case in `runs`, by `size` processes."""
     _together(size, dataset, _train, runs, cases)
+
+
+def crowded_together(dataset: Path, run: Path) -> None:
+    """`run` by two processes, of which the second asks at its fourth step for more memory than there is."""
+    _together(2, dataset, _crowd, run)
 
 
 def resumed_together(size: int, dataset: Path, run: Path) -> None:
@@ -144,6 +153,26 @@ def _train(team: Team, dataset: Path, runs: Path, cases: dict[str, dict[str, Any
         run: RunDirectory = open_run(team.from_first(made))
         with RunWriter(run) if team.first else SilentWriter() as writer:
             train(run, writer, team=team)
+
+
+def _crowd(team: Team, dataset: Path, path: Path) -> None:
+    run, step = open_run(path), Trainer._step
+
+    def crowded(trainer: Trainer, batch: Batch) -> dict[str, float]:
+        if team.rank and trainer.session.state.step == 3:
+            torch.empty(1 << 50)
+        return step(trainer, batch)
+
+    Trainer._step = crowded  # type: ignore[method-assign]
+    with RunWriter(run) if team.first else SilentWriter() as writer:
+        if team.first:
+            with pytest.raises(TeamError, match=f"another process of the team has ended.*; {RESUMED}"):
+                train(run, writer, team=team)
+            return
+        with pytest.raises(RuntimeError) as met:
+            train(run, writer, team=team)
+        assert ran_out(met.value)
+    os._exit(0)
 
 
 def _resume(team: Team, dataset: Path, path: Path) -> None:

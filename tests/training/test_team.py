@@ -18,7 +18,7 @@ from sracl_core.cli import main
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import ConfigError
 from sracl_core.explorer import Explorer
-from sracl_core.models import base, item_shard
+from sracl_core.models import item_shard, text_map
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.new_run import new_run
@@ -35,6 +35,7 @@ from sracl_core.training.loop import require_shareable
 from tests.tiny import hashed_words, tiny_config, tiny_dataset, tiny_run
 from tests.training.team_members import (
     commanded_together,
+    crowded_together,
     resumed_together,
     semantics_hashes,
     semantics_together,
@@ -204,6 +205,17 @@ def test_commands_of_a_team_that_say_different_things_are_refused(dataset: Path,
     assert [path.name for path in tmp_path.iterdir()] == [run.name]
 
 
+def test_where_one_process_runs_out_of_memory_all_end_and_one_goes_on(dataset: Path, tmp_path: Path) -> None:
+    run = new_run(tiny_config(dataset, BARE), tmp_path)
+    crowded_together(dataset, run.path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TextEncoder, "encode", hashed_words)
+        patch.setenv("SRACL_CACHE_DIR", str(dataset.parent / "cache"))
+        with RunWriter(run) as writer:
+            resume(run, writer)
+    assert [record["epoch"] for record in epochs(run)] == [0, 1]
+
+
 class Largest(TorchDispatchMode):
     """Notes the largest tensor that is made inside."""
 
@@ -245,7 +257,7 @@ def test_shared_items_start_as_those_of_one_process_and_no_process_holds_them_al
     semantics: Any = SimpleNamespace(item_vectors=vectors)
     alone = start_encoder(config, sources, semantics).state_dict()
     monkeypatch.setattr(item_shard, "DRAWN_AT_ONCE", 16)
-    monkeypatch.setattr(base, "ROWS_AT_ONCE", 16)
+    monkeypatch.setattr(text_map, "ROWS_AT_ONCE", 16)
     for rank in range(3):
         with item_shard.shared_out(Team(rank, 3)), Largest() as largest:
             shared = start_encoder(config, sources, semantics)

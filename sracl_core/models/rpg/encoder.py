@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sracl_core.models.base import INIT_STD, text_start
+from sracl_core.models.base import INIT_STD
 from sracl_core.models.rpg import Settings
 from sracl_core.models.rpg.digits import as_others, quantized
 from sracl_core.models.sasrec.encoder import SASRec
+from sracl_core.models.text_map import text_start
 from sracl_core.seeding import generator
 
 
@@ -43,7 +44,7 @@ class RPG(SASRec):
         """Digits of text vectors; each begins at the mean of its items' `text_start`."""
         rng = generator(self.seed, "digits")
         self._take_digits(quantized(item_vectors_NE, self.ids, self.n_digits, self.codebook, rng))
-        starts_ND = torch.from_numpy(text_start(item_vectors_NE, self.hidden_size)).to(self.device)
+        starts_ND = torch.from_numpy(text_start(item_vectors_NE, self.hidden_size, INIT_STD)).to(self.device)
         rows_NM, weight = self.digits_NM[1:], self.items.weight
         sums = torch.zeros_like(weight)
         for rows_N in rows_NM.T:

@@ -14,7 +14,7 @@ from sracl_tui.widgets.plain import Static
 
 
 class FlowLine(Visual):
-    """`cells` with `between` them, in as many lines as they need; given fewer, the last one is cut."""
+    """`cells` with `between` them, in as many lines as they need; given fewer, what has room and "…"."""
 
     def __init__(self, cells: Sequence[Content], between: str = "  ") -> None:
         self.cells = tuple(line(cell) for cell in cells)
@@ -48,7 +48,8 @@ class FlowLine(Visual):
         """The lines at `width` columns."""
         lines = self.lines(width)
         if height is not None and len(lines) > height > 0:
-            lines[height - 1 :] = [self._joined(lines[height - 1 :])]
+            # No part of the next cell: half a number is another number.
+            lines[height - 1 :] = [lines[height - 1] + "…"]
         return [
             strip
             for row in lines
