@@ -32,6 +32,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "anchored": {"model.item_anchor": 0.001, "model.repeats": "fitted", "model.evidence": "both"},
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
     "exact": {"retrieval.method": "exact"},
+    "cells": {"retrieval.method": "cells"},
     "at random": {"retrieval.source": "random"},
     "near items alone": {"objectives.sracl.alpha": 0},
     "words alone": {**ALONE, "model.evidence": "words"},
@@ -154,9 +155,12 @@ def _refused(key: str, told: dict[str, Any], dataset: Path) -> bool:
 def _read_elsewhere(key: str, config: RunConfig) -> bool:
     """By another command, by whoever opened the dataset first, or, as HNSW, where the data are large."""
     by_size = config.retrieval.method == "auto" and config.retrieval.source == "semantic"
-    of_hnsw = key.startswith("retrieval.hnsw") or key == "retrieval.recall_sample"
+    of_large = key.startswith("retrieval.hnsw") or key in (
+        "retrieval.recall_sample",
+        "retrieval.cells_recall",
+    )
     switch = key.startswith("objectives.") and key.endswith(".weight")
-    return key.startswith("describe.") or key == "dataset.split" or switch or (by_size and of_hnsw)
+    return key.startswith("describe.") or key == "dataset.split" or switch or (by_size and of_large)
 
 
 def _another(setting: Setting) -> Any:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sracl_core import memory
 from sracl_core.data.related import KEPT
 from sracl_core.data.sources import Sources
-from sracl_core.device import pick_device
+from sracl_core.device import pick_device, search_device
 from sracl_core.models.build import parameter_counts
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
 from sracl_core.pipeline.stages import searched_prefixes
+from sracl_core.retrieval.neighbors import resolved_method
 from sracl_core.semantics.encode import load_encoder
 from sracl_core.semantics.store import VectorStore
 from sracl_core.settings.models import RunConfig
@@ -19,7 +20,9 @@ from sracl_core.settings.models import RunConfig
 FLOAT = 4
 # Parameters, gradients, two moments of Adam, and one copy while validating.
 COPIES_OF_WEIGHTS = 5
+# Of a searched vector beside itself: in an HNSW index its copy and links; else its cell and candidates.
 INDEX_FLOATS = 130
+CELL_FLOATS = 70
 PROCESS_MB = 600
 
 
@@ -63,9 +66,8 @@ def parts(config: RunConfig, sources: Sources, processes: int = 1) -> list[Part]
     held = items / processes if config.training.shard_items else items
     size = VectorStore().width(load_encoder(config.semantics.encoder)) if config.reads_vectors else 0
     searches = "prefix_neighbors" in config.needs
-    # A searched prefix's vector, its copy and links in the index, its candidates; each one's row of the
-    # table, and what objectives keep of it.
-    searched = len(searched_prefixes(config, sources)[0]) * (2 * size + INDEX_FLOATS) if searches else 0
+    searched = _floats_of_search(config, len(searched_prefixes(config, sources)[0]), size) if searches else 0
+    # Each prefix's row of the table, and what objectives keep of it.
     a_prefix = 2 * config.retrieval.k if searches else 0
     if "prefix_vectors" in config.needs and config.semantics.pooling_decay is None:
         a_prefix += size
@@ -90,6 +92,12 @@ def parts(config: RunConfig, sources: Sources, processes: int = 1) -> list[Part]
         Part("activations", activations, f"{fewer} or model.hidden_size"),
         Part("ranking", config.evaluation.batch_size * n_items, "a smaller evaluation.batch_size"),
     ]
+
+
+def _floats_of_search(config: RunConfig, n: int, size: int) -> int:
+    """Of n vectors of so many numbers, themselves among them."""
+    made = resolved_method(n, config.retrieval, search_device(config.training.device))
+    return n * (2 * size + INDEX_FLOATS if made == "hnsw" else size + CELL_FLOATS)
 
 
 def total_mb(found: list[Part]) -> int:

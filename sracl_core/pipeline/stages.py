@@ -35,6 +35,7 @@ Report = Callable[[str, str, dict[str, Any]], None]
 """(stage, "started", "done" or "stopped", details)."""
 
 NOTHING_TAKEN: Mapping[str, Taken] = {}
+_SEARCHED = {"exact": "exactly", "cells": "by cells"}
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,16 @@ def build_semantics(
 
 
 def _tell_unread(config: RunConfig, tables: Iterable[NeighborTable | None]) -> None:
-    """Settings of HNSW that were given, where each table is small enough for the exact search."""
-    search = config.retrieval
-    unread = search.changed(search.OF_HNSW) if search.method == "auto" else []
-    if unread and {table.method for table in tables if table is not None} == {"exact"}:
-        warn(
-            f"retrieval.{', retrieval.'.join(unread)} changes nothing: so few vectors are searched exactly; "
-            "retrieval.method=hnsw reads it"
-        )
+    """Settings of a search that was not made, where retrieval.method=auto decided which one is."""
+    search, made = config.retrieval, {table.method for table in tables if table is not None}
+    if search.method != "auto" or not made:
+        return
+    for method, names in (("cells", search.OF_LARGE), ("hnsw", search.OF_HNSW)):
+        if method not in made and (unread := search.changed(names)):
+            warn(
+                f"retrieval.{', retrieval.'.join(unread)} changes nothing: so many vectors are searched "
+                f"{' and '.join(_SEARCHED[one] for one in sorted(made))}; retrieval.method={method} reads it"
+            )
 
 
 def _told_of_texts(items: Texts, prefixes: Texts | None) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,19 +12,26 @@ ROWS_AT_ONCE = 16384
 
 
 def kmeans(
-    points_UD: Tensor, k: int, rng: np.random.Generator, iterations: int = 20
+    points_UD: Tensor,
+    k: int,
+    rng: np.random.Generator,
+    iterations: int = 20,
+    told: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Centroids float [K, D] of the points, and the nearest centroid of each, int64 [U].
 
     Starts at `k` points drawn from `rng`; a centroid that loses all its points moves to the point that
-    is farthest from its own. Raises ValueError for more centroids than points.
+    is farthest from its own. `told` hears how many iterations are over. Raises ValueError for more
+    centroids than points.
     """
     if k > len(points_UD):
         raise ValueError(f"{k} centroids of {len(points_UD)} points")
     start = torch.from_numpy(np.sort(rng.choice(len(points_UD), k, replace=False))).to(points_UD.device)
     centroids_KD = points_UD[start].clone()
     labels_U, far_U = _nearest(points_UD, centroids_KD)
-    for _ in range(iterations):
+    for iteration in range(iterations):
+        if told is not None:
+            told(iteration)
         counts_K = torch.bincount(labels_U, minlength=k)
         sums_KD = torch.zeros_like(centroids_KD).index_add_(0, labels_U, points_UD)
         centroids_KD = sums_KD / counts_K.clamp(min=1)[:, None]

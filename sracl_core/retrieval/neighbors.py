@@ -29,11 +29,11 @@ __all__ = ["NeighborTable", "cached_neighbors", "find_neighbors", "table_address
 SEARCHED_PREFIXES, LEAST_SEARCHES = 250_000, 4
 """stride=auto: about as many prefixes are searched, but not fewer than this many of a mean user."""
 MOST_SEARCHED = 1_500_000
-"""stride=auto: unless these are more, some 5 GB at 384 numbers a vector."""
+"""stride=auto: unless these are more, some 3 GB at 384 numbers a vector."""
 
 _SEARCH_VERSION = 2
 _SEARCH_SEED = 42
-"""Decides HNSW's levels and the recall's sample; not a run's seed, so that runs share a table."""
+"""Decides centroids, HNSW's levels and the recall's sample; not a run's seed, so that runs share a table."""
 _TIE = 1e-5
 
 
@@ -75,7 +75,7 @@ def find_neighbors(
     with limited_threads(threads) as cores:
         ids, scores = _search(vectors, k, method, exclusion, config, seed, cores, progress, device, team)
         recall = None
-        if method == "hnsw" and config.recall_sample:
+        if method in ("cells", "hnsw") and config.recall_sample:
             recall = sampled_recall(vectors, scores, k, exclusion, config.recall_sample, device)
         elif method == "exact":
             recall = 1.0
@@ -102,6 +102,11 @@ def _search(
         from sracl_core.retrieval.exact import shared_exact_neighbors
 
         return shared_exact_neighbors(vectors, k, exclusion, progress, device, team)
+    if method == "cells":
+        from sracl_core.retrieval.cells import cell_neighbors
+
+        recall = config.cells_recall
+        return cell_neighbors(vectors, k, exclusion, recall, _SEARCH_SEED, threads, progress, team)
     from sracl_core.retrieval.hnsw import hnsw_neighbors
 
     return hnsw_neighbors(vectors, k, exclusion, config, _SEARCH_SEED, threads, progress, team)
@@ -116,11 +121,11 @@ def resolved_stride(n_prefixes: int, n_users: int, config: RetrievalConfig) -> i
 
 
 def resolved_method(n: int, config: RetrievalConfig, device: torch.device = CPU) -> str:
-    """ "exact", "hnsw" or "random" for n vectors: what `config` comes to."""
+    """ "exact", "cells", "hnsw" or "random" for n vectors: what `config` comes to."""
     if config.source == "random":
         return "random"
     if config.method == "auto":
-        return "exact" if n <= exact_up_to(device) else "hnsw"
+        return "exact" if n <= exact_up_to(device) else "cells"
     return config.method
 
 
@@ -164,6 +169,8 @@ def table_address(
     settings: dict[str, object] = {"version": _SEARCH_VERSION, "method": method, "k": k}
     if method == "random":
         settings["seed"] = seed
+    if method == "cells":
+        settings["cells"] = [config.cells_recall, config.recall_sample]
     if method == "hnsw":
         settings["hnsw"] = [config.hnsw_m, config.hnsw_ef_construction, config.hnsw_ef, config.recall_sample]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

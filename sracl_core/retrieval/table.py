@@ -24,7 +24,7 @@ class NeighborTable:
 
     ids: int32 [n, k], row numbers 0..n-1, the nearest first, -1 where fewer exist.
     scores: float32 [n, k], cosines, descending; -1 where fewer exist.
-    method: "exact", "hnsw" or "random".
+    method: "exact", "cells", "hnsw" or "random".
     recall: share of the exact neighbors that a sample of rows holds (a row as similar as the
         exact k-th counts), None where it was not measured.
     hash: of ids, scores, method and recall. Neither array can be written to.

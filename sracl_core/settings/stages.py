@@ -141,8 +141,12 @@ class RetrievalConfig(Section):
         description="Search every n-th prefix of a user; those between take its neighbors. 0: each up "
         "to 250,000 prefixes, beyond that about as many of them.",
     )
-    method: Literal["auto", "hnsw", "exact"] = Field(
-        "auto", description="auto: exact search up to 20,000 vectors (300,000 on cuda), HNSW above."
+    method: Literal["auto", "cells", "hnsw", "exact"] = Field(
+        "auto", description="auto: exact search up to 20,000 vectors (300,000 on cuda), by cells above."
+    )
+    cells_recall: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.96,
+        description="Share of the exact neighbors of 500 vectors that the cells looked through must hold.",
     )
     hnsw_m: Annotated[int, Field(ge=2)] = Field(16, description="HNSW links per vector (M).")
     hnsw_ef_construction: Positive = Field(200, description="HNSW candidates while building.")
@@ -151,7 +155,9 @@ class RetrievalConfig(Section):
         500, description="Queries repeated exactly to report the table's recall; 0 reports none."
     )
 
-    OF_HNSW: ClassVar = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef", "recall_sample")
+    OF_HNSW: ClassVar = ("hnsw_m", "hnsw_ef_construction", "hnsw_ef")
+    OF_LARGE: ClassVar = ("cells_recall", "recall_sample")
+    """What auto reads of large data alone."""
 
     @field_validator("k", mode="before")
     @classmethod
@@ -165,10 +171,14 @@ class RetrievalConfig(Section):
 
     @model_validator(mode="after")
     def _search_is_read(self) -> RetrievalConfig:
-        if self.method == "exact":
-            self.refuse_unread(self.OF_HNSW, "method", "hnsw")
         if self.source == "random":
-            self.refuse_unread(("method", *self.OF_HNSW), "source", "semantic")
+            self.refuse_unread(("method", *self.OF_LARGE, *self.OF_HNSW), "source", "semantic")
+        if self.method in ("exact", "cells"):
+            self.refuse_unread(self.OF_HNSW, "method", "hnsw")
+        if self.method in ("exact", "hnsw"):
+            self.refuse_unread(("cells_recall",), "method", "cells")
+        if self.method == "exact":
+            self.refuse_unread(("recall_sample",), "method", "cells")
         return self
 
 

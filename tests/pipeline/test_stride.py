@@ -111,10 +111,15 @@ def test_neighbors_are_searched_on_the_device_that_is_chosen(
     [
         ({"hnsw_ef": 300, "hnsw_m": 8}, ["retrieval.hnsw_m, retrieval.hnsw_ef changes nothing"]),
         ({"hnsw_ef": 300, "method": "hnsw"}, []),
+        (
+            {"recall_sample": 9, "hnsw_m": 8},
+            [f"retrieval.{name} changes nothing" for name in ("recall_sample", "hnsw_m")],
+        ),
+        ({"recall_sample": 9, "cells_recall": 0.5, "method": "cells"}, []),
         ({}, []),
     ],
 )
-def test_settings_of_hnsw_are_told_where_so_few_vectors_are_searched_exactly(
+def test_settings_of_large_searches_are_told_where_so_few_vectors_are_searched_exactly(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

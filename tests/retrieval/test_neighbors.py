@@ -16,7 +16,8 @@ from sracl_core.retrieval import exact as exact_module
 from sracl_core.retrieval.neighbors import NeighborTable, find_neighbors, resolved_method, table_address
 from sracl_core.settings.stages import RetrievalConfig
 
-METHODS = ["exact", "hnsw", "random"]
+METHODS = ["exact", "cells", "hnsw", "random"]
+LARGE = ["cells", "hnsw"]
 
 
 def config(method: str, **settings: Any) -> RetrievalConfig:
@@ -99,10 +100,10 @@ def test_the_device_decides_up_to_where_search_is_exact(monkeypatch: pytest.Monk
     assert where == ["cpu", "cuda", "cpu"]
     every = [(one, n) for one in (device_module.CPU, cuda) for n in (20_000, 200_000)]
     found = [resolved_method(n, config("auto"), one) for one, n in every]
-    assert found == ["exact", "hnsw", "exact", "exact"]
+    assert found == ["exact", "cells", "exact", "exact"]
     vectors = random_vectors(60)
     monkeypatch.setitem(device_module._EXACT_UP_TO, "cpu", 50)
-    assert find_neighbors(vectors, 3, config("auto")).method == "hnsw"
+    assert find_neighbors(vectors, 3, config("auto")).method == "cells"
     here = table_address(vectors, 3, config("auto"), None, 1)
     monkeypatch.setitem(device_module._EXACT_UP_TO, "cpu", 60)
     assert find_neighbors(vectors, 3, config("auto")).method == "exact"
@@ -130,7 +131,7 @@ def test_k_is_clamped_to_what_exists(method: str, n: int, k: int) -> None:
     check_promises(find_neighbors(vectors, k, config(method)), vectors, k, None)
 
 
-@pytest.mark.parametrize("method", ["exact", "hnsw"])
+@pytest.mark.parametrize("method", ["exact", *LARGE])
 def test_identical_vectors_stay_each_others_neighbors(method: str) -> None:
     """Only the row itself goes, by its number: with identical texts, rank 0 may be another row."""
     vectors = random_vectors(200)
@@ -141,33 +142,36 @@ def test_identical_vectors_stay_each_others_neighbors(method: str) -> None:
         np.testing.assert_allclose(table.scores[row, :3], 1.0, atol=1e-6)
 
 
-def test_what_is_told_of_a_search_grows_to_one_total() -> None:
+@pytest.mark.parametrize("method", LARGE)
+def test_what_is_told_of_a_search_grows_to_one_total(method: str) -> None:
     vectors = np.random.default_rng(0).normal(size=(1500, 16)).astype(np.float32)
     told: list[tuple[int, int]] = []
-    find_neighbors(vectors, 5, config("hnsw"), progress=lambda _, done, total: told.append((done, total)))
+    find_neighbors(vectors, 5, config(method), progress=lambda _, done, total: told.append((done, total)))
     done, totals = zip(*told, strict=True)
     assert set(totals) == {max(done)}
     assert list(done) == sorted(done)
 
 
-def test_hundreds_of_identical_vectors_do_not_starve_hnsw() -> None:
+@pytest.mark.parametrize("method", LARGE)
+def test_hundreds_of_identical_vectors_starve_no_search(method: str) -> None:
     vectors = random_vectors(900)
     vectors[100:500] = vectors[100]
-    table = find_neighbors(vectors, 10, config("hnsw"))
+    table = find_neighbors(vectors, 10, config(method))
     check_promises(table, vectors, 10, None)
     assert table.recall is not None
     assert table.recall > 0.95
 
 
-def test_hnsw_finds_what_exact_finds() -> None:
+@pytest.mark.parametrize(("method", "least"), [("cells", 0.95), ("hnsw", 0.97)])
+def test_large_searches_find_what_exact_finds(method: str, least: float) -> None:
     vectors, groups = random_vectors(2000, 24), np.arange(2000) // 6
-    table = find_neighbors(vectors, 10, config("hnsw"), groups)
+    table = find_neighbors(vectors, 10, config(method), groups)
     exact = find_neighbors(vectors, 10, config("exact"), groups)
     shared = [len(set(a) & set(b)) for a, b in zip(table.ids.tolist(), exact.ids.tolist(), strict=True)]
     true_recall = np.mean(shared) / 10
-    assert true_recall > 0.97
+    assert true_recall > least
     assert table.recall == pytest.approx(true_recall, abs=0.02)
-    assert (table.method, exact.method, exact.recall) == ("hnsw", "exact", 1.0)
+    assert (table.method, exact.method, exact.recall) == (method, "exact", 1.0)
 
 
 def test_a_weak_search_says_so() -> None:
@@ -230,7 +234,7 @@ def test_a_vector_that_is_not_finite_is_named() -> None:
         find_neighbors(vectors, 2, config("exact"))
 
 
-@pytest.mark.parametrize("method", ["exact", "hnsw"])
+@pytest.mark.parametrize("method", ["exact", *LARGE])
 def test_progress_ends_at_its_total(method: str) -> None:
     seen: list[tuple[str, int, int]] = []
     find_neighbors(random_vectors(700), 3, config(method), progress=lambda *told: seen.append(told))

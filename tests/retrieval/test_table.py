@@ -86,7 +86,7 @@ def test_a_damaged_cached_table_is_made_again(tmp_path: Path) -> None:
 
 
 def test_everything_that_decides_a_table_is_in_its_address() -> None:
-    hnsw = RetrievalConfig(method="hnsw")
+    hnsw, cells = RetrievalConfig(method="hnsw"), RetrievalConfig(method="cells")
     groups = np.arange(80)
     changed = VECTORS.copy()
     changed[3, 3] += 1
@@ -103,6 +103,9 @@ def test_everything_that_decides_a_table_is_in_its_address() -> None:
         table_address(VECTORS, 4, hnsw.model_copy(update={"hnsw_ef_construction": 50}), None, 1),
         table_address(VECTORS, 4, hnsw.model_copy(update={"hnsw_ef": 51}), None, 1),
         table_address(VECTORS, 4, hnsw.model_copy(update={"recall_sample": 7}), None, 1),
+        table_address(VECTORS, 4, cells, None, 1),
+        table_address(VECTORS, 4, cells.model_copy(update={"cells_recall": 0.5}), None, 1),
+        table_address(VECTORS, 4, cells.model_copy(update={"recall_sample": 7}), None, 1),
     ]
     assert len(set(addresses)) == len(addresses)
     unread = SETTINGS.model_copy(update={"hnsw_m": 99})

@@ -301,6 +301,10 @@ def test_a_setting_that_the_chosen_method_does_not_read_is_refused() -> None:
         ("semantics.recency_decay=0.5",): "needs users=recency",
         ("dataset.test_share=0.2",): "needs split=temporal",
         ("retrieval.method=exact", "retrieval.hnsw_ef=99"): "needs method=hnsw",
+        ("retrieval.method=cells", "retrieval.hnsw_ef=99"): "needs method=hnsw",
+        ("retrieval.method=hnsw", "retrieval.cells_recall=0.9"): "needs method=cells",
+        ("retrieval.method=exact", "retrieval.recall_sample=9"): "needs method=cells",
+        ("retrieval.source=random", "retrieval.cells_recall=0.9"): "needs source=semantic",
         ("objectives.next_item.weight=0",): "sasrec learns from it",
     }
     for sets, expected in refused.items():

@@ -29,7 +29,7 @@ from sracl_core.objectives.base import Batch
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import resume, train
 from sracl_core.pipeline.stages import build_semantics
-from sracl_core.retrieval import hnsw
+from sracl_core.retrieval import cells, hnsw
 from sracl_core.runs.directory import RunDirectory, open_run
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
@@ -86,11 +86,12 @@ def semantics_together(size: int, dataset: Path, folder: Path, lacking: int) -> 
 
 
 def semantics_hashes(dataset: Path, team: Team = ALONE) -> dict[str, str]:
-    """Of all that texts say in exact search and in one of several indexes, in small blocks."""
+    """Of all that texts say in exact search, by cells and in one of several indexes, in small blocks."""
     hnsw._ROWS_AN_INDEX, hnsw._REFINED_ROWS = 60, 32
+    cells._ROWS = cells._MOST_ROWS = 32
     device._SEARCHED_ROWS_AT_ONCE["cpu"] = 32
     found = {}
-    for method in ("exact", "hnsw"):
+    for method in ("exact", "cells", "hnsw"):
         config = tiny_config(dataset, {"retrieval.method": method, "semantics.batch_size": 2})
         semantics = build_semantics(config, load_sources(config), team=team)
         hashes = all_hashes(semantics.item_vectors, semantics.tables, semantics.hashes)

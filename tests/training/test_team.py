@@ -24,7 +24,7 @@ from sracl_core.pipeline.longer import with_epochs
 from sracl_core.pipeline.new_run import new_run
 from sracl_core.pipeline.run import evaluate, resume
 from sracl_core.pipeline.starting import start_encoder
-from sracl_core.retrieval import hnsw
+from sracl_core.retrieval import cells, hnsw
 from sracl_core.runs.directory import RunDirectory
 from sracl_core.runs.silent import SilentWriter
 from sracl_core.runs.writer import RunWriter
@@ -236,6 +236,8 @@ def test_texts_and_neighbors_are_found_together_as_by_one_process(
     monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "alone"))
     monkeypatch.setattr(hnsw, "_ROWS_AN_INDEX", 0)  # as they were, afterwards
     monkeypatch.setattr(hnsw, "_REFINED_ROWS", 0)
+    monkeypatch.setattr(cells, "_ROWS", 0)
+    monkeypatch.setattr(cells, "_MOST_ROWS", 0)
     monkeypatch.setitem(device._SEARCHED_ROWS_AT_ONCE, "cpu", 0)
     assert json.loads((tmp_path / "hashes.json").read_text()) == semantics_hashes(dataset)
     encoded = [json.loads((tmp_path / f"encoded-{rank}.json").read_text()) for rank in range(3)]

@@ -19,7 +19,7 @@ SMALL = 0.005
 """Effects below this are drawn as none: they would read 0.00."""
 PARTS = {"valid": "valid", "test": "test"}
 READS = {"train": "training part", "valid": "all but test", "test": "everything"}
-METHODS = {"exact": "exact", "hnsw": "HNSW"}
+METHODS = {"exact": "exact", "cells": "by cells", "hnsw": "HNSW"}
 
 
 def history_rows(history: Answer, read: set[str], why: Answer | None, shared: set[str]) -> list[Row]:

@@ -19,7 +19,7 @@ from sracl_tui.view_models import count, short_name
 from sracl_tui.widgets.plain import Static
 
 NO_RUN = "No run to explore yet. F2 sets up and starts one; F3 shows how it is going."
-SEARCHES = {"exact": "exact search", "hnsw": "HNSW search"}
+SEARCHES = {"exact": "exact search", "cells": "search by cells", "hnsw": "HNSW search"}
 
 
 class Walk(Static):
