@@ -81,11 +81,8 @@ def prepare_stage(users: int, items: int, folder: Path) -> dict[str, Any]:
 
 
 def needed_gb(prefixes: int, width: int, k: int) -> float:
-    """Memory of a prefix table: vectors, their copy in the index with its links, candidates and results.
-
-    A 64-bit integer for each component is needed besides while 8,192 rows at once are compared.
-    """
-    return prefixes * (2 * 4 * width + 4 * 40 + 4 * 8 * k + 48) / 1e9
+    """Memory of a prefix table: vectors, and of each its cell, place, neighbors and what is found of them."""
+    return prefixes * (4 * width + 4 * 30 + 4 * 4 * k) / 1e9
 
 
 def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:

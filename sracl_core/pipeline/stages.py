@@ -122,7 +122,7 @@ def _tell_unread(config: RunConfig, tables: Iterable[NeighborTable | None]) -> N
     for method, names in (("cells", search.OF_LARGE), ("hnsw", search.OF_HNSW)):
         if method not in made and (unread := search.changed(names)):
             warn(
-                f"retrieval.{', retrieval.'.join(unread)} changes nothing: so many vectors are searched "
+                f"retrieval.{', retrieval.'.join(unread)} changes nothing: here all is searched "
                 f"{' and '.join(_SEARCHED[one] for one in sorted(made))}; retrieval.method={method} reads it"
             )
 
