@@ -212,7 +212,8 @@ def _searched(
     best = partial(table.best, probes=probes, k=k)
     for place, one in enumerate(_each(best, blocks, threads, table.ended), start=1):
         found.append(one)
-        _tell(progress, _WHOLE, place * len(vectors) // len(blocks), len(vectors))
+        # The whole is over when those that found too few are searched exactly.
+        _tell(progress, _WHOLE, place * (len(vectors) - 1) // len(blocks), len(vectors))
     return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
 
 

@@ -149,6 +149,7 @@ def test_what_is_told_of_a_search_grows_to_one_total(method: str) -> None:
     find_neighbors(vectors, 5, config(method), progress=lambda _, done, total: told.append((done, total)))
     done, totals = zip(*told, strict=True)
     assert set(totals) == {max(done)}
+    assert done.count(max(done)) == 1
     assert list(done) == sorted(done)
 
 
