@@ -98,11 +98,7 @@ def main() -> None:
     if "prefixes" in options.tables:
         pooled, measured["pool_prefixes"] = timed(lambda: prefix_vectors(prefixes, vectors))
         measured["prefix_neighbors"] = table(pooled, settings, prefixes.users)
-    both = sum(
-        measured[f"{one}_neighbors"]["seconds"]
-        for one in ("item", "prefix")
-        if f"{one}_neighbors" in measured
-    )
+    of_tables = sum(one["seconds"] for name, one in measured.items() if name.endswith("_neighbors"))
     report = {
         "command": f"python benchmarks/neighbors.py {' '.join(sys.argv[1:])}",
         "machine": f"{os.cpu_count()} cores, {platform.machine()} {platform.system()}",
@@ -114,7 +110,7 @@ def main() -> None:
         "settings": settings.model_dump(),
         "dataset": {"name": dataset.name, "items": dataset.n_items, "prefixes": len(prefixes)},
         "measured": measured,
-        "tables_seconds": round(both, 2),
+        "tables_seconds": round(of_tables, 2),
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

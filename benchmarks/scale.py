@@ -80,9 +80,11 @@ def prepare_stage(users: int, items: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def needed_gb(prefixes: int, width: int, k: int) -> float:
-    """Memory of a prefix table: vectors, and of each its cell, place, neighbors and what is found of them."""
-    return prefixes * (4 * width + 4 * 30 + 4 * 4 * k) / 1e9
+def needed_gb(rows: int, width: int) -> float:
+    """Memory of the search for a table, as a run's estimate has it."""
+    from sracl_core.pipeline.memory import CELL_FLOATS, FLOAT
+
+    return FLOAT * rows * (width + CELL_FLOATS) / 1e9
 
 
 def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
     k, settings = config.retrieval.k, config.retrieval
 
     def table(name: str, rows: np.ndarray, users: np.ndarray | None = None) -> NeighborTable | None:
-        needed = needed_gb(len(rows), options.width, k)
+        needed = needed_gb(len(rows), options.width)
         if needed > options.memory_gb:
             stages.found[name] = {"left_out": f"about {needed:.1f} GB"}
             return None
@@ -129,7 +131,7 @@ def run_size(users: int, items: int, options: argparse.Namespace) -> dict[str, A
 
     near_items = table("item_neighbors", vectors)
     near, profiles = None, None
-    if needed_gb(len(sources.prefixes), options.width, k) > options.memory_gb:
+    if needed_gb(len(sources.prefixes), options.width) > options.memory_gb:
         table("prefix_neighbors", sources.prefixes.ends)  # says what it would need
     else:
         with stages.measure("prefix_vectors"):

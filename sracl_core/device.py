@@ -54,7 +54,7 @@ def exact_up_to(device: torch.device) -> int:
     """Vectors up to which retrieval.method=auto searches exactly, in time that grows with their square.
 
     On 2 CPU cores 20,000 take 4 s. On cuda 300,000 of 384 components are 70 trillion operations, which
-    are seconds to tens of seconds, where the search by cells takes a minute of the CPU.
+    are seconds to tens of seconds, where the search by cells takes minutes of the CPU.
     """
     return _EXACT_UP_TO.get(device.type, 300_000)
 

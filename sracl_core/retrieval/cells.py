@@ -41,7 +41,9 @@ _SAMPLE_A_CELL, _ITERATIONS = 20, 4
 """More of either makes cells smaller by an eighth, and takes three times as long."""
 _CELLS_A_GROUP = 64
 _QUERIES, _QUERIES_AT_ONCE = 500, 64
-_ROWS = 4096
+_ROWS = 1024
+"""Rows whose nearest cells are found at once. A process of a team does whole blocks of these, so that
+products are of the same rows whoever makes them."""
 _MOST_ROWS, _BLOCKS = 32_768, 8
 """Rows that are searched together are at most so many, and about an eighth of all: the more, the less is
 gathered in vain, since cells that are near are few in so many dimensions."""
@@ -74,7 +76,7 @@ def cell_neighbors(
     centroids = _centroids(vectors, seed, progress)
     probes = _probes(vectors, centroids, k, exclusion, recall, seed, threads)
     _tell(progress, _CENTROIDS, n, n)
-    at_once = min(_MOST_ROWS, max(_ROWS, -(-n // _BLOCKS)))
+    at_once = min(_MOST_ROWS, _ROWS * -(-n // (_BLOCKS * _ROWS)))
     parts = team.blocks(n, at_once)
     homes = team.spread(_homes, (vectors, centroids, threads), parts, partial(_homes, progress=progress))
     cells = np.concatenate(homes)

@@ -88,7 +88,7 @@ def semantics_together(size: int, dataset: Path, folder: Path, lacking: int) -> 
 def semantics_hashes(dataset: Path, team: Team = ALONE) -> dict[str, str]:
     """Of all that texts say in exact search, by cells and in one of several indexes, in small blocks."""
     hnsw._ROWS_AN_INDEX, hnsw._REFINED_ROWS = 60, 32
-    cells._ROWS = cells._MOST_ROWS = 32
+    cells._ROWS, cells._MOST_ROWS = 8, 32
     device._SEARCHED_ROWS_AT_ONCE["cpu"] = 32
     found = {}
     for method in ("exact", "cells", "hnsw"):
