@@ -8,10 +8,12 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +21,9 @@ from numpy.typing import NDArray
 
 from sracl_core.errors import ConfigError
 from sracl_core.notices import warn
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 CPU = torch.device("cpu")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -159,6 +164,35 @@ def use_threads(threads: int) -> int:
     count = threads or cores()
     torch.set_num_threads(count)
     return count
+
+
+@contextlib.contextmanager
+def limited_threads(threads: int) -> Iterator[int]:
+    """Run torch on `threads` cores (0: as many as it has now), and put its setting back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield threads or before
+    finally:
+        torch.set_num_threads(before)
+
+
+def in_threads(
+    job: Callable[[T], R], parts: Sequence[T], threads: int = 0, ended: Event | None = None
+) -> Iterator[R]:
+    """`job` of each part, in order, by so many threads (0: as many as torch has).
+
+    Every product is computed by one of them alone, so that no number depends on how many there are.
+    ended: set at the end, and when no more is asked for.
+    """
+    with limited_threads(threads) as workers:
+        pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        with limited_threads(1), pool:
+            try:
+                yield from pool.map(job, parts)
+            finally:
+                if ended is not None:
+                    ended.set()
 
 
 def return_freed_blocks() -> None:

@@ -11,19 +11,19 @@ Shapes: n vectors of width D, C cells, B rows of a block, k neighbors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sracl_core.device import in_threads, limited_threads
 from sracl_core.progress import in_units_of
-from sracl_core.retrieval.exact import Found, best_first, exact_neighbors, limited_threads
+from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.retrieval.kmeans import kmeans
 from sracl_core.seeding import generator
@@ -32,8 +32,6 @@ from sracl_core.team import ALONE, Team
 if TYPE_CHECKING:
     from sracl_core.progress import Progress
 
-T = TypeVar("T")
-R = TypeVar("R")
 
 _CELLS_A_ROOT, _LEAST_IN_A_CELL = 3.5, 20
 """As many cells as this times the root of n: their centroids cost about as much as a tenth of the search."""
@@ -140,7 +138,7 @@ def _probes(
         cells = _nearest(table[near.ravel()], centroids).reshape(near.shape)
         return np.take_along_axis(places, cells, axis=1)[ids >= 0]
 
-    found = np.concatenate(list(_each(ranks, parts, threads)))
+    found = np.concatenate(list(in_threads(ranks, parts, threads)))
     return int(np.quantile(found, recall, method="higher")) + 1 if len(found) else 1
 
 
@@ -155,18 +153,6 @@ def _nearest(points: Tensor, centroids: NDArray[np.float32]) -> NDArray[np.int32
     return _nearness(points, centroids).argmax(dim=1).numpy().astype(np.int32)
 
 
-def _each(job: Callable[[T], R], parts: Sequence[T], threads: int, ended: Event | None = None) -> Iterator[R]:
-    """`job` of each part in order, by so many threads, every product by one; `ended` is set at the end."""
-    with limited_threads(threads) as cores:
-        pool = ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,))
-        with limited_threads(1), pool:
-            try:
-                yield from pool.map(job, parts)
-            finally:
-                if ended is not None:
-                    ended.set()
-
-
 def _homes(
     vectors: NDArray[np.float32],
     centroids: NDArray[np.float32],
@@ -176,7 +162,7 @@ def _homes(
 ) -> NDArray[np.int32]:
     """The nearest cell of each of the rows `mine`."""
     found, blocks = [np.empty(0, dtype=np.int32)], torch.split(torch.from_numpy(vectors[mine]), _ROWS)
-    for place, one in enumerate(_each(partial(_nearest, centroids=centroids), blocks, threads), start=1):
+    for place, one in enumerate(in_threads(partial(_nearest, centroids=centroids), blocks, threads), start=1):
         found.append(one)
         _tell(progress, _HOMES, place * len(vectors) // len(blocks), len(vectors))
     return np.concatenate(found)
@@ -212,7 +198,7 @@ def _searched(
         order[start : min(start + at_once, mine.stop)] for start in range(mine.start, mine.stop, at_once)
     ]
     best = partial(table.best, probes=probes, k=k)
-    for place, one in enumerate(_each(best, blocks, threads, table.ended), start=1):
+    for place, one in enumerate(in_threads(best, blocks, threads, table.ended), start=1):
         found.append(one)
         # The whole is over when those that found too few are searched exactly.
         _tell(progress, _WHOLE, place * (len(vectors) - 1) // len(blocks), len(vectors))

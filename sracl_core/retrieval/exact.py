@@ -5,8 +5,6 @@ Shapes: n vectors of width D, B rows of a block, k neighbors.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -122,14 +120,3 @@ def best_first(ids: NDArray[np.integer], scores: NDArray[np.float32], k: int) ->
         found_ids = np.pad(found_ids, ((0, 0), (0, missing)), constant_values=-1)
         found_scores = np.pad(found_scores, ((0, 0), (0, missing)), constant_values=-1.0)
     return found_ids, found_scores
-
-
-@contextlib.contextmanager
-def limited_threads(threads: int) -> Iterator[int]:
-    """Run torch on `threads` cores (0: as many as it has now), and put its setting back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield threads or before
-    finally:
-        torch.set_num_threads(before)

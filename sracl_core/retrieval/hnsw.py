@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sracl_core.device import limited_threads
 from sracl_core.progress import in_units_of
 from sracl_core.retrieval.distinct import Distinct, best_of_flat
-from sracl_core.retrieval.exact import Found, best_first, exact_neighbors, limited_threads
+from sracl_core.retrieval.exact import Found, best_first, exact_neighbors
 from sracl_core.retrieval.exclusion import Exclusion
 from sracl_core.seeding import derive_seed
 from sracl_core.settings.stages import RetrievalConfig

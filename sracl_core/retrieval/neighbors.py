@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sracl_core.device import CPU, exact_up_to
+from sracl_core.device import CPU, exact_up_to, limited_threads
 from sracl_core.errors import DataError, SraclError
 from sracl_core.files import cache_folder, make_folder
 from sracl_core.notices import warn
@@ -62,7 +62,6 @@ def find_neighbors(
     A row is removed from its own neighbors by its number, never by its rank: identical vectors
     stay each other's neighbors. Every row has min(k, available) neighbors.
     """
-    from sracl_core.retrieval.exact import limited_threads
     from sracl_core.retrieval.exclusion import Exclusion
 
     vectors = _unit(vectors)

@@ -42,7 +42,7 @@ class TextEncoder:
     """
 
     slow: ClassVar[bool] = True
-    """Whether a team had better share the texts out."""
+    """Whether it computes enough for a team to share the texts out, and for padding to be avoided."""
 
     def __init__(self, name: str, folder: Path, device: str = "cpu", width: int | None = None) -> None:
         self.name = name
@@ -66,29 +66,23 @@ class TextEncoder:
         return int(found)
 
     def encode(
-        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+        self, texts: Sequence[str], batch_size: int = 32, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Vectors of `texts`, float32 [n, D], each of length 1.
 
-        Texts of similar length share a batch, so that little padding is computed. Longer texts
-        than the model reads are cut by it.
+        Longer texts than the model reads are cut by it. See `forward.forward`.
         """
+        from sracl_core.semantics.forward import forward
+
         model = self._loaded()
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        if progress is not None:
-            progress("embed", 0, len(order))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            vectors[rows] = model.encode(
-                [texts[row] for row in rows],
-                batch_size=batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
-            if progress is not None:
-                progress("embed", start + len(rows), len(order))
+        told = progress or (lambda *_: None)
+        done = 0
+        told("embed", done, len(texts))
+        for rows, found in forward(model, texts, batch_size, sort=self.slow):
+            vectors[rows] = found
+            done += len(rows)
+            told("embed", done, len(texts))
         if not np.isfinite(vectors).all():
             bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
             raise SraclError(
@@ -132,7 +126,7 @@ class StaticEncoder(TextEncoder):
         self.fingerprint = static_fingerprint(self.fingerprint)
 
     def encode(
-        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+        self, texts: Sequence[str], batch_size: int = 32, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """See `TextEncoder.encode`; a text without a known word piece has the vector 0."""
         self.load(progress or (lambda *_: None))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FLUSH_SECONDS = 10.0
 _FLUSH_ROWS = 65_536
-_BATCHES_PER_CHUNK = 4
+_BATCHES_PER_CHUNK = 16
 _BUSY_SECONDS = 60.0
 _AT_ONCE = 900
 """SQLite of some systems takes at most 999 values in a query."""
@@ -61,7 +61,7 @@ class VectorStore:
         self,
         encoder: TextEncoder,
         texts: Sequence[str],
-        batch_size: int = 64,
+        batch_size: int = 32,
         progress: Progress | None = None,
         team: Team = ALONE,
     ) -> NDArray[np.float32]:
@@ -145,7 +145,12 @@ class VectorStore:
         writer = _Writer(path, encoder.name)
         if path.with_suffix("").is_dir():
             warn(f"{path.with_suffix('')}: of an earlier version and not used; delete it to free its space")
-        keys, done = list(rows), 0
+        keys, before = list(rows), 0
+
+        def told(stage: str, done: int, total: int) -> None:
+            if progress is not None:
+                progress(stage, before + done, len(rows))
+
         chunks = _chunks(np.array([len(texts[row]) for row in rows.values()]), batch_size)
         try:
             if progress is not None:
@@ -156,12 +161,12 @@ class VectorStore:
             shared = SharedEncoder(encoder, batch_size, team)
             for start in range(0, len(chunks), shared.at_once):
                 made = [[keys[at] for at in chunk] for chunk in chunks[start : start + shared.at_once]]
-                found = shared.encode([[texts[rows[key]] for key in some] for some in made])
+                found = shared.encode([[texts[rows[key]] for key in some] for some in made], told)
                 for some, vectors in zip(made, found, strict=True):
                     writer.add(some, vectors)
-                    done += len(some)
+                    before += len(some)
                 if progress is not None:
-                    progress("embed", done, len(rows))
+                    progress("embed", before, len(rows))
         finally:
             writer.close()
 

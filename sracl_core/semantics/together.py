@@ -14,6 +14,7 @@ from sracl_core.notices import warn
 from sracl_core.team import Team
 
 if TYPE_CHECKING:
+    from sracl_core.progress import Progress
     from sracl_core.semantics.encode import TextEncoder
 
 
@@ -37,10 +38,13 @@ class SharedEncoder:
                 )
         self.at_once = sum(self._able)
 
-    def encode(self, groups: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Vectors of each of at most `at_once` groups of texts, float32 [n, D]."""
+    def encode(self, groups: Sequence[Sequence[str]], progress: Progress) -> list[NDArray[np.float32]]:
+        """Vectors of each of at most `at_once` groups of texts, float32 [n, D].
+
+        progress: of the texts of one group, told where it is encoded alone.
+        """
         if self.at_once == 1:
-            return [self.encoder.encode(texts, self.batch_size) for texts in groups]
+            return [self.encoder.encode(texts, self.batch_size, progress) for texts in groups]
         given = iter(groups)
         each = [next(given, ()) if able else () for able in self._able]
         facts, own = (self.encoder.name, self.batch_size), self.encoder.encode

@@ -63,7 +63,7 @@ class SemanticsConfig(Section):
         description="Sentence encoder: all-MiniLM-L6-v2 comes with the install; static is made from it "
         "once, in a minute, and fifty times as fast; any sentence-transformers name or folder works too.",
     )
-    batch_size: Positive = Field(64, description="Texts encoded at once.")
+    batch_size: Positive = Field(32, description="Texts encoded at once, on a CPU by each core.")
     recency_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         0.8, description="users=recency: weight of an item relative to the one after it."
     )

@@ -40,7 +40,7 @@ class CountingEncoder(TextEncoder):
     def dimension(self) -> int:
         return 8
 
-    def encode(self, texts: Sequence[str], batch_size: int = 64, progress: object = None) -> Vectors:
+    def encode(self, texts: Sequence[str], batch_size: int = 32, progress: object = None) -> Vectors:
         self.asked += texts
         return np.stack([vector_of(text) for text in texts])
 
@@ -96,6 +96,19 @@ def test_encoders_do_not_share_vectors(tmp_path: Path) -> None:
     assert other.asked == ["x"]
 
 
+def test_progress_is_told_after_each_batch(tmp_path: Path, minilm: TextEncoder) -> None:
+    told: list[int] = []
+    texts = [f"item {number}" for number in range(100)]
+
+    def progress(stage: str, done: int, _: int) -> None:
+        if stage == "embed":
+            told.append(done)
+
+    VectorStore(tmp_path).vectors(minilm, texts, 4, progress)
+    assert told == sorted(told)
+    assert set(told) == set(range(0, 101, 4))
+
+
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRACL_CACHE_DIR", str(tmp_path / "here"))
     assert VectorStore().folder == tmp_path / "here"
@@ -103,7 +116,7 @@ def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pyte
 
 def test_what_an_interrupted_encode_did_is_kept(tmp_path: Path) -> None:
     class Interrupting(CountingEncoder):
-        def encode(self, texts: Sequence[str], batch_size: int = 64, progress: object = None) -> Vectors:
+        def encode(self, texts: Sequence[str], batch_size: int = 32, progress: object = None) -> Vectors:
             if len(self.asked) >= 40:
                 raise KeyboardInterrupt
             return super().encode(texts, batch_size)
@@ -111,8 +124,8 @@ def test_what_an_interrupted_encode_did_is_kept(tmp_path: Path) -> None:
     store, texts = VectorStore(tmp_path), [f"item {number}" for number in range(100)]
     first, second = Interrupting(), CountingEncoder()
     with pytest.raises(KeyboardInterrupt):
-        store.vectors(first, texts, batch_size=5)
-    np.testing.assert_array_equal(store.vectors(second, texts, batch_size=5), expected(texts))
+        store.vectors(first, texts, batch_size=1)
+    np.testing.assert_array_equal(store.vectors(second, texts, batch_size=1), expected(texts))
     assert len(first.asked) >= 40
     assert len(second.asked) == 100 - len(first.asked)
 
@@ -128,7 +141,7 @@ class Slow(CountingEncoder):
         time.sleep({pause})
         return super().encode(texts, batch_size)
 print("ready", flush=True)
-VectorStore({folder!r}).vectors(Slow(), [f"item {{n}}" for n in range({first}, {last})], batch_size=5)
+VectorStore({folder!r}).vectors(Slow(), [f"item {{n}}" for n in range({first}, {last})], batch_size=1)
 """
 
 
