@@ -24,3 +24,4 @@ def test_given_room_every_fact_is_whole() -> None:
 def test_without_room_no_half_of_a_number_is_drawn() -> None:
     assert drawn(25, 1) == ["epoch 3  loss 7.5…"]
     assert drawn(12, 2) == ["epoch 3", "loss 7.5…"]
+    assert drawn(17, 1) == ["epoch 3…"]  # "epoch 3  loss 7.5" is 17 wide itself

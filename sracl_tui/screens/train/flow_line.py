@@ -31,13 +31,17 @@ class FlowLine(Visual):
 
     def lines(self, width: int) -> list[Content]:
         """The cells, as many in a line as have room in `width` columns; one too long for any is wrapped."""
+        return [line for _, line in self._parts(width)]
+
+    def _parts(self, width: int) -> list[tuple[list[Content], Content]]:
+        """Each line, behind the cells of which it, or the wrapped part that it is, is made."""
         rows: list[list[Content]] = []
         for cell in self.cells:
             if rows and self._joined([*rows[-1], cell]).cell_length <= width:
                 rows[-1].append(cell)
             else:
                 rows.append([cell])
-        return [part for row in rows for part in _wrapped(self._joined(row), width)]
+        return [(row, part) for row in rows for part in _wrapped(self._joined(row), width)]
 
     def _joined(self, cells: Sequence[Content]) -> Content:
         return Content(self._between).join(cells)
@@ -46,10 +50,14 @@ class FlowLine(Visual):
         self, width: int, height: int | None, style: Style, options: RenderOptions
     ) -> list[Strip]:
         """The lines at `width` columns."""
-        lines = self.lines(width)
+        parts = self._parts(width)
+        lines = [line for _, line in parts]
         if height is not None and len(lines) > height > 0:
-            # No part of the next cell: half a number is another number.
-            lines[height - 1 :] = [lines[height - 1] + "…"]
+            # No part of a cell: half a number is another number.
+            cells, last = parts[height - 1]
+            if last.cell_length >= width and len(cells) > 1:
+                last = self._joined(cells[:-1])
+            lines[height - 1 :] = [last + "…"]
         return [
             strip
             for row in lines
