@@ -52,12 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("run", type=Path, help="a finished run of ours")
     parser.add_argument("--peer", required=True, help="a Python that has RecTools with torch")
-    parser.add_argument("--run", type=Path, required=True, help="a finished run of ours on the dataset")
-    parser.add_argument(
-        "--epochs", default="20,40,80,160", help="numbers of epochs that the peer's SASRec tries"
-    )
+    parser.add_argument("--epochs", default="20,40,80,160", help="what the peer's SASRec tries")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
 
