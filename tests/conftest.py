@@ -34,6 +34,11 @@ LONGEST = (
     "test_train_screen",
     "test_screen_bad_input",
     "test_night",
+    "test_team",
+    "test_compare",
+    "test_data_screen",
+    "test_explore_items",
+    "test_hand_and_eye",
 )
 """Files that begin first: one that begins last keeps one core waiting."""
 
