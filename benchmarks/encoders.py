@@ -21,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sracl_core.data.dataset import load_dataset
+from sracl_core.device import use_threads
 from sracl_core.retrieval.neighbors import find_neighbors
 from sracl_core.semantics.encode import BUNDLED_NAME, STATIC_NAME, load_encoder
 from sracl_core.semantics.template import template_texts
@@ -37,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     texts = template_texts(load_dataset(options.dataset)).texts
     texts = texts[: options.texts or len(texts)]
-    told: dict[str, object] = {"texts": len(texts), "threads": os.cpu_count()}
+    told: dict[str, object] = {"texts": len(texts), "threads": use_threads(0)}
     near = {}
     with tempfile.TemporaryDirectory() as cache:
         os.environ["SRACL_CACHE_DIR"] = cache
