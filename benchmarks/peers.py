@@ -6,8 +6,8 @@
 Both have the same users, items, split and histories. The peer (peers_rectools.py, which its own Python runs)
 learns from the training part and gives lists of 20, with the items of the history and without. Of the
 numbers of epochs, and of item-kNN's weights, that it tries, the one with the best masked NDCG@20 on
-validation is taken.
-A held-out item that is in a list has its place there as its rank, any other none that counts at 20.
+validation is taken. A held-out item that is in a list has its place there as its rank, any other none that
+counts at 20.
 """
 
 from __future__ import annotations

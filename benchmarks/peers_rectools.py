@@ -35,11 +35,11 @@ def main() -> None:
     lists: dict[str, Any] = {}
 
     def dataset(part: str) -> Any:
-        """The order of the rows is told as days, since times may tie."""
+        """The order of the rows stands for the times, which may tie."""
         rows = given[f"{part}_users"]
-        days = pandas.Timestamp("2000-01-01") + pandas.to_timedelta(np.arange(len(rows)), unit="min")
+        times = pandas.Timestamp("2000-01-01") + pandas.to_timedelta(np.arange(len(rows)), unit="min")
         table = pandas.DataFrame(
-            {"user_id": rows, "item_id": given[f"{part}_items"], "weight": 1.0, "datetime": days}
+            {"user_id": rows, "item_id": given[f"{part}_items"], "weight": 1.0, "datetime": times}
         )
         return data.Dataset(users, items, data.Interactions.from_raw(table, users, items))
 
