@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from sracl_core.device import limited_threads
 from sracl_core.semantics.encode import TextEncoder
@@ -52,6 +53,24 @@ def test_several_may_ask_one_encoder_at_once(minilm: TextEncoder) -> None:
         answers = pool.map(lambda texts: minilm.encode(texts, batch_size=2), asked)
         for found, alone in zip(answers, expected, strict=True):
             np.testing.assert_array_equal(found, alone)
+
+
+def test_who_stops_in_the_middle_waits_for_no_further_batch(
+    minilm: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, read = minilm.loaded(lambda *_: None), []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda *texts, **named: read.append(1) or encode(*texts, **named))
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with limited_threads(2):
+        with pytest.raises(KeyboardInterrupt):
+            minilm.encode(TEXTS * 20, batch_size=1, progress=stop)
+        assert torch.get_num_threads() == 2
+    assert len(read) < len(TEXTS * 10)
 
 
 def test_no_texts_are_no_vectors(minilm: TextEncoder) -> None:
