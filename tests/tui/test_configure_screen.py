@@ -57,6 +57,34 @@ async def test_a_problem_stands_at_the_field_and_holds_the_run_back(tmp_path: Pa
         await until(pilot, lambda: "0.01" not in drawn(app))
 
 
+async def test_no_letter_is_lost_to_what_came_of_the_one_before(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset"))
+        screen = cast(configure.ConfigureScreen, app.screen)
+        screen.query_one("#section-rows").select_id("training")
+        await until(pilot, shows(app, "max_epochs", "constant"))
+        field = screen.query_one("#set-training-max-epochs Input", Input)
+        field.value = "90"
+        screen._check()  # of the letter before, before anything is told of this one
+        assert field.value == "90"
+        await until(pilot, shows(app, "training.max_epochs=90"))
+
+
+async def test_a_blank_stays_until_the_word_after_it(tmp_path: Path) -> None:
+    app = dashboard(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, shows(app, "Settings of dataset"))
+        field = await until(pilot, lambda: app.screen.query_one("#set-dataset-path Input", Input))
+        app.screen.set_focus(field)
+        field.value = "my "
+        await until(pilot, shows(app, "$ sracl train my"))
+        await pilot.press("end", "d")
+        await until(pilot, shows(app, "$ sracl train 'my d'"))
+
+
 async def test_no_dataset_can_be_chosen_and_the_command_says_so(tmp_path: Path) -> None:
     app = dashboard(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:

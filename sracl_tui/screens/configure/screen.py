@@ -142,7 +142,6 @@ class ConfigureScreen(TabScreen):
 
     @on(SettingField.Changed)
     def _entered(self, event: SettingField.Changed) -> None:
-        self.form.enter(event.key, event.text)
         if event.key == DATASET:
             self._offer_datasets()
         if event.key == BACKBONE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,20 +17,24 @@ from sracl_tui.widgets.plain import Select, Static
 
 
 class SettingField(Vertical):
-    """Posts Changed while it is typed in; `tell` shows a problem right below."""
+    """Calls `enter` with what is typed in, at once, and then posts Changed; `show` says a problem below.
+
+    What came of a letter is told some messages later, when the next one may be there: were it entered no
+    sooner, the field would be set back to what the form still held.
+    """
 
     class Changed(Message):
         """Another text was entered."""
 
-        def __init__(self, key: str, text: str) -> None:
+        def __init__(self, key: str) -> None:
             self.key = key
-            self.text = text
             super().__init__()
 
-    def __init__(self, setting: Setting, text: str) -> None:
+    def __init__(self, setting: Setting, text: str, enter: Callable[[str, str], None]) -> None:
         super().__init__(id=field_id(setting.key))
         self.setting = setting
         self._text = text
+        self._enter = enter
         self._told: tuple[str, bool, str] | None = None
 
     def on_mount(self) -> None:
@@ -50,7 +56,9 @@ class SettingField(Vertical):
                 )
                 yield select
             else:
-                yield Field(self._text)
+                field = Field(self._text)
+                self.watch(field, "value", self._take, init=False)
+                yield field
         yield Static(self.setting.field.description or "", classes="about")
         yield Static("", classes="problem")
 
@@ -64,7 +72,7 @@ class SettingField(Vertical):
         if len(self.query(".name, .problem")) < 2:  # not made yet, or on its way out
             return
         for field in self.query(Input):
-            if field.value != text:
+            if field.value.strip() != text:
                 with field.prevent(Input.Changed):
                     field.value = text
             field.set_class(bool(problem), "-invalid")
@@ -80,13 +88,17 @@ class SettingField(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed(self.setting.key, event.value.strip()))
+        self.post_message(self.Changed(self.setting.key))
+
+    def _take(self, value: str) -> None:
+        self._enter(self.setting.key, value.strip())
 
     @on(Select.Changed)
     def _selected(self, event: Select.Changed) -> None:
         event.stop()
         if isinstance(event.value, str):
-            self.post_message(self.Changed(self.setting.key, event.value))
+            self._take(event.value)
+            self.post_message(self.Changed(self.setting.key))
 
 
 def field_id(key: str) -> str:

@@ -44,7 +44,9 @@ class SettingsPanel(Panel):
         keys = view.matching(self._form, self._section, wanted)
         shown = keys[:MOST_FIELDS]
         await fields.remove_children()
-        await fields.mount_all(SettingField(self._form.known[key], self._form.shown(key)) for key in shown)
+        await fields.mount_all(
+            SettingField(self._form.known[key], self._form.shown(key), self._form.enter) for key in shown
+        )
         if not keys:
             await fields.mount(Static(view.no_setting(wanted), classes="nothing"))
         fields.scroll_home(animate=False)
