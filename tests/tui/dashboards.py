@@ -61,14 +61,15 @@ def epoch(writer: RunWriter, number: int, ndcg: float, best: bool = True) -> Non
 async def until(pilot: Pilot[Any], what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until `what` is true, however slow the machine is."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while (looked := time.monotonic()) < end:
         try:
             found = what()
         except Exception:
             found = None
         if found:
             return found
-        await asyncio.sleep(0.05)
+        # Looking must not keep what is waited for from its core.
+        await asyncio.sleep(max(0.05, 4 * (time.monotonic() - looked)))
     raise AssertionError(f"did not come true in {seconds} s:\n{drawn(pilot.app)}")
 
 
