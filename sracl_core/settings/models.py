@@ -127,6 +127,8 @@ class RunConfig(Section):
             one: ObjectiveSettings = getattr(self.objectives, name)
             key = f"objectives.{name}"
             found |= {f"{key}.{field}": f"{key}.{why}" for field, why in one.unread.items()}
+        if getattr(self.model, "evidence", "none") == "none":
+            found["objectives.next_item.residual"] = "model.evidence=both, or one of its kinds"
         if self.needs.isdisjoint({"item_neighbors", "prefix_neighbors"}):
             found |= {
                 f"retrieval.{name}": "an objective with neighbors" for name in RetrievalConfig.model_fields

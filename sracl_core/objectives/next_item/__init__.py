@@ -38,6 +38,11 @@ class Settings(ObjectiveSettings):
         0.0,
         description="Not with loss=bce: share of a target that what followed near prefixes gets, by text.",
     )
+    residual: bool = Field(
+        False,
+        description="loss=full: what model.evidence says is added to the scores in the loss, without what the "
+        "example itself gave, so that the states learn what it leaves over.",
+    )
     negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
     sampling: Literal["uniform", "popularity"] = Field(
         "popularity", description="loss=sampled: how negatives are drawn; log-q corrected."
@@ -75,6 +80,8 @@ class Settings(ObjectiveSettings):
     def _what_the_loss_reads(self) -> Settings:
         if self.loss != "sampled":
             self.refuse_unread(("negatives", "sampling"), "loss", "sampled")
+        if self.loss != "full":
+            self.refuse_unread(("residual",), "loss", "full")
         if self.loss == "bce":
             self.refuse_unread(("smoothing", "neighbor_targets"), "loss", "full")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,7 +28,13 @@ class LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states_BD: Tensor, items_ND: Tensor, targets_BK: Tensor, shares_BK: Tensor, team: Team
+        ctx: Any,
+        states_BD: Tensor,
+        items_ND: Tensor,
+        targets_BK: Tensor,
+        shares_BK: Tensor,
+        team: Team,
+        add_to: Callable[[Tensor, int], None] | None,
     ) -> Tensor:
         """See `linear_cross_entropy`."""
         n, n_items = len(targets_BK), len(items_ND)
@@ -40,6 +47,11 @@ class LinearCrossEntropy(torch.autograd.Function):
             states = states_BD[start : start + at_once].float()
             logits = room[: len(states), :n_items]
             torch.mm(states, items_ND.T, out=logits)
+            if add_to is not None:
+                some, shares = targets_BK[start : start + at_once], shares_BK[start : start + at_once]
+                total += (logits.gather(1, some) * shares).sum()
+                add_to(logits, start)
+                total -= (logits.gather(1, some) * shares).sum()
             largest = team.largest(logits.amax(dim=1, keepdim=True))
             sums = team.summed(logits.sub_(largest).exp_().sum(dim=1, keepdim=True))
             total += (sums.log() + largest).sum()
@@ -57,14 +69,19 @@ class LinearCrossEntropy(torch.autograd.Function):
         return (total - team.summed((states_BD * wanted_BD).sum())) / n
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
         """The gradients that `forward` found, scaled."""
         grad_states, grad_items = ctx.saved_tensors
-        return grad_states * grads[0], grad_items * grads[0], None, None, None
+        return grad_states * grads[0], grad_items * grads[0], None, None, None, None
 
 
 def linear_cross_entropy(
-    states_BD: Tensor, items_ND: Tensor, targets_BK: Tensor, shares_BK: Tensor, team: Team = ALONE
+    states_BD: Tensor,
+    items_ND: Tensor,
+    targets_BK: Tensor,
+    shares_BK: Tensor,
+    team: Team = ALONE,
+    add_to: Callable[[Tensor, int], None] | None = None,
 ) -> Tensor:
     """Mean of ``-sum_k shares[b, k] * log softmax(states @ items.T)[b, targets[b, k]]``.
 
@@ -74,9 +91,10 @@ def linear_cross_entropy(
         targets_BK: int64 [B, K], rows of all items.
         shares_BK: float [B, K]; each row sums to 1.
         team: has shared the items out; the states, targets and shares are the same in each process.
+        add_to: adds to logits [R, N], of the rows from the given one on, what is not learned.
     """
     loss: Tensor = LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        states_BD, items_ND, targets_BK, shares_BK, team
+        states_BD, items_ND, targets_BK, shares_BK, team, add_to
     )
     return loss
 

@@ -14,6 +14,7 @@ from sracl_core.objectives.base import Batch, LossParts, Objective, Request
 from sracl_core.objectives.next_item import Settings
 from sracl_core.objectives.next_item.binary import Unseen, binary_cross_entropy
 from sracl_core.objectives.next_item.cross_entropy import linear_cross_entropy
+from sracl_core.objectives.next_item.residual import Residual
 from sracl_core.objectives.world import World
 
 
@@ -36,6 +37,7 @@ class NextItem(Objective):
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
         self.unseen = Unseen(world.split.train, world.n_items) if settings.loss == "bce" else None
+        self.residual = Residual(world.split.train, world.n_items) if settings.residual else None
         counts_N = world.item_counts_N
         share = counts_N + 1.0 if settings.sampling == "popularity" else np.ones(len(counts_N))
         self.share_N = share / share.sum()
@@ -65,11 +67,14 @@ class NextItem(Objective):
         """The loss of states [B, D], chance drawn, and the items that it embeds besides the targets."""
         if self.settings.loss == "full":
             targets, shares = (torch.from_numpy(part) for part in self._targets(batch))
+            add_to = None
+            if self.residual is not None and encoder.evidence is not None:
+                add_to = self.residual.of(encoder.evidence, batch.rows, batch.targets_B, self.reads_each)
 
             def full(states_BD: Tensor) -> Tensor:
                 items_ND, device = encoder.item_embeddings[1:], states_BD.device
-                team = encoder.holders
-                return linear_cross_entropy(states_BD, items_ND, targets.to(device), shares.to(device), team)
+                shared = targets.to(device), shares.to(device)
+                return linear_cross_entropy(states_BD, items_ND, *shared, encoder.holders, add_to)
 
             return full, []
         if self.unseen is not None:
