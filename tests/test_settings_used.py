@@ -30,6 +30,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "bce": {"objectives.next_item.loss": "bce"},
     "by time": {"dataset.split": "temporal", "semantics.users": "recency"},
     "anchored": {"model.item_anchor": 0.001, "model.repeats": "fitted", "model.evidence": "both"},
+    "what evidence leaves": {"model.evidence": "both", "objectives.next_item.residual": True},
     "HNSW": {"retrieval.method": "hnsw", "training.average_decay": 0.9},
     "exact": {"retrieval.method": "exact"},
     "cells": {"retrieval.method": "cells"},

@@ -85,19 +85,20 @@ def _add(
     own: Tensor,
 ) -> None:
     """Kind by kind, since a sum of shares is what the logarithm is of; what the history holds gets nothing."""
-    said_RN = logits_RN.new_zeros(logits_RN.shape)
-    said, size = said_RN.view(-1), said_RN.shape[1]
-    held = row * size + item - 1
+    size = logits_RN.shape[1]
+    sums, said = logits_RN.new_zeros(2, logits_RN.numel())
     target_T = target_R[row]
     for place, kind in enumerate(evidence.kinds):
         near_TK, shares_TK = evidence.items[place][item - 1], evidence.shares[place][item - 1]
-        there = shares_TK > 0
-        keys = ((row * size)[:, None] + near_TK - 1)[there]
-        said.index_add_(0, keys, (shares_TK * weight[:, None])[there])
+        # A place that is empty has a share of 0, of whichever item.
+        keys = ((row * size)[:, None] + (near_TK - 1).clamp_(min=0)).flatten()
+        sums.scatter_add_(0, keys, (shares_TK * weight[:, None]).flatten())
         if kind == "transitions":
-            kept = ((near_TK == target_T[:, None]) & there).any(dim=1)
-            said.index_add_(0, row[kept] * size + target_T[kept] - 1, -own[kept])
-        said[keys] = WEIGHTS[kind] * torch.log1p(said[keys].clamp(min=0.0) / FLOORS[kind])
-        said[held] = 0.0
-        logits_RN += said_RN
-        said[keys] = 0.0
+            kept = ((near_TK == target_T[:, None]) & (shares_TK > 0)).any(dim=1)
+            sums.index_add_(0, row[kept] * size + target_T[kept] - 1, -own[kept])
+        found = WEIGHTS[kind] * torch.log1p(sums.index_select(0, keys).clamp_(min=0.0) / FLOORS[kind])
+        # An item that several are related to has one sum, which is written as often.
+        said.scatter_(0, keys, said.index_select(0, keys) + found)
+        sums.index_fill_(0, keys, 0.0)
+    said.index_fill_(0, row * size + item - 1, 0.0)
+    logits_RN += said.view_as(logits_RN)
