@@ -355,6 +355,17 @@ def test_a_setting_without_effect_is_refused_where_a_person_sets_it(sets: list[s
     require_read(given(None, on_too), [config, load_config(sets=on_too)[0]])
 
 
+@pytest.mark.parametrize(
+    ("more", "needed"), [([], "model.evidence=both"), (["model.evidence=words"], "next_item.loss=full")]
+)
+def test_what_evidence_leaves_over_needs_evidence_and_the_full_softmax(more: list[str], needed: str) -> None:
+    sets = ["objectives.next_item.residual=true"]
+    require_read(given(None, sets), [load_config(sets=[*sets, "model.evidence=both"])[0]])
+    config, _ = load_config(sets=[*sets, *more, "objectives.next_item.loss=sampled"])
+    with pytest.raises(ConfigError, match=f"residual is not read by this run; it needs .*{needed}"):
+        require_read(given(None, sets), [config])
+
+
 def test_files_and_variables_are_refused_where_no_method_reads_them(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("model:\n  heads: 4\ntraining:\n  patience: 3\n")

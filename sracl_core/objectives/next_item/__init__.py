@@ -57,6 +57,12 @@ class Settings(ObjectiveSettings):
         }
         return frozenset(name for name, share in shared.items() if share)
 
+    @property
+    def unread(self) -> dict[str, str]:
+        """Also what the full softmax alone reads."""
+        of_full = {} if self.loss == "full" else {"residual": "loss=full"}
+        return of_full | super().unread
+
     def misfit(self, sizes: Sizes) -> str:
         """As many negatives as items, and sequences for a backbone that has no state after each item."""
         if self.examples == "sequences" and not sizes.states:
@@ -80,8 +86,6 @@ class Settings(ObjectiveSettings):
     def _what_the_loss_reads(self) -> Settings:
         if self.loss != "sampled":
             self.refuse_unread(("negatives", "sampling"), "loss", "sampled")
-        if self.loss != "full":
-            self.refuse_unread(("residual",), "loss", "full")
         if self.loss == "bce":
             self.refuse_unread(("smoothing", "neighbor_targets"), "loss", "full")
         return self
