@@ -125,7 +125,7 @@ class Evidence(nn.Module):
         return larger
 
     def weighed(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of the latest `most` items, but for blanks: row, item, age int64 [T], weight in the mean float32 [T]."""
+        """Of the latest `most` items but blanks: row, item, age int64 [T], weight in the mean float32 [T]."""
         row, item, age = aged(histories, most)
         weight = DECAY ** age.astype(np.float64)
         weight /= np.bincount(row, weight, len(histories))[row]

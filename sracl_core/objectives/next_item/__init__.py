@@ -40,8 +40,8 @@ class Settings(ObjectiveSettings):
     )
     residual: bool = Field(
         False,
-        description="loss=full: what model.evidence says is added to the scores in the loss, without what the "
-        "example itself gave, so that the states learn what it leaves over.",
+        description="loss=full: what model.evidence says is added to the scores in the loss, too, without "
+        "what the example itself gave, so that the states learn what it leaves over.",
     )
     negatives: Positive = Field(1024, description="loss=sampled: negatives shared by a batch.")
     sampling: Literal["uniform", "popularity"] = Field(

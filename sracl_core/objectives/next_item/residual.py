@@ -22,7 +22,7 @@ AddTo = Callable[[Tensor, int], None]
 
 
 class Residual:
-    """Scores by evidence, which the loss adds to those of the states, so that these learn what it leaves over.
+    """Scores by evidence, which the loss adds to those of the states: these learn what it leaves over.
 
     What followed what was counted over the training part, each example's own target included: as far as the
     tables relate the target to an item because it came after it right here, that is taken off again.
@@ -84,7 +84,7 @@ def _add(
     weight: Tensor,
     own: Tensor,
 ) -> None:
-    """Kind by kind, since a sum of shares is what the logarithm is of; what the history holds gets nothing."""
+    """Kind by kind, since the logarithm is of a sum of shares; what the history holds gets nothing."""
     size = logits_RN.shape[1]
     sums, said = logits_RN.new_zeros(2, logits_RN.numel())
     target_T = target_R[row]
