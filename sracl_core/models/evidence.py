@@ -60,7 +60,7 @@ class Evidence(nn.Module):
             (row int64 [S], item int64 [S], values float32 [S, F]); each pair once
         """
         size = self.n_items + 1
-        row_T, item_T, _, weight_T = self.weighed(histories, most)
+        row_T, item_T, weight_T = self.weighed(histories, most)
         found = []
         for items, shares in zip(self.items, self.shares, strict=True):
             shares_TK = shares[item_T - 1] * weight_T[:, None]
@@ -79,7 +79,7 @@ class Evidence(nn.Module):
 
     def held(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor]:
         """The distinct (row int64 [U], item int64 [U]) of the latest `most` items of each history."""
-        row_T, item_T, _, _ = self.weighed(histories, most)
+        row_T, item_T, _ = self.weighed(histories, most)
         keys = torch.unique(row_T * (self.n_items + 1) + item_T)
         return keys // (self.n_items + 1), keys % (self.n_items + 1)
 
@@ -124,12 +124,12 @@ class Evidence(nn.Module):
                 into[place, :known, KEPT:] = torch.from_numpy(from_known).to(there)
         return larger
 
-    def weighed(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of the latest `most` items but blanks: row, item, age int64 [T], weight in the mean float32 [T]."""
+    def weighed(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the latest `most` items but blanks: row, item int64 [T], weight in the mean float32 [T]."""
         row, item, age = aged(histories, most)
         weight = DECAY ** age.astype(np.float64)
         weight /= np.bincount(row, weight, len(histories))[row]
         there = item > 0
-        parts = row[there], item[there], age[there], weight[there].astype(np.float32)
-        row_T, item_T, age_T, weight_T = (torch.from_numpy(part).to(self.items.device) for part in parts)
-        return row_T, item_T, age_T, weight_T
+        parts = row[there], item[there], weight[there].astype(np.float32)
+        row_T, item_T, weight_T = (torch.from_numpy(part).to(self.items.device) for part in parts)
+        return row_T, item_T, weight_T

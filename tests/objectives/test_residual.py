@@ -1,9 +1,8 @@
-"""What evidence says in the loss: as if each example's own target had not been counted."""
+"""What evidence says in the loss: as if of each example nothing after its history had been counted."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sracl_core.data.prefixes import training_prefixes
 from sracl_core.data.related import KEPT, REACH, Related, following
 from sracl_core.data.sequences import Sequences
 from sracl_core.models.evidence import DECAY, FLOORS, Evidence
@@ -35,15 +35,14 @@ def known(train: list[list[int]], kinds: tuple[str, ...]) -> Evidence:
 
 
 def plainly(train: list[list[int]], evidence: Evidence, user: int, place: int) -> list[float]:
-    """What is added after the items before `place` of a user, counted again without the item at it."""
+    """What is added after a user's items before `place`, counted again without what came after them there."""
     often = Counter(item for items in train for item in items)
     counts: dict[tuple[int, int], float] = defaultdict(float)
     for one, items in enumerate(train):
         for after in range(len(items)):
-            if (one, after) == (user, place):
-                continue
             for distance in range(1, min(REACH, after) + 1):
-                counts[items[after - distance], items[after]] += 1 / distance
+                if one != user or after < place or after - distance >= place:
+                    counts[items[after - distance], items[after]] += 1 / distance
     history = train[user][:place]
     weights = [DECAY**age for age in reversed(range(place))]
     found = []
@@ -71,21 +70,15 @@ def test_it_is_what_counting_again_without_the_example_gives(
     kinds: tuple[str, ...], train: list[list[int]]
 ) -> None:
     evidence = known(train, kinds)
-    rows = Sequences.from_lists([items[:-1] for items in train])
-    residual = Residual(Sequences.from_lists(train), N)
-    every = [(user, place) for user, items in enumerate(train) for place in range(1, len(items))]
-    targets = np.array([train[user][place] for user, place in every])
-    logits = torch.zeros(len(every), N)
-    add_to = residual.of(evidence, rows, targets, each=True)
+    sequences = Sequences.from_lists(train)
+    prefixes = training_prefixes(sequences, 20)
+    add_to = Residual(sequences, prefixes, N).of(evidence, np.arange(len(prefixes)))
+    logits = torch.zeros(len(prefixes), N)
     add_to(logits[:2], 0)
     add_to(logits[2:], 2)
+    every = [(user, place) for user, items in enumerate(train) for place in range(1, len(items))]
     expected = torch.tensor([plainly(train, evidence, *one) for one in every])
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
-    last = np.array([items[-1] for items in train])
-    ends = [place for place, (one, two) in enumerate(pairwise([*every, (-1, 0)])) if one[0] != two[0]]
-    alone = torch.zeros(len(train), N)
-    residual.of(evidence, rows, last, each=False)(alone, 0)
-    torch.testing.assert_close(alone, expected[ends], rtol=1e-4, atol=1e-4)
 
 
 def test_the_loss_and_its_gradients_are_those_of_the_scores_with_it() -> None:

@@ -37,7 +37,8 @@ class NextItem(Objective):
         self.prefix_neighbors_PK = world.prefix_neighbors_PK
         self.prefixes = world.prefixes
         self.unseen = Unseen(world.split.train, world.n_items) if settings.loss == "bce" else None
-        self.residual = Residual(world.split.train, world.n_items) if settings.residual else None
+        residual = settings.residual
+        self.residual = Residual(world.split.train, world.prefixes, world.n_items) if residual else None
         counts_N = world.item_counts_N
         share = counts_N + 1.0 if settings.sampling == "popularity" else np.ones(len(counts_N))
         self.share_N = share / share.sum()
@@ -69,7 +70,7 @@ class NextItem(Objective):
             targets, shares = (torch.from_numpy(part) for part in self._targets(batch))
             add_to = None
             if self.residual is not None and encoder.evidence is not None:
-                add_to = self.residual.of(encoder.evidence, batch.rows, batch.targets_B, self.reads_each)
+                add_to = self.residual.of(encoder.evidence, batch.prefixes_B)
 
             def full(states_BD: Tensor) -> Tensor:
                 items_ND, device = encoder.item_embeddings[1:], states_BD.device

@@ -1,4 +1,4 @@
-"""What evidence says of the items after an example's history, had the example itself not been counted."""
+"""What evidence says of the items after an example's history, had nothing from its target on been counted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.related import REACH
-from sracl_core.data.sequences import Sequences, gathered
+from sracl_core.data.sequences import Sequences
 from sracl_core.models.evidence import FLOORS, Evidence
 
 WEIGHTS = {"transitions": 0.25, "words": 0.4}
@@ -24,78 +25,84 @@ AddTo = Callable[[Tensor, int], None]
 class Residual:
     """Scores by evidence, which the loss adds to those of the states: these learn what it leaves over.
 
-    What followed what was counted over the training part, each example's own target included: as far as the
-    tables relate the target to an item because it came after it right here, that is taken off again.
+    What followed what was counted over the training part, each example's own target included, and what its
+    user took after that. As far as the tables relate one of these to an item of the history because it came
+    after it right there, that is taken off again.
 
     Args:
         train: the users' training sequences, which `data.related.following` has counted.
+        prefixes: the examples, whose `values` are those of `train`.
         n_items: N.
     """
 
-    def __init__(self, train: Sequences, n_items: int) -> None:
+    def __init__(self, train: Sequences, prefixes: Prefixes, n_items: int) -> None:
+        self.prefixes = prefixes
+        self.last_U = train.offsets[1:]
         times_N = np.bincount(train.values, minlength=n_items + 1)[1:]
         self.often_N = torch.from_numpy(np.sqrt(np.maximum(times_N, 1)).astype(np.float32))
+        places = np.arange(REACH)
+        distances = 1 + places[:, None] + places
+        self.per_distance = torch.from_numpy(np.where(distances <= REACH, 1.0 / distances, 0.0)).float()
 
-    def of(self, evidence: Evidence, rows: Sequences, targets_B: np.ndarray, each: bool) -> AddTo:
-        """What is to be added to the logits of B examples.
-
-        Args:
-            rows: their items; with `each` every item ends an example, in the order of `rows.values`.
-            targets_B: int64 items.
-        """
-        ends = np.arange(len(rows.values)) + 1 if each else rows.offsets[1:]
-        starts = np.repeat(rows.offsets[:-1], rows.lengths) if each else rows.offsets[:-1]
-        starts = np.maximum(starts, ends - LATEST)
-        row, item, age, weight = evidence.weighed(gathered(rows.values, starts, ends - starts), LATEST)
-        target_B = torch.from_numpy(targets_B).to(row.device)
-        own = weight * self._own(row, item, age, target_B) if "transitions" in evidence.kinds else weight
+    def of(self, evidence: Evidence, rows_B: np.ndarray) -> AddTo:
+        """What is to be added to the logits of the prefixes `rows_B`, int64 [B]."""
+        some = self.prefixes.at(rows_B)
+        histories = some.take(np.arange(len(some))).latest(LATEST)
+        row, item, weight = evidence.weighed(histories, LATEST)
+        later_BF = _at(some, np.arange(REACH), some.starts, self.last_U[some.users])
+        later_TF = torch.from_numpy(later_BF).to(row.device)[row]
+        own_TF = weight[:, None] * self._own(some, row, item, later_TF)
 
         def add_to(logits_RN: Tensor, first: int) -> None:
             bounds = torch.tensor([first, first + len(logits_RN)], device=row.device)
             begin, end = torch.searchsorted(row, bounds).tolist()
-            here = slice(begin, end)
-            asked = row[here] - first, item[here], weight[here], own[here]
-            _add(evidence, logits_RN, target_B[first : first + len(logits_RN)], *asked)
+            parts = (row - first, item, weight, later_TF, own_TF)
+            _add(evidence, logits_RN, *(part[begin:end] for part in parts))
 
         return add_to
 
-    def _own(self, row: Tensor, item: Tensor, age: Tensor, target_B: Tensor) -> Tensor:
-        """How much of share(item, target) is the example's own, float32 [T].
+    def _own(self, some: Prefixes, row: Tensor, item: Tensor, later_TF: Tensor) -> Tensor:
+        """How much of share(item, later item) is that these came after it here, float32 [T, F].
 
-        An item that stands in a history several times came before the target as often.
+        An item that stands in a history several times came before as often.
         """
-        came_T = torch.zeros(len(item), device=item.device)
-        for distance in range(1, REACH + 1):
-            there = age == distance - 1
-            at_B = torch.zeros_like(target_B)
-            at_B[row[there]] = item[there]
-            came_T += (item == at_B[row]) / distance
-        target_T = target_B[row]
-        often_N = self.often_N.to(item.device)
-        return came_T * (item != target_T) / (often_N[item - 1] * often_N[target_T - 1])
+        before_BD = _at(some, -1 - np.arange(REACH), some.starts, some.ends)
+        before_TD = torch.from_numpy(before_BD).to(row.device)[row]
+        came_TF = (before_TD == item[:, None]).float() @ self.per_distance.to(row.device)
+        often_N = self.often_N.to(row.device)
+        own_TF = came_TF / (often_N[item - 1][:, None] * often_N[(later_TF - 1).clamp(min=0)])
+        return own_TF * ((later_TF > 0) & (later_TF != item[:, None]))
+
+
+def _at(some: Prefixes, places: np.ndarray, first_B: np.ndarray, last_B: np.ndarray) -> np.ndarray:
+    """Items so many places after each prefix's end, int64 [B, places]; 0 outside of `first` and `last`."""
+    addresses = some.ends[:, None] + places
+    inside = (addresses >= first_B[:, None]) & (addresses < last_B[:, None])
+    found: np.ndarray = np.where(inside, some.values[np.where(inside, addresses, 0)], 0).astype(np.int64)
+    return found
 
 
 def _add(
     evidence: Evidence,
     logits_RN: Tensor,
-    target_R: Tensor,
     row: Tensor,
     item: Tensor,
     weight: Tensor,
-    own: Tensor,
+    later_TF: Tensor,
+    own_TF: Tensor,
 ) -> None:
     """Kind by kind, since the logarithm is of a sum of shares; what the history holds gets nothing."""
     size = logits_RN.shape[1]
     sums, said = logits_RN.new_zeros(2, logits_RN.numel())
-    target_T = target_R[row]
     for place, kind in enumerate(evidence.kinds):
         near_TK, shares_TK = evidence.items[place][item - 1], evidence.shares[place][item - 1]
         # A place that is empty has a share of 0, of whichever item.
         keys = ((row * size)[:, None] + (near_TK - 1).clamp_(min=0)).flatten()
         sums.scatter_add_(0, keys, (shares_TK * weight[:, None]).flatten())
         if kind == "transitions":
-            kept = ((near_TK == target_T[:, None]) & (shares_TK > 0)).any(dim=1)
-            sums.index_add_(0, row[kept] * size + target_T[kept] - 1, -own[kept])
+            kept_TF = ((near_TK[:, None] == later_TF[:, :, None]) & (later_TF > 0)[:, :, None]).any(dim=2)
+            mine = ((row * size)[:, None] + later_TF - 1)[kept_TF]
+            sums.index_add_(0, mine, -own_TF[kept_TF])
         found = WEIGHTS[kind] * torch.log1p(sums.index_select(0, keys).clamp_(min=0.0) / FLOORS[kind])
         # An item that several are related to has one sum, which is written as often.
         said.scatter_(0, keys, said.index_select(0, keys) + found)
