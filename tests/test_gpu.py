@@ -119,6 +119,7 @@ RUNS: dict[str, dict[str, Any]] = {
         "model.item_anchor": 0.001,
         "objectives.next_item.smoothing": 0.2,
         "objectives.next_item.neighbor_targets": 0.2,
+        "objectives.next_item.residual": True,
     },
     "sampled": {
         "objectives.next_item.loss": "sampled",

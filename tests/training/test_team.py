@@ -65,6 +65,7 @@ CASES: dict[str, dict[str, Any]] = {
         "objectives.next_item.smoothing": 0.2,
         "model.repeats": "counted",
         "model.evidence": "both",
+        "objectives.next_item.residual": True,
     },
     "sampled-lazily": {**BARE, **SAMPLED},
     "yes-or-no": {**BARE, "objectives.next_item.loss": "bce"},
