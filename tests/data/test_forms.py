@@ -323,6 +323,14 @@ def test_two_columns_that_could_be_the_item_are_named(tmp_path: Path) -> None:
     assert made(path, tmp_path / "out", item_col="track_key")[0].n_items == 12
 
 
+def test_an_endless_name_of_a_column_is_quoted_by_its_beginning(tmp_path: Path) -> None:
+    rows = [(*row, "1") for row in SECONDS]
+    path = write(tmp_path, log__csv=csv(rows, f"user_id,item_id,timestamp,{'[' * 900}user_id")) / "log.csv"
+    said = r"no plain user column: it could be 'user_id', '\[{60}…'; name it with user_col"
+    with pytest.raises(DataError, match=said):
+        made(path, tmp_path / "out")
+
+
 @pytest.mark.parametrize("role", ["user", "item", "time"])
 def test_names_that_differ_in_case_alone_are_refused_not_chosen_from(tmp_path: Path, role: str) -> None:
     columns = {"user": "user_id", "item": "item_id", "time": "timestamp"}

@@ -35,8 +35,8 @@ def refuse_records(part: Part, roles: dict[str, str]) -> None:
         row, held = part.table.nested.get(roles[role], (0, ""))
         if held.startswith("{") or (role == "user" and held):
             raise DataError(
-                f"{part.table.locate(row)}: column '{roles[role]}' holds records ({cut(held)}), not one id; "
-                f"write the id alone in a column, and name it with --{role}-col"
+                f"{part.table.locate(row)}: column '{cut(roles[role])}' holds records ({cut(held)}), not one "
+                f"id; write the id alone in a column, and name it with --{role}-col"
             )
 
 
@@ -52,8 +52,8 @@ def refuse_lists(part: Part, item: str) -> None:
         lists.append(item)
     if lists:
         raise DataError(
-            f"{part.path}: column '{lists[0]}' holds lists of items, which would be lost; give one row an "
-            "interaction, or lines 'user item item ...' as a .txt file"
+            f"{part.path}: column '{cut(lists[0])}' holds lists of items, which would be lost; give one row "
+            "an interaction, or lines 'user item item ...' as a .txt file"
             + ("" if lists[0] == item else f", or leave that column out to take '{item}' alone")
         )
 

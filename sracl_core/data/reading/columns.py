@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from sracl_core.data.reading.base import cut
 from sracl_core.errors import DataError, nearest
 
 # In order of preference: the first that a table has is taken.
@@ -99,7 +100,7 @@ def find_column(role: str, given: tuple[str, ...] | None, columns: list[str], pa
     if found is not None and len(several) == 1:
         return found
     if several:
-        said = "', '".join(several[:4])
+        said = "', '".join(map(cut, several[:4]))
         raise DataError(f"{path} has no plain {role} column: it could be '{said}'; name it with {flag}")
     usual = USUAL[role].split()[0]
     others = [other for other in ("item", "time") if role == "user" and guess(other, columns) is None]
@@ -152,7 +153,7 @@ def refuse_shared(roles: dict[str, str], path: Path) -> None:
     for role, column in roles.items():
         if column in seen:
             raise DataError(
-                f"{path}: column '{column}' is taken for the {seen[column]} and for the {role}; name another "
-                f"with --{role}-col"
+                f"{path}: column '{cut(column)}' is taken for the {seen[column]} and for the {role}; name "
+                f"another with --{role}-col"
             )
         seen[column] = role

@@ -59,8 +59,8 @@ def day_and_clock(table: Table, head: Head, time: str, given: bool = False) -> d
         return {"day": beside[0], "time": time}
     if kind == "hours" or (kind == "clock" and _surely_clocks(some, time)):
         raise DataError(
-            f"{table.path}: column '{time}' holds times of day without a date; name a column that has one "
-            "with --time-col, or give --order rows where the rows stand in the order of time"
+            f"{table.path}: column '{cut(time)}' holds times of day without a date; name a column that has "
+            "one with --time-col, or give --order rows where the rows stand in the order of time"
         )
     return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sracl_core.data.reading import headless
-from sracl_core.data.reading.base import ReadOptions
+from sracl_core.data.reading.base import ReadOptions, cut
 from sracl_core.data.reading.cells import of_records
 from sracl_core.data.reading.columns import (
     NO_EVENT_TIME,
@@ -31,7 +31,7 @@ def interaction_columns(part: Part, options: ReadOptions) -> tuple[dict[str, str
         raise DataError(f"--order rows takes no times; leave {flag} out, or --order rows")
     elif time := guess("time", table.columns):
         notes.append(
-            f"{table.path.name}: column '{time}' is called as times are, and is not read (--order rows)"
+            f"{table.path.name}: column '{cut(time)}' is called as times are, and is not read (--order rows)"
         )
     if options.with_ratings:
         given["rating"] = options.rating_col

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sracl_core.data.reading.base import Locator, Rows, refusing
+from sracl_core.data.reading.base import Locator, Rows, cut, refusing
 from sracl_core.data.reading.dialect import OUR_MARK, Dialect, quotes_are_regular, rewritten
 from sracl_core.data.reading.packed import refuse_no_table
 from sracl_core.data.reading.peek import NO_NAME, Head, is_parquet, peek, unwrapped
@@ -95,7 +95,7 @@ def _open_csv(path: Path, text: Path, head: Head, scratch: Path) -> Table:
     _refuse_what_stands_above(path, head)
     repeated = next((name for name in columns if columns.count(name) > 1), None)
     if repeated is not None:
-        raise DataError(f"{path} line 1 names the column '{repeated}' twice; rename one")
+        raise DataError(f"{path} line 1 names the column '{cut(repeated)}' twice; rename one")
     plain_text, separator, quote = text, dialect.separator, dialect.quote
     notes: tuple[str, ...] = ()
     if not dialect.plain or (quote and not quotes_are_regular(text, separator, quote)):
