@@ -42,6 +42,7 @@ class Residual:
         self.often_N = torch.from_numpy(np.sqrt(np.maximum(times_N, 1)).astype(np.float32))
         places = np.arange(REACH)
         distances = 1 + places[:, None] + places
+        self.zeros = torch.zeros(0)
         self.per_distance = torch.from_numpy(np.where(distances <= REACH, 1.0 / distances, 0.0)).float()
 
     def of(self, evidence: Evidence, rows_B: np.ndarray) -> AddTo:
@@ -57,9 +58,16 @@ class Residual:
             bounds = torch.tensor([first, first + len(logits_RN)], device=row.device)
             begin, end = torch.searchsorted(row, bounds).tolist()
             parts = (row - first, item, weight, later_TF, own_TF)
-            _add(evidence, logits_RN, *(part[begin:end] for part in parts))
+            _add(evidence, logits_RN, self._zeros(logits_RN), *(part[begin:end] for part in parts))
 
         return add_to
+
+    def _zeros(self, logits_RN: Tensor) -> Tensor:
+        """As many as the room of the logits has numbers, at least; whoever writes there leaves zeros."""
+        room = len(logits_RN) * logits_RN.stride(0)
+        if self.zeros.device != logits_RN.device or len(self.zeros) < room:
+            self.zeros = logits_RN.new_zeros(room)
+        return self.zeros
 
     def _own(self, some: Prefixes, row: Tensor, item: Tensor, later_TF: Tensor) -> Tensor:
         """How much of share(item, later item) is that these came after it here, float32 [T, F].
@@ -85,27 +93,33 @@ def _at(some: Prefixes, places: np.ndarray, first_B: np.ndarray, last_B: np.ndar
 def _add(
     evidence: Evidence,
     logits_RN: Tensor,
+    sums_L: Tensor,
     row: Tensor,
     item: Tensor,
     weight: Tensor,
     later_TF: Tensor,
     own_TF: Tensor,
 ) -> None:
-    """Kind by kind, since the logarithm is of a sum of shares; what the history holds gets nothing."""
-    size = logits_RN.shape[1]
-    sums, said = logits_RN.new_zeros(2, logits_RN.numel())
-    for place, kind in enumerate(evidence.kinds):
-        near_TK, shares_TK = evidence.items[place][item - 1], evidence.shares[place][item - 1]
+    """Kind by kind, since the logarithm is of a sum of shares; what the history holds gets nothing.
+
+    sums_L: zeros, as long as the room of the logits at least; zeros again afterwards.
+    """
+    begin_T = row * logits_RN.stride(0)
+    room_L = logits_RN.as_strided(((len(logits_RN) - 1) * logits_RN.stride(0) + logits_RN.shape[1],), (1,))
+    held_T = begin_T + item - 1
+    kept_T = room_L.index_select(0, held_T)
+    at, place = own_TF.nonzero(as_tuple=True)
+    later, own = later_TF[at, place], own_TF[at, place]
+    for number, kind in enumerate(evidence.kinds):
+        near_TK, shares_TK = evidence.items[number][item - 1], evidence.shares[number][item - 1]
         # A place that is empty has a share of 0, of whichever item.
-        keys = ((row * size)[:, None] + (near_TK - 1).clamp_(min=0)).flatten()
-        sums.scatter_add_(0, keys, (shares_TK * weight[:, None]).flatten())
+        keys = (begin_T[:, None] + (near_TK - 1).clamp_(min=0)).flatten()
+        sums_L.scatter_add_(0, keys, (shares_TK * weight[:, None]).flatten())
         if kind == "transitions":
-            kept_TF = ((near_TK[:, None] == later_TF[:, :, None]) & (later_TF > 0)[:, :, None]).any(dim=2)
-            mine = ((row * size)[:, None] + later_TF - 1)[kept_TF]
-            sums.index_add_(0, mine, -own_TF[kept_TF])
-        found = WEIGHTS[kind] * torch.log1p(sums.index_select(0, keys).clamp_(min=0.0) / FLOORS[kind])
-        # An item that several are related to has one sum, which is written as often.
-        said.scatter_(0, keys, said.index_select(0, keys) + found)
-        sums.index_fill_(0, keys, 0.0)
-    said.index_fill_(0, row * size + item - 1, 0.0)
-    logits_RN += said.view_as(logits_RN)
+            counted = (near_TK[at] == later[:, None]).any(dim=1)
+            sums_L.index_add_(0, (begin_T[at] + later - 1)[counted], -own[counted])
+        found = WEIGHTS[kind] * torch.log1p(sums_L.index_select(0, keys).clamp_(min=0.0) / FLOORS[kind])
+        # An item that several are related to has one sum, and is written as often, with the same.
+        room_L.scatter_(0, keys, room_L.index_select(0, keys) + found)
+        sums_L.index_fill_(0, keys, 0.0)
+    room_L.index_copy_(0, held_T, kept_T)
