@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
@@ -53,35 +54,48 @@ class Evidence(nn.Module):
         self.items[place] = torch.from_numpy(related.items)
         self.shares[place] = torch.from_numpy(related.shares)
 
-    def said(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    def tables(self) -> list[sparse.csr_array]:
+        """The shares of each kind on the host, float32 [N, N + 1]: row i of item i + 1, column j item j."""
+        _, n_items, kept = self.items.shape
+        begin = np.arange(n_items + 1) * kept
+        parts = zip(self.items.cpu().numpy(), self.shares.cpu().numpy(), strict=True)
+        return [
+            sparse.csr_array((share.ravel(), item.ravel(), begin), (n_items, n_items + 1))
+            for item, share in parts
+        ]
+
+    def sums(
+        self, histories: Sequences, most: int, tables: list[sparse.csr_array] | None = None
+    ) -> list[sparse.csr_array]:
+        """s_fj of each kind by the latest `most` items of each history, float32 [R, N + 1] as `tables`."""
+        row, item, weight = weighed(histories, most)
+        begin = np.searchsorted(row, np.arange(len(histories) + 1))
+        weight_RN = sparse.csr_array((weight, item - 1, begin), (len(histories), self.n_items))
+        return [weight_RN @ table for table in (self.tables() if tables is None else tables)]
+
+    def said(
+        self, histories: Sequences, most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """log(1 + s_fj / floor_f), where one is not 0, of items not among the latest `most` of the history.
 
         Returns:
             (row int64 [S], item int64 [S], values float32 [S, F]); each pair once
         """
         size = self.n_items + 1
-        row_T, item_T, weight_T = self.weighed(histories, most)
-        found = []
-        for items, shares in zip(self.items, self.shares, strict=True):
-            shares_TK = shares[item_T - 1] * weight_T[:, None]
-            there = shares_TK > 0
-            found.append(((row_T[:, None] * size + items[item_T - 1])[there], shares_TK[there]))
-        keys, place = torch.unique(torch.cat([key for key, _ in found]), return_inverse=True)
-        values = torch.zeros(len(keys), len(self.kinds), device=keys.device)
+        found = [
+            logarithms(kind, sums) for kind, sums in zip(self.kinds, self.sums(histories, most), strict=True)
+        ]
+        keys, place = np.unique(
+            np.concatenate([row * size + item for row, item, _ in found]), return_inverse=True
+        )
+        values = np.zeros((len(keys), len(self.kinds)), dtype=np.float32)
         begin = 0
-        for column, (kind, (key, share)) in enumerate(zip(self.kinds, found, strict=True)):
-            sums = torch.zeros(len(keys), device=keys.device)
-            sums.index_add_(0, place[begin : begin + len(key)], share)
-            values[:, column] = torch.log1p(sums / FLOORS[kind])
-            begin += len(key)
-        new = ~torch.isin(keys, row_T * size + item_T)
+        for column, (_, _, value) in enumerate(found):
+            values[place[begin : begin + len(value)], column] = value
+            begin += len(value)
+        row, item = held(histories, most)
+        new = ~np.isin(keys, row * size + item)
         return keys[new] // size, keys[new] % size, values[new]
-
-    def held(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor]:
-        """The distinct (row int64 [U], item int64 [U]) of the latest `most` items of each history."""
-        row_T, item_T, _ = self.weighed(histories, most)
-        keys = torch.unique(row_T * (self.n_items + 1) + item_T)
-        return keys // (self.n_items + 1), keys % (self.n_items + 1)
 
     def add_to(
         self, scores_RN: Tensor, histories: Sequences, most: int, kinds: Collection[str] = tuple(FLOORS)
@@ -89,12 +103,17 @@ class Evidence(nn.Module):
         """Add what the evidence of the `kinds` says, where the scores stand; column j is item j + 1."""
         if not bool(self.weights.any()):
             return
-        asked = self.weights * self.weights.new_tensor([kind in kinds for kind in self.kinds])
-        flat = scores_RN.view(-1)
-        row, item, values = self.said(histories, most)
-        flat.index_add_(0, row * self.n_items + item - 1, (values @ asked).to(flat))
-        row, item = self.held(histories, most)
-        flat.index_add_(0, row * self.n_items + item - 1, self.lift.to(flat).expand(len(row)))
+        flat, device = scores_RN.view(-1), scores_RN.device
+        row, item = held(histories, most)
+        held_U = torch.from_numpy(row * self.n_items + item - 1).to(device)
+        kept_U = flat[held_U] + self.lift.to(flat)
+        weights = self.weights.tolist()
+        for kind, weight, sums in zip(self.kinds, weights, self.sums(histories, most), strict=True):
+            if weight and kind in kinds:
+                row, item, value = logarithms(kind, sums)
+                keys = torch.from_numpy(row * self.n_items + item - 1).to(device)
+                flat.index_add_(0, keys, torch.from_numpy(value).to(flat), alpha=weight)
+        flat[held_U] = kept_U
 
     def grown(self, more: int, near: Mapping[str, Related]) -> Evidence:
         """The same with `more` items behind.
@@ -124,12 +143,31 @@ class Evidence(nn.Module):
                 into[place, :known, KEPT:] = torch.from_numpy(from_known).to(there)
         return larger
 
-    def weighed(self, histories: Sequences, most: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the latest `most` items but blanks: row, item int64 [T], weight in the mean float32 [T]."""
-        row, item, age = aged(histories, most)
-        weight = DECAY ** age.astype(np.float64)
-        weight /= np.bincount(row, weight, len(histories))[row]
-        there = item > 0
-        parts = row[there], item[there], weight[there].astype(np.float32)
-        row_T, item_T, weight_T = (torch.from_numpy(part).to(self.items.device) for part in parts)
-        return row_T, item_T, weight_T
+
+def weighed(
+    histories: Sequences, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Of the latest `most` items but blanks: row, item int64 [T], weight in the mean float32 [T]."""
+    row, item, age = aged(histories, most)
+    weight = DECAY ** age.astype(np.float64)
+    weight /= np.bincount(row, weight, len(histories))[row]
+    there = item > 0
+    return row[there], item[there], weight[there].astype(np.float32)
+
+
+def held(histories: Sequences, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct (row int64 [U], item int64 [U]) of the latest `most` items of each history."""
+    row, item, _ = weighed(histories, most)
+    size = int(item.max(initial=0)) + 1
+    keys = np.unique(row * size + item)
+    return keys // size, keys % size
+
+
+def logarithms(
+    kind: str, sums_RN: sparse.csr_array
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """(row int64 [S], item int64 [S], log(1 + s / floor) float32 [S]) of a kind of `Evidence.sums`."""
+    there = sums_RN.indices > 0
+    row = np.repeat(np.arange(sums_RN.shape[0]), np.diff(sums_RN.indptr))[there]
+    values = np.log1p(sums_RN.data[there] / np.float32(FLOORS[kind]))
+    return row, sums_RN.indices[there].astype(np.int64), values

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.device import logit_rows_at_once
 from sracl_core.models.base import SequenceEncoder
-from sracl_core.models.evidence import Evidence
+from sracl_core.models.evidence import Evidence, held
 from sracl_core.seeding import generator
 
 SAMPLE = 5_000
@@ -81,11 +81,15 @@ def _asked(
         histories = queries.take(some)
         scores = encoder.item_scores(encoder.encode(histories))
         targets = torch.from_numpy(queries.targets[some].astype(np.int64)).to(scores.device)
-        held_row, held_item = evidence.held(histories, encoder.max_length)
+        held_row, held_item = (
+            torch.from_numpy(part).to(scores.device) for part in held(histories, encoder.max_length)
+        )
         new = torch.ones(len(some), dtype=torch.bool, device=scores.device)
         new[held_row[held_item == targets[held_row]]] = False
         scores = scores.index_put((held_row, held_item - 1), scores.new_tensor(-torch.inf))
-        row, item, values = evidence.said(histories, encoder.max_length)
+        row, item, values = (
+            torch.from_numpy(part).to(scores.device) for part in evidence.said(histories, encoder.max_length)
+        )
         shares = (scores[row, item - 1] - scores.logsumexp(dim=1)[row]).exp()
         of_targets = torch.zeros(len(some), values.shape[1], device=scores.device)
         hit = item == targets[row]

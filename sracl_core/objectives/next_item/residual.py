@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from sracl_core.data.prefixes import Prefixes
 from sracl_core.data.related import REACH
 from sracl_core.data.sequences import Sequences
-from sracl_core.models.evidence import FLOORS, Evidence
+from sracl_core.models.evidence import Evidence, held, logarithms, weighed
 
 WEIGHTS = {"transitions": 0.25, "words": 0.4}
 """Of each kind in the loss; those in the scores are fitted to the encoder that comes of it."""
@@ -39,47 +40,62 @@ class Residual:
         self.prefixes = prefixes
         self.last_U = train.offsets[1:]
         times_N = np.bincount(train.values, minlength=n_items + 1)[1:]
-        self.often_N = torch.from_numpy(np.sqrt(np.maximum(times_N, 1)).astype(np.float32))
+        self.often_N = np.sqrt(np.maximum(times_N, 1))
         places = np.arange(REACH)
         distances = 1 + places[:, None] + places
-        self.zeros = torch.zeros(0)
-        self.per_distance = torch.from_numpy(np.where(distances <= REACH, 1.0 / distances, 0.0)).float()
+        self.tables: list[sparse.csr_array] | None = None
+        self.per_distance = np.where(distances <= REACH, 1.0 / distances, 0.0)
 
     def of(self, evidence: Evidence, rows_B: np.ndarray) -> AddTo:
-        """What is to be added to the logits of the prefixes `rows_B`, int64 [B]."""
+        """What is to be added to the logits of prefixes `rows_B`, int64 [B]; 0 to items that they hold."""
+        if self.tables is None:
+            self.tables = evidence.tables()
         some = self.prefixes.at(rows_B)
         histories = some.take(np.arange(len(some))).latest(LATEST)
-        row, item, weight = evidence.weighed(histories, LATEST)
-        later_BF = _at(some, np.arange(REACH), some.starts, self.last_U[some.users])
-        later_TF = torch.from_numpy(later_BF).to(row.device)[row]
-        own_TF = weight[:, None] * self._own(some, row, item, later_TF)
+        found = []
+        for kind, table, sums in zip(
+            evidence.kinds, self.tables, evidence.sums(histories, LATEST, self.tables), strict=True
+        ):
+            if kind == "transitions":
+                sums = sums - self._own(some, histories, table)
+                sums.data.clip(0.0, out=sums.data)
+            row, item, value = logarithms(kind, sums)
+            found.append((row, item - 1, WEIGHTS[kind] * value))
+        row, item = held(histories, LATEST)
+        of_held = row, item - 1, np.zeros(len(row), dtype=np.float32)
 
         def add_to(logits_RN: Tensor, first: int) -> None:
-            bounds = torch.tensor([first, first + len(logits_RN)], device=row.device)
-            begin, end = torch.searchsorted(row, bounds).tolist()
-            parts = (row - first, item, weight, later_TF, own_TF)
-            _add(evidence, logits_RN, self._zeros(logits_RN), *(part[begin:end] for part in parts))
+            size, device = logits_RN.stride(0), logits_RN.device
+            room_L = logits_RN.as_strided(((len(logits_RN) - 1) * size + logits_RN.shape[1],), (1,))
+
+            def here(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> tuple[Tensor, Tensor]:
+                some = slice(*np.searchsorted(rows, [first, first + len(logits_RN)]))
+                places = torch.from_numpy((rows[some] - first) * size + columns[some])
+                return places.to(device), torch.from_numpy(values[some]).to(device)
+
+            held_U, _ = here(*of_held)
+            kept_U = room_L[held_U]
+            for part in found:
+                room_L.index_add_(0, *here(*part))
+            room_L[held_U] = kept_U
 
         return add_to
 
-    def _zeros(self, logits_RN: Tensor) -> Tensor:
-        """As many as the room of the logits has numbers, at least; whoever writes there leaves zeros."""
-        room = len(logits_RN) * logits_RN.stride(0)
-        if self.zeros.device != logits_RN.device or len(self.zeros) < room:
-            self.zeros = logits_RN.new_zeros(room)
-        return self.zeros
-
-    def _own(self, some: Prefixes, row: Tensor, item: Tensor, later_TF: Tensor) -> Tensor:
-        """How much of share(item, later item) is that these came after it here, float32 [T, F].
+    def _own(self, some: Prefixes, histories: Sequences, table: sparse.csr_array) -> sparse.csr_array:
+        """How much of the sums is that an item came after another one here, float32 [B, N + 1].
 
         An item that stands in a history several times came before as often.
         """
-        before_BD = _at(some, -1 - np.arange(REACH), some.starts, some.ends)
-        before_TD = torch.from_numpy(before_BD).to(row.device)[row]
-        came_TF = (before_TD == item[:, None]).float() @ self.per_distance.to(row.device)
-        often_N = self.often_N.to(row.device)
-        own_TF = came_TF / (often_N[item - 1][:, None] * often_N[(later_TF - 1).clamp(min=0)])
-        return own_TF * ((later_TF > 0) & (later_TF != item[:, None]))
+        row, item, weight = weighed(histories, LATEST)
+        later_TF = _at(some, np.arange(REACH), some.starts, self.last_U[some.users])[row]
+        before_TD = _at(some, -1 - np.arange(REACH), some.starts, some.ends)[row]
+        came_TF = (before_TD == item[:, None]) @ self.per_distance
+        at, place = np.nonzero(came_TF * ((later_TF > 0) & (later_TF != item[:, None])))
+        before, later = item[at], later_TF[at, place]
+        kept = (table.indices.reshape(table.shape[0], -1)[before - 1] == later[:, None]).any(axis=1)
+        own = weight[at] * came_TF[at, place] / (self.often_N[before - 1] * self.often_N[later - 1])
+        shape = len(some), table.shape[1]
+        return sparse.csr_array((own[kept].astype(np.float32), (row[at][kept], later[kept])), shape)
 
 
 def _at(some: Prefixes, places: np.ndarray, first_B: np.ndarray, last_B: np.ndarray) -> np.ndarray:
@@ -88,38 +104,3 @@ def _at(some: Prefixes, places: np.ndarray, first_B: np.ndarray, last_B: np.ndar
     inside = (addresses >= first_B[:, None]) & (addresses < last_B[:, None])
     found: np.ndarray = np.where(inside, some.values[np.where(inside, addresses, 0)], 0).astype(np.int64)
     return found
-
-
-def _add(
-    evidence: Evidence,
-    logits_RN: Tensor,
-    sums_L: Tensor,
-    row: Tensor,
-    item: Tensor,
-    weight: Tensor,
-    later_TF: Tensor,
-    own_TF: Tensor,
-) -> None:
-    """Kind by kind, since the logarithm is of a sum of shares; what the history holds gets nothing.
-
-    sums_L: zeros, as long as the room of the logits at least; zeros again afterwards.
-    """
-    begin_T = row * logits_RN.stride(0)
-    room_L = logits_RN.as_strided(((len(logits_RN) - 1) * logits_RN.stride(0) + logits_RN.shape[1],), (1,))
-    held_T = begin_T + item - 1
-    kept_T = room_L.index_select(0, held_T)
-    at, place = own_TF.nonzero(as_tuple=True)
-    later, own = later_TF[at, place], own_TF[at, place]
-    for number, kind in enumerate(evidence.kinds):
-        near_TK, shares_TK = evidence.items[number][item - 1], evidence.shares[number][item - 1]
-        # A place that is empty has a share of 0, of whichever item.
-        keys = (begin_T[:, None] + (near_TK - 1).clamp_(min=0)).flatten()
-        sums_L.scatter_add_(0, keys, (shares_TK * weight[:, None]).flatten())
-        if kind == "transitions":
-            counted = (near_TK[at] == later[:, None]).any(dim=1)
-            sums_L.index_add_(0, (begin_T[at] + later - 1)[counted], -own[counted])
-        found = WEIGHTS[kind] * torch.log1p(sums_L.index_select(0, keys).clamp_(min=0.0) / FLOORS[kind])
-        # An item that several are related to has one sum, and is written as often, with the same.
-        room_L.scatter_(0, keys, room_L.index_select(0, keys) + found)
-        sums_L.index_fill_(0, keys, 0.0)
-    room_L.index_copy_(0, held_T, kept_T)
