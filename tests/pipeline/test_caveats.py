@@ -13,7 +13,7 @@ from sracl_core.data.prepare import PrepareOptions, prepare
 from sracl_core.data.sources import load_sources
 from sracl_core.errors import DataError
 from sracl_core.evaluation.results import protocol, queries_of
-from sracl_core.pipeline.caveats import caveats, on_repeats
+from sracl_core.pipeline.caveats import caveats, on_repeats, on_size
 from sracl_core.pipeline.estimate import plan
 from sracl_core.pipeline.left import left_to_rank
 from sracl_core.pipeline.new_run import new_run
@@ -50,6 +50,26 @@ def test_a_small_catalog_needs_no_flag(tmp_path: Path) -> None:
 
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
     assert find_neighbors(vectors, 10, config(folder).retrieval).ids.shape == (6, 5)
+
+
+def test_what_makes_each_step_of_a_large_catalog_long_is_said_until_nothing_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sracl_core.pipeline.caveats.LAZY_ROWS", 6)
+    folder = shop(
+        tmp_path, [(f"u{user}", f"i{(user + time) % 6}", time) for user in range(9) for time in range(6)]
+    )
+    sets = [f"dataset.path={folder}"]
+    advised = []
+    for _ in range(3):
+        settings, _ = load_config(preset="fast", sets=sets)
+        said = [line for line in on_size(settings, load_sources(settings)) if "at each step" in line]
+        if not said:
+            break
+        advised.append(re.findall(r"--set (\S+)", said[0])[0])
+        sets = [*sets, advised[-1], "objectives.next_item.negatives=5"]
+    assert advised == ["objectives.next_item.loss=sampled", "model.item_anchor=0"]
+    assert not settings.why_dense
 
 
 def test_that_people_buy_again_is_said_with_how_to_read_it(tmp_path: Path) -> None:
