@@ -73,7 +73,11 @@ def on_size(config: RunConfig, sources: Sources) -> list[str]:
             f"the softmax reads all {items:,} items at each step; --set objectives.next_item.loss=sampled "
             "reads a fraction of them, which is an estimate and several times as fast"
         )
-    elif items >= LAZY_ROWS and (why := config.why_dense) in ("model.item_anchor", "training.weight_decay"):
+    elif (
+        items >= LAZY_ROWS
+        and config.training.item_adam == "auto"
+        and (why := config.why_dense) in ("model.item_anchor", "training.weight_decay")
+    ):
         said.append(
             f"{why} reaches all {items:,} item embeddings at each step; --set {why}=0 leaves alone "
             "those that a step does not read"

@@ -70,6 +70,10 @@ def test_what_makes_each_step_of_a_large_catalog_long_is_said_until_nothing_does
         sets = [*sets, advised[-1], "objectives.next_item.negatives=5"]
     assert advised == ["objectives.next_item.loss=sampled", "model.item_anchor=0"]
     assert not settings.why_dense
+    wanted, _ = load_config(
+        preset="fast", sets=[*sets, "model.item_anchor=0.001", "training.item_adam=dense"]
+    )
+    assert not [line for line in on_size(wanted, load_sources(wanted)) if "at each step" in line]
 
 
 def test_that_people_buy_again_is_said_with_how_to_read_it(tmp_path: Path) -> None:
