@@ -54,24 +54,27 @@ class Evidence(nn.Module):
         self.items[place] = torch.from_numpy(related.items)
         self.shares[place] = torch.from_numpy(related.shares)
 
-    def tables(self) -> list[sparse.csr_array]:
-        """The shares of each kind on the host, float32 [N, N + 1]: row i of item i + 1, column j item j."""
-        _, n_items, kept = self.items.shape
-        begin = np.arange(n_items + 1) * kept
-        parts = zip(self.items.cpu().numpy(), self.shares.cpu().numpy(), strict=True)
-        return [
-            sparse.csr_array((share.ravel(), item.ravel(), begin), (n_items, n_items + 1))
-            for item, share in parts
-        ]
+    def near(self, kind: str, items_T: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """What of a kind is related to each of the items: items [T, K], 0 for none, and shares [T, K]."""
+        number = self.kinds.index(kind)
+        places = torch.from_numpy(items_T - 1).to(self.items.device)
+        found = self.items[number][places], self.shares[number][places]
+        return found[0].cpu().numpy(), found[1].cpu().numpy()
 
-    def sums(
-        self, histories: Sequences, most: int, tables: list[sparse.csr_array] | None = None
-    ) -> list[sparse.csr_array]:
-        """s_fj of each kind by the latest `most` items of each history, float32 [R, N + 1] as `tables`."""
+    def sums(self, histories: Sequences, most: int) -> list[sparse.csr_array]:
+        """s_fj of each kind by the latest `most` items of each history, float32 [R, N + 1], on the host.
+
+        Column j is item j; what stands in column 0 is of no item.
+        """
         row, item, weight = weighed(histories, most)
         begin = np.searchsorted(row, np.arange(len(histories) + 1))
-        weight_RN = sparse.csr_array((weight, item - 1, begin), (len(histories), self.n_items))
-        return [weight_RN @ table for table in (self.tables() if tables is None else tables)]
+        weight_RT = sparse.csr_array((weight, np.arange(len(item)), begin), (len(histories), len(item)))
+        found = []
+        for kind in self.kinds:
+            near_TK, shares_TK = self.near(kind, item)
+            parts = shares_TK.ravel(), near_TK.ravel(), np.arange(len(item) + 1) * near_TK.shape[1]
+            found.append(weight_RT @ sparse.csr_array(parts, (len(item), self.n_items + 1)))
+        return found
 
     def said(
         self, histories: Sequences, most: int

@@ -43,21 +43,16 @@ class Residual:
         self.often_N = np.sqrt(np.maximum(times_N, 1))
         places = np.arange(REACH)
         distances = 1 + places[:, None] + places
-        self.tables: list[sparse.csr_array] | None = None
         self.per_distance = np.where(distances <= REACH, 1.0 / distances, 0.0)
 
     def of(self, evidence: Evidence, rows_B: np.ndarray) -> AddTo:
         """What is to be added to the logits of prefixes `rows_B`, int64 [B]; 0 to items that they hold."""
-        if self.tables is None:
-            self.tables = evidence.tables()
         some = self.prefixes.at(rows_B)
         histories = some.take(np.arange(len(some))).latest(LATEST)
         found = []
-        for kind, table, sums in zip(
-            evidence.kinds, self.tables, evidence.sums(histories, LATEST, self.tables), strict=True
-        ):
+        for kind, sums in zip(evidence.kinds, evidence.sums(histories, LATEST), strict=True):
             if kind == "transitions":
-                sums = sums - self._own(some, histories, table)
+                sums = sums - self._own(some, histories, evidence)
                 sums.data.clip(0.0, out=sums.data)
             row, item, value = logarithms(kind, sums)
             found.append((row, item - 1, WEIGHTS[kind] * value))
@@ -81,7 +76,7 @@ class Residual:
 
         return add_to
 
-    def _own(self, some: Prefixes, histories: Sequences, table: sparse.csr_array) -> sparse.csr_array:
+    def _own(self, some: Prefixes, histories: Sequences, evidence: Evidence) -> sparse.csr_array:
         """How much of the sums is that an item came after another one here, float32 [B, N + 1].
 
         An item that stands in a history several times came before as often.
@@ -92,9 +87,10 @@ class Residual:
         came_TF = (before_TD == item[:, None]) @ self.per_distance
         at, place = np.nonzero(came_TF * ((later_TF > 0) & (later_TF != item[:, None])))
         before, later = item[at], later_TF[at, place]
-        kept = (table.indices.reshape(table.shape[0], -1)[before - 1] == later[:, None]).any(axis=1)
+        near_TK, _ = evidence.near("transitions", before)
+        kept = (near_TK == later[:, None]).any(axis=1)
         own = weight[at] * came_TF[at, place] / (self.often_N[before - 1] * self.often_N[later - 1])
-        shape = len(some), table.shape[1]
+        shape = len(some), evidence.n_items + 1
         return sparse.csr_array((own[kept].astype(np.float32), (row[at][kept], later[kept])), shape)
 
 
