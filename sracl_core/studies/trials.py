@@ -199,8 +199,13 @@ def _left(study: Study, runs_dir: Path) -> Iterator[Trial]:
 
     for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         run = run_of(one, runs_dir)
-        if run is None or not is_written(run):
+        # Whoever ends a trial tells the study first and lets go of the run then: asked in the other order.
+        if (run is None or not is_written(run)) and not _finished(study, one.number):
             yield Trial(study, one._trial_id)
+
+
+def _finished(study: Study, number: int) -> bool:
+    return study.get_trials(deepcopy=False)[number].state.is_finished()
 
 
 def run_of(trial: FrozenTrial, runs_dir: Path) -> RunDirectory | None:

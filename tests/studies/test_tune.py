@@ -22,7 +22,7 @@ from sracl_core.runs.directory import open_run
 from sracl_core.runs.reader import read_history
 from sracl_core.settings.models import RunConfig
 from sracl_core.settings.space import Choices, Range
-from sracl_core.studies import trials, tuning
+from sracl_core.studies import trials
 from sracl_core.studies.compare import compare
 from sracl_core.studies.filling import FOLDER
 from sracl_core.studies.spaces import chosen, search_space
@@ -242,31 +242,6 @@ def test_comparing_tuned_methods_trains_the_chosen_settings_no_second_time(base:
     assert set(row.test) == {"sasrec", "item-knn", "popular"}
     shares = table.groups.beyond["popular"]
     assert shares["masked/head"] > table.groups.beyond["item-knn"]["masked/head"]
-
-
-def test_workers_share_one_study(base: Path) -> None:
-    runs = base / "workers"
-    found = tune(base / "tiny", "item-knn", trials=5, workers=2, sets=["training.threads=1"], runs_dir=runs)
-    assert sorted(one.number for one in found.trials) == list(range(5))
-    assert {one.state for one in found.trials} == {"complete"}
-    pids = {read_history(path.parent).started["pid"] for path in runs.glob("*/meta.json")}  # type: ignore[index]
-    assert os.getpid() not in pids
-
-
-def test_what_another_call_tries_is_waited_for(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (spec,) = resolve_specs(
-        ["item-knn"], None, ["training.threads=1"], {"": ("dataset.path", str(base / "tiny"))}
-    )
-    runs, said = base / "beside", list[str]()
-    path = tuning.study_file(tuning.task_of(spec), runs)
-    trials.open_study(path, tuning.task_of(spec))
-    theirs = trials.claim(path, runs, 2)
-    assert theirs is not None
-    monkeypatch.setattr(tuning.time, "sleep", lambda seconds: theirs.go())
-    found = tuning.tune_spec(spec, 2, runs, say=said.append)
-    assert [one.state for one in found.trials] == ["complete", "complete"]
-    assert "1 of them begun before" in said[0]
-    assert said[1] == "another call tries the last of them; its end is waited for"
 
 
 def test_the_command_says_what_it_would_do_and_what_was_found(
