@@ -32,6 +32,17 @@ def from_text(
     return np.asarray(found.reshape(len(asked), *learned.shape[1:]), dtype=np.float32)
 
 
+def how_many_alike(item_vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    """How many items have each item's very text vector [N, E], itself among them: int64 [N].
+
+    >>> how_many_alike(np.array([[1, 2], [3, 4], [1, 2]], dtype=np.float32)).tolist()
+    [2, 1, 2]
+    """
+    hashes = np.fromiter((hash(row.tobytes()) for row in item_vectors), np.int64, len(item_vectors))
+    _, which, many = np.unique(hashes, return_inverse=True, return_counts=True)
+    return np.asarray(many[which], dtype=np.int64)
+
+
 def text_start(
     item_vectors: np.ndarray, hidden_size: int, std: float, which: slice = slice(None)
 ) -> np.ndarray:

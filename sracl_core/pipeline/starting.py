@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from sracl_core.data.related import following
 from sracl_core.data.sources import Sources
@@ -12,6 +14,7 @@ from sracl_core.errors import ConfigError
 from sracl_core.models.base import INIT_STD, SequenceEncoder
 from sracl_core.models.build import build_encoder
 from sracl_core.models.item_shard import shared_out
+from sracl_core.models.text_map import how_many_alike
 from sracl_core.objectives.base import Objective
 from sracl_core.objectives.build import build_objectives
 from sracl_core.objectives.world import World
@@ -57,9 +60,23 @@ def start_session(
         {name: part.to(device) for name, part in objectives.items()},
         {name: one.weight for name, one in config.active_objectives.items()},
         config.training,
-        config.model.item_anchor,
+        _item_anchors(config, encoder, semantics),
         _lazy_items(config, sources.dataset.n_items, device),
     )
+
+
+def _item_anchors(config: RunConfig, encoder: SequenceEncoder, semantics: Semantics) -> Tensor | None:
+    """How strongly each row of the item embeddings is held to its start, [1 + N, 1].
+
+    Of items that no text tells apart each is held by its part alone: what distinguishes them is in the log.
+    """
+    if not config.model.item_anchor:
+        return None
+    assert semantics.item_vectors is not None
+    anchors = np.full(len(encoder.items.weight), config.model.item_anchor, dtype=np.float32)
+    if encoder.item_rows is not None:  # else a row is of many items
+        anchors[1:] /= how_many_alike(semantics.item_vectors)[encoder.own_items]
+    return torch.from_numpy(anchors[:, None])
 
 
 def _lazy_items(config: RunConfig, n_items: int, device: torch.device) -> bool:

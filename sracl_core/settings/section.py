@@ -99,7 +99,7 @@ class Backbone(Section):
     item_anchor: Annotated[Share, Choices((0.0, 0.0003, 0.001))] = Field(
         0.0,
         description="item_init=text: share of the way back to their start that each step pulls the item "
-        "embeddings; keeps them from overfitting.",
+        "embeddings, of n items with one text an nth of it; keeps them from overfitting.",
     )
     repeats: Literal["none", "fitted", "counted"] = Field(
         "none",

@@ -46,7 +46,8 @@ class Session:
         encoder: on its device already, as are the objectives.
         objectives: by name; `weights` of them: the loss is their weighted sum.
         config: rate, decay and averaging.
-        item_anchor: share of the way back to where they are now that each step pulls the item embeddings.
+        item_anchors: [rows of the item embeddings, 1], share of the way back to where it is now that each
+            step pulls each of them.
         lazy_items: update and average of the item embeddings the rows alone that a step has read; see
             `LazyAdam`. Not with an anchor or a weight decay, which reach every row.
     """
@@ -57,7 +58,7 @@ class Session:
         objectives: Mapping[str, Objective],
         weights: Mapping[str, float],
         config: TrainingConfig,
-        item_anchor: float = 0.0,
+        item_anchors: Tensor | None = None,
         lazy_items: bool = False,
     ) -> None:
         encoder.items.sparse = lazy_items
@@ -78,8 +79,8 @@ class Session:
         )
         self.average = WeightAverage(encoder, config.average_decay, "items.weight" if lazy_items else None)
         self.state = LoopState()
-        self.item_anchor = item_anchor
-        self._item_start = encoder.items.weight.detach().clone() if item_anchor else None
+        self._item_anchors = None if item_anchors is None else item_anchors.to(self.device)
+        self._item_start = None if item_anchors is None else encoder.items.weight.detach().clone()
 
     def gradients(self) -> dict[str, Tensor]:
         """What backward left, by the name of its weight; a sparse one coalesced."""
@@ -95,8 +96,8 @@ class Session:
         if gradient is not None:
             self.average.settle(gradient.coalesce().indices()[0] if gradient.is_sparse else None)
         self.optimizer.step()
-        if self._item_start is not None:
-            self.encoder.items.weight.lerp_(self._item_start, self.item_anchor)
+        if self._item_start is not None and self._item_anchors is not None:
+            self.encoder.items.weight.lerp_(self._item_start, self._item_anchors)
 
     def train_mode(self) -> None:
         """Switch dropout on."""
