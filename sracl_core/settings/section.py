@@ -98,8 +98,8 @@ class Backbone(Section):
     )
     item_anchor: Annotated[Share, Choices((0.0, 0.0003, 0.001))] = Field(
         0.0,
-        description="item_init=text: share of the way back to their start that each step pulls the item "
-        "embeddings, of n items with one text an nth of it; keeps them from overfitting.",
+        description="item_init=text: share of the way back to their start that each step at the full rate "
+        "pulls the item embeddings, n items of one text by an nth each; keeps them from overfitting.",
     )
     repeats: Literal["none", "fitted", "counted"] = Field(
         "none",

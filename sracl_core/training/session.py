@@ -47,7 +47,7 @@ class Session:
         objectives: by name; `weights` of them: the loss is their weighted sum.
         config: rate, decay and averaging.
         item_anchors: [rows of the item embeddings, 1], share of the way back to where it is now that each
-            step pulls each of them.
+            step at the full rate pulls each of them; one at half of it half as far.
         lazy_items: update and average of the item embeddings the rows alone that a step has read; see
             `LazyAdam`. Not with an anchor or a weight decay, which reach every row.
     """
@@ -79,6 +79,7 @@ class Session:
         )
         self.average = WeightAverage(encoder, config.average_decay, "items.weight" if lazy_items else None)
         self.state = LoopState()
+        self._full_rate = config.learning_rate
         self._item_anchors = None if item_anchors is None else item_anchors.to(self.device)
         self._item_start = None if item_anchors is None else encoder.items.weight.detach().clone()
 
@@ -97,7 +98,8 @@ class Session:
             self.average.settle(gradient.coalesce().indices()[0] if gradient.is_sparse else None)
         self.optimizer.step()
         if self._item_start is not None and self._item_anchors is not None:
-            self.encoder.items.weight.lerp_(self._item_start, self._item_anchors)
+            rate = self.optimizer.param_groups[0]["lr"] / self._full_rate
+            self.encoder.items.weight.lerp_(self._item_start, self._item_anchors * rate)
 
     def train_mode(self) -> None:
         """Switch dropout on."""

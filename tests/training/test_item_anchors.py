@@ -48,6 +48,13 @@ def test_items_of_one_text_share_the_anchor(tmp_path: Path) -> None:
     torch.testing.assert_close(back, right, atol=1e-6, rtol=0)
 
 
+def test_a_lower_rate_holds_by_less(tmp_path: Path) -> None:
+    session = started(tmp_path, {}, {})
+    session.optimizer.param_groups[0]["lr"] /= 4
+    back = moved_back(session)
+    torch.testing.assert_close(back, torch.full_like(back, ANCHOR / 4), atol=1e-6, rtol=0)
+
+
 def test_where_a_row_is_of_many_items_each_is_held_alike(tmp_path: Path) -> None:
     back = moved_back(
         started(tmp_path, {"model.name": "rpg", "model.digits": 4, "model.codebook": 16}, {2: 5})
