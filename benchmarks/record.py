@@ -33,6 +33,8 @@ def evidence(path: Path) -> dict[str, Any]:
         raise SystemExit(f"{path} has no results.json: the run has not finished")
     config = run.config.model_dump(mode="json")
     config["dataset"]["path"] = Path(config["dataset"]["path"]).name
+    if (encoder := Path(config["semantics"]["encoder"])).is_absolute():  # a folder, and not a model's name
+        config["semantics"]["encoder"] = encoder.name
     epochs = read_history(path).epochs
     names = (*WHEN, *loss_names(epochs, meta))
     shown = _shown(results["valid"]["unmasked"])
