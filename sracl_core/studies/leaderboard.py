@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ class BoardRow:
     where neither. deviation: over seeds, None of one. difference: to the marked row, relative. p_value: of
     the paired test over users, Holm-corrected over the rows; None where there is none: other data or
     protocol, other users, no ranks.
-    seeds: of the runs, in their order; None where one is not known.
+    seeds: of the runs, in their order; None where one is not known. dataset: its name, with the beginning of
+    its identity where several have that name.
     settings: those that are not the same in every row. created: unix time of the newest. seconds: of
     training, their mean. note: what a person wrote about any of them.
     """
@@ -72,6 +74,7 @@ def leaderboard(
     metric = metric or (summaries[0].headline if summaries else "")
     mask, _, name = metric.rpartition("/")
     metas = {one.path: RunDirectory(one.path).meta() for one in summaries}
+    called = _datasets(summaries, metas)
     groups: dict[str, list[RunSummary]] = {}
     times = Counter[tuple[str, int | None]]()
     for one in summaries:
@@ -91,12 +94,13 @@ def leaderboard(
         if base and some is not base and key in alike:
             p_value = tests.get(key)
             difference = value / against - 1 if value is not None and against and part == of_base else None
-        rows.append(_row(some, measured, difference, p_value, told[key]))
+        rows.append(_row(some, called[some[0].path], measured, difference, p_value, told[key]))
     return metric, sorted(rows, key=lambda row: (_PARTS.index(row.part), -(row.value or 0.0), -row.created))
 
 
 def _row(
     some: Sequence[RunSummary],
+    dataset: str,
     measured: tuple[str, float | None, float | None],
     difference: float | None,
     p_value: float | None,
@@ -107,7 +111,7 @@ def _row(
         some[0].name,
         [one.name for one in some],
         [one.seed for one in some],
-        some[0].dataset,
+        dataset,
         some[0].status,
         *measured,
         difference,
@@ -125,9 +129,27 @@ def _kind(one: RunSummary, meta: Mapping[str, Any]) -> str:
     if not isinstance(config, dict) or not one.test or one.problem:
         return str(one.path)
     held = {key: value for key, value in config.items() if key != SEED}
+    return json.dumps([_identity(meta), held], sort_keys=True, default=str)
+
+
+def _identity(meta: Mapping[str, Any]) -> str | None:
     dataset = meta.get("dataset")
-    identity = dataset.get("identity") if isinstance(dataset, dict) else None
-    return json.dumps([identity, held], sort_keys=True, default=str)
+    return dataset.get("identity") if isinstance(dataset, dict) else None
+
+
+def _datasets(summaries: Sequence[RunSummary], metas: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
+    """By run what its dataset is called, with the beginning of its identity where others have the name:
+    a log that has grown keeps it."""
+    identities = {one.path: _identity(metas[one.path]) for one in summaries}
+    names = Counter(
+        name for name, known in {(one.dataset, identities[one.path]) for one in summaries} if known
+    )
+    return {
+        one.path: f"{one.dataset} {str(known)[:8]}"
+        if (known := identities[one.path]) and names[one.dataset] > 1
+        else one.dataset
+        for one in summaries
+    }
 
 
 def _alike(

@@ -66,6 +66,24 @@ def test_a_run_of_another_format_is_told_and_has_no_place(
     assert "has run format 99, this version reads up to 1; install a newer" in told.err
 
 
+def test_a_log_that_has_grown_under_its_name_is_another_dataset(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(runs, "first", 60, data="aaaaaaaaaaaa")
+    finished(runs, "again", 40, data="aaaaaaaaaaaa", epochs=2)
+    assert sracl(["runs", "board", "--runs-dir", str(runs)]) == 0
+    told = capsys.readouterr()
+    assert "aaaa" not in told.out
+    assert "datasets" not in told.err
+    finished(runs, "tonight", 20, data="bbbbbbbbbbbb")
+    assert sracl(["runs", "board", "--runs-dir", str(runs)]) == 0
+    told = capsys.readouterr()
+    lines = {line.split()[0].rpartition("-")[2]: line for line in told.out.splitlines()}
+    assert "  shop bbbbbbbb  " in lines["tonight"]
+    assert all("  shop aaaaaaaa  " in lines[name] for name in ("first", "again"))
+    assert "several datasets: only rows of one compare" in told.err
+
+
 def test_seeds_are_one_row_and_tested_as_their_mean(runs: Path) -> None:
     wide = [finished(runs, f"wide-{seed}", 30, seed=seed, hidden_size=128) for seed in (1, 2, 3)]
     base = finished(runs, "base", 60)
