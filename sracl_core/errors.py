@@ -38,10 +38,13 @@ _QUOTED = r"`[^`]*`|(?<!\w)'[^']*'"
 
 
 @contextmanager
-def in_flags() -> Iterator[None]:
-    """Until this ends, messages name options of the command line, and not arguments and settings."""
+def in_flags(flags: bool = True) -> Iterator[None]:
+    """Until this ends, messages name options of the command line, and not arguments and settings.
+
+    flags: False is the other way round, for a command that answers questions of programs.
+    """
     global _flags
-    before, _flags = _flags, True
+    before, _flags = _flags, flags
     try:
         yield
     finally:

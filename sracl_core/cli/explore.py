@@ -15,7 +15,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunArgument, RunsDirOption
-from sracl_core.errors import InputError, SraclError, nearest
+from sracl_core.errors import InputError, SraclError, in_flags, nearest
 from sracl_core.json_values import RepeatedNameError, jsonable, loads_once, without_non_finite
 from sracl_core.plain import plain_json
 
@@ -60,7 +60,8 @@ def explore(
         ready = {"ready": True, "protocol": PROTOCOL, **explorer.info()}
         answers.buffer.write(_line({**ready, "seconds": round(time.monotonic() - began, 3)}))
         answers.buffer.flush()
-        serve(explorer, sys.stdin.buffer, answers.buffer)
+        with in_flags(False):  # who asks has names of JSON, no options
+            serve(explorer, sys.stdin.buffer, answers.buffer)
     finally:
         sys.stdout = answers
 

@@ -9,7 +9,7 @@ import typer
 
 from sracl_core.cli import asking
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, in_flags
 
 
 def mcp(
@@ -28,4 +28,5 @@ def mcp(
             raise
         raise InputError("mcp needs the package mcp: pip install 'sracl-tui[mcp]'") from error
     source = asking.source_of(what, runs_dir, dataset, asking.beginnings())
-    asyncio.run(over_stdio(assistant(source)))
+    with in_flags(False):  # who asks has names of JSON, no options
+        asyncio.run(over_stdio(assistant(source)))

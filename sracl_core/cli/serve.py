@@ -11,7 +11,7 @@ import typer
 
 from sracl_core.cli import asking, output
 from sracl_core.cli.run_argument import RUNS_DIR, RunsDirOption
-from sracl_core.errors import InputError
+from sracl_core.errors import InputError, in_flags
 
 TOKEN = "SRACL_TOKEN"
 LOCAL = ("localhost", "::1")
@@ -56,7 +56,8 @@ def serve(
     socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     socket.listen(queue)  # so that whoever reads the next line may ask at once
     output.say(f"listening on http://{host}:{socket.getsockname()[1]} (questions: /docs)", quiet)
-    server.run(sockets=[socket])
+    with in_flags(False):  # who asks has names of JSON, no options
+        server.run(sockets=[socket])
 
 
 def _why(error: BaseException | None) -> str:

@@ -102,7 +102,7 @@ def apply(rules: Rules, catalogue: Catalogue) -> Applied:
     """Look up what the rules name. Raises InputError for an unknown column, value, id or text."""
     notes: list[str] = []
     if rules.not_like is None and rules.not_like_from != NEAR:
-        raise InputError("not_like_from says what is near to not_like; give a text, or leave it out")
+        raise InputError("--not-like-from says what is near to --not-like; give a text, or leave it out")
     hides_seen = rules.exclude_seen == "yes"
     if rules.exclude_seen == "auto":
         hides_seen = catalogue.repeats < OFTEN
@@ -158,5 +158,5 @@ def _limit(rules: Rules, catalogue: Catalogue) -> tuple[Rows | None, int]:
         return None, 0
     count, _, column = (part.strip() for part in rules.at_most.partition(":"))
     if not re.fullmatch("0*[1-9][0-9]{0,8}", count) or not column:
-        raise InputError(f"at_most is '{rules.at_most}'; give N:COLUMN, such as 2:category")
+        raise InputError(f"--at-most is '{rules.at_most}'; give N:COLUMN, such as 2:category")
     return catalogue.groups(column), int(count)

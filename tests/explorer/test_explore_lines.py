@@ -142,9 +142,15 @@ def test_a_line_without_end_is_read_over(explorer: Explorer, monkeypatch: pytest
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
 def test_the_process_speaks_utf8_whatever_the_terminal_does(shop: Shop, encoding: str) -> None:
-    lines = ('{"id": "é", "op": "info"}', '{"id": "\\ud800", "op": "history", "user": "\\udcff"}')
+    lines = (
+        '{"id": "é", "op": "info"}',
+        '{"id": "\\ud800", "op": "history", "user": "\\udcff"}',
+        '{"op": "recommend", "history": ["tea-004"], "rules": {"not_like_from": 0.2}}',
+    )
     done = shop.sracl(
         "explore", "shared", "--json-lines", stdin="\n".join(lines), PYTHONIOENCODING=encoding, PYTHONUTF8="0"
     )
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line).get("id") for line in done.stdout.splitlines()] == [None, "é", "\ud800"]
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("id") for answer in answers] == [None, "é", "\ud800", None]
+    assert answers[-1]["error"].startswith("not_like_from says what is near to not_like;")  # no option

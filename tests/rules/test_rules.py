@@ -196,3 +196,13 @@ def test_too_few_are_said() -> None:
 def test_a_rule_that_cannot_be_kept_names_the_nearest(rules: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         apply(Rules(**rules), catalogue())
+
+
+def test_a_rule_is_named_as_it_was_given() -> None:
+    with pytest.raises(InputError) as caught:
+        apply(Rules(at_most="2"), catalogue())
+    assert str(caught.value).startswith("at_most is '2'")
+    with in_flags():
+        assert str(caught.value).startswith("--at-most is '2'")
+        with in_flags(False):
+            assert str(caught.value).startswith("at_most is '2'")

@@ -37,6 +37,7 @@ def test_an_assistant_asks_what_the_service_is_asked(loaded: LoadedRun, tmp_path
                 ("neighbors", {"item": ids[3], "k": 3}),
                 ("items", {"query": "tea", "k": 2}),
                 ("recommend", {"history": history, "rules": {"only": ["brnd=x"]}}),
+                ("recommend", {"history": history, "rules": {"at_most": "2"}}),
                 ("recommend", {"history": history, "k": 0}),
                 ("neighbors", {"item": "nothing"}),
                 ("neighbors", {"item": ids[3].upper()}),
@@ -79,6 +80,7 @@ def test_an_assistant_asks_what_the_service_is_asked(loaded: LoadedRun, tmp_path
         refused,
         (
             "the items have no column 'brnd'; did you mean 'brand'?",
+            "at_most is '2'; give N:COLUMN, such as 2:category",
             "k: Input should be greater than or equal to 1",
             "there is no item 'nothing'",
             f"there is no item '{ids[3].upper()}'; did you mean '{ids[3]}'?",

@@ -205,6 +205,13 @@ def test_rules_that_leave_too_little_and_a_history_that_nobody_knows(server: Ser
         ("/recommend", b"[" * 10_000_000, TOKEN, 413, "longer than 1024 KiB"),
         ("/recommend", {"history": ["x"], "more_weight": 0.7}, TOKEN, 400, "how far a text"),
         (
+            "/recommend",
+            {"history": ["x"], "rules": {"at_most": "2"}},
+            TOKEN,
+            400,
+            """{"error": "at_most is '2'; give N:COLUMN""",
+        ),
+        (
             "/recommend?k=3",
             {"history": ["x"]},
             TOKEN,
