@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,7 +191,7 @@ def create_run(runs_dir: Path, name: str | None, config: RunConfig, meta: dict[s
     """Make ``runs_dir/<utc time>-<name>/`` with config.yaml, meta.json and a first state.json.
 
     Without a name the dataset's folder and the backbone give one. Raises InputError for a name
-    with no letter or digit, StorageError when the folder cannot be made.
+    with no letter from a to z nor digit, StorageError when the folder cannot be made.
     """
     label = run_label(name if name is not None else f"{Path(config.dataset.path).name}-{config.model.name}")
     now = time.time()
@@ -255,10 +256,19 @@ def require_version(run: RunDirectory, meta: Mapping[str, Any]) -> None:
 
 
 def run_label(name: str) -> str:
-    """What of `name` a folder is called. Raises InputError for a name with no letter or digit."""
-    label = re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).strip("-.")
+    """What of `name` a folder is called; of a letter with an accent the letter.
+
+    Raises InputError for a name with no letter from a to z nor digit.
+
+    >>> run_label("été à Zürich"), run_label("a/b")
+    ('ete-a-Zurich', 'a-b')
+    """
+    letters = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
+    label = re.sub(r"[^A-Za-z0-9._-]+", "-", letters.strip()).strip("-.")
     if not label:
-        raise InputError(f"a run cannot be named '{name}': give it a name with a letter or a digit")
+        raise InputError(
+            f"a run cannot be named '{name}': give it a name with a letter from a to z or a digit"
+        )
     return label[:80]
 
 

@@ -675,7 +675,7 @@ def test_one_item_is_refused(tmp_path: Path) -> None:
 def test_a_filter_that_dropped_nothing_is_said(tmp_path: Path) -> None:
     path = write(tmp_path, log__csv=csv(SECONDS)) / "log.csv"
     _, manifest = made(path, tmp_path / "out", since=1.5e9, drop_empty=True)
-    assert "'1500000000 <= time' dropped nothing" in manifest["notes"]
+    assert "'2017-07-14 02:40:00 <= time' dropped nothing" in manifest["notes"]
     assert "'rows with an empty cell dropped' dropped nothing" in manifest["notes"]
 
 

@@ -29,7 +29,7 @@ def test_two_runs_in_the_same_second_get_two_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("a b/../c", "a-b-..-c"), ("émile", "mile"), ("x" * 200, "x" * 80)]
+    ("name", "label"), [("a b/../c", "a-b-..-c"), ("émile Zürich", "emile-Zurich"), ("x" * 200, "x" * 80)]
 )
 def test_a_name_becomes_a_safe_folder(tmp_path: Path, name: str, label: str) -> None:
     path = create_run(tmp_path, name, RunConfig(), {}).path
@@ -38,8 +38,11 @@ def test_a_name_becomes_a_safe_folder(tmp_path: Path, name: str, label: str) -> 
 
 
 def test_a_name_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be named"):
-        create_run(tmp_path, " ../ ", RunConfig(), {})
+    for name in (" ../ ", "茶屋"):
+        with pytest.raises(
+            InputError, match=r"cannot be named '.*': give it a name with a letter from a to z"
+        ):
+            create_run(tmp_path, name, RunConfig(), {})
     assert not list(tmp_path.iterdir())
 
 

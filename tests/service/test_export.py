@@ -80,6 +80,16 @@ def test_the_script_recommends_what_the_run_does(loaded: LoadedRun, export: Path
     assert [count for _, count in alone] == sorted(counts.tolist(), reverse=True)[:10]
 
 
+def test_the_script_says_what_it_does_not_know(loaded: LoadedRun, export: Path) -> None:
+    known = loaded.dataset.items.ids[3]
+    for words, popular in ((["nowhere", known], False), (["nowhere"], True), ([], True), ([known], False)):
+        script = [sys.executable, str(export / "recommend.py"), *words]
+        done = subprocess.run(script, capture_output=True, text=True, check=True)
+        assert ("no such item: nowhere\n" in done.stderr) is ("nowhere" in words), done.stderr
+        assert ("the most popular items" in done.stderr) is popular, done.stderr
+        assert len(done.stdout.splitlines()) == 10
+
+
 def test_a_service_of_it_needs_no_torch(loaded: LoadedRun, export: Path) -> None:
     code = (
         "import sys, json; sys.modules['torch'] = None\n"

@@ -165,7 +165,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "two that do not fit": ({"sets": ["model.hidden_size=63"]}, "63 is not a multiple of heads 2"),
     "a metric not measured": ({"sets": ["training.monitor=NDCG"]}, "'NDCG' is not measured"),
     "an empty list": ({"sets": ["evaluation.ks=[]"]}, "at least one cut-off"),
-    "an unknown preset": ({"preset": "none"}, "there is no preset 'none'"),
+    "an unknown preset": ({"preset": "zzz"}, "there is no preset 'zzz'; there are bert4rec, best, "),
     "a variable with one underscore": (
         {"environment": {"SRACL_TRAINING_SEED": "1"}},
         "did you mean 'SRACL_TRAINING__SEED'",

@@ -227,6 +227,7 @@ def test_a_backbone_whose_name_is_a_preset_too_can_have_the_shared_settings() ->
 @pytest.mark.parametrize(
     ("models", "told"),
     [
+        (["zzz"], r"'zzz'; there are bert4rec, best,(?!.* bert4rec)"),
         (["sasrek"], "did you mean 'sasrec'"),
         (["item-knm"], "did you mean 'item_knn'"),
         (["sasrec+sracll"], "did you mean 'sracl'"),
