@@ -72,10 +72,15 @@ def by_time(log: Log, since: float | None, until: float | None) -> None:
     if since is not None and until is not None and since >= until:
         raise DataError("--since is not before --until, so that no time lies between them; exchange them")
     if since is not None:
-        frame, words = frame.filter(pl.col("timestamp") >= since), [f"{since:.15g} <= time"]
+        frame, words = frame.filter(pl.col("timestamp") >= since), [f"{_moment(since)} <= time"]
     if until is not None:
-        frame, words = frame.filter(pl.col("timestamp") < until), [*words, f"time < {until:.15g}"]
+        frame, words = frame.filter(pl.col("timestamp") < until), [*words, f"time < {_moment(until)}"]
     log.keep(" and ".join(words), frame, f"the times are {span_of(first, last)}: move --since or --until")
+
+
+def _moment(time: float) -> str:
+    """As a person gave it: a date, where it is one by its size."""
+    return span_of(time, time).partition(" to ")[0]
 
 
 def without_duplicates(log: Log) -> None:
