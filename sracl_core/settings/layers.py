@@ -191,7 +191,8 @@ def _preset_layer(name: str | None) -> Layer:
     if name is None:
         return []
     if name not in preset_names():
-        raise ConfigError(f"there is no preset '{name}'{nearest(name, preset_names())}")
+        hint = nearest(name, preset_names()) or f"; there are {', '.join(preset_names())}"
+        raise ConfigError(f"there is no preset '{name}'{hint}")
     return [(key, value, f"--preset {name}") for key, value, _ in flat_settings(PRESETS / f"{name}.yaml")]
 
 

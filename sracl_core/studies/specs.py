@@ -124,7 +124,7 @@ def _weight(base: RunConfig, name: str) -> float:
 def _require_known(text: str, first: str, added: Sequence[str]) -> None:
     known = [*preset_names(), *backbones(), *floors()]
     if first not in known:
-        hint = nearest(first, known) or f"; there are {', '.join(known)}"
+        hint = nearest(first, known) or f"; there are {', '.join(dict.fromkeys(known))}"
         raise InputError(f"'{text}': there is no preset, backbone or floor '{first}'{hint}")
     for part in _after(text):
         if part != SHARED and "=" not in part:
