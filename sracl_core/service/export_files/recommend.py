@@ -60,5 +60,10 @@ def recommend(history: list[str], k: int = 10) -> list[tuple[str, float]]:
 
 
 if __name__ == "__main__":
+    unknown = [name for name in sys.argv[1:] if name not in row_of]
+    if unknown:
+        print(f"left out, as items.json has no such item: {', '.join(unknown)}", file=sys.stderr)
+    if len(unknown) == len(sys.argv) - 1:
+        print("nothing is known of this history: the most popular items", file=sys.stderr)
     for name, score in recommend(sys.argv[1:]):
         print(f"{score:9.4f}  {name}  {items['titles'][row_of[name]]}")
