@@ -45,9 +45,9 @@ MANY_TEXTS = 100
 UNTIL = typer.Option(
     "--until",
     help="End of the user's history: train (before the validation item), valid (before the test item) or "
-    "test (all of it).",
+    "test (all of it); else valid, and test for many lists.",
 )
-UntilOption = Annotated[str, UNTIL]
+UntilOption = Annotated[str | None, UNTIL]
 
 
 def open_explorer(
@@ -94,6 +94,14 @@ def one_of(**given: object) -> None:
     names = " or ".join(f"--{name}" for name in given)
     if sum(value is not None for value in given.values()) != 1:
         raise InputError(f"give one of {names}")
+
+
+def require_users_end(until: str | None, of_users: bool) -> None:
+    """Raises InputError for an end of a user's history where no user's is read."""
+    if until is not None and not of_users:
+        raise InputError(
+            "--until ends the history of a user of the dataset, and none is asked for; leave it out"
+        )
 
 
 def _one_thread() -> None:

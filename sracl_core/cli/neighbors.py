@@ -20,7 +20,7 @@ def neighbors(
     item: Annotated[str | None, typer.Option("--item", help="An item of the run's dataset.")] = None,
     history: asking.HistoryOption = None,
     k: asking.CountOption = 10,
-    until: asking.UntilOption = "valid",
+    until: asking.UntilOption = None,
     dataset: asking.MovedOption = None,
     runs_dir: RunsDirOption = RUNS_DIR,
     as_json: output.JsonOption = False,
@@ -32,12 +32,14 @@ def neighbors(
     share and what was bought next. For an item: the items whose texts are nearest.
     """
     asking.one_of(user=user, item=item, history=history)
+    asking.require_users_end(until, user is not None)
     asking.split_ids(history)
     with output.progress_display(quiet, asking.PATIENCE) as progress:
         explorer = asking.open_explorer(run, runs_dir, dataset, progress=progress)
         items = asking.history_of(history, explorer)
         of_item = None if item is None else explorer.neighbors_of_item(item, k)
-        of_user = None if item is not None else explorer.neighbors_of_user(user, items, k=k, until=until)
+        end = until or "valid"
+        of_user = None if item is not None else explorer.neighbors_of_user(user, items, k=k, until=end)
     for line in explorer.without_text():
         output.say(f"note: {line}", quiet)
     if of_item is not None:

@@ -27,7 +27,7 @@ def recommend(
     history: asking.HistoryOption = None,
     many: ManyOptions,
     k: asking.CountOption = 10,
-    until: Annotated[str | None, asking.UNTIL] = None,
+    until: asking.UntilOption = None,
     narrowed: RuleOptions,
     text: Annotated[
         str | None,
@@ -54,6 +54,7 @@ def recommend(
         raise InputError("--processes shares out everybody's lists: give --all, or leave it out")
     for_many = {"all": many.everybody or None, "users": many.users, "histories": many.histories}
     asking.one_of(user=user, history=history, **for_many)
+    asking.require_users_end(until, history is None and many.histories is None)
     rules = narrowed.rules()
     if user is None and history is None:
         if why or text is not None or text_weight is not None:

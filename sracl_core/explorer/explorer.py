@@ -165,10 +165,10 @@ class Explorer(UserQuestions, ItemQuestions):
 
     def _steering(self, text: str | None, weight: float | None) -> Steering | None:
         if text is None and weight:
-            raise InputError("text_weight is how far a text steers the list; give a text, or leave it out")
+            raise InputError("--text-weight is how far a text steers the list; give a text, or leave it out")
         weight = HALF if weight is None else weight
         if not 0.0 <= weight <= 1.0:
-            raise InputError(f"text_weight {weight} is outside 0 to 1")
+            raise InputError(f"--text-weight {weight} is outside 0 to 1")
         if text is None or weight == 0.0:
             return None
         similarities = self.loaded.item_vectors @ self.encode_text(text)

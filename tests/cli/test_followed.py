@@ -102,6 +102,21 @@ STEPS: dict[str, tuple[str, str, str]] = {
         "--why, --more and --text-weight are for one list: give --user or --history",
         "recommend shop --user u1 --why",
     ),
+    "a weight without a text": (
+        "recommend shop --user u1 --text-weight 0.5",
+        "error: --text-weight is how far a text steers the list; give a text, or leave it out",
+        "recommend shop --user u1",
+    ),
+    "an end of a history that is given": (
+        "recommend shop --histories today.csv --out some.csv --until train",
+        "--until ends the history of a user of the dataset",
+        "recommend shop --user u1 --until train",
+    ),
+    "an end of an item's neighbors": (
+        "neighbors shop --item i1 --until train",
+        "none is asked for; leave it out",
+        "neighbors shop --item i1",
+    ),
     "users of a file": (
         "recommend shop --users gone.txt --out some.csv",
         "give a file of user ids, one a line",

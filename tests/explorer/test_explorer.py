@@ -223,7 +223,7 @@ def test_answers_are_plain_json(explorer: Explorer) -> None:
         ({"user": USER, "k": 0}, "k is 0", InputError),
         ({"user": USER, "k": "3"}, "k is '3'", InputError),
         ({"user": USER, "until": "now"}, "until 'now'", InputError),
-        ({"user": USER, "text": "x", "text_weight": 2.0}, "outside 0 to 1", InputError),
+        ({"user": USER, "text": "x", "text_weight": 2.0}, "text_weight 2.0 is outside 0 to 1", InputError),
         ({"user": USER, "text": " ", "text_weight": 0.5}, "the text is empty", InputError),
         ({"user": USER, "text_weight": 0.5}, "text_weight is how far a text steers", InputError),
     ],
