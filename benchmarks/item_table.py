@@ -53,7 +53,8 @@ def start(n_items: int, loss: str, lazy: bool) -> Session:
     settings: Any = config.active_objectives["next_item"]
     objective = NextItem(settings, world)
     encoder = build_encoder(config.model, n_items, 0)
-    session = Session(encoder, {"next_item": objective}, {"next_item": 1.0}, config.training, 0.0, lazy)
+    parts = {"next_item": objective}
+    session = Session(encoder, parts, {"next_item": 1.0}, config.training, lazy_items=lazy)
     session.train_mode()
     return session
 
