@@ -42,12 +42,11 @@ PATIENCE = 2.0
 """Seconds of a question without a sign of life."""
 MANY_TEXTS = 100
 """Fewer are encoded in no time."""
-UNTIL = typer.Option(
-    "--until",
-    help="End of the user's history: train (before the validation item), valid (before the test item) or "
-    "test (all of it); else valid, and test for many lists.",
+ENDS = (
+    "End of the user's history: train (before the validation item), valid (before the test item) or "
+    "test (all of it); else valid"
 )
-UntilOption = Annotated[str | None, UNTIL]
+UntilOption = Annotated[str | None, typer.Option("--until", help=f"{ENDS}.")]
 
 
 def open_explorer(

@@ -27,7 +27,9 @@ def recommend(
     history: asking.HistoryOption = None,
     many: ManyOptions,
     k: asking.CountOption = 10,
-    until: asking.UntilOption = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help=f"{asking.ENDS}, and test for many lists.")
+    ] = None,
     narrowed: RuleOptions,
     text: Annotated[
         str | None,
